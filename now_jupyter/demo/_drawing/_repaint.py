@@ -1,0 +1,54 @@
+"""Drawing over given pictures: inside the mask something new, elsewhere what was there."""
+
+from collections.abc import Sequence
+
+from PIL import Image, ImageChops, ImageFilter, ImageOps
+
+from ._caption import sign
+from ._compose import compose
+from ._sketch import Sketch
+from ._text import FontFinder, system_fonts
+
+__all__ = ["WASH", "compose_over", "repaint"]
+
+# How much of the new drawing shows where no mask says what to change.
+WASH = 0.5
+
+
+def repaint(
+    sketch: Sketch, sources: Sequence[Image.Image], mask: Image.Image | None, *, find_fonts: FontFinder = system_fonts
+) -> Image.Image:
+    """Draw the sketch over the pictures and sign it."""
+    return sign(compose_over(sketch, sources, mask), sketch, find_fonts=find_fonts, over_old=True)
+
+
+def compose_over(sketch: Sketch, sources: Sequence[Image.Image], mask: Image.Image | None) -> Image.Image:
+    """Draw the sketch over the pictures; the mask is transparent where the first of them may change."""
+    base = _blended([_fitted(source, sketch.size) for source in sources])
+    new = compose(sketch).convert("RGB")
+    return _washed(base, new) if mask is None else _patched(base, new, mask)
+
+
+def _fitted(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    ground = Image.new("RGBA", picture.size, (244, 242, 236, 255))
+    ground.alpha_composite(picture.convert("RGBA"))
+    return ImageOps.fit(ground.convert("RGB"), size, Image.Resampling.BICUBIC)
+
+
+def _blended(pictures: Sequence[Image.Image]) -> Image.Image:
+    result = pictures[0]
+    for number, picture in enumerate(pictures[1:], 2):
+        result = Image.blend(result, picture, 1 / number)
+    return result
+
+
+def _washed(base: Image.Image, new: Image.Image) -> Image.Image:
+    """Lay the light and colour of the new drawing over the old picture, as a glaze."""
+    glaze = ImageChops.soft_light(base, new)
+    return Image.blend(glaze, ImageChops.screen(base, ImageChops.multiply(new, new)), WASH * 0.7)
+
+
+def _patched(base: Image.Image, new: Image.Image, mask: Image.Image) -> Image.Image:
+    change = ImageOps.invert(mask.convert("RGBA").getchannel("A"))
+    change = change.resize(base.size, Image.Resampling.BILINEAR).filter(ImageFilter.GaussianBlur(min(base.size) / 200))
+    return Image.composite(new, base, change)
