@@ -1,0 +1,205 @@
+"""Small pictures for the notebook: a preview of one, a numbered sheet of several.
+
+What goes into the notebook is JPEG, or PNG where something shows through; the same bytes always give the same preview.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ._containers import Layout
+from ._decoding import layout_of, load, upright, upright_size
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["displayable", "preview", "sheet"]
+
+Size = tuple[int, int]
+
+_QUALITY = 85
+_SMALL_BYTES = 64 << 10
+_SHEET_SCALE = 1.75  # of `longest`: cells stay legible, the notebook stays small
+_SHEET_SHAPE = 1.5  # width to height that fits a notebook's column
+_LARGEST_PROFILE = 16 << 10  # a display profile has 0.5–4 kB; a printer's would double the preview
+_WHITE = (255, 255, 255)
+_CLEAR = (255, 255, 255, 0)
+_PILL = (22, 22, 26, 168)
+_RIM = (255, 255, 255, 72)  # shows the pill on black ground
+_DIGIT = (255, 255, 255, 255)
+_FINE = 4  # badges are drawn that much larger, for smooth edges
+
+
+def preview(data: bytes, *, longest: int = 512, original_if_smaller: bool = True) -> tuple[bytes, str, int, int]:
+    """Make a small picture to be shown; gives its bytes, type, width and height.
+
+    Args:
+        data: The picture, encoded.
+        longest: The longest side in pixels; a smaller picture is never made larger.
+        original_if_smaller: Pass on the very bytes of a picture that is small enough already.
+
+    Raises:
+        BadImageError: the bytes are no picture that can be shown.
+    """
+    layout = layout_of(data)
+    image = load(layout, within=longest)
+    size = upright_size(layout)
+    if original_if_smaller and _is_small(data, layout, longest) and image.mode != "CMYK":
+        return data, layout.mime, *size
+    return _encoded(_prepared(image, layout, _fit(size, (longest, longest))))
+
+
+def _is_small(data: bytes, layout: Layout, longest: int) -> bool:
+    fits = len(data) <= _SMALL_BYTES and max(layout.width, layout.height) <= longest
+    return fits and layout.mime != "image/webp" and layout.orientation == 1
+
+
+def _fit(size: Size, box: Size) -> Size:
+    scale = min(1.0, box[0] / size[0], box[1] / size[1])
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _prepared(image: Image, layout: Layout, size: Size) -> Image:
+    shown = upright(displayable(image), layout.orientation)
+    return shown if shown.size == size else _resized(shown, size)
+
+
+def _resized(image: Image, size: Size) -> Image:
+    from PIL.Image import Resampling  # noqa: PLC0415 - Pillow is loaded when it is used
+
+    small = image.resize(size, Resampling.LANCZOS, reducing_gap=1.0)
+    small.info = image.info
+    return small
+
+
+def displayable(image: Image) -> Image:
+    """Bring any mode to one that every front end shows: L, RGB, or RGBA where something shows through."""
+    if image.mode.startswith(("I", "F")):
+        return image.convert("I").point(lambda level: level * (1 / 256)).convert("L")
+    if image.has_transparency_data:
+        return _opaque_if_it_is(image if image.mode == "RGBA" else image.convert("RGBA"))
+    if image.mode == "CMYK":
+        image.info.pop("icc_profile", None)  # it speaks of inks
+    if image.mode in ("L", "RGB"):
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _opaque_if_it_is(image: Image) -> Image:
+    return image.convert("RGB") if image.getchannel("A").getextrema() == (255, 255) else image
+
+
+def _encoded(image: Image) -> tuple[bytes, str, int, int]:
+    target = io.BytesIO()
+    profile = image.info.get("icc_profile")
+    kept = profile if profile and len(profile) <= _LARGEST_PROFILE else None
+    if image.mode == "RGBA":
+        image.save(target, "PNG", icc_profile=kept)
+        return target.getvalue(), "image/png", *image.size
+    image.save(target, "JPEG", quality=_QUALITY, icc_profile=kept)
+    return target.getvalue(), "image/jpeg", *image.size
+
+
+# A sheet: equal cells, each with its number.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Grid:
+    columns: int
+    rows: int
+    cell: Size
+    gap: int
+
+    @property
+    def size(self) -> Size:
+        return (
+            self.columns * (self.cell[0] + self.gap) - self.gap,
+            self.rows * (self.cell[1] + self.gap) - self.gap,
+        )
+
+    def corner(self, place: int) -> Size:
+        row, column = divmod(place, self.columns)
+        return column * (self.cell[0] + self.gap), row * (self.cell[1] + self.gap)
+
+
+def sheet(pictures: Sequence[bytes], *, longest: int = 512) -> tuple[bytes, str, int, int]:
+    """Put several pictures on one sheet, numbered 1, 2, … as they come; gives its bytes, type, width and height.
+
+    Raises:
+        BadImageError: one of them is no picture that can be shown.
+    """
+    layouts = [layout_of(data) for data in pictures]
+    grid = _grid([upright_size(layout) for layout in layouts], round(longest * _SHEET_SCALE))
+    cells = [_cell(layout, grid.cell) for layout in layouts]
+    return _encoded(_drawn(cells, grid))
+
+
+def _grid(sizes: Sequence[Size], longest: int) -> _Grid:
+    aspect = statistics.median(width / height for width, height in sizes)
+    columns = _columns(len(sizes), aspect)
+    rows = math.ceil(len(sizes) / columns)
+    gap = max(2, longest // 128)
+    room = (longest - gap * (columns - 1)) / columns, (longest - gap * (rows - 1)) / rows
+    natural = max(width for width, _ in sizes), max(height for _, height in sizes)
+    width = max(1.0, min(room[0], room[1] * aspect, natural[0], natural[1] * aspect))
+    return _Grid(columns=columns, rows=rows, cell=(int(width), max(1, int(width / aspect))), gap=gap)
+
+
+def _columns(count: int, aspect: float) -> int:
+    """Choose how many stand side by side: the sheet's shape counts, and that no place stays empty."""
+    if count <= 2:  # noqa: PLR2004 - two are compared side by side, whatever their shape
+        return count
+
+    def flaw(columns: int) -> float:
+        rows = math.ceil(count / columns)
+        return abs(math.log(columns * aspect / rows / _SHEET_SHAPE)) + (columns * rows - count) / count
+
+    return min(range(1, count + 1), key=flaw)
+
+
+def _cell(layout: Layout, box: Size) -> Image:
+    image = load(layout, within=max(box))
+    return _prepared(image, layout, _fit(upright_size(layout), box))
+
+
+def _drawn(cells: Sequence[Image], grid: _Grid) -> Image:
+    from PIL import Image  # noqa: PLC0415 - see `_resized`
+
+    see_through = any(cell.mode == "RGBA" for cell in cells)
+    ground = Image.new("RGBA", grid.size, _CLEAR) if see_through else Image.new("RGB", grid.size, _WHITE)
+    for place, cell in enumerate(cells):
+        left, top = grid.corner(place)
+        corner = left + (grid.cell[0] - cell.width) // 2, top + (grid.cell[1] - cell.height) // 2
+        ground.paste(cell, corner)
+        _number(ground, str(place + 1), corner, grid.cell)
+    return ground
+
+
+def _number(ground: Image, text: str, corner: Size, cell: Size) -> None:
+    height = min(34, max(16, round(min(cell) * 0.1)))
+    badge = _badge(text, height)
+    margin = max(3, height // 4)
+    spot = (corner[0] + margin, corner[1] + margin)
+    if ground.mode == "RGBA":
+        room = (max(0, ground.width - spot[0]), max(0, ground.height - spot[1]))
+        ground.alpha_composite(badge.crop((0, 0, min(badge.width, room[0]), min(badge.height, room[1]))), spot)
+    else:
+        ground.paste(badge, spot, badge)
+
+
+def _badge(text: str, height: int) -> Image:
+    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - see `_resized`
+
+    tall = height * _FINE
+    font = ImageFont.load_default(tall * 0.66)
+    wide = max(tall, round(font.getlength(text) + tall * 0.62))
+    badge = Image.new("RGBA", (wide, tall), (*_PILL[:3], 0))
+    draw = ImageDraw.Draw(badge)
+    draw.rounded_rectangle((0, 0, wide - 1, tall - 1), tall // 2, fill=_PILL, outline=_RIM, width=_FINE)
+    draw.text((wide / 2, tall / 2), text, font=font, fill=_DIGIT, anchor="mm")
+    return badge.reduce(_FINE)
