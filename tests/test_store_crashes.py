@@ -1,0 +1,176 @@
+"""The store under kill -9 and KeyboardInterrupt, at one line of our code after another."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from now_jupyter._records import Kept, Record, picture_file
+from now_jupyter._store import Store
+from now_jupyter._values import Status, digest
+from test_store import PNG, record_of
+
+STRIDE_OF_KILLS = 31  # lines from one kill to the next; 3 was tried by hand, and is too slow for every day
+STRIDE_OF_INTERRUPTS = 37
+
+
+def scenario(store: Store) -> None:
+    """Go through everything that is written for a job."""
+    store.preflight()
+    record = store.claim(record_of("a fox", status=Status.PENDING))
+    store.write(replace(record, status=Status.RUNNING, billed="maybe"))
+    answer = store.open_answer(record.number)
+    answer.begin({"status": 200})
+    answer.write(PNG)
+    answer.finish()
+    temp = store.temp_path()
+    temp.write_bytes(PNG)
+    store.keep_picture(temp, mime="image/png")
+    kept = Kept(index=0, sha256=digest(PNG), mime="image/png")
+    store.write(replace(record, status=Status.DONE, billed="yes", kept=(kept,)))
+    store.mark(record.number, tags=["*"])
+    store.find("fox")
+    store.drop_answer(record.number)
+    store.trash(record.number)
+    store.restore(record.number)
+
+
+def at_line(number: int, act: Callable[[], None]) -> Callable[[], None]:
+    """Arrange that `act` happens when the `number`-th line of our package is about to run."""
+    left = number
+
+    def trace(frame: FrameType, event: str, _: object) -> Callable[..., object] | None:
+        nonlocal left
+        if "now_jupyter" not in frame.f_code.co_filename:
+            return None
+        if event == "line":
+            left -= 1
+            if left == 0:
+                sys.settrace(None)
+                act()
+        return trace
+
+    return lambda: sys.settrace(trace)
+
+
+def die_at(folder: str, number: int) -> bool:
+    """Fork a kernel that kills itself at a line; tell whether it came to that."""
+    child = os.fork()
+    if child:
+        return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    at_line(number, lambda: os.kill(os.getpid(), signal.SIGKILL))()
+    scenario(Store(Path(folder)))
+    os._exit(0)
+
+
+def check_what_a_crash_left(store: Store, before: Record) -> None:
+    """Everything loads, what was there is there, what is known is whole, and the next job gets a number of its own."""
+    records = [*store.records(), *store.trashed()]
+    assert store.damaged == ()
+    assert before in records
+    assert len({one.id for one in records}) == len({one.number for one in records}) == len(records)
+    for kept in (kept for record in records for kept in record.kept):
+        assert digest((store.pictures / picture_file(kept.sha256 or "", kept.mime)).read_bytes()) == kept.sha256
+    store.preflight()
+    new = store.claim(record_of("after"))
+    assert new.number not in {one.number for one in records}
+    store.write(replace(new, status=Status.DONE))
+    assert store.find("after") == [new.number]
+    with store.hold(new.number) or pytest.fail("held"):
+        assert store.is_held(new.number)
+
+
+def prepared(folder: Path) -> tuple[Store, Record]:
+    """Give a store with one job in it."""
+    store = Store(folder)
+    return store, store.claim(record_of("before"))
+
+
+KILLED_EVERYWHERE = """
+import sys; from itertools import count; from pathlib import Path
+import test_store_crashes
+for number in count(1, int(sys.argv[2])):
+    folder = Path(sys.argv[1]) / f"{number}.now"
+    store, before = test_store_crashes.prepared(folder)
+    died = test_store_crashes.die_at(str(folder), number)
+    test_store_crashes.check_what_a_crash_left(test_store_crashes.Store(folder), before)
+    if not died:
+        break
+print(number)
+"""
+
+
+def test_kill_9_anywhere_loses_nothing(tmp_path: Path) -> None:
+    """A kernel killed at one line after another leaves a folder that loads and works; no number is used twice."""
+    assert last_line_of(KILLED_EVERYWHERE, tmp_path, STRIDE_OF_KILLS) > 500
+
+
+def interrupted_at(store: Store, number: int) -> bool:
+    """Interrupt the scenario at a line; tell whether it came to that."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    start = at_line(number, interrupt)
+    try:
+        start()
+        scenario(store)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
+
+
+INTERRUPTED_EVERYWHERE = """
+import sys; from itertools import count; from pathlib import Path
+import test_store_crashes
+for number in count(1, int(sys.argv[2])):
+    store, before = test_store_crashes.prepared(Path(sys.argv[1]) / f"{number}.now")
+    came = test_store_crashes.interrupted_at(store, number)
+    test_store_crashes.check_what_a_crash_left(store, before)
+    if not came:
+        break
+print(number)
+"""
+
+
+def test_an_interrupt_anywhere_leaves_everything_usable(tmp_path: Path) -> None:
+    """After a KeyboardInterrupt at any line the same store works on, with no transaction, lock or file in the way."""
+    # In a process of its own: CPython 3.11 leaves sys.exc_info() behind when a trace function raises in an `except`.
+    assert last_line_of(INTERRUPTED_EVERYWHERE, tmp_path, STRIDE_OF_INTERRUPTS) > 500
+
+
+def last_line_of(script: str, folder: Path, stride: int) -> int:
+    """Run one of the scripts above to its end."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", script, str(folder), str(stride)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def test_nothing_of_ours_opens_a_port(tmp_path: Path) -> None:
+    """A whole job makes no socket."""
+    made: list[object] = []
+
+    class Watched(socket.socket):
+        def __init__(self, *args: object, **more: object) -> None:
+            made.append(args)
+            super().__init__(*args, **more)  # type: ignore[arg-type]
+
+    before, socket.socket = socket.socket, Watched  # type: ignore[misc]
+    try:
+        scenario(Store(tmp_path / "n.now"))
+    finally:
+        socket.socket = before  # type: ignore[misc]
+    assert made == []
