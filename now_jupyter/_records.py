@@ -59,7 +59,11 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One paid request. `number` 0 means: not yet claimed. Marks (star, tags) are kept beside it, by anyone."""
+    """One paid request. `number` 0 means: not yet claimed. Marks (star, tags) are kept beside it, by anyone.
+
+    `relay` tells relays apart by a short digest of their address (empty: not known), so that none is asked for
+    another's task.
+    """
 
     id: str
     request: Request
@@ -89,6 +93,7 @@ class Record:
     elapsed: float | None = None
     error: Failure | None = None
     settled: bool = False
+    relay: str = ""
 
     @property
     def ref(self) -> str:
@@ -239,6 +244,7 @@ def _read_record(form: Mapping[str, Any]) -> Record:
         elapsed=text.number("elapsed"),
         error=_read_failure(form["error"]) if form.get("error") else None,
         settled=form.get("settled") is True,
+        relay=text.text("relay") or "",
     )
 
 
