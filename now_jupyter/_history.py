@@ -1,0 +1,290 @@
+"""This notebook's view of its store: a sequence of generations, oldest first, found by number, name or words."""
+
+from __future__ import annotations
+
+import logging
+import re
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from ._errors import Billed, InputError, StoreCorrupt
+from ._records import Record, generation_of
+from ._store import Store
+from ._values import Generation, Money, Picture, Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["History", "Reading", "live_record"]
+
+_LOG = logging.getLogger("now_jupyter")
+_NUMBER = re.compile(r"#?(\d{1,15})(?:\.(\d{1,4}))?")
+_NAME = re.compile(r"([^\W\d]\w*)(?:\.(\d{1,4}))?")
+_UNDER_WAY = (Status.RUNNING, Status.PENDING)
+_SHOWN = 20
+_RECENT = 20
+
+
+def live_record(store: Store, record: Record) -> Record:
+    """Tell what a record that says "under way" is worth now that its kernel may be gone.
+
+    Whoever performs a record holds its lock, so one that nobody holds was left: `cancelled` if nothing was sent,
+    `pending` if `resume` can collect it free of charge, else `unknown`.
+    """
+    if record.status not in _UNDER_WAY or store.is_held(record.number):
+        return record
+    if record.state is not None or store.answer(record.number) is not None or record.kept:
+        return replace(record, status=Status.PENDING)
+    return replace(record, status=Status.CANCELLED if record.billed == "no" else Status.UNKNOWN)
+
+
+class Reading:
+    """Reads the records of stores, again only where something may have changed."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._read: dict[Path, tuple[Store, object, list[Record]]] = {}
+
+    def of(self, store: Store) -> list[Record]:
+        """Give all records of a store, oldest first, as they were written.
+
+        Raises:
+            StoreError: the folder cannot be read.
+        """
+        known = self._read.get(store.folder)
+        changed, stamp = store.changed_since(known[1] if known and known[0] is store else None)
+        if known is None or changed:
+            known = (store, stamp, store.records())
+            self._read[store.folder] = known
+        return known[2]
+
+
+class History(Sequence[Generation]):
+    """All generations of this notebook: `history[-1]`, `history["#12"]`, `history[:5]`, `history.search("fox")`."""
+
+    def __init__(self, store: Callable[[], Store]) -> None:
+        """View whatever store is in use."""
+        self._store = store
+        self._observers: list[Callable[[Generation], None]] = []
+        self._reading = Reading()
+
+    # What there is
+
+    def records(self) -> list[Record]:
+        """Give the records themselves, oldest first, as they stand now."""
+        store = self._store()
+        return [live_record(store, record) for record in self._reading.of(store)] if store.exists else []
+
+    def _all(self) -> list[Generation]:
+        folder = self._store().pictures
+        return [generation_of(record, folder) for record in self.records()]
+
+    def __len__(self) -> int:
+        return len(self.records())
+
+    def __iter__(self) -> Iterator[Generation]:
+        return iter(self._all())
+
+    @overload
+    def __getitem__(self, key: int | str) -> Generation: ...
+    @overload
+    def __getitem__(self, key: slice) -> list[Generation]: ...
+
+    def __getitem__(self, key: int | str | slice) -> Generation | list[Generation]:
+        """Give one generation by place (`-1`), number (`"#12"`) or name (`-o`), or several by slice.
+
+        Raises:
+            IndexError: there are not so many.
+            InputError: there is none of that number or name.
+        """
+        if isinstance(key, str):
+            return self.find(key)[0]
+        return self._all()[key]
+
+    def __repr__(self) -> str:
+        every = self._all()
+        lines = [_row(generation) for generation in every[-_SHOWN:]]
+        more = [f"… {len(every) - _SHOWN} older"] if len(every) > _SHOWN else []
+        return "\n".join([f"History({len(every)})", *more, *lines])
+
+    # Finding
+
+    def find(self, ref: str) -> tuple[Generation, Picture | None]:
+        """Resolve `#12`, `#12.2`, `NAME` or `NAME.2` to a generation and, where one is named, its picture.
+
+        Raises:
+            InputError: there is no such thing in this history.
+        """
+        text = ref.strip()
+        record, place = self._numbered(text) or self._named(text) or (None, None)
+        if record is None:
+            raise InputError(
+                "there is no {ref} in this history",
+                advice="%now history lists what there is: {hint}",
+                ref=ref,
+                hint=self._hint(),
+            )
+        generation = generation_of(record, self._store().pictures)
+        return generation, _picture_of(generation, place, ref)
+
+    def _numbered(self, text: str) -> tuple[Record | None, int | None] | None:
+        match = _NUMBER.fullmatch(text)
+        if match is None:
+            return None
+        store = self._store()
+        with suppress(StoreCorrupt):
+            record = store.read(int(match.group(1)))
+            return live_record(store, record), int(match.group(2)) if match.group(2) else None
+        return None
+
+    def _named(self, text: str) -> tuple[Record | None, int | None] | None:
+        match = _NAME.fullmatch(text)
+        if match is None:
+            return None
+        named = [record for record in self.records() if record.name == match.group(1)]
+        return (named[-1], int(match.group(2)) if match.group(2) else None) if named else None
+
+    def _hint(self) -> str:
+        numbers = [record.number for record in self.records()]
+        return f"#{numbers[0]} … #{numbers[-1]}" if numbers else "–"
+
+    def search(self, words: str) -> list[Generation]:
+        """Find generations by words of prompt, model, name or tags, newest first."""
+        store = self._store()
+        if not store.exists:
+            return []
+        by_number = {record.number: record for record in self.records()}
+        found = [by_number[number] for number in store.find(words) if number in by_number]
+        return [generation_of(record, store.pictures) for record in found]
+
+    def filter(
+        self,
+        *,
+        model: str | None = None,
+        tag: str | None = None,
+        status: str | None = None,
+        starred: bool | None = None,
+        name: str | None = None,
+    ) -> list[Generation]:
+        """Give the generations that fit everything that is asked for, oldest first."""
+        wanted = {"model": model, "status": status, "starred": starred, "name": name}
+        asked = {key: value for key, value in wanted.items() if value is not None}
+        fitting = (one for one in self._all() if all(getattr(one, key) == value for key, value in asked.items()))
+        return [one for one in fitting if tag is None or tag in one.tags]
+
+    def tree(self, ref: str) -> Mapping[str, Any]:
+        """Give the family of a generation: `{"generation", "parents", "children"}`, children as trees of their own."""
+        generation = self[ref]
+        every = self._all()
+        by_id = {one.id: one for one in every}
+        parents = [by_id[parent] for parent in generation.parents if parent in by_id]
+        return {"generation": generation, "parents": parents, "children": _children(generation, every, frozenset())}
+
+    # Sums
+
+    def cost(self, *, billed: Billed = "yes") -> Money:
+        """Give what is known to have been spent, or with `billed="maybe"` what may have been.
+
+        Demo pictures cost nothing. Amounts in another currency than that of the newest are not in it: see `costs`.
+        """
+        every = self.costs(billed=billed)
+        return every[-1] if every else Money(Decimal(0), source="estimated")
+
+    def costs(self, *, billed: Billed = "yes") -> list[Money]:
+        """Give the sums by currency, the one of the newest order last."""
+        sums: dict[str, Money] = {}
+        for one in self._all():
+            if one.demo or one.billed != billed or one.cost is None or one.cost.amount is None:
+                continue
+            before = sums.pop(one.cost.currency, None)
+            sums[one.cost.currency] = one.cost if before is None else _sum(before, one.cost)
+        return list(sums.values())
+
+    def usual_seconds(self, model: str) -> float | None:
+        """Give the median time that this model took here; None where it has not been used yet."""
+        times = [
+            one.elapsed for one in self.records() if one.model == model and one.elapsed and one.status is Status.DONE
+        ]
+        return statistics.median(times[-_RECENT:]) if times else None
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Give the history as a pandas DataFrame, a row a generation (needs the extra `pandas`)."""
+        import pandas  # noqa: ICN001, PLC0415 - optional extra
+
+        return pandas.DataFrame([_columns(generation) for generation in self._all()])
+
+    # Change
+
+    def observe(self, callback: Callable[[Generation], None]) -> Callable[[], None]:
+        """Call `callback` with every generation that changes, on the background thread; gives a way to end it."""
+        self._observers.append(callback)
+        return lambda: self._observers.remove(callback) if callback in self._observers else None
+
+    def tell(self, generation: Generation) -> None:
+        """Tell the observers; a fault in one of them must not stop what is being paid for."""
+        for observer in list(self._observers):
+            try:
+                observer(generation)
+            except Exception:  # noqa: BLE001 - written to the log, where its author finds it
+                _LOG.exception("an observer of the history failed")
+
+
+def _sum(first: Money, second: Money) -> Money:
+    amounts = (first.amount or Decimal(0)) + (second.amount or Decimal(0))
+    is_reported = first.source == second.source == "reported"
+    return Money(amounts, first.currency, "reported" if is_reported else "estimated")
+
+
+def _picture_of(generation: Generation, place: int | None, ref: str) -> Picture | None:
+    if place is None:
+        return None
+    if 1 <= place <= len(generation.pictures):
+        return generation.pictures[place - 1]
+    raise InputError(
+        "{ref} asks for picture {place}, but {generation} has {count}",
+        advice="the first picture is .1",
+        ref=ref,
+        place=place,
+        generation=generation.ref,
+        count=len(generation.pictures),
+    )
+
+
+def _children(generation: Generation, every: Sequence[Generation], above: frozenset[str]) -> list[Mapping[str, Any]]:
+    line = above | {generation.id}
+    children = [one for one in every if generation.id in one.parents and one.id not in line]
+    return [{"generation": one, "children": _children(one, every, line)} for one in children]
+
+
+def _row(generation: Generation) -> str:
+    star = "★" if generation.starred else " "
+    prompt = " ".join(generation.prompt.split())
+    count = f"{len(generation.pictures)}×" if len(generation.pictures) > 1 else ""
+    return f"{star}{generation.ref:>5}  {count}{generation.status.value:<9} {generation.model:<24} {prompt[:60]}"
+
+
+def _columns(generation: Generation) -> dict[str, Any]:
+    first = generation.pictures[0] if generation.pictures else None
+    return {
+        "ref": generation.ref,
+        "created": generation.created,
+        "prompt": generation.prompt,
+        "model": generation.model,
+        "status": generation.status.value,
+        "billed": generation.billed,
+        "pictures": len(generation.pictures),
+        "path": str(first.path) if first else None,
+        "sha256": first.sha256 if first else None,
+        "elapsed": generation.elapsed,
+        "cost": float(generation.cost.amount) if generation.cost and generation.cost.amount is not None else None,
+        "currency": generation.cost.currency if generation.cost else None,
+        "tags": ", ".join(generation.tags),
+        "starred": generation.starred,
+        "demo": generation.demo,
+        **{f"param_{key}": value for key, value in generation.params.items()},
+    }

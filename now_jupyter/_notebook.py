@@ -1,0 +1,77 @@
+"""Which notebook this kernel belongs to, and what its saved file says about pictures.
+
+The name comes from the environment or from a variable of the front end and goes stale on rename; nothing here is
+believed beyond choosing a folder. Facts: design.md §2.7, reference/jupyter.md §7.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+__all__ = ["ShownBefore", "folder_of", "notebook_path", "pictures_shown"]
+
+_VARIABLES = ("JPY_SESSION_NAME", "PAPERMILL_OUTPUT_PATH", "PAPERMILL_INPUT_PATH")
+_LARGEST_NOTEBOOK = 512 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ShownBefore:
+    """What a saved notebook shows of our pictures: ids of generations, and whether any was paid for."""
+
+    ids: frozenset[str] = frozenset()
+    paid: bool = False
+
+
+def notebook_path(environ: Mapping[str, str], names: Mapping[str, Any], working: Path) -> Path | None:
+    """Find the notebook's file: Jupyter Server's, VS Code's, Colab's and papermill's ways of telling it, else None."""
+    told = [names.get("__vsc_ipynb_file__"), *(environ.get(name) for name in _VARIABLES), _colab_name(environ)]
+    for text in told:
+        if isinstance(text, str) and text.endswith(".ipynb") and "://" not in text:
+            path = Path(unquote(text) if "%" in text and not Path(text).exists() else text)
+            return path if path.is_absolute() else working / path.name
+    return None
+
+
+def _colab_name(environ: Mapping[str, str]) -> str | None:
+    if "COLAB_RELEASE_TAG" not in environ:
+        return None
+    return f"/content/{environ.get('COLAB_NOTEBOOK_NAME') or 'colab'}.ipynb"
+
+
+def folder_of(notebook: Path | None, working: Path) -> Path:
+    """Name the history's folder: `<notebook>.now` beside the notebook, else `untitled.now` in the working folder."""
+    return working / "untitled.now" if notebook is None else notebook.with_suffix(".now")
+
+
+def pictures_shown(notebook: Path | None) -> ShownBefore:
+    """Read from the saved notebook which generations it shows; an unreadable file shows none."""
+    if notebook is None:
+        return ShownBefore()
+    try:
+        if notebook.stat().st_size > _LARGEST_NOTEBOOK:
+            return ShownBefore()
+        form = json.loads(notebook.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return ShownBefore()
+    marks = list(_marks(form))
+    ids = frozenset(mark["id"] for mark in marks if isinstance(mark.get("id"), str))
+    return ShownBefore(ids, any(not mark.get("demo") for mark in marks))
+
+
+def _marks(form: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - untrusted JSON
+    for cell in _list(form, "cells"):
+        for output in _list(cell, "outputs"):
+            metadata = output.get("metadata") if isinstance(output, dict) else None
+            mark = metadata.get("now") if isinstance(metadata, dict) else None
+            if isinstance(mark, dict):
+                yield mark
+
+
+def _list(form: Any, name: str) -> list[Any]:  # noqa: ANN401 - untrusted JSON
+    value = form.get(name) if isinstance(form, dict) else None
+    return value if isinstance(value, list) else []
