@@ -1,0 +1,55 @@
+"""From what was typed to an order: options under their API names, and what is wanted around the request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from ._bridge import Execution
+from ._options import option
+from ._parsing import Parsed
+from ._planning import Order
+from ._settings import Reuse
+from ._values import JSON, Request
+
+__all__ = ["order_of"]
+
+
+def order_of(parsed: Parsed, *, execution: Execution | None = None) -> Order:
+    """Make the order; `execution` is the run of the cell that it is made in."""
+    options = parsed.options
+    save = options.get("save")
+    return Order(
+        request=_request_of(parsed.prompt, options),
+        reuse=_reuse_of(options),
+        execution=execution,
+        name=_text(options.get("output")),
+        tags=tuple(cast("tuple[str, ...]", options.get("tag", ()))),
+        alt=_text(options.get("alt")) or "",
+        save=Path(str(save)).expanduser() if save else None,
+        agreed=bool(options.get("yes")),
+    )
+
+
+def _request_of(prompt: str, options: Mapping[str, object]) -> Request:
+    fields: dict[str, Any] = {
+        one.field: value for name, value in options.items() if (one := option(name)).field is not None
+    }
+    extra = cast("Mapping[str, JSON]", options.get("param", {}))
+    return Request(
+        prompt=prompt,
+        model=_text(options.get("model")),
+        service=_text(options.get("service")) or "openai",
+        params={**fields, **extra},
+    )
+
+
+def _reuse_of(options: Mapping[str, object]) -> Reuse | None:
+    if options.get("fresh"):
+        return "never"
+    return "always" if options.get("reuse") else None
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None
