@@ -1,0 +1,120 @@
+"""Make and tweak pictures in a notebook through Now-api, an OpenAI-compatible relay.
+
+    %load_ext now_jupyter
+
+    %%nowimage --size 16:9
+    a red fox in fresh snow
+
+In Python the same verbs are names of this module; they speak for the notebook's session:
+
+    import now_jupyter as nj
+    g = nj.generate("a red fox in fresh snow", n=2)
+    nj.history["#12"].pictures[0].save("fox.png")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from ._history import History
+    from ._job import Job
+    from ._session import Session
+    from ._values import Generation, Money, Picture
+
+    history: History
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AuthError",
+    "BadImageError",
+    "BadResponseError",
+    "ConfigError",
+    "ConnectFailed",
+    "DownloadError",
+    "Generation",
+    "History",
+    "InputError",
+    "Interrupted",
+    "Job",
+    "LinkExpiredError",
+    "MaybeBilledError",
+    "Money",
+    "NowImageError",
+    "Picture",
+    "QuotaError",
+    "RateLimitError",
+    "RejectedError",
+    "Session",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreFull",
+    "StoreTooNew",
+    "StoreUnavailable",
+    "TaskFailed",
+    "TaskLost",
+    "TaskNeedsAction",
+    "TaskStillPending",
+    "UnsafeURLError",
+    "__version__",
+    "agenerate",
+    "balance",
+    "generate",
+    "history",
+    "load_ipython_extension",
+    "models",
+    "resume",
+    "session",
+    "star",
+    "submit",
+    "tag",
+    "trash",
+    "unload_ipython_extension",
+    "use_demo",
+    "view",
+    "wait",
+]
+
+_CLASSES = {
+    "Generation": "_values",
+    "History": "_history",
+    "Job": "_job",
+    "Money": "_values",
+    "Picture": "_values",
+    "Session": "_session",
+}
+_VERBS = frozenset(
+    ["agenerate", "balance", "generate", "models", "resume", "star", "submit", "tag", "trash", "use_demo", "wait"]
+)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - public names are loaded when they are first used
+    from importlib import import_module
+
+    if name in __all__ and name[0].isupper():
+        return getattr(import_module(f".{_CLASSES.get(name, '_errors')}", __name__), name)
+    if name in _VERBS or name in ("history", "session", "view"):
+        notebook = import_module("._notebook_session", __name__)
+        return getattr(notebook, name) if name in ("session", "view") else getattr(notebook.session(), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(ip: InteractiveShell) -> None:
+    """Put the magics into a shell; sends nothing, prints nothing, may be called again."""
+    from ._notebook_session import load
+
+    load(ip)
+
+
+def unload_ipython_extension(ip: InteractiveShell) -> None:
+    """Take everything out again, as it was before."""
+    from ._notebook_session import unload
+
+    unload(ip)
