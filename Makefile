@@ -1,0 +1,79 @@
+# One command per concern. CI runs the very same ones: .ci/run is `make test`.
+#
+#   make try     the quickstart on the built-in demo, then JupyterLab: no key, no network after installing
+#   make test    everything: lint, types, tests with real kernels and a real browser, notebooks
+#   make lint    ruff and mypy only             make format  let ruff write
+#   make faults  the fault campaign             make bench   the benchmarks
+#   make clean   what tools left behind         make PYTHON=python3.13 …  another Python
+#
+# The environment is .venv; it is made anew only where pyproject.toml or constraints.txt have changed. pip is used as it is configured.
+
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+RUN := $(BIN)/python
+PIP := $(RUN) -m pip --disable-pip-version-check --no-input
+KERNEL6 := ipykernel==6.31.0
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60 --nbval-sanitize-with now_jupyter/nbval.cfg
+OF_INSTALLATION := pyproject.toml constraints.txt
+PYTEST_ARGS ?=
+
+.PHONY: try test lint format faults bench clean browser kernel6 environment
+.DEFAULT_GOAL := try
+
+try: $(VENV)/try.stamp
+	@$(RUN) tools/try_it.py
+
+environment: $(VENV)/test.stamp
+
+test: $(VENV)/test.stamp kernel6 browser lint
+	$(RUN) -m pytest $(NBVAL) $(PYTEST_ARGS)
+
+lint: $(VENV)/test.stamp
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+
+format: $(VENV)/test.stamp
+	$(RUN) -m ruff check --fix
+	$(RUN) -m ruff format
+
+faults: $(VENV)/test.stamp
+	$(RUN) benchmarks/faults.py
+
+bench: $(VENV)/test.stamp
+	$(RUN) benchmarks/bench.py
+
+browser:
+	@$(PYTHON) tools/ensure_browser.py
+
+# The second kernel lies apart from the environment's own; its kernelspec puts it in front (tests/kernels.py).
+kernel6: $(VENV)/kernel6.stamp
+
+$(VENV)/kernel6.stamp: Makefile | $(VENV)/test.stamp
+	rm -rf $(VENV)/kernel6
+	$(PIP) install -q --no-deps --target $(VENV)/kernel6 $(KERNEL6)
+	@touch $@
+
+$(VENV)/test.stamp: $(OF_INSTALLATION) | $(VENV)/pip.stamp
+	$(PIP) install -q -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/try.stamp
+
+$(VENV)/try.stamp: $(OF_INSTALLATION) | $(VENV)/pip.stamp
+	@echo "Installing into $(VENV); this takes a minute or two, once."
+	$(PIP) install -q -c constraints.txt -e '.[try]'
+	@touch $@
+
+# An environment whose Python is gone, or which was copied from elsewhere, is made anew.
+$(VENV)/pip.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "now_jupyter needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	@$(RUN) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) try build dist screenshots .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/results notebooks/*.now
+	find now_jupyter tests tools benchmarks notebooks -name __pycache__ -type d -prune -exec rm -rf {} +

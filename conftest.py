@@ -1,0 +1,27 @@
+"""No test, and no notebook run by nbval, sees the environment, the folders or the network of the person who runs it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from house import clean_environment
+
+_home = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Clean the environment for the whole run, before anything of ours is imported or started."""
+    config.stash[_home] = home = tempfile.TemporaryDirectory(prefix="now-house-", ignore_cleanup_errors=True)
+    clean = clean_environment(os.environ, Path(home.name))
+    os.environ.clear()
+    os.environ.update(clean)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Take the folders away."""
+    if home := config.stash.get(_home, None):
+        home.cleanup()

@@ -1,0 +1,75 @@
+"""What every test stands on: a clean environment of its own, no network, real kernels, a real JupyterLab."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from house import folders_below
+from kernels import KERNEL_6, KERNEL_7, overlay_is_there, write_kernelspecs
+from lab import Lab, LabHouse
+from network_guard import LOG
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kernels_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both kernels are described where jupyter_client, nbclient and Lab look."""
+    folder = tmp_path_factory.mktemp("jupyter-path")
+    write_kernelspecs(folder)
+    os.environ["JUPYTER_PATH"] = str(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def clean_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test has home folders of its own: it finds no login, setting or history of another."""
+    home = tmp_path_factory.mktemp("home")
+    for name, value in folders_below(home).items():
+        monkeypatch.setenv(name, value)
+    return home
+
+
+@pytest.fixture(autouse=True)
+def stays_on_this_machine() -> Iterator[None]:
+    """A test fails if it, or a kernel or server it started, wanted to reach another machine."""
+    log = Path(os.environ[LOG])
+    log.write_text("", encoding="utf-8")
+    yield
+    assert not (wanted := log.read_text(encoding="utf-8")), f"wanted to leave this machine:\n{wanted}"
+
+
+@pytest.fixture(scope="session")
+def kernel7(kernels_folder: Path) -> str:
+    """The kernel of today."""
+    return KERNEL_7
+
+
+@pytest.fixture(scope="session")
+def kernel6(kernels_folder: Path) -> str:
+    """The kernel that many still have: ipykernel 6.31."""
+    assert overlay_is_there(), "the second kernel is missing: run `make kernel6`"
+    return KERNEL_6
+
+
+@pytest.fixture(params=["kernel7", "kernel6"])
+def either_kernel(request: pytest.FixtureRequest) -> str:
+    """Both kernels, one after the other."""
+    return str(request.getfixturevalue(request.param))
+
+
+@pytest.fixture(scope="session")
+def lab_house(kernels_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHouse]:
+    """One JupyterLab server and one Chromium for the whole run."""
+    with LabHouse(tmp_path_factory.mktemp("lab")) as house:
+        yield house
+
+
+@pytest.fixture
+def lab(lab_house: LabHouse, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A folder and a browser context of its own for every test; nothing in the page may leave this machine."""
+    with lab_house.room(request.node.name) as lab:
+        yield lab
+    assert not lab.strangers, f"the page asked for {lab.strangers}"

@@ -1,0 +1,319 @@
+"""The storeys of the house (design.md §4): imports go down, and to neighbours only where the table names them."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+from house import ROOT
+
+PACKAGE = ROOT / "now_jupyter"
+HEAVY = ("IPython", "httpx", "PIL", "ipywidgets", "anyio", "anywidget", "pandas", "numpy", "traitlets", "sqlite3")
+SLOWEST_IMPORT_MS = 30
+
+# Room → storey, and the neighbours of the same storey that it may import. A package is one room: its modules may
+# import one another.
+ROOMS: dict[str, tuple[int, set[str]]] = {
+    "_words_zh": (0, set()),
+    "_words": (0, {"_words_zh"}),
+    "_errors": (0, {"_words"}),
+    "_bridge": (0, {"_errors", "_words"}),
+    # Values and what is reckoned without the world
+    "_values": (1, {"_media"}),  # a picture reads its own file
+    "_steps": (1, {"_values"}),
+    "_records": (1, {"_values"}),
+    "_containers": (1, set()),
+    "_decoding": (1, {"_containers"}),
+    "_preview": (1, {"_containers", "_decoding"}),
+    "_foreign": (1, {"_values"}),
+    "_provenance": (1, {"_containers", "_decoding", "_foreign", "_values"}),
+    "_copies": (1, {"_containers", "_decoding", "_preview", "_provenance", "_values"}),
+    "_media": (1, {"_copies", "_decoding", "_preview", "_values"}),
+    "_secret": (1, set()),
+    "_settings": (1, set()),
+    "_config": (1, {"_settings"}),
+    "_keys": (1, {"_secret"}),
+    "_notebook": (1, set()),
+    "_typed": (1, {"_values"}),
+    "_readers": (1, {"_typed", "_values"}),
+    "_options": (1, {"_readers"}),
+    "_completion": (1, {"_options", "_typed"}),
+    "_parsing": (1, {"_completion", "_options", "_readers", "_typed"}),
+    "_recipes": (1, {"_options", "_values"}),
+    "_prompts": (1, {"_options", "_parsing", "_readers", "_typed"}),
+    # The world: services, wire, disk
+    "_engines": (2, set()),
+    "_addresses": (2, set()),
+    "_in_process": (2, set()),
+    "_bodies": (2, set()),
+    "_mishaps": (2, set()),
+    "_refusals": (2, {"_bodies"}),
+    "_sse": (2, {"_bodies"}),
+    "_wire": (2, {"_addresses", "_in_process"}),
+    "_answers": (2, {"_bodies", "_mishaps", "_refusals", "_sse", "_wire"}),
+    "_exchange": (2, {"_answers", "_bodies", "_mishaps", "_refusals", "_sse", "_wire"}),
+    "_transport": (2, {"_addresses", "_answers", "_bodies", "_exchange", "_mishaps", "_refusals", "_sse", "_wire"}),
+    "_download": (2, {"_addresses", "_mishaps", "_refusals", "_wire"}),
+    "_files": (2, set()),
+    "_holds": (2, {"_files"}),
+    "_shelf": (2, {"_files"}),
+    "_index": (2, {"_files"}),
+    "_place": (2, {"_files", "_shelf"}),
+    "_stored_answers": (2, {"_files", "_shelf"}),
+    "_store": (2, {"_files", "_holds", "_index", "_place", "_shelf", "_stored_answers"}),
+    # What happens to an order
+    "_catalogue": (3, set()),
+    "_money": (3, {"_catalogue"}),
+    "_reuse": (3, set()),
+    "_job": (3, set()),
+    "_history": (3, set()),
+    "_folder": (3, set()),
+    "_connection": (3, set()),
+    "_keeping": (3, set()),
+    "_polling": (3, set()),
+    "_runner": (3, {"_keeping", "_money", "_polling"}),
+    # Where parts are put together
+    "_context": (4, set()),
+    "_relay_facts": (4, set()),
+    "_orders": (4, {"_context", "_relay_facts"}),
+    "_requests": (4, {"_orders"}),
+    "_doctor": (4, set()),
+    "_export": (4, set()),
+    "_sweep": (4, set()),
+    "_session": (4, {"_context", "_doctor", "_export", "_orders", "_relay_facts", "_requests", "_sweep"}),
+    # What people see
+    "_outputs": (5, set()),
+    "_waiting": (5, {"_outputs"}),
+    "_display": (5, {"_outputs", "_waiting"}),
+    "_showing": (5, {"_display", "_outputs", "_waiting"}),
+    "_panel": (5, {"_display", "_outputs", "_showing"}),
+    "_login": (5, set()),
+    "_nest": (5, set()),
+    "_now": (5, {"_display", "_login", "_nest", "_panel", "_showing"}),
+    "_magics": (5, {"_display", "_now", "_showing"}),
+    "_notebook_session": (5, {"_display", "_magics"}),
+    "__init__": (6, set()),
+}
+UNPLACED: tuple[int, set[str]] = (99, set())
+WAYS_INTO_THE_DEMO = {"_connection", "_in_process"}
+DOORS_OF_HTTPX = {
+    "_answers",
+    "_download",
+    "_exchange",
+    "_in_process",
+    "_mishaps",
+    "_refusals",
+    "_sse",
+    "_transport",
+    "_wire",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One import: the module that wants, the room that is wanted ("" for the world outside) and where it is written."""
+
+    module: Path
+    target: str
+    outside: str
+    place: str
+    at_load: bool
+
+    @property
+    def room(self) -> str:
+        return room_of(self.module)
+
+
+def room_of(module: Path) -> str:
+    return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@cache
+def modules() -> tuple[Path, ...]:
+    return tuple(sorted(path for path in PACKAGE.rglob("*.py")))
+
+
+@cache
+def imports() -> tuple[Import, ...]:
+    return tuple(one for module in modules() for one in imports_of(module))
+
+
+def imports_of(module: Path) -> Iterator[Import]:
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    inside = {id(node) for outer in ast.walk(tree) if is_function(outer) for node in ast.walk(outer)}
+    for node in run_nodes(tree):
+        for target, outside in targets_of(node, module):
+            place = f"{module.relative_to(ROOT)}:{node.lineno}"  # type: ignore[attr-defined]  # a statement has it
+            yield Import(module, target, outside, place, id(node) not in inside)
+
+
+def is_function(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+
+
+def run_nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """Walk what is run; imports for types only are none of the house's stairs."""
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            yield from (node for other in child.orelse for node in [other, *run_nodes(other)])
+            continue
+        yield child
+        yield from run_nodes(child)
+
+
+def targets_of(node: ast.AST, module: Path) -> Iterator[tuple[str, str]]:
+    if isinstance(node, ast.Import):
+        yield from (("", alias.name) for alias in node.names)
+    if isinstance(node, ast.ImportFrom) and not node.level:
+        yield "", node.module or ""
+    if isinstance(node, ast.ImportFrom) and node.level:
+        yield from ((target, "") for target in relative_targets(node, module))
+
+
+def relative_targets(node: ast.ImportFrom, module: Path) -> Iterator[str]:
+    package = module.parents[node.level - 1]
+    if node.module:
+        yield room_of(package / node.module.split(".")[0])
+        return
+    for alias in node.names:
+        named = package / alias.name
+        is_module = named.is_dir() or named.with_suffix(".py").is_file()
+        yield room_of(named if is_module else package / "__init__.py")
+
+
+def report(faults: list[str]) -> str:
+    return "\n" + "\n".join(faults)
+
+
+def test_every_room_has_a_storey() -> None:
+    """A new module is given its place in the table before it is used."""
+    unknown = {room_of(module) for module in modules()} - set(ROOMS) - {"demo"}
+    assert not unknown, f"give it a storey: {sorted(unknown)}"
+
+
+def test_imports_go_down() -> None:
+    """A room imports lower storeys, and neighbours where its row names them; nothing upward, nowhere."""
+    wrong = [f"{one.place} {one.room} → {one.target}" for one in imports() if not is_allowed(one)]
+    assert not wrong, report(wrong)
+
+
+def is_allowed(one: Import) -> bool:
+    if not one.target or one.target == one.room:
+        return True
+    if "demo" in (one.target, one.room):
+        return one.room in WAYS_INTO_THE_DEMO
+    storey, neighbours = ROOMS.get(one.room, UNPLACED)
+    below, _ = ROOMS.get(one.target, UNPLACED)
+    return below < storey or one.target in neighbours
+
+
+def test_no_room_is_reached_from_itself_while_loading() -> None:
+    """There is no circle of imports."""
+    stairs: dict[str, set[str]] = {}
+    for one in imports():
+        if one.at_load and one.target not in ("", one.room):
+            stairs.setdefault(one.room, set()).add(one.target)
+    circles = [room for room in stairs if room in reached_from(stairs, room)]
+    assert not circles
+
+
+def reached_from(stairs: dict[str, set[str]], room: str) -> set[str]:
+    seen: set[str] = set()
+    ahead = set(stairs.get(room, ()))
+    while ahead:
+        seen |= ahead
+        ahead = {further for near in ahead for further in stairs.get(near, ())} - seen
+    return seen
+
+
+def test_the_demo_stands_alone() -> None:
+    """The relay's double knows the standard library and Pillow, and nothing of ours."""
+    known = {*sys.stdlib_module_names, "PIL"}
+    of_demo = [one for one in imports() if one.room == "demo"]
+    strange = [
+        f"{one.place} {one.outside}" for one in of_demo if one.outside and one.outside.split(".")[0] not in known
+    ]
+    assert not strange, report(strange)
+
+
+def test_nothing_imports_the_package_by_its_name() -> None:
+    """Siblings are relative; the package's own name would run the top storey."""
+    wrong = [one.place for one in imports() if one.outside.split(".")[0] == "now_jupyter"]
+    assert not wrong, report(wrong)
+
+
+def test_httpx_has_one_door() -> None:
+    """The HTTP library can be replaced in one place: the rooms of transport and download."""
+    users = {one.room for one in imports() if one.outside.split(".")[0] in ("httpx", "httpx_sse", "httpcore")}
+    assert users <= DOORS_OF_HTTPX
+
+
+def test_every_module_says_what_it_gives() -> None:
+    """`__all__` stands in each module that is imported."""
+    silent = [str(module.relative_to(PACKAGE)) for module in modules() if "__all__" not in names_of(module)]
+    assert not [name for name in silent if not name.endswith("__main__.py")]
+
+
+def names_of(module: Path) -> set[str]:
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    return {name for node in tree.body for name in assigned_by(node)}
+
+
+def assigned_by(node: ast.stmt) -> list[str]:
+    targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=True, timeout=60)
+
+
+def test_public_names_stay_what_they_say() -> None:
+    """After every module has been imported no public name is a module, and each is there."""
+    script = """
+import importlib, pkgutil, types
+import now_jupyter as nj
+for found in pkgutil.walk_packages(nj.__path__, "now_jupyter."):
+    if not found.name.endswith("__main__"):
+        importlib.import_module(found.name)
+wrong = [name for name in nj.__all__ if isinstance(getattr(nj, name), types.ModuleType)]
+print(len(nj.__all__), wrong)
+"""
+    count, wrong = python("-c", script).stdout.strip().split(maxsplit=1)
+    assert wrong == "[]"
+    assert int(count) > 10
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    """`import now_jupyter` alone loads neither IPython nor httpx, Pillow, widgets or a loop."""
+    script = f"import sys, now_jupyter; print([name for name in {HEAVY} if name in sys.modules])"
+    assert python("-c", script).stdout.strip() == "[]"
+
+
+def test_importing_is_quick() -> None:
+    """`import now_jupyter` takes less than 30 ms; the best of several runs, since machines are busy."""
+    fastest = min(import_ms() for _ in range(7))
+    assert fastest < SLOWEST_IMPORT_MS
+
+
+def import_ms() -> float:
+    lines = python("-X", "importtime", "-c", "import now_jupyter").stderr
+    found = re.search(r"(\d+) \| +now_jupyter$", lines, re.MULTILINE)
+    assert found, lines
+    return int(found[1]) / 1000
+
+
+def test_storeys_fall_from_top_to_bottom() -> None:
+    """The table is written in the order of the house."""
+    storeys = [storey for storey, _ in ROOMS.values()]
+    assert all(lower <= upper for lower, upper in pairwise(storeys))
+    assert all(ROOMS[near][0] == storey for storey, neighbours in ROOMS.values() for near in neighbours)
