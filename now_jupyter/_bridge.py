@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import importlib
 import os
 import signal
 import threading
@@ -49,7 +50,7 @@ class Background:
         self._farewells: list[Callable[[], Awaitable[None]]] = []
         self._process = os.getpid()
         self._closed = False
-        atexit.register(_close_if_there, weakref.ref(self))
+        _at_exit(partial(_close_if_there, weakref.ref(self)))
 
     def spawn(self, work: Callable[..., Awaitable[T]], *args: object) -> Future[T]:
         """Start `work(*args)` on the background loop and give its future."""
@@ -120,6 +121,17 @@ def _run_loop(opened: Future[BlockingPortal]) -> None:
         opened.set_exception(problem)
 
 
+def _at_exit(act: Callable[[], None]) -> None:
+    """Have `act` called when Python ends, while worker threads still take work: pictures are still to be kept.
+
+    `atexit` comes too late for that: concurrent.futures has closed its threads by then, so it is loaded first here
+    and comes last.
+    """
+    importlib.import_module("concurrent.futures.thread")
+    register: Callable[[Callable[[], None]], object] = getattr(threading, "_register_atexit", atexit.register)
+    register(act)
+
+
 def _close_if_there(background: weakref.ref[Background]) -> None:
     """Close what is still there when Python ends."""
     if (still := background()) is not None:
@@ -156,20 +168,23 @@ class Waiting(Generic[T]):
             return
 
     def block(self, tick: Callable[[], None]) -> T:
-        """Block this thread in short slices, calling `tick` in each; ■ raises out of a slice.
+        """Block this thread in short slices, calling `tick` in each; ■ is noticed between two of them.
+
+        A KeyboardInterrupt in the middle of a tick would leave half an output behind.
 
         Raises:
             Left: the wait ended before the work did.
         """
-        try:
+        pressed = threading.Event()
+        with _interrupts(pressed.set):
             for _ in self._slices():
+                if pressed.is_set():
+                    self._open("interrupt")
                 try:
                     self._gate.result(_SLICE)
                     break
                 except FutureTimeout:
                     tick()
-        except KeyboardInterrupt:
-            self._open("interrupt")
         return self._result()
 
     async def awaited(self, tick: Callable[[], None]) -> T:
@@ -179,7 +194,8 @@ class Waiting(Generic[T]):
             Left: the wait ended before the work did.
         """
         gate = asyncio.wrap_future(self._gate)
-        with _interrupts(asyncio.get_running_loop(), lambda: self._open("interrupt")):
+        loop = asyncio.get_running_loop()
+        with _interrupts(partial(loop.call_soon_threadsafe, self.stop, "interrupt")):
             for _ in self._slices():
                 done, _pending = await asyncio.wait([gate], timeout=_SLICE * 2)
                 if done:
@@ -229,13 +245,13 @@ def _bell_in_place() -> _Bell:
 
 
 @contextmanager
-def _interrupts(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> Iterator[None]:
-    """While inside, SIGINT calls `act` on the loop; off the main thread nothing changes."""
+def _interrupts(act: Callable[[], object]) -> Iterator[None]:
+    """While inside, SIGINT calls `act` instead of raising; off the main thread nothing changes."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     bell, turn = _bell_in_place(), object()
-    bell.acts[turn] = partial(loop.call_soon_threadsafe, act)
+    bell.acts[turn] = act
     try:
         yield
     finally:
@@ -279,6 +295,7 @@ class Cells:
         """Watch `ip` once `attach` is called."""
         self._ip: Any = ip  # typed loosely: only a kernel's shell has parents
         self._count = 0
+        self._at_start: list[Callable[[], bool]] = []
         self.depth = 0
         self.current = Execution(serial="0")
 
@@ -292,12 +309,17 @@ class Cells:
         self._ip.events.unregister("pre_run_cell", self._before)
         self._ip.events.unregister("post_run_cell", self._after)
 
+    def at_start(self, act: Callable[[], bool]) -> None:
+        """Have `act` called at the start of each of the following cells, for as long as it says so."""
+        self._at_start.append(act)
+
     def _before(self, info: Any) -> None:  # noqa: ANN401 - IPython's ExecutionInfo
         self.depth += 1
         if self.depth == 1:
             self._count += 1
             cell = getattr(info, "cell_id", None) or None
             self.current = Execution(serial=str(self._count), cell=cell, watched=cell is not None or self._may_type())
+            self._at_start = [act for act in self._at_start if act()]
 
     def _after(self, result: Any) -> None:  # noqa: ANN401 - IPython's ExecutionResult
         code = getattr(getattr(result, "info", None), "raw_cell", None)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ._errors import NowImageError
 from ._job import Job
+from ._media import examine
 from ._outputs import Output
 from ._preview import preview, sheet
 from ._settings import Settings
@@ -169,6 +170,25 @@ def show_one(picture: Picture, settings: Settings, *, how: str = "preview") -> N
     Output().put(data, {"now": mark, mime: {"width": width, "height": height, "alt": plain(picture.alt, 300)}})
 
 
+def show_rescued(error: BaseException, *places: Output) -> None:
+    """Show whole what no disk would take: the cell's output is then the only place where the picture is kept.
+
+    The first ones go into the outputs `places`, the others into new ones.
+    """
+    rescued = error.rescued if isinstance(error, NowImageError) else ()
+    for number, data in enumerate(rescued):
+        place = places[number] if number < len(places) else Output()
+        place.put(_whole(data))
+
+
+def _whole(data: bytes) -> dict[str, Any]:
+    facts = examine(data)
+    image, mime = data, facts.mime
+    if mime not in _PASSTHROUGH:
+        image, mime, *_ = preview(data, longest=max(facts.width, facts.height))
+    return {"text/plain": f"{facts.width}x{facts.height} sha256={facts.sha256[:12]}", mime: image}
+
+
 # While it is being made
 
 
@@ -219,6 +239,7 @@ class View:
     def fail(self, error: BaseException) -> None:
         """Leave no waiting line behind; the error itself is shown by the cell."""
         self._end()
+        show_rescued(error)
         if not self._picture.is_there:
             return
         known = self._job.generation
@@ -235,6 +256,12 @@ class View:
         # In a context of its own: programs that run notebooks take an update only as one of the cell that runs now.
         self._job.on_done(lambda job: Context().run(self._arrive, job))
 
+    def show_again(self) -> bool:
+        """Show once more what may have come between two cells, where programs lose it; tells whether it is to come."""
+        if self._job.done() and self._how != "none":
+            self._arrive(self._job)
+        return not self._job.done()
+
     def _promise(self) -> str:
         language = self._settings.language
         if not self._job.refs:
@@ -245,7 +272,9 @@ class View:
         error = job.error()
         if error is not None:
             text = "\n".join(error.lines()) if isinstance(error, NowImageError) else _outcome_line(error)
-            self._picture.put({"text/plain": text})
+            words, picture = self._picture, self._caption  # other cells may run now: nothing new is shown if possible
+            words.put({"text/plain": text})
+            show_rescued(error, picture)
         elif (generation := job.generation) is not None:
             self.finish(generation)
 

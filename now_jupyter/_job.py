@@ -33,6 +33,7 @@ class Job:
         self._background = background
         self._language = language
         self._future: Future[Generation] = Future()
+        self._told = threading.Event()
         self._lock = threading.Lock()
         self._waiting: list[Waiting[Generation]] = []
         self._records: dict[str, Record] = {}
@@ -60,8 +61,8 @@ class Job:
         return self._view(self)
 
     def done(self) -> bool:
-        """Whether nothing more will come."""
-        return self._future.done()
+        """Whether nothing more will come, and everyone who wanted to know (an output in a cell) has been told."""
+        return self._told.is_set()
 
     def result(self, timeout: float | None = None) -> Generation:
         """Wait, blocking, at most `timeout` seconds; the kernel's own loop is never re-entered.
@@ -85,6 +86,7 @@ class Job:
             self._end_waiting(waiting)
         if by == "interrupt":
             raise self._leaving(by)
+        self._told.wait()
 
     def stop_waiting(self) -> None:
         """Free whoever waits; what was ordered goes on and arrives in the history."""
@@ -118,6 +120,11 @@ class Job:
         return self._future.exception() if self._future.done() and not self._future.cancelled() else None
 
     # For cells
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether its result, or why there is none, is known."""
+        return self._future.done()
 
     @property
     def elapsed(self) -> float:
@@ -218,3 +225,4 @@ class Job:
             self._future.set_exception(error)
         elif generation is not None:
             self._future.set_result(generation)
+        self._told.set()

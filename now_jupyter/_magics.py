@@ -16,16 +16,18 @@ from typing import TYPE_CHECKING, Any, cast
 from IPython.core.magic import needs_local_scope, no_var_expand
 
 from ._bridge import Cells
+from ._commands import COMMANDS, usage_of_now
 from ._completion import complete
 from ._config import Now
 from ._display import Progress, View, register_formatters, unregister_formatters
 from ._errors import NowImageError
 from ._job import Job
 from ._nest import serves_clicks
-from ._now import NowCommands, rehearsal_text
+from ._now import NowCommands
 from ._options import usage
 from ._parsing import parse_cell, parse_line
 from ._prompts import fill
+from ._reports import rehearsal_text
 from ._requests import order_of
 from ._rewriting import AWAITED_PREFIX, Rewriting
 from ._session import Session
@@ -83,7 +85,7 @@ class Extension:
         register = self._ip.register_magic_function
         for magic, name in ((self.nowimage, _MAGIC), (self.await_nowimage, AWAITED_PREFIX + _MAGIC)):
             register(needs_local_scope(_documented(magic, usage(language))), "line_cell", name)
-        register(_documented(self.now, self._now.usage(language)), "line", "now")
+        register(_documented(self.now, usage_of_now(language)), "line", "now")
         self.cells.attach()
         self._rewriting.attach()
         register_formatters(self._ip, self._was_shown, self.session.settings)
@@ -175,11 +177,10 @@ class Extension:
         return "buttons" if awaited and serves_clicks() else "line"
 
     def _let_go(self, asked: _Asked) -> Job:
-        asked.view.leave()
         self.cells.current.note_shown(asked.job)
         if asked.name:
             self._ip.user_ns[asked.name] = asked.job
-        self._bind_when_done(asked)
+        self._leave(asked)
         return asked.job
 
     @contextmanager
@@ -188,11 +189,10 @@ class Extension:
         try:
             yield
         except BaseException as error:
-            if asked.job.done():
+            if asked.job.is_decided:
                 asked.view.fail(error)
                 raise
-            asked.view.leave()
-            self._bind_when_done(asked)
+            self._leave(asked)
             if asked.job.left_by != "stop":
                 raise
 
@@ -210,6 +210,12 @@ class Extension:
         if asked.name and generation is not None:
             self._ip.user_ns[asked.name] = generation
         return generation
+
+    def _leave(self, asked: _Asked) -> None:
+        asked.view.leave()
+        if not self.cells.current.watched:
+            self.cells.at_start(asked.view.show_again)
+        self._bind_when_done(asked)
 
     def _bind_when_done(self, asked: _Asked) -> None:
         def bind(job: Job) -> None:
@@ -251,7 +257,11 @@ class Extension:
 
     def _commands(self, _shell: object, event: Any) -> list[str]:  # noqa: ANN401 - as above
         begun = _typed_behind("now", event)
-        return [] if " " in begun else [word for word in self._now.words() if word.startswith(begun)]
+        return [] if " " in begun else [word for word in _command_names() if word.startswith(begun)]
+
+
+def _command_names() -> list[str]:
+    return [name for one in COMMANDS for name in (one.name, one.chinese)]
 
 
 def _documented(magic: Callable[..., Any], text: str) -> Callable[..., Any]:

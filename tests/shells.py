@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,6 +79,7 @@ def shell_in(folder: Path, **settings: object) -> Iterator[Shell]:
     Now.clear_instance()
     before = _notebook_session._HELD
     _notebook_session._HELD = _notebook_session._Holder()
+    main = sys.modules["__main__"]  # which IPython puts its own in place of
     ip = InteractiveShell.instance(config=config, ipython_dir=str(folder))
     publisher = CapturingDisplayPublisher()
     ip.display_pub = publisher
@@ -88,6 +90,7 @@ def shell_in(folder: Path, **settings: object) -> Iterator[Shell]:
         _notebook_session._HELD = before
         atexit.unregister(ip.atexit_operations)
         ip.atexit_operations()
+        sys.modules["__main__"] = main
         InteractiveShell.clear_instance()
         Now.clear_instance()
 

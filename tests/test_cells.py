@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -47,21 +46,24 @@ class Page:
 
     def value(self, code: str) -> str:
         """Give what an expression is now, as text."""
-        return self.run(f"print({code})").text.strip()
+        return self.run(f"print(({code}))").text.strip()
 
     def waiting(self, code: str) -> Ran:
         """Start a cell and wait for its line of progress, with its request on the way."""
-        ran = self.start(code)
         number = len(self.records())
+        ran = self.start(code)
         self.kernel.until(lambda: ran.shown(WIDGET) or ran.ended, 20, "a line of progress")
         self.kernel.until(lambda: any(one.billed != "no" for one in self.records()[number:]) or ran.ended, 20, "a POST")
         return ran
 
-    def freed(self, ran: Ran) -> float:
-        """Wait for the end of a cell and give how long it took."""
+    def freed(self, ran: Ran, act: Callable[[], None]) -> float:
+        """Free a cell and give how many seconds passed until the kernel was idle."""
         began = time.monotonic()
+        act()
         ran.wait(20)
-        return time.monotonic() - began
+        took = time.monotonic() - began
+        sys.stdout.write(f"{self.kernel.name}: {took:.3f} s\n")
+        return took
 
     def arrives(self, ran: Ran) -> None:
         """Wait for the picture in the very output that was left."""
@@ -82,7 +84,9 @@ def _slow(seconds: float, prompt: str, options: str = "") -> str:
 
 
 @pytest.fixture(scope="module", params=[KERNEL_7, KERNEL_6])
-def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, kernels_folder: Path) -> Iterator[Page]:
+def page(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, kernels_folder: Path
+) -> Iterator[Page]:
     """One kernel of each kind for all tests here."""
     folder = tmp_path_factory.mktemp(request.param)
     with Kernel(request.param, cwd=folder) as kernel:
@@ -123,7 +127,9 @@ def test_the_kernel_goes_on_while_a_cell_awaits(page: Page) -> None:
         "mine = ipywidgets.Button(description='mine')\n"
         "mine.on_click(lambda one: setattr(one, 'description', 'served'))\ndisplay(mine)"
     )
-    ran = page.waiting("before = len(ticks)\n" + f'%nowimage {SMALL} -p demo={{"latency":2}} a patient fox\n' "after = len(ticks)")
+    ran = page.waiting(
+        "before = len(ticks)\n" + f'%nowimage {SMALL} -p demo={{"latency":2}} a patient fox\nafter = len(ticks)'
+    )
     if page.is_new:
         page.kernel.click("mine")
         page.kernel.widget(description="served")
@@ -135,14 +141,14 @@ def test_the_kernel_goes_on_while_a_cell_awaits(page: Page) -> None:
 
 def test_the_interrupt_frees_the_cell_and_the_picture_arrives(page: Page) -> None:
     """■ ends awaiting and blocking cells at once with one line; the pictures come into their outputs, with captions."""
-    cells = [_slow(4, "an awaited fox", "-o late"), f'for i in [1]:\n    %nowimage {SMALL} -p demo={{"latency":4}} a blocked fox']
+    cells = [
+        _slow(4, "an awaited fox", "-o late"),
+        f'for i in [1]:\n    %nowimage {SMALL} -p demo={{"latency":4}} a blocked fox',
+    ]
     left = []
     for code in cells:
         ran = page.waiting(code)
-        page.kernel.interrupt()
-        took = page.freed(ran)
-        print(f"{page.kernel.name}: freed after {took:.3f} s")
-        assert took < FREED
+        assert page.freed(ran, page.kernel.interrupt) < FREED
         assert ran.error is not None
         ref = page.records()[-1].ref
         assert ran.error["traceback"] == [
@@ -163,20 +169,19 @@ def test_the_interrupt_frees_the_cell_and_the_picture_arrives(page: Page) -> Non
 
 
 def test_a_click_on_stop_waiting_frees_the_cell(page: Page) -> None:
-    """The button ends the wait without an error, the cell gives what is known, and the next cell runs at once."""
-    ran = page.waiting("g = await nj.agenerate('nothing') if False else None\n" + f'g = %nowimage {SMALL} -o stopped -p demo={{"latency":3}} a stopped fox')
+    """The button ends the wait without an error, the cell gives what is known, and the next cell runs at once.
+
+    On ipykernel 6.31 a click would come too late: there the line says what helps.
+    """
+    ran = page.waiting(f'g = %nowimage {SMALL} -o stopped -p demo={{"latency":3}} a stopped fox')
     if not page.is_new:
-        assert not any(state.get("description") == "Stop waiting" and "_dom_classes" in state and False for state in page.kernel.comms.values())
         line = next(state["value"] for state in page.kernel.comms.values() if state.get("_model_name") == "LabelModel")
         assert line.endswith(" · ■ frees the cell")
         page.kernel.interrupt()
         ran.wait()
         page.arrives(ran)
         return
-    page.kernel.click("Stop waiting")
-    took = page.freed(ran)
-    print(f"{page.kernel.name}: stopped after {took:.3f} s")
-    assert took < FREED
+    assert page.freed(ran, lambda: page.kernel.click("Stop waiting")) < FREED
     assert (ran.status, ran.error) == ("ok", None)
     assert page.value("g.status.value, stopped is g, len(g.pictures)") == "('running', True, 0)"
     page.arrives(ran)
@@ -188,7 +193,7 @@ def test_what_is_not_sent_yet_can_be_cancelled(page: Page) -> None:
     """Behind a full queue the button says Cancel, and then nothing goes out."""
     page.run("%config Now.max_concurrency = 1")
     first = page.run(_slow(3, "the first fox", "--no-wait"))
-    before = page.value("len(nj.session().context.demo_relay().ledger)")
+    ledger = "[charge.idempotency_key for charge in nj.session().context.demo_relay().ledger]"
     second = page.start(_slow(3, "the second fox"))
     page.kernel.until(lambda: second.shown(WIDGET), 20)
     if page.is_new:
@@ -203,11 +208,11 @@ def test_what_is_not_sent_yet_can_be_cancelled(page: Page) -> None:
         page.kernel.interrupt()
         second.wait()
     page.arrives(first)
-    if page.is_new:
-        assert page.value("len(nj.session().context.demo_relay().ledger)") in (before, str(int(before) + 1))
-        assert not [one for one in page.records() if one.request.prompt == "the second fox" and one.billed != "no"]
-    else:
+    if not page.is_new:
         page.arrives(second)
+    one, two = (record for record in page.records() if record.request.prompt in ("the first fox", "the second fox"))
+    assert one.id in page.value(ledger)
+    assert (two.id in page.value(ledger)) is not page.is_new
     page.run("%config Now.max_concurrency = 8")
 
 
@@ -216,11 +221,11 @@ def test_without_waiting_the_picture_comes_in_place(page: Page) -> None:
     ran = page.run(_slow(1, "a job's fox", "--no-wait -o job"))
     assert [set(output["data"]) for output in ran.outputs] == [{"text/plain"}, {"text/plain"}]
     assert "will appear here" in ran.text
-    assert page.value("type(_).__name__ if False else type(job).__name__") in ("Job", "Generation")
+    assert page.value("type(job).__name__") == "Job"
     page.arrives(ran)
     assert len(ran.outputs) == 2
-    page.run("%now wait")
-    assert page.value("job.prompt, -1 and nj.view") .startswith("(\"a job's fox\"")
+    assert page.run("%now wait").text.endswith(" arrived; nothing is under way\n")
+    assert page.value("job.prompt, job.name") == "(\"a job's fox\", 'job')"
 
 
 def test_a_job_can_be_awaited(page: Page) -> None:
@@ -238,7 +243,10 @@ def test_a_time_limit_frees_the_cell(page: Page) -> None:
     assert ran.error is not None
     assert ran.error["ename"] == "TaskStillPending"
     ref = page.records()[-1].ref
-    assert ran.error["traceback"][0] == f"TaskStillPending: waiting has ended; {ref} goes on and will arrive in the history"
+    assert (
+        ran.error["traceback"][0]
+        == f"TaskStillPending: waiting has ended; {ref} goes on and will arrive in the history"
+    )
     page.arrives(ran)
 
 
@@ -255,7 +263,9 @@ def test_every_picture_of_a_loop_is_there(page: Page) -> None:
 
 def test_a_refusal_fails_the_cell(page: Page) -> None:
     """The notebook keeps a real error output of a few lines, and what stood there of the progress is one line."""
-    ran = page.start(f'%nowimage {SMALL} -p demo={{"latency":1,"code":"content_policy_violation"}} a rejected fox').wait()
+    ran = page.start(
+        f'%nowimage {SMALL} -p demo={{"latency":1,"code":"content_policy_violation"}} a rejected fox'
+    ).wait()
     assert (ran.status, ran.reply["ename"]) == ("error", "RejectedError")
     assert ran.error is not None
     assert 2 <= len(ran.error["traceback"]) <= 6
@@ -273,8 +283,21 @@ def test_a_late_refusal_is_told_in_its_place(page: Page) -> None:
     assert ran.error is None
 
 
+def test_what_comes_between_two_cells_is_sent_again_where_nobody_watches(page: Page) -> None:
+    """Programs that run notebooks take updates of the running cell only: the next cell repeats what came before it."""
+    ran = page.kernel.run(f'%nowimage {SMALL} --no-wait -p demo={{"latency":0.5}} a fox for nobody')
+    page.arrives(ran)
+    following = page.kernel.run("None")
+    again = [
+        message["content"]["data"] for message in following.messages if message["msg_type"] == "update_display_data"
+    ]
+    assert [set(data) for data in again] == [{"text/plain", _images(ran)[0]}, {"text/plain"}]
+    assert not [one for one in page.kernel.run("None").messages if one["msg_type"] == "update_display_data"]
+    assert not page.run("None").outputs
+
+
 def test_nest_asyncio_is_applied_only_where_it_does_no_harm(page: Page) -> None:
-    """ipykernel 7 refuses it with the reason; on 6.31 asyncio.run works in cells, and so do ours."""
+    """Ipykernel 7 refuses it with the reason; on 6.31 asyncio.run works in cells, and so do ours."""
     ran = page.start("%now nest on").wait()
     if page.is_new:
         assert ran.error is not None
@@ -291,13 +314,13 @@ def test_nest_asyncio_is_applied_only_where_it_does_no_harm(page: Page) -> None:
 # Programs that run notebooks
 
 CELLS = [
-    "%load_ext now_jupyter\nimport now_jupyter as nj",
+    "%load_ext now_jupyter",
     f"%%nowimage {SMALL} --output fox\na red fox",
     f'%%nowimage {SMALL} -p demo={{"latency":0.8}}\na slow fox',
     f"for colour in ['red', 'blue']:\n    %nowimage {SMALL} a {{colour}} bird",
+    f"job = %nowimage {SMALL} --no-wait a fox between two cells",
     f'job = %nowimage {SMALL} --no-wait -p demo={{"latency":1}} a late fox',
     "%now wait",
-    "len(nj.history)",
 ]
 
 
@@ -323,35 +346,47 @@ def _run_all(path: Path, tool: str, kernel: str) -> Any:
         "papermill": ["papermill", str(path), str(out), "-k", kernel, "--no-progress-bar", "--cwd", str(path.parent)],
         "nbconvert": ["jupyter", *execute, "--output", out.name, str(path)],
     }[tool]
-    done = subprocess.run([sys.executable, "-m", *command], cwd=path.parent, capture_output=True, text=True, timeout=120)
+    done = _python(path.parent, "-m", *command, timeout=120)
     assert done.returncode == 0, done.stderr
     return nbformat.read(out, as_version=4)
 
 
-@pytest.mark.parametrize(("tool", "kernel"), [("nbclient", KERNEL_7), ("nbclient", KERNEL_6), ("papermill", KERNEL_7), ("nbconvert", KERNEL_7)])
+@pytest.mark.parametrize(
+    ("tool", "kernel"),
+    [("nbclient", KERNEL_7), ("nbclient", KERNEL_6), ("papermill", KERNEL_7), ("nbconvert", KERNEL_7)],
+)
 def test_running_a_notebook_twice_buys_once(tool: str, kernel: str, tmp_path: Path, kernels_folder: Path) -> None:
     """The second run, in a new kernel, redraws the same pictures from the history; the first lines stay the same."""
     path = _notebook(tmp_path)
-    first = _run_all(path, tool, kernel)
-    second = _run_all(path, tool, kernel)
-    firsts, seconds = _outputs(first), _outputs(second)
-    assert firsts[6][0].data["text/plain"] == seconds[6][0].data["text/plain"] == "5"
+    first, second = _run_all(path, tool, kernel), _run_all(path, tool, kernel)
+    assert len(list(tmp_path.glob("*.now/jobs/*.json"))) == 6, "requests in the history"
     for nb in (first, second):
         assert "widgets" not in nb.metadata
-        data = [set(output.data) for outputs in _outputs(nb) for output in outputs if "data" in output]
-        assert {mime for one in data for mime in one} <= {"text/plain", "image/png", "image/jpeg"}
-        assert [sum(any(mime.startswith("image/") for mime in output.get("data", {})) for output in outputs) for outputs in _outputs(nb)] == [0, 1, 1, 2, 1, 0, 0]
-    for before, after in zip(firsts[1:5], seconds[1:5], strict=True):
-        assert [output.data["text/plain"].split("\n")[0] for output in before] == [output.data["text/plain"].split("\n")[0] for output in after]
-        assert all("from history" in output.data["text/plain"] for output in after[1::2])
-        assert [output.metadata for output in before] == [output.metadata for output in after]
+        assert [sum(map(_is_picture, cell.outputs)) for cell in nb.cells] == [0, 1, 1, 2, 1, 1, 0]
+        types = {mime for cell in nb.cells for output in cell.outputs for mime in output.get("data", {})}
+        assert types <= {"text/plain", "image/png", "image/jpeg"}
+    for before, after in zip(first.cells[1:6], second.cells[1:6], strict=True):
+        assert list(map(_first_line, before.outputs)) == list(map(_first_line, after.outputs))
+        assert [output.metadata for output in before.outputs] == [output.metadata for output in after.outputs]
+        assert all("from history" in output.data["text/plain"] for output in after.outputs[1::2])
+
+
+def _is_picture(output: Any) -> bool:
+    return any(mime.startswith("image/") for mime in output.get("data", {}))
+
+
+def _first_line(output: Any) -> str:
+    return str(output.data["text/plain"]).split("\n")[0]
 
 
 # Outside of notebooks
 
 
 def _python(folder: Path, *arguments: str, stdin: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], cwd=folder, input=stdin, capture_output=True, text=True, timeout=timeout)
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, check=False, cwd=folder, input=stdin, capture_output=True, text=True, timeout=timeout
+    )
 
 
 def test_a_terminal_makes_pictures(tmp_path: Path) -> None:
@@ -379,11 +414,12 @@ def test_a_script_ends_by_itself_and_keeps_what_it_paid_for(tmp_path: Path) -> N
     done = _python(tmp_path, "-W", "error", "-c", script, timeout=30)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Picture(256x256 png, sha256=")
-    after = _python(tmp_path, "-c", "import now_jupyter as nj\nprint([(g.prompt, len(g.pictures)) for g in nj.history])")
+    after = _python(
+        tmp_path, "-c", "import now_jupyter as nj\nprint([(g.prompt, len(g.pictures)) for g in nj.history])"
+    )
     assert after.stdout.strip() == "[('a fox', 1), ('a late fox', 1)]"
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_leaves_everything_alone(tmp_path: Path) -> None:
     """A child of a process with pictures under way ends at once, and the parent gets its picture."""
     script = (
@@ -394,7 +430,8 @@ def test_a_forked_child_leaves_everything_alone(tmp_path: Path) -> None:
         "began = time.monotonic()\n"
         "if not (child := os.fork()):\n    sys.exit(7)\n"
         "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), time.monotonic() - began < 1.5, job.done())\n"
-        "if not (child := os.fork()):\n    print(len(nj.generate('a pup', **options).pictures), flush=True); sys.exit(0)\n"
+        "if not (child := os.fork()):\n"
+        "    print(len(nj.generate('a pup', **options).pictures), flush=True); sys.exit(0)\n"
         "os.waitpid(child, 0)\n"
         "print(len(job.result().pictures))\n"
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from now_jupyter._bridge import Background
 from now_jupyter._errors import InputError, NowImageError, RejectedError
+from now_jupyter._job import Job
 from now_jupyter._options import usage
 from now_jupyter._values import Generation
 from shells import Listener, Shell, listener, shell_in
@@ -489,7 +492,8 @@ def test_other_top_level_awaits_go_on_working(shell: Shell) -> None:
 
 def test_an_empty_cell_run_in_a_cell_does_not_confuse_the_depth(shell: Shell) -> None:
     """IPython tells of the end of an empty cell only; a magic run afterwards still blocks instead of failing."""
-    code = f"ip = get_ipython()\nip.run_cell('')\nip.run_cell('%nowimage {SMALL} fox')\nip.run_cell('1')"
+    begin = "import asyncio\nawait asyncio.sleep(0)\nip = get_ipython()\nip.run_cell('')\n"
+    code = f"{begin}inner = ip.run_cell('%nowimage {SMALL} fox')\ninner.raise_error()"
     assert shell.pictures(code) == 1
 
 
@@ -591,3 +595,26 @@ def test_an_abandoned_wait_leaves_the_job_alone(shell: Shell) -> None:
     shell.run(code)
     job = shell.ip.user_ns["job"]
     assert len(job.result().pictures) == 1
+
+
+def test_waiting_for_the_end_includes_the_outputs() -> None:
+    """`%now wait` is over when the late pictures are shown, not already when they are there."""
+    job, decided, go, told = Job(Background()), threading.Event(), threading.Event(), list[str]()
+
+    def show(_job: Job) -> None:
+        decided.set()
+        go.wait(20)
+        told.append("shown")
+
+    job.on_done(show)
+    ending = threading.Thread(target=job.finish, args=(None, InputError("there is no prompt")))
+    ending.start()
+    assert decided.wait(20)
+    waiting = threading.Thread(target=job.wait_quietly)
+    waiting.start()
+    waiting.join(0.2)
+    assert (waiting.is_alive(), job.is_decided, job.done()) == (True, True, False)
+    go.set()
+    waiting.join(20)
+    ending.join(20)
+    assert (told, job.done()) == (["shown"], True)
