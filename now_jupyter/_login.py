@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import getpass
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
+
+import anyio
 
 from ._catalogue import ListedModel
 from ._connection import Connection, connect
@@ -52,6 +54,7 @@ class LoginTalk:
         ask: Callable[[str], str] = input,
         ask_hidden: Callable[[str], str] = getpass.getpass,
         tell: Callable[[str], None] = print,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         """Talk for a session."""
         self._session = session
@@ -59,12 +62,13 @@ class LoginTalk:
         self._ask = ask
         self._ask_hidden = ask_hidden
         self._tell = tell
+        self._sleep = sleep
 
     def run(self, name: str) -> str:
         """Hold the conversation and remember the login under `name`; gives the sentence that says so."""
         address = address_in(self._ask(say("address of the relay (or a whole curl without its key): ", self._language)))
         key = self._key(address)
-        connection = connect(address, key, self._session.settings())
+        connection = connect(address, key, self._session.settings(), sleep=self._sleep)
         try:
             models = self._look_around(connection)
             login = Login(name=name, base_url=address, settings={**self._money(connection), **self._model(models)})

@@ -6,8 +6,9 @@ import re
 import sys
 from pathlib import Path
 
-from now_jupyter._now import usage_of_now
+from now_jupyter._commands import usage_of_now
 from now_jupyter._options import usage
+from now_jupyter._words import Language
 
 ROOT = Path(__file__).parents[1]
 _BLOCK = re.compile(r"(?P<mark><!-- (?P<what>usage|now) (?P<language>en|zh) -->\n```text\n).*?(?=```)", re.DOTALL)
@@ -33,7 +34,7 @@ def _filled(path: Path) -> str:
 
 
 def _block(match: re.Match[str]) -> str:
-    language = "zh" if match["language"] == "zh" else "en"
+    language: Language = "zh" if match["language"] == "zh" else "en"
     text = usage(language) if match["what"] == "usage" else usage_of_now(language)
     return f"{match['mark']}{text.rstrip()}\n"
 

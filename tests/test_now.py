@@ -1,0 +1,349 @@
+"""`%now`: every command's text, in both languages, and the cell that makes a picture again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from now_jupyter._errors import InputError, NowImageError
+from now_jupyter._keys import Login
+from now_jupyter._commands import COMMANDS
+from now_jupyter._now import NowCommands
+from now_jupyter._reports import rehearsal_text
+from now_jupyter._options import OPTIONS
+from now_jupyter._parsing import parse_cell, parse_keywords
+from now_jupyter._prompts import fill
+from now_jupyter._recipes import cell_text
+from now_jupyter._requests import order_of
+from now_jupyter._session import Session
+from now_jupyter._values import JSON, Money, Request, Status
+from relays import Served, new_session, relay_on_loopback
+
+
+@dataclass
+class Shell:
+    """As much of a shell as the commands ask for."""
+
+    next_input: list[str] = field(default_factory=list)
+
+    def set_next_input(self, text: str) -> None:
+        self.next_input.append(text)
+
+
+@dataclass
+class Desk:
+    """The commands, and what they print."""
+
+    session: Session
+    commands: NowCommands
+    shell: Shell
+    out: Callable[[], str]
+
+    def __call__(self, line: str = "") -> str:
+        self.commands.run(line)
+        return self.out()
+
+
+@contextmanager
+def desk(folder: Path, capsys: pytest.CaptureFixture[str], url: str = "", **given: Any) -> Iterator[Desk]:
+    shell = Shell()
+    with new_session(folder, url, **given) as session:
+        commands = NowCommands(shell, session)  # type: ignore[arg-type]  # as much of a shell as it needs
+        yield Desk(session, commands, shell, lambda: capsys.readouterr().out.rstrip("\n"))
+
+
+@pytest.fixture
+def now(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+    """A notebook on the demo."""
+    with desk(tmp_path, capsys) as one:
+        yield one
+
+
+@pytest.fixture
+def paid(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[tuple[Desk, Served]]:
+    """A notebook on a relay."""
+    with relay_on_loopback() as served, desk(tmp_path, capsys, served.url) as one:
+        yield one, served
+
+
+# Status
+
+
+def test_the_status_of_a_new_notebook_is_six_lines_and_asks_nobody(now: Desk, tmp_path: Path) -> None:
+    """Endpoint, key, model, money, history, jobs."""
+    assert now().splitlines() == [
+        "endpoint: the built-in demo (no address and no key are set)",
+        "key: –",
+        "model: the relay's best known",
+        "spent: ~$0.00",
+        f"history: 0 in {tmp_path / 'untitled.now'}",
+        "under way: 0, unsettled: 0",
+    ]
+
+
+def test_the_status_says_what_was_spent_and_what_may_have_been(paid: tuple[Desk, Served]) -> None:
+    """Maybe-billed ones stand apart and are not counted twice."""
+    now, served = paid
+    now.session.generate("a fox", model="dall-e-3")
+    with pytest.raises(NowImageError):
+        now.session.generate("a hare", model="dall-e-3", params={"demo": {"fault": "reset"}})
+    lines = now().splitlines()
+    assert lines[0] == f"endpoint: {served.url}"
+    assert lines[3] == "spent: ~$0.0400 · 1 maybe: ~$0.0400"
+    assert lines[5] == "under way: 0, unsettled: 1"
+
+
+def test_the_status_names_every_currency(paid: tuple[Desk, Served]) -> None:
+    """Amounts of two currencies are not added."""
+    now, _ = paid
+    now.session.generate("a fox")
+    store = now.session.context.home().store
+    first = store.read(1)
+    store.claim(replace(first, id="ab" * 16, cost=Money(Decimal(7), "CNY", "reported")))
+    assert now("status").splitlines()[3] == "spent: ~$0.0400 + ¥7.00"
+
+
+def test_the_source_of_the_key_is_shown_and_never_the_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where it came from is what helps."""
+    key = "k" * 30
+    with desk(tmp_path, capsys, environ={"NOW_API_KEY": key, "NOW_BASE_URL": "https://relay.invalid"}) as now:
+        text = now()
+    assert "key: environment NOW_API_KEY" in text
+    assert key not in text
+
+
+# Commands
+
+
+def test_money_is_told_in_the_users_currency(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Balance and prices, as reported by the relay."""
+    given = {"typed": lambda: {"currency": "CNY", "rate": 7.0}}
+    with relay_on_loopback() as served, desk(tmp_path, capsys, served.url, **given) as now:
+        assert now("balance") == "left: ¥700.00 · used: ¥0.00 (as reported by the relay)"
+        assert now("余额") == "left: ¥700.00 · used: ¥0.00 (as reported by the relay)"
+        assert now("models DALL").splitlines() == ["dall-e-2  ¥0.14", "dall-e-3  ¥0.28"]
+        assert now("models nothing") == "the relay lists no picture model of that name"
+        assert served.posts == 0
+
+
+def test_the_history_is_listed_and_searched(now: Desk) -> None:
+    """Without words the last ones, with words the found ones."""
+    now.session.generate("a red fox")
+    now.session.generate("a hare")
+    assert now("history").splitlines()[0] == "History(2)"
+    assert now("history red") == "   #1  gpt-image-2  a red fox"
+    assert now("历史 red") == "   #1  gpt-image-2  a red fox"
+    assert now("history nothing") == "nothing found"
+
+
+def test_marks_are_set_and_taken_off(now: Desk) -> None:
+    """Star, tags, trash and back."""
+    now.session.generate("a fox")
+    assert [now("star #1"), now("star #1"), now("收藏 1")] == ["#1 ★", "#1 ☆", "#1 ★"]
+    assert now("tag #1 a b") == "#1 a, b"
+    assert now("tag #1 -a c") == "#1 b, c"
+    assert now("tag #1 -b -c") == "#1 –"
+    assert now.session.history["#1"].starred
+    assert now("trash #1") == "#1 is in the trash; %now restore #1 brings it back"
+    assert len(now.session.history) == 0
+    assert now("restore #1") == "#1 is back"
+    assert now.session.history["#1"].starred
+
+
+def test_a_picture_tells_how_it_was_made(now: Desk, tmp_path: Path) -> None:
+    """By its number, and by a file that was saved."""
+    generation = now.session.generate("a {red} fox", size="16:9", style="vivid", save=str(tmp_path / "fox.png"))
+    cell = "%%nowimage --model gpt-image-2 --size 16:9 --style vivid --literal\na {red} fox"
+    text = now("recall #1")
+    assert text.startswith(f"{cell}\n\n#1 · done · ")
+    assert repr(generation.pictures[0]) in text
+    assert now(f"recall {tmp_path / 'fox.png'}") == cell
+    assert now(f"调出 {tmp_path / 'fox.png'}") == cell
+    assert now("cell #1") == ""
+    assert now.shell.next_input == [cell]
+    assert now("open #1") == str(generation.pictures[0].path)
+
+
+def test_a_file_that_says_nothing_is_said_so(now: Desk, tmp_path: Path) -> None:
+    """An input error with advice."""
+    (tmp_path / "plain.txt").write_text("no picture")
+    with pytest.raises(InputError):
+        now(f"recall {tmp_path / 'plain.txt'}")
+
+
+@pytest.mark.parametrize("command", ["recall", "cell", "star", "trash", "tag", "open", "adopt", "use"])
+def test_a_missing_reference_is_asked_for(command: str, now: Desk) -> None:
+    """Not guessed."""
+    with pytest.raises(InputError, match="missing"):
+        now(command)
+
+
+@pytest.mark.parametrize("line", ["restore fox", "restore", "star #9", "tag #9 a", "trash hare", "tag #1", "cell -1"])
+def test_what_is_not_there_is_an_error_of_ours(line: str, now: Desk) -> None:
+    """Never a traceback."""
+    with pytest.raises(NowImageError):
+        now(line)
+
+
+def test_the_folder_is_told_and_changed(now: Desk, tmp_path: Path) -> None:
+    """And another history is taken over."""
+    assert now("folder") == str(tmp_path / "untitled.now")
+    assert now("folder other.now") == str(tmp_path / "other.now")
+    now.session.generate("a fox")
+    now("folder third.now")
+    assert now("adopt other.now") == f"the history is now {tmp_path / 'third.now'}"
+    assert len(now.session.history) == 1
+
+
+def test_waiting_and_collecting_say_what_came(now: Desk) -> None:
+    """Also where there is nothing."""
+    assert now("resume") == "there is nothing to collect"
+    assert now("wait") == "0 arrived; nothing is under way"
+    with pytest.raises(NowImageError):
+        now.session.generate("a fox", params={"demo": {"fault": "html_link"}})
+    assert now("resume") == "#1 partial · 0"
+
+
+def test_logins_are_changed_by_name(now: Desk) -> None:
+    """Use and logout."""
+    logins = now.session.context.logins
+    for name in ("work", "home"):
+        logins.remember(Login(name=name, base_url=f"http://127.0.0.1:1/{name}"), None)
+    assert now("use work") == "work is in use: http://127.0.0.1:1/work"
+    assert now("logout") == "work and its key are forgotten"
+    assert now("退出 home") == "home and its key are forgotten"
+    assert now("logout") == "there was no login"
+
+
+def test_the_demo_is_switched(now: Desk) -> None:
+    """on, off and nothing else."""
+    assert now("demo off") == "the demo is off"
+    assert now("演示 开") == "the demo answers; it costs nothing"
+    for line in ("demo", "demo perhaps", "nest", "nest perhaps"):
+        with pytest.raises(InputError, match="on or off"):
+            now(line)
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("hisotry", "history"), ("Balance", "balance"), ("余额额", "余额")])
+def test_an_unknown_command_names_the_closest(typed: str, meant: str, now: Desk) -> None:
+    """And without one, where all are listed."""
+    with pytest.raises(InputError) as caught:
+        now(typed)
+    assert caught.value.next_step().startswith(f"did you mean %now {meant}?")
+    with pytest.raises(InputError) as caught:
+        now("xyzzy")
+    assert caught.value.next_step() == "%now --help lists all"
+
+
+@pytest.mark.parametrize("word", ["--help", "-h", "help", "帮助", "?"])
+def test_help_names_every_command_once(word: str, now: Desk) -> None:
+    """With its Chinese name; every command of the table is one that is carried out."""
+    text = now(word)
+    names = [one.name for one in COMMANDS]
+    assert all(text.count(f"%now {name}") >= 1 for name in names)
+    assert all(f"({one.chinese})" in text for one in COMMANDS)
+    assert len(text.splitlines()) == len(names) + 1
+    assert set(now.commands._doers) == set(names)
+
+
+def test_chinese_users_read_chinese(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same commands."""
+    with desk(tmp_path, capsys, typed=lambda: {"language": "zh"}) as now:
+        assert "endpoint" not in now("状态")
+        assert "显示历史所在目录" in now("帮助")
+
+
+def test_a_rehearsal_is_told_in_full(paid: tuple[Desk, Served]) -> None:
+    """The body, notes, price, balance, and what the history would do."""
+    now, _ = paid
+    order = order_of(parse_keywords("a fox", {"model": "dall-e-3", "quality": "low"}))
+    text = rehearsal_text(now.session.rehearse(order), now.session.settings())
+    lines = text.splitlines()
+    assert lines[0] == "POST /v1/images/generations"
+    assert '"quality": "low"' in text
+    assert "dall-e-3 is not known to take quality low; known: standard, hd" in lines
+    assert "expected price: ~$0.0400 · nothing was sent" in lines
+    assert "balance after it: $99.96" in lines
+    assert lines[-1].startswith("would be bought")
+
+
+# The cell that makes a picture
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=30)
+PROMPTS = TEXT.filter(lambda text: bool(text.strip()))
+MODELS = TEXT.map(str.strip).filter(
+    lambda text: (
+        text.isprintable()
+        and any(not set(quotes) & set(text) for quotes in ('"', "'", "“”", "‘’"))
+        and not text.startswith("{")
+        and bool(text)
+    )
+)
+FIELDS = {one.field: one for one in OPTIONS if one.field}
+FREE = st.from_regex(r"[a-z][a-z_.-]{0,8}", fullmatch=True).filter(
+    lambda name: name not in (*FIELDS, "prompt", "model", "n") and "key" not in name and "auth" not in name
+)
+SIMPLE = st.one_of(
+    st.none(), st.booleans(), st.integers(-9, 2**40), st.floats(-9, 9, allow_nan=False), TEXT, st.just("")
+)
+VALUES: st.SearchStrategy[JSON] = st.recursive(
+    SIMPLE,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("abc"), inner, max_size=3)),
+    max_leaves=5,
+)
+KNOWN = st.fixed_dictionaries(
+    {},
+    optional={
+        "n": st.integers(1, 10),
+        "size": st.sampled_from(["auto", "1024x1024", "16:9", "portrait"]),
+        "quality": TEXT,
+        "style": st.one_of(TEXT, st.just("")),
+        "background": TEXT,
+        "output_compression": st.integers(0, 100),
+        "negative_prompt": TEXT,
+        "seed": st.integers(0, 2**40),
+    },
+)
+
+
+def again(text: str) -> Request:
+    """Read a cell as a notebook would."""
+    line, _, body = text.partition("\n")
+    parsed = parse_cell(line.removeprefix("%%nowimage").strip(" "), body)
+    return order_of(fill(parsed, {"name": "filled"}, literal=bool(parsed.options.get("literal")))).request
+
+
+@given(PROMPTS, st.none() | MODELS, KNOWN, st.dictionaries(FREE, VALUES, max_size=3))
+@example("a {name}\n", "na me", {"style": "{name}"}, {"x": "{name}"})
+@example("\n a fox \n\n", "a\"b'c", {"negative_prompt": 'it\'s a "cat" “x”'}, {"y": "[1", "z": " "})
+@example("--size 3", "-m", {"quality": "--size"}, {"x": "true", "w": 1.0})
+def test_the_cell_of_a_request_orders_the_same_again(
+    prompt: str, model: str | None, known: dict[str, JSON], extra: dict[str, JSON]
+) -> None:
+    """Whatever prompt, model and parameters: written as a cell and read again they are equal, byte for byte."""
+    request = Request(prompt=prompt, model=model, params={**known, **extra})
+    found = again(cell_text(request.prompt, request.model, request.params))
+    assert found.fingerprint() == request.fingerprint()
+
+
+def test_what_a_foreign_file_says_does_not_break_out_of_its_line() -> None:
+    """Names that are no fields are left out; line breaks in values are escaped."""
+    text = cell_text("a fox", "m\n!rm -rf", {"a\n!ls": 1, "b": "c\u2028!ls\n"})
+    assert text == '%%nowimage --param b="c\\u2028!ls\\n"\na fox'
+
+
+def test_a_status_that_is_none_shows_nowhere(now: Desk) -> None:
+    """A cancelled one has no picture to open."""
+    now.session.generate("a fox")
+    store = now.session.context.home().store
+    store.write(replace(store.read(1), status=Status.CANCELLED, kept=()))
+    with pytest.raises(InputError, match="has no picture"):
+        now("open #1")
