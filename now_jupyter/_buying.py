@@ -29,6 +29,8 @@ from ._runner import Performed, Runner
 from ._steps import Engine
 from ._store import Hold, Store
 from ._values import JSON, Money, Status
+from ._waking import Waking
+from ._words import say
 
 __all__ = ["Buyer", "Work"]
 
@@ -36,6 +38,7 @@ Work: TypeAlias = Callable[[], Awaitable[Performed]]
 _DEMO_PARTIALS = 2
 _LOOK_AGAIN = 0.5
 _PATIENCE_FOR_A_PRICE = 5.0
+_PATIENCE_AFTER_SLEEP = 120.0  # then whoever hangs on a dead connection holds up nobody any longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,10 @@ class Buyer:
         self._sent = sent
         self._slots: anyio.CapacityLimiter | None = None
         self._live: dict[str, anyio.Event] = {}
+        self._sending: dict[str, anyio.Event] = {}
+        self._unsettled: list[anyio.Event] = []
+        self._minutes_slept = 0
+        self.waking = Waking()
 
     async def begun(self, parts: Sequence[Part], order: Order, job: Job) -> list[Work]:
         """Make the work of each part; numbers are claimed here, after all that may stand in the way is settled."""
@@ -91,8 +98,7 @@ class Buyer:
         try:
             for part in parts:
                 if part.decision.candidate is None and terms is not None:
-                    claims += [await self._claimed(part, order, job, terms)]
-                    works += [partial(self._performed, claims[-1], terms, job)]
+                    works += [await self._bought(part, order, job, terms, claims)]
                 else:
                     works += [self._answered(part, order, job)]
         except BaseException:
@@ -101,6 +107,18 @@ class Buyer:
                     await self._given_back(claim, job)
             raise
         return works
+
+    async def _bought(self, part: Part, order: Order, job: Job, terms: _Terms, claims: list[_Claim]) -> Work:
+        """Claim a number; where another kernel was faster with the same order, join it instead."""
+        claim = await self._claimed(part, order, terms)
+        claims.append(claim)
+        faster = await self._planner.overtaken(part, order, claim.record.number)
+        if faster is not None:
+            claims.remove(claim)
+            await self._withdrawn(claim)
+            return self._answered(replace(part, decision=faster), order, job)
+        job.changed(claim.record)
+        return partial(self._performed, claim, terms, job)
 
     def _answered(self, part: Part, order: Order, job: Job) -> Work:
         candidate = part.decision.candidate
@@ -163,21 +181,21 @@ class Buyer:
             return Performed(record)
         return await self.resumed(record, job)
 
-    async def _claimed(self, part: Part, order: Order, job: Job, terms: _Terms) -> _Claim:
-        store = terms.home.store
-        record = await to_thread.run_sync(store.claim, self._intent(part, order, terms))
-        claim = _Claim(record, store.hold(record.number))
+    async def _claimed(self, part: Part, order: Order, terms: _Terms) -> _Claim:
+        record, hold = await to_thread.run_sync(terms.home.store.claim_and_hold, self._intent(part, order, terms))
         self._live[record.id] = anyio.Event()
-        job.changed(record)
-        return claim
+        return _Claim(record, hold)
 
     async def _given_back(self, claim: _Claim, job: Job) -> None:
         """End an order of which nothing was sent."""
+        job.changed(await self._withdrawn(claim))
+
+    async def _withdrawn(self, claim: _Claim) -> Record:
         record = replace(claim.record, status=Status.CANCELLED)
         with suppress(StoreError):  # a record that nobody holds and that was not sent is read as cancelled
             await to_thread.run_sync(self._around.home().store.write, record)
-        job.changed(record)
         self._let_go(claim)
+        return record
 
     def _let_go(self, claim: _Claim) -> None:
         self._live.pop(claim.record.id).set()
@@ -209,15 +227,36 @@ class Buyer:
         begun = False
         try:
             async with self._slot():
+                await self._settled_after_sleep(job)
                 begun = True
+                self._sending[claim.record.id] = self._live[claim.record.id]
                 done = await terms.runner.run(claim.record, terms.engine, watch, partials=self.partials())
             return await self._with_cost(done, terms.home.store, job)
         finally:
+            self._sending.pop(claim.record.id, None)
             if begun:
                 self._let_go(claim)
             else:
                 with CancelScope(shield=True):
                     await self._given_back(claim, job)
+
+    async def _settled_after_sleep(self, job: Job) -> None:
+        """Hold a new order after the machine slept until what was under way has ended one way or the other."""
+        if seconds := self.waking.slept():
+            self._minutes_slept = max(1, round(seconds / 60))
+            self._unsettled = list(self._sending.values())
+        if all(event.is_set() for event in self._unsettled):
+            return
+        job.notes.append(
+            say(
+                "the computer slept for {minutes} minutes; what was under way is settled before new orders go out",
+                self._around.settings().language,
+                minutes=self._minutes_slept,
+            )
+        )
+        with anyio.move_on_after(_PATIENCE_AFTER_SLEEP):
+            for event in self._unsettled:
+                await event.wait()
 
     async def _with_cost(self, done: Performed, store: Store, job: Job) -> Performed:
         record = done.record

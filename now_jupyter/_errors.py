@@ -101,6 +101,7 @@ class NowImageError(Exception):
         self.code = code
         self.request_id = request_id
         self.language: Language = "en"
+        self.rescued: tuple[bytes, ...] = ()  # pictures that only this error still holds, for the output to show
         self._short = True
         if billed is not None:
             self.billed = billed
@@ -112,6 +113,10 @@ class NowImageError(Exception):
         """Tell what happened, in one sentence."""
         return self._say(self.what)
 
+    def kept_where(self) -> str:
+        """Tell what is kept, and where; empty where there is nothing."""
+        return self._say(self.kept) if self.kept else ""
+
     def next_step(self) -> str:
         """Tell what to do next; empty where there is nothing to do."""
         return self._say(self.advice) if self.advice else ""
@@ -120,7 +125,7 @@ class NowImageError(Exception):
         """Give the whole message, at most six lines."""
         ledger = [say(f"billed: {self.billed}", self.language)]
         if self.kept:
-            ledger.append(self._say(self.kept))
+            ledger.append(self.kept_where())
         if self.request_id:
             ledger.append(say("request id {id}", self.language, id=plain(self.request_id, 80)))
         lines = [f"{type(self).__name__}: {self.message()}", " · ".join(ledger)]
@@ -129,10 +134,11 @@ class NowImageError(Exception):
     def __str__(self) -> str:
         return "\n".join([self.message(), *self.lines()[1:]])
 
-    def _render_traceback_(self) -> list[str]:
+    @property
+    def _render_traceback_(self) -> Callable[[], list[str]]:
         if not self._short:
-            raise AttributeError("a whole traceback is wanted")  # IPython then renders it as it does every other
-        return self.lines()
+            raise AttributeError("a whole traceback is wanted")  # to IPython, an error without a rendering of its own
+        return self.lines
 
     def shown_short(self, *, on: bool) -> Self:
         """Choose between our few lines and a whole traceback, and give the error back."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ._errors import ConfigError, InputError, StoreError
+from ._files import remove_file, try_read_file, write_durably
 from ._notebook import ShownBefore, folder_of, pictures_shown
+from ._shelf import encode, parse_json
 from ._store import Store
 
 __all__ = ["Home", "adopt", "find_home", "sibling_stores"]
 
 
 _NOTHING = ShownBefore()
+_LARGEST_NOTE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,7 @@ class Home:
             ConfigError: the notebook shows pictures that were paid for, and their history is not here.
         """
         if self.in_doubt:
+            _remember(self.store, self.shown)
             raise ConfigError(
                 "this notebook shows pictures whose history is not beside it; nothing is bought until that is clear",
                 advice="%now adopt OTHER.now takes it over, %now folder {name} starts a new one",
@@ -46,7 +51,10 @@ def find_home(folder: str, notebook: Path | None, working: Path) -> Home:
         return Home(store=chosen, shown=pictures_shown(notebook))
     store = Store(folder_of(notebook, working), notebook=notebook)
     shown = pictures_shown(notebook)
-    if store.exists or not shown.ids:
+    if store.exists:
+        return Home(store=store, shown=shown)
+    shown = _joined(shown, _remembered(store))
+    if not shown.ids:
         return Home(store=store, shown=shown)
     holders = [one for one in sibling_stores(store) if _holds_any(one, shown)]
     orphans = [one for one in holders if _is_orphan(one)]
@@ -79,7 +87,35 @@ def adopt(store: Store, other: Path) -> Store:
             other=other,
         )
     _move(other, store.folder)
+    remove_file(_note(store))
     return Store(store.folder)
+
+
+# What a notebook showed before a refusal took the place of its pictures: the doubt must outlive the next Run All.
+
+
+def _note(store: Store) -> Path:
+    return store.folder.with_name(f".{store.folder.name}.missing")
+
+
+def _remember(store: Store, shown: ShownBefore) -> None:
+    with suppress(StoreError):
+        write_durably(_note(store), encode({"ids": sorted(shown.ids), "paid": shown.paid}))
+
+
+def _remembered(store: Store) -> ShownBefore:
+    try:
+        form = parse_json(try_read_file(_note(store), limit=_LARGEST_NOTE) or b"{}")
+    except StoreError:
+        return _NOTHING
+    ids = form.get("ids") if isinstance(form, dict) else None
+    if not isinstance(form, dict) or not isinstance(ids, list):
+        return _NOTHING
+    return ShownBefore(frozenset(one for one in ids if isinstance(one, str)), form.get("paid") is True)
+
+
+def _joined(first: ShownBefore, second: ShownBefore) -> ShownBefore:
+    return ShownBefore(first.ids | second.ids, first.paid or second.paid)
 
 
 def _holds_any(store: Store, shown: ShownBefore) -> bool:

@@ -16,6 +16,7 @@ from ._errors import Billed, InputError, StoreCorrupt
 from ._records import Record, generation_of
 from ._store import Store
 from ._values import Generation, Money, Picture, Status
+from ._words import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -263,9 +264,9 @@ def _children(generation: Generation, every: Sequence[Generation], above: frozen
 
 def _row(generation: Generation) -> str:
     star = "★" if generation.starred else " "
-    prompt = " ".join(generation.prompt.split())
+    prompt = plain(generation.prompt, 60)
     count = f"{len(generation.pictures)}×" if len(generation.pictures) > 1 else ""
-    return f"{star}{generation.ref:>5}  {count}{generation.status.value:<9} {generation.model:<24} {prompt[:60]}"
+    return f"{star}{generation.ref:>5}  {count}{generation.status.value:<9} {plain(generation.model, 40):<24} {prompt}"
 
 
 def _columns(generation: Generation) -> dict[str, Any]:

@@ -64,8 +64,8 @@ class Holds:
         self._mine: dict[int, Hold] = {}
         self._lock = threading.Lock()
 
-    def hold(self, number: int) -> Hold | None:
-        """Take the job, or give None where someone else has it.
+    def hold(self, number: int, *, patience: float = _PATIENCE) -> Hold | None:
+        """Take the job, or give None where someone else has it and keeps it for `patience` seconds.
 
         Raises:
             StoreError: the lock file cannot be made.
@@ -73,10 +73,10 @@ class Holds:
         with self._lock:
             if number in self._mine:
                 return None
-            return self._acquire(number)
+            return self._acquire(number, patience)
 
-    def _acquire(self, number: int) -> Hold | None:
-        unlock = _try_lock(self._path(number), _PATIENCE)
+    def _acquire(self, number: int, patience: float) -> Hold | None:
+        unlock = _try_lock(self._path(number), patience)
         if unlock is None:
             return None
         self._mine[number] = hold = Hold(unlock, self, number)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from anyio import to_thread
+
 from ._answers import replayed
+from ._download import Downloader
 from ._errors import (
     BadImageError,
     MaybeBilledError,
@@ -18,11 +22,25 @@ from ._errors import (
 )
 from ._media import Facts, examine, unpack_base64
 from ._records import Kept, Record
+from ._spill import Spill
 from ._steps import Conversation, Event, Found, Outcome, Reply
 from ._store import Store
 from ._values import Billed, Failure, Status
+from ._words import plain
 
-__all__ = ["Replay", "abandoned", "ended", "failure_of", "keep_bytes", "keep_file", "links_again"]
+__all__ = [
+    "Replay",
+    "abandoned",
+    "asked_for",
+    "brought_home",
+    "ended",
+    "failure_of",
+    "keep_bytes",
+    "keep_file",
+    "links_again",
+    "rescued",
+    "told_of",
+]
 
 _OF_A_TASK = (TaskFailed, TaskLost, TaskNeedsAction, TaskStillPending)
 
@@ -36,6 +54,11 @@ def failure_of(error: NowImageError) -> Failure:
         status=error.status,
         code=error.code,
     )
+
+
+def told_of(error: NowImageError) -> str:
+    """Say in one line what became of a picture: what happened, and where it is."""
+    return " · ".join(part for part in (error.message(), error.kept_where()) if part)
 
 
 def abandoned(record: Record) -> NowImageError:
@@ -153,7 +176,8 @@ def _kept(announced: Kept, facts: Facts) -> Kept:
 
 def links_again(record: Record) -> Conversation:
     """A conversation that only fetches the links that a record kept."""
-    if not any(one.link for one in record.kept if one.sha256 is None):
+    missing = [one for one in record.kept if one.sha256 is None]
+    if not any(one.link for one in missing) and (missing or not record.kept):
         raise MaybeBilledError(
             "no answer to {ref} was kept and its service cannot be asked again",
             advice="look at the relay's log; `--fresh` orders again",
@@ -162,7 +186,60 @@ def links_again(record: Record) -> Conversation:
         yield  # pragma: no cover - makes this a generator
     for one in record.kept:
         yield Found(source=one.link or "", revised_prompt=one.revised_prompt, seed=one.seed)
-    return Outcome(expected=record.expected)
+    return Outcome(expected=record.expected or asked_for(record))
+
+
+def asked_for(record: Record) -> int | None:
+    """Say how many pictures a request asked for, where it says that itself."""
+    count = record.request.params.get("n", 1)
+    return count if isinstance(count, int) else None
+
+
+# Where the history cannot take what was paid for
+
+
+async def rescued(  # noqa: PLR0913 - the picture, where it belongs and what stood in the way
+    found: Found, announced: Kept, error: StoreError, *, record: Record, spill: Spill, downloader: Downloader
+) -> StoreError:
+    """Keep outside of the history a picture that it could not take; give the error that tells where."""
+    try:
+        data = await downloader.fetch_into_memory(announced.link) if announced.link else _bytes_of(found)
+        mime = examine(data).mime
+    except NowImageError:
+        return error  # the link stays in the record; what is no picture has nothing to be rescued
+    place = await to_thread.run_sync(partial(spill.keep, record.id, announced.index, data, mime=mime))
+    if place is None:
+        error.rescued = (data,)
+        error.kept = "the picture is only in the output and memory of this kernel; make room, then %now resume keeps it"
+    else:
+        error.facts |= {"spilled": plain(place)}
+        error.kept = "the picture is in {spilled}; %now resume brings it into the history"
+    return error
+
+
+def _bytes_of(found: Found) -> bytes:
+    return found.source if isinstance(found.source, bytes) else unpack_base64(found.source)
+
+
+def brought_home(spill: Spill, store: Store, record: Record) -> Record:
+    """Take into the history what was rescued of a record elsewhere.
+
+    Raises:
+        StoreError: the history still cannot take it; it stays where it is.
+    """
+    waiting = spill.of(record.id)
+    for index, data in sorted(waiting.items()):
+        facts = examine(data)
+        store.keep_picture(data, mime=facts.mime, sha256=facts.sha256)
+        known = next((one for one in record.kept if one.index == index), Kept(index=index))
+        others = (one for one in record.kept if one.index != index)
+        kept = sorted((*others, _kept(known, facts)), key=lambda one: one.index)
+        record = replace(record, kept=tuple(kept), billed="yes", expected=record.expected or asked_for(record))
+    if waiting:
+        store.write(record)
+    for index in waiting:
+        spill.forget(record.id, index)
+    return record
 
 
 class Replay:

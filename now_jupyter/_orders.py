@@ -163,8 +163,16 @@ class Orders:
         if not whole.pictures and (problem := next((error for one in done if (error := _error_of(one))), None)):
             raise await self._explained(problem, whole)
         if order.save is not None:
-            await to_thread.run_sync(_save, whole, order.save)
+            await self._saved(whole, order.save)
         return whole
+
+    async def _saved(self, whole: Generation, path: Path) -> None:
+        """Save the pictures where the user wants them too; a place that does not take them costs none of them."""
+        try:
+            await to_thread.run_sync(_save, whole, path)
+        except NowImageError as problem:
+            problem.billed = whole.billed
+            raise await self._explained(problem, whole) from None
 
     def _view(self, record: Record, shelf: str) -> Generation:
         if not shelf:

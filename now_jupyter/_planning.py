@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from anyio import to_thread
@@ -123,10 +124,20 @@ class Planner:
             )
         return Part(request=request, place=place, decision=decision)
 
-    def _decision(self, memory: Reruns, request: Request, order: Order, place: Place) -> Decision:
+    async def overtaken(self, part: Part, order: Order, number: int) -> Decision | None:
+        """Look once more when a number is claimed: another kernel may have ordered the same with a lower one."""
+        decision = await to_thread.run_sync(
+            partial(self._decision, self._reruns, part.request, order, part.place, below=number)
+        )
+        return decision if decision.kind in ("serve", "join") else None
+
+    def _decision(
+        self, memory: Reruns, request: Request, order: Order, place: Place, *, below: int | None = None
+    ) -> Decision:
         mode = order.reuse or self._around.settings().reuse
         fingerprint = request.fingerprint()
-        own = (Candidate(record=record) for record in self._around.history.records())
+        records = self._around.history.records()
+        own = (Candidate(record=record) for record in records if below is None or record.number < below)
         return memory.decide(
             fingerprint,
             [one for one in own if one.record.request.prompt == request.prompt],

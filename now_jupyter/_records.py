@@ -24,6 +24,8 @@ _HEX = frozenset("0123456789abcdef")
 _SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
 _LONGEST_TEXT = 1 << 20
 _MOST_ITEMS = 1000
+_MOST_DIGITS = 30
+_LATEST = 2.5e11  # Unix seconds that calendars can still write
 T = TypeVar("T")
 
 
@@ -218,7 +220,7 @@ def _read_record(form: Mapping[str, Any]) -> Record:
     return Record(
         id=_identity(form["id"]),
         request=_read_request(form["request"]),
-        created=text.number("created") or 0.0,
+        created=min(max(text.number("created") or 0.0, 0.0), _LATEST),
         number=text.whole("number") or 0,
         status=Status(form.get("status", "pending")),
         billed=_one_of(form.get("billed", "no"), "no", "maybe", "yes"),
@@ -373,8 +375,8 @@ def _read_money(form: object) -> Money:
     if source not in ("reported", "estimated", "unknown"):
         raise ValueError("an amount has no known source")
     value = None if amount is None else Decimal(amount)
-    if value is not None and not value.is_finite():
-        raise ValueError("an amount is no number")
+    if value is not None and not (value.is_finite() and abs(value.adjusted()) <= _MOST_DIGITS):
+        raise ValueError("an amount is no sane number")  # 1E+999999999 would be written out with all its zeros
     return Money(value, fields.text("currency") or "USD", source)  # type: ignore[arg-type]  # checked above
 
 

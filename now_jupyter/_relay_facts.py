@@ -13,7 +13,7 @@ from anyio import to_thread
 
 from ._catalogue import Balance, ListedModel, Price, RelayStatus, read_balance, read_models, read_prices, read_status
 from ._connection import Connection
-from ._engines import preferred_model
+from ._engines import preferred_model, well_known_names
 from ._errors import NowImageError, StoreError
 from ._files import try_read_file, write_durably
 from ._folder import Home
@@ -53,9 +53,10 @@ class RelayFacts:
         return [replace(model, price=prices.get(model.name)) for model in models]
 
     def known_names(self) -> list[str]:
-        """Give the picture models of all answers so far; asks nobody."""
+        """Give the picture models of all answers so far, else the well-known ones; asks nobody."""
         listed = [answer for (what, _api), (_at, answer) in self._known.items() if what == "models"]
-        return sorted({model.name for models in listed for model in models if model.makes_pictures})
+        names = {model.name for models in listed for model in models if model.makes_pictures}
+        return sorted(names) or well_known_names()
 
     async def prices(self, connection: Connection) -> Mapping[str, Price]:
         """Give the price list; empty where the relay has none."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ._bridge import Execution
+from ._errors import InputError
 from ._options import option
 from ._parsing import Parsed
 from ._planning import Order
@@ -27,7 +28,7 @@ def order_of(parsed: Parsed, *, execution: Execution | None = None) -> Order:
         name=_text(options.get("output")),
         tags=tuple(cast("tuple[str, ...]", options.get("tag", ()))),
         alt=_text(options.get("alt")) or "",
-        save=Path(str(save)).expanduser() if save else None,
+        save=_place_of(str(save)) if save else None,
         agreed=bool(options.get("yes")),
     )
 
@@ -49,6 +50,14 @@ def _reuse_of(options: Mapping[str, object]) -> Reuse | None:
     if options.get("fresh"):
         return "never"
     return "always" if options.get("reuse") else None
+
+
+def _place_of(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~nobody
+        pass
+    raise InputError("{path} begins with a home folder that nobody has", advice="give the whole path", path=text)
 
 
 def _text(value: object) -> str | None:

@@ -23,15 +23,17 @@ from ._errors import (
     BadResponseError,
     Billed,
     ConnectFailed,
+    LinkExpiredError,
     NowImageError,
     RateLimitError,
     StoreError,
     TaskNeedsAction,
     TaskStillPending,
 )
-from ._keeping import Replay, abandoned, ended, keep_bytes, keep_file, links_again
+from ._keeping import Replay, abandoned, brought_home, ended, keep_bytes, keep_file, links_again, rescued, told_of
 from ._polling import Poller
 from ._records import Attempt, Kept, Record
+from ._spill import Spill
 from ._steps import (
     Answer,
     Checkpoint,
@@ -96,8 +98,10 @@ class Runner:
         stopwatch: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         task_limit: float = _TASK_LIMIT,
+        spill: Spill | None = None,
     ) -> None:
         """Put the parts together; nothing is opened."""
+        self.spill = spill or Spill()
         self.api = api
         self.downloader = downloader
         self.store = store
@@ -131,10 +135,16 @@ class Runner:
     async def run(self, record: Record, engine: Engine, watch: Watch, *, partials: int = 0) -> Performed:
         """Perform a claimed record from its beginning; an error of ours is given, not raised."""
         conversation = engine.start(record.request, model=record.model, partials=partials)
-        return await _Performance(self, record, engine, watch).play(conversation)
+        performed = await _Performance(self, record, engine, watch).play(conversation)
+        return await self.resume(performed.record, engine, watch) if _has_newer_links(performed.record) else performed
 
     async def resume(self, record: Record, engine: Engine, watch: Watch) -> Performed:
-        """Take up a record again without paying: from its raw answer, its task, or the links that it kept."""
+        """Take up a record again without paying: from its raw answer, its task, or the links that it kept.
+
+        Raises:
+            StoreError: what was rescued elsewhere still cannot be kept here.
+        """
+        record = await to_thread.run_sync(brought_home, self.spill, self.store, record)
         performance = _Performance(self, record, engine, watch, is_new=False)
         if (stored := await to_thread.run_sync(Replay.of, self.store, record.number)) is not None:
             conversation = engine.start(record.request, model=record.model)
@@ -343,7 +353,7 @@ class _Performance:
         except NowImageError as problem:
             self._lost[announced.index] = problem
             if not self._is_kept(announced.index):
-                self._keep(replace(announced, error=problem.message()))
+                self._keep(replace(announced, error=told_of(problem)))
         except Exception as bug:  # noqa: BLE001 - raised again when the other pictures are safe
             self._bug = bug
 
@@ -351,6 +361,16 @@ class _Performance:
         return any(one.index == index and one.sha256 for one in self.record.kept)
 
     async def _saved(self, found: Found, announced: Kept) -> Kept:
+        try:
+            return await self._kept_here(found, announced)
+        except StoreError as problem:
+            error = problem
+        runner = self._runner
+        raise await rescued(
+            found, announced, error, record=self.record, spill=runner.spill, downloader=runner.downloader
+        )
+
+    async def _kept_here(self, found: Found, announced: Kept) -> Kept:
         if announced.link is not None:
             return await self._fetched(announced, announced.link)
         return await to_thread.run_sync(partial(keep_bytes, self._store, found, announced))
@@ -361,7 +381,8 @@ class _Performance:
             await self._runner.downloader.fetch(link, path)
             return await to_thread.run_sync(keep_file, self._store, path, announced)
         finally:
-            await anyio.Path(path).unlink(missing_ok=True)
+            with suppress(OSError):  # it was moved, or its disk takes no more orders
+                await anyio.Path(path).unlink()
 
     # The record
 
@@ -392,7 +413,14 @@ class _Performance:
             self._watch.changed(self.record)
         if told is not None:
             told.billed = self.record.billed
+            told.rescued = tuple(data for one in self._lost.values() for data in one.rescued)
         return told
+
+
+def _has_newer_links(record: Record) -> bool:
+    """Tell whether a link has expired and its service can be asked for another one."""
+    expired = record.error is not None and record.error.type == LinkExpiredError.__name__
+    return expired and record.state is not None
 
 
 def _is_intent(attempt: Attempt) -> bool:

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 
 from ._bridge import Background
 from ._catalogue import Balance, ListedModel
 from ._connection import Connection
 from ._context import Context
+from ._doctor import Report, examined
 from ._engines import ENGINES
-from ._errors import InputError
+from ._errors import ConfigError, InputError
 from ._folder import Home
 from ._job import Job
 from ._keys import Logins
@@ -30,12 +32,15 @@ from ._requests import order_of
 from ._runner import Runner
 from ._secret import Key
 from ._settings import Settings
+from ._spill import Spill
 from ._steps import Engine
+from ._transport import is_loopback
 from ._values import Generation, Picture, Status, together
 
 __all__ = ["Session"]
 
 _PATIENCE_AT_EXIT = 10.0
+_PATIENCE_FOR_RECORDS = 2.0
 _WAITED_FOR = (Status.PENDING, Status.UNKNOWN)
 
 
@@ -74,8 +79,9 @@ class Session:
         self.patience = _PATIENCE_AT_EXIT
         self._background = background or Background()
         self._background.at_close(self._farewell)
+        self._spill = Spill()
         self._runners: dict[object, Runner] = {}
-        self._jobs: list[Job] = []
+        self._jobs: dict[Job, None] = {}
         self._last: Picture | None = None
         self.facts = RelayFacts(home=self.context.home, settings=self.settings)
         self._orders = Orders(self.context, kernel=self.kernel, facts=self.facts, engines=engines, runner=self._runner)
@@ -89,7 +95,9 @@ class Session:
     def _runner(self, connection: Connection, home: Home) -> Runner:
         mark = (connection, home.store)
         if mark not in self._runners:
-            self._runners[mark] = Runner(api=connection.api, downloader=connection.downloader, store=home.store)
+            self._runners[mark] = Runner(
+                api=connection.api, downloader=connection.downloader, store=home.store, spill=self._spill
+            )
         return self._runners[mark]
 
     def use_demo(self, *, on: bool | None = True, instant: bool = False) -> None:
@@ -127,9 +135,7 @@ class Session:
 
     def place(self, order: Order) -> Job:
         """Take an order and give its job."""
-        job = self._new_job()
-        self._background.spawn(self._orders.place, order, job)
-        return job
+        return self._started(self._orders.place, order, self._new_job())
 
     def resume(self) -> list[Generation]:
         """Collect what was ordered and did not arrive (tasks, kept answers, links), free; gives what came of each.
@@ -145,17 +151,45 @@ class Session:
             raise errors[0]
         return [generation for job in jobs if (generation := job.generation) is not None]
 
+    def doctor(self) -> Report:
+        """Look whether everything is in order and repair what is safe to repair; nothing is bought or sent."""
+        home = self.context.home()
+        are_faked = self._background.call(self._are_names_faked)
+        return examined(home.store, self._spill, names_are_faked=are_faked, language=self.settings().language)
+
+    async def _are_names_faked(self) -> bool | None:
+        try:
+            connection = self.context.connection()
+        except ConfigError:
+            return None
+        if connection.demo is not None or is_loopback(connection.api.origin):
+            return None
+        return await connection.downloader.names_are_faked()
+
     def _collect(self, record: Record) -> Job:
         job = self._new_job()
         job.changed(record)
-        self._background.spawn(self._orders.collect, record, job)
-        return job
+        return self._started(self._orders.collect, record, job)
 
     def _new_job(self) -> Job:
         job = Job(self._background, language=self.settings().language)
         job.show_as(self._seen)
-        self._jobs = [one for one in self._jobs if not one.done()] + [job]
         return job
+
+    def _started(self, work: Callable[[Any, Job], Awaitable[None]], subject: object, job: Job) -> Job:
+        """Begin on the background; wherever an interrupt strikes here, no job is waited for that never began."""
+
+        async def begun() -> None:
+            self._note(job)
+            await work(subject, job)
+
+        self._background.spawn(begun)
+        self._note(job)
+        return job
+
+    def _note(self, job: Job) -> None:
+        self._jobs[job] = None
+        job.on_done(lambda one: self._jobs.pop(one, None))
 
     def _seen(self, job: Job) -> Generation | None:
         folder = self.context.home().store.pictures
@@ -164,10 +198,11 @@ class Session:
 
     def jobs(self) -> list[Job]:
         """Give the jobs under way in this kernel."""
-        return [job for job in self._jobs if not job.done()]
+        return [job for job in list(self._jobs) if not job.done()]
 
     def wait(self) -> None:
         """Wait until nothing is under way in this kernel."""
+        self.ask(anyio.lowlevel.checkpoint)  # when this comes back, what was just ordered has begun
         for job in self.jobs():
             job.wait_quietly()
 
@@ -243,8 +278,16 @@ class Session:
         return generation
 
     def restore(self, ref: str) -> Generation:
-        """Bring a generation back from the trash."""
-        number = int(ref.lstrip("#"))
+        """Bring a generation back from the trash.
+
+        Raises:
+            InputError: this is no number.
+            StoreError: there is none of that number.
+        """
+        digits = ref.strip().removeprefix("#")
+        if not digits.isdecimal():
+            raise InputError("{ref} is no number", advice="give a number such as #12", ref=ref)
+        number = int(digits)
         self.context.home().store.restore(number)
         return self._told(self.context.home().store.read(number))
 
@@ -261,6 +304,8 @@ class Session:
             await self._orders.idle()
         for runner in self._runners.values():
             runner.abandon()
+        with anyio.move_on_after(_PATIENCE_FOR_RECORDS):
+            await self._orders.idle()  # each writes into its record how far it came
         self._orders.abandon()
         await self._orders.idle()
         await self.context.aclose()

@@ -111,6 +111,31 @@ class Store:
                 return claimed
         raise StoreError("the numbers of this history have run out")
 
+    def claim_and_hold(self, record: Record) -> tuple[Record, Hold]:
+        """Claim a number for an order that this process is about to work on; nobody ever sees it without its hold.
+
+        Raises:
+            StoreError: it could not be written; nothing may be sent.
+        """
+        self._place.create(self._notebook)
+        for number in range(self._highest() + 1, _LARGEST_NUMBER):
+            claimed = replace(record, number=number)
+            hold = self._holds.hold(number, patience=0)
+            if hold is None:
+                continue  # another kernel is claiming it
+            if self._claimed(claimed, hold):
+                return claimed, hold
+        raise StoreError("the numbers of this history have run out")
+
+    def _claimed(self, record: Record, hold: Hold) -> bool:
+        claimed = False
+        try:
+            claimed = self._jobs.claim(record)
+        finally:
+            if not claimed:
+                hold.release()
+        return claimed
+
     def _highest(self) -> int:
         # The jobs twice: what goes to the trash and back while we look shows up in one of the two.
         folders = ("jobs", "trash", "answers", "locks", "jobs")
@@ -311,6 +336,17 @@ class Store:
         note = encode({"from": name, "reason": reason, "at": time.time()})
         write_durably(target.with_name(f"{target.name}.why"), note)
         return target
+
+    def leftovers(self) -> list[Path]:
+        """Find the unfinished files of writes and downloads: those of a living kernel are young."""
+        folders = (self.folder, *(self.folder / part for part in ("jobs", "trash", "answers")))
+        shelves = (self.pictures / name for name in names_in(self.pictures))
+        return [
+            folder / name
+            for folder in (*folders, *shelves)
+            for name in names_in(folder)
+            if name.startswith(".") and name.endswith(".tmp")
+        ]
 
     # Search.
 

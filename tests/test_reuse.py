@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -392,7 +393,6 @@ def test_planning_on_a_long_history_is_quick(folder: Path) -> None:
 
 
 def long_ago(jobs: Path) -> None:
-    import os
 
     for path in (*jobs.iterdir(), jobs):
         os.utime(path, (1e9, 1e9))

@@ -37,6 +37,7 @@ from now_jupyter._errors import (
     TaskNeedsAction,
     TaskStillPending,
 )
+from now_jupyter._keeping import ended
 from now_jupyter._records import Record
 from now_jupyter._runner import Performed, Runner
 from now_jupyter._steps import Conversation, Engine, Outcome, Submit
@@ -380,6 +381,34 @@ def test_a_task_that_was_submitted_is_followed_whoever_leaves(tmp_path: Path) ->
     assert shop.record().status is Status.DONE
 
 
+def test_collecting_goes_on_whoever_leaves(tmp_path: Path) -> None:
+    """What `resume` has begun is finished as well."""
+    shop = task_shop(tmp_path)
+    record = shop.claimed(service="tasks", demo={"latency": 3000})
+    assert perform(shop, record, engine=TASKS).record.status is Status.PENDING
+    shop.clock.now += 600
+
+    async def run() -> None:
+        with anyio.CancelScope() as scope:
+            watch = Watching()
+            scope.cancel()
+            await shop.runner.resume(shop.record(), TASKS, watch)
+
+    record = shop.record()
+    anyio.run(run)
+    assert shop.record() == record, "left before anything was read: as it was"
+
+    async def begun() -> None:
+        with anyio.CancelScope() as scope:
+            watch = Watching(at_change=lambda _: scope.cancel())
+            watch.progressed = lambda _: scope.cancel()  # type: ignore[method-assign]
+            await shop.runner.resume(shop.record(), TASKS, watch)
+
+    shop.clock.now -= 10
+    anyio.run(begun)
+    assert shop.record().status is Status.DONE
+
+
 def test_abandoning_leaves_the_truth_in_the_record(tmp_path: Path) -> None:
     """An answer that is given up is unknown and maybe billed."""
     with FaultServer() as server:
@@ -444,6 +473,51 @@ def test_a_disk_that_fills_up_after_paying_does_not_make_it_unpaid(tmp_path: Pat
     assert (done.error.billed, done.record.billed, len(shop.pictures)) == ("yes", "yes", 1)
     assert shop.store.answer(1) is not None
     assert done.record.kept[0].sha256
+
+
+class FullSink(FullStore):
+    """A store that cannot write answers."""
+
+    def open_answer(self, number: int) -> Any:
+        answer = super().open_answer(number)
+        answer.begin = self._full  # type: ignore[method-assign]
+        return answer
+
+    def _full(self, _head: object) -> None:
+        raise StoreFull("no space is left")
+
+
+@pytest.mark.parametrize("fault", [None, "no_picture"])
+def test_an_answer_that_cannot_be_written_down_is_taken_all_the_same(fault: str | None, tmp_path: Path) -> None:
+    """S2: the raw answer finds no room: its picture is kept; without one it stays maybe billed, never unbilled."""
+    shop = full_shop(tmp_path, new_relay(), lambda _: False)
+    shop.store = shop.runner.store = FullSink(tmp_path / "fox.now")
+    done = perform(shop, shop.claimed(**({"demo": {"fault": fault}} if fault else {})))
+    assert done.record.billed == ("yes" if fault is None else "maybe")
+    assert len(shop.pictures) == (1 if fault is None else 0)
+
+
+def test_a_failing_store_says_nothing_of_the_money(tmp_path: Path) -> None:
+    """Whatever fails to be written, "maybe" is not lowered by it."""
+    record = replace(workshop(tmp_path, relay=new_relay()).claimed(), billed="maybe")
+    error = StoreFull("no space is left")
+    over = ended(record, Outcome(), error, cause=error)
+    assert (over.status, over.billed) == (Status.UNKNOWN, "maybe")
+
+
+def test_a_task_whose_checkpoint_finds_no_room_is_not_forgotten(tmp_path: Path) -> None:
+    """S2: billed yes and pending, in memory; the raw answer on disk names the task."""
+    shop = task_shop(tmp_path)
+    relay_api, downloader, clock = shop.runner.api, shop.runner.downloader, shop.clock
+    shop = full_shop(tmp_path, new_relay(), lambda record: record.state is not None)
+    shop.runner.api, shop.runner.downloader = relay_api, downloader
+    done = perform(shop, shop.claimed(service="tasks"), engine=TASKS)
+    assert isinstance(done.error, StoreFull)
+    assert (done.record.status, done.record.billed, done.error.billed) == (Status.PENDING, "yes", "yes")
+    shop.store = shop.runner.store = Store(tmp_path / "fox.now")
+    clock.now += 100
+    later = resume(shop, engine=TASKS)
+    assert (later.record.status, len(shop.pictures)) == (Status.DONE, 1)
 
 
 # Tasks
@@ -606,6 +680,7 @@ def test_one_who_leaves_does_not_take_the_poll_of_the_others_along(tmp_path: Pat
             group.start_soon(leave, scope)
             await anyio.lowlevel.checkpoint()
             group.start_soon(stay)
+            await anyio.lowlevel.checkpoint()
             scope.cancel()
         return answers[0]["status"]
 

@@ -266,6 +266,7 @@ def golden() -> Record:
             type="LinkExpiredError", message="the link is no longer good", advice="resume", status=404, code="x"
         ),
         settled=True,
+        relay="ea2963b920866a97",
     )
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from .._errors import InputError
 from .._steps import Engine
-from ._models import Model, is_picture_model, known_model, preferred_model, resolve_size
+from ._models import Model, is_picture_model, known_model, preferred_model, resolve_size, well_known_names
 from ._openai import OpenAIImages, body_of, warnings_for
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "preferred_model",
     "resolve_size",
     "warnings_for",
+    "well_known_names",
 ]
 
 ENGINES: Mapping[str, Engine] = MappingProxyType({"openai": OpenAIImages()})

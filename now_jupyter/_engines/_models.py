@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["ANY_SIZE", "Model", "is_picture_model", "known_model", "preferred_model", "resolve_size"]
+__all__ = ["ANY_SIZE", "Model", "is_picture_model", "known_model", "preferred_model", "resolve_size", "well_known_names"]
 
 _SQUARES = ("256x256", "512x512", "1024x1024")
 _GPT_SIZES = ("auto", "1024x1024", "1536x1024", "1024x1536")
@@ -95,6 +95,11 @@ _PICTURE_WORDS = (
     "banana",
 )
 _NOT_PICTURES = ("mj_", "swap_face", "suno", "embedding", "-tts", "whisper", "video")
+
+
+def well_known_names() -> list[str]:
+    """Name the models that people most likely mean, for completion before any relay has been asked."""
+    return [*_BEST_FIRST[:1], "gpt-image-2.6-flare", "gpt-image-2.6-sunburst", "dall-e-3"]
 
 
 def known_model(name: str) -> Model | None:

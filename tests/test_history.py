@@ -1,0 +1,231 @@
+"""The history as a sequence: found by number, name and words, summed up, watched, and read cheaply."""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from now_jupyter._errors import InputError
+from now_jupyter._history import History, Reading, live_record
+from now_jupyter._records import Kept, Record
+from now_jupyter._store import Store
+from now_jupyter._values import Money, Request, Status
+
+
+@dataclass
+class Shelf:
+    """A history over a real folder, and a quick way to put something into it."""
+
+    store: Store
+    history: History
+
+    def add(self, prompt: str = "a fox", *, pictures: int = 1, **facts: Any) -> Record:
+        kept = tuple(Kept(index=n, sha256=f"{n:02x}" * 32, mime="image/png") for n in range(pictures))
+        given = {"status": Status.DONE, "billed": "yes", "model": "gpt-image-2", "kept": kept, **facts}
+        return self.store.claim(
+            Record(id=uuid.uuid4().hex, request=Request(prompt=prompt, params={"size": "1:1"}), created=1.0, **given)
+        )
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    store = Store(tmp_path / "fox.now")
+    store.preflight()
+    yield Shelf(store, History(lambda: store))
+    store.close()
+
+
+def test_a_history_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    """Looking makes no folder."""
+    store = Store(tmp_path / "none.now")
+    history = History(lambda: store)
+    assert (len(history), list(history), history.search("fox"), repr(history)) == (0, [], [], "History(0)")
+    assert not store.folder.exists()
+
+
+def test_it_is_a_sequence_oldest_first(shelf: Shelf) -> None:
+    """Places, slices, iteration and membership."""
+    for prompt in ("one", "two", "three"):
+        shelf.add(prompt)
+    history = shelf.history
+    assert [one.prompt for one in history] == ["one", "two", "three"]
+    assert (history[-1].prompt, [one.ref for one in history[:2]]) == ("three", ["#1", "#2"])
+    assert history[0] in history
+    with pytest.raises(IndexError):
+        history[3]
+
+
+def test_numbers_names_and_pictures_are_found(shelf: Shelf) -> None:
+    """`#1`, `1`, `#1.2`, `fox`, `fox.2`; of several of one name the newest."""
+    shelf.add(pictures=2, name="fox")
+    shelf.add("newer", pictures=2, name="fox")
+    find = shelf.history.find
+    assert (find("#1")[0].ref, find(" 1 ")[0].ref, find("fox")[0].ref) == ("#1", "#1", "#2")
+    picture = find("#1.2")[1]
+    assert picture is not None
+    assert picture.ref == "#1.2"
+    assert find("fox.2")[1] == find("#2.2")[1]
+    assert shelf.history["#2"].prompt == "newer"
+
+
+@pytest.mark.parametrize("ref", ["#9", "hare", "#1.3", "fox.0", "../etc", "", "#0", "#1.1.1"])
+def test_what_is_not_there_says_what_is(ref: str, shelf: Shelf) -> None:
+    """An input error, never a traceback."""
+    shelf.add(name="fox")
+    with pytest.raises(InputError) as caught:
+        shelf.history.find(ref)
+    assert "#1 … #1" in caught.value.next_step() or ".1" in caught.value.next_step()
+
+
+def test_words_are_searched_newest_first(shelf: Shelf) -> None:
+    """In prompt, model, name and tags, all words, also Chinese ones."""
+    shelf.add("a red fox")
+    shelf.add("雪中的红狐")
+    shelf.add("a red hare", tags=("winter",))
+    assert [one.ref for one in shelf.history.search("red")] == ["#3", "#1"]
+    assert [one.ref for one in shelf.history.search("red winter")] == ["#3"]
+    assert [one.ref for one in shelf.history.search("红狐")] == ["#2"]
+    assert shelf.history.search("nothing") == []
+
+
+def test_filters_may_be_combined(shelf: Shelf) -> None:
+    """Model, tag, status, star and name."""
+    shelf.add(tags=("*", "a"))
+    shelf.add(model="dall-e-3", tags=("a",))
+    shelf.add(status=Status.FAILED, pictures=0)
+    refs = lambda **wanted: [one.ref for one in shelf.history.filter(**wanted)]  # noqa: E731 - a table of cases
+    assert (refs(model="dall-e-3"), refs(tag="a"), refs(starred=True)) == (["#2"], ["#1", "#2"], ["#1"])
+    assert (refs(status="failed"), refs(tag="a", starred=False), refs(name="x")) == (["#3"], ["#2"], [])
+
+
+def test_the_tree_shows_parents_and_children_and_ends(shelf: Shelf) -> None:
+    """Also where records name each other as parents, which only foreign hands can make."""
+    first = shelf.add("first")
+    second = shelf.add("second", parents=(first.id,))
+    shelf.add("third", parents=(second.id,))
+    shelf.store.write(replace(first, parents=(second.id,)))
+    tree = shelf.history.tree("#2")
+    assert [one.prompt for one in tree["parents"]] == ["first"]
+    assert [child["generation"].prompt for child in tree["children"]] == ["first", "third"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"billed": "no"}, Status.CANCELLED),
+        ({"billed": "maybe"}, Status.UNKNOWN),
+        ({"billed": "yes", "state": {"task": "1"}}, Status.PENDING),
+        ({"billed": "yes", "kept": (Kept(index=0, link="https://x.example"),)}, Status.PENDING),
+    ],
+)
+def test_what_a_dead_kernel_left_is_named_for_what_it_is(facts: Any, expected: Status, shelf: Shelf) -> None:
+    """Nobody holds it: cancelled, unknown, or to be collected; held by a living one it is running."""
+    record = shelf.add(**{"status": Status.RUNNING, "kept": (), **facts})
+    assert shelf.history[0].status is expected
+    hold = shelf.store.hold(record.number)
+    assert hold is not None
+    with hold:
+        assert shelf.history[0].status is Status.RUNNING
+
+
+def test_a_kept_answer_makes_it_collectable(shelf: Shelf) -> None:
+    """The raw answer is on disk: pending, not unknown."""
+    record = shelf.add(status=Status.RUNNING, billed="maybe", kept=())
+    answer = shelf.store.open_answer(record.number)
+    answer.begin({})
+    answer.finish()
+    assert live_record(shelf.store, record).status is Status.PENDING
+
+
+def test_sums_count_what_was_billed_and_say_apart_what_may_have_been(shelf: Shelf) -> None:
+    """Demo, unbilled and unknown prices are not in it; two currencies are not added."""
+    dollars = lambda amount, source="estimated": Money(Decimal(amount), "USD", source)  # noqa: E731 - as above
+    shelf.add(cost=dollars("1"))
+    shelf.add(cost=dollars("0.5", "reported"))
+    shelf.add(cost=dollars("8"), billed="maybe")
+    shelf.add(cost=dollars("16"), billed="no")
+    shelf.add(cost=dollars("32"), demo=True)
+    shelf.add(cost=Money(None))
+    assert shelf.history.cost() == dollars("1.5")
+    assert shelf.history.cost(billed="maybe") == dollars("8")
+    shelf.add(cost=Money(Decimal(7), "CNY", "reported"))
+    assert [str(one) for one in shelf.history.costs()] == ["~$1.50", "¥7.00"]
+
+
+def test_the_usual_time_is_the_median_of_what_went_well(shelf: Shelf) -> None:
+    """None before there is any."""
+    assert shelf.history.usual_seconds("gpt-image-2") is None
+    for seconds in (1.0, 9.0, 2.0):
+        shelf.add(elapsed=seconds)
+    shelf.add(elapsed=100.0, status=Status.FAILED)
+    assert shelf.history.usual_seconds("gpt-image-2") == 2.0
+
+
+def test_a_dataframe_has_a_row_for_each(shelf: Shelf) -> None:
+    """With parameters as columns."""
+    shelf.add(cost=Money(Decimal("0.04"), "USD", "estimated"))
+    frame = shelf.history.to_dataframe()
+    assert frame.loc[0, ["ref", "param_size", "cost"]].tolist() == ["#1", "1:1", 0.04]
+
+
+def test_an_observer_that_fails_stops_nobody(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
+    """Its fault goes to the log; the others are still told; one who left is not."""
+    told: list[str] = []
+    shelf.history.observe(lambda one: 1 / len(one.parents))
+    leave = shelf.history.observe(lambda one: told.append(one.ref))
+    shelf.add()
+    with caplog.at_level(logging.ERROR):
+        shelf.history.tell(shelf.history[0])
+    leave()
+    leave()
+    with caplog.at_level(logging.CRITICAL):
+        shelf.history.tell(shelf.history[0])
+    assert told == ["#1"]
+    assert "observer" in caplog.text
+
+
+def test_the_text_shows_the_last_twenty(shelf: Shelf) -> None:
+    """A line each, stars and counts in front, older ones counted."""
+    for number in range(22):
+        shelf.add(f"fox {number}", tags=("*",) if number == 21 else ())
+    lines = repr(shelf.history).splitlines()
+    assert (lines[0], lines[1], len(lines)) == ("History(22)", "… 2 older", 22)
+    assert lines[-1].startswith("★  #22  done")
+
+
+class Counting(Store):
+    """A store that counts how often it is read through."""
+
+    reads = 0
+
+    def records(self) -> list[Record]:
+        self.reads += 1
+        return super().records()
+
+
+def test_records_are_read_again_only_where_something_changed(tmp_path: Path) -> None:
+    """A quiet folder is read once; a changed one again; another store in the same place too."""
+    store = Counting(tmp_path / "fox.now")
+    store.preflight()
+    Shelf(store, History(lambda: store)).add()
+    jobs = store.folder / "jobs"
+    os.utime(jobs, (1e9, 1e9))
+    reading = Reading()
+    assert [len(reading.of(store)) for _ in range(3)] == [1, 1, 1]
+    assert store.reads == 1
+    Shelf(store, History(lambda: store)).add()
+    assert len(reading.of(store)) == 2
+    os.utime(jobs, (1e9, 1e9))
+    reading.of(store)
+    reads = store.reads
+    reading.of(Store(store.folder))
+    reading.of(store)
+    assert store.reads == reads + 1
