@@ -55,7 +55,7 @@ def normal_base_url(text: str) -> str:
         ConfigError: it is none, or one over which a key must not travel.
     """
     bare = _tidied(text)
-    if _PLACEHOLDER.search(bare):
+    if _PLACEHOLDER.search(text) or _PLACEHOLDER.search(bare):  # tidying takes the <> off
         raise ConfigError(
             "{{{{BASE_URL}}}} is a placeholder of the relay's documentation, not an address",
             advice="put the address of your relay there, such as https://api.example.com",

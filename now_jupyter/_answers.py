@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 
 from ._bodies import Inflater, image_type, read_json
-from ._errors import BadResponseError, NowImageError
+from ._errors import BadResponseError, Billed, NowImageError
 from ._mishaps import from_network
 from ._refusals import request_id_of
 from ._sse import EVENT_STREAM, events_in, looks_like_events
@@ -146,9 +146,9 @@ class Incoming:
         if not self._inflater.is_readable:
             raise BadResponseError(
                 "the answer is packed as {encoding}, which cannot be read",
-                kept="the raw answer is kept",
-                billed="maybe" if self._paid else "no",
+                billed=self._billed,
                 status=self._status,
+                request_id=_text(self.head, "request_id") or None,
                 encoding=self.head["content_encoding"],
             )
 
@@ -167,12 +167,16 @@ class Incoming:
         status = self.head["status"]
         return status if isinstance(status, int) else 0
 
+    @property
+    def _billed(self) -> Billed:
+        return "maybe" if self._paid else "no"
+
     def _too_large(self) -> NowImageError:
         return BadResponseError(
             "the answer is larger than {size} MiB",
-            kept="what came of it is kept",
-            billed="maybe" if self._paid else "no",
+            billed=self._billed,
             status=self._status,
+            request_id=_text(self.head, "request_id") or None,
             size=JSON_CAP >> 20,
         )
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Callable
 
 from ._errors import NowImageError
 from ._values import JSON
 
-__all__ = ["Inflater", "image_type", "read_json"]
+__all__ = ["Inflater", "image_type", "read_json", "whole_items"]
 
 _PACKED = ("gzip", "x-gzip", "deflate")
 _GZIP = b"\x1f\x8b"
 _ZLIB_METHOD = 8
 _PICTURES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
 _WEBP_AT = slice(8, 12)
+_PICTURE_LIST = re.compile(r'"(?:data|images|output)"\s*:\s*\[\s*')
+_BETWEEN = re.compile(r"\s*,?\s*")
+_DECODER = json.JSONDecoder()
+_MOST_ITEMS = 1000
+_MOST_VALUES = 1 << 20  # of one document: small ones take twenty times their text in memory
 
 
 class Inflater:
@@ -86,15 +92,33 @@ def read_json(data: bytes | str) -> JSON:
     """Read JSON, with a byte-order mark, broken characters and numbers that are none forgiven.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is no JSON, or one made to fill the memory.
     """
     text = data if isinstance(data, str) else data.decode("utf-8-sig", "replace")
+    if sum(text.count(sign) for sign in ",[{") > _MOST_VALUES:
+        raise ValueError("too many values")
     try:
         value: JSON = json.loads(text, parse_constant=_no_number)
         return _whole(value) if _may_hold_halves(text) else value
     except RecursionError:
         pass
     raise ValueError("nested too deeply")
+
+
+def whole_items(data: bytes) -> list[JSON]:
+    """Give the items of the list of pictures that are whole in an answer that was cut off."""
+    text = data.decode("utf-8-sig", "replace")
+    found = _PICTURE_LIST.search(text)
+    items: list[JSON] = []
+    at = found.end() if found else len(text)
+    while text[at : at + 1] == "{" and len(items) < _MOST_ITEMS:
+        try:
+            item, end = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            break
+        items.append(_whole(item))
+        at = _BETWEEN.match(text, end).end()  # type: ignore[union-attr]  # it matches nothing, too
+    return items
 
 
 def _may_hold_halves(text: str) -> bool:

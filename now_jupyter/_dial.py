@@ -84,7 +84,7 @@ class Guard:
             return self._judged(host, [address])
         found = await self._resolved(host, port)
         fakes = [one for one in found if is_fake(one)]
-        if fakes and await self._are_names_faked(port):
+        if fakes and await self.names_are_faked(port):
             return [str(one) for one in fakes]
         return self._judged(host, found)
 
@@ -94,7 +94,8 @@ class Guard:
             raise _not_public(host)
         return [str(one) for one in found]
 
-    async def _are_names_faked(self, port: int) -> bool:
+    async def names_are_faked(self, port: int) -> bool:
+        """Tell whether the resolver answers every name with a made-up address."""
         canary = f"{secrets.token_hex(16)}.example.com"  # below a reserved name, without a wildcard
         try:
             found = await self._resolved(canary, port)

@@ -5,6 +5,7 @@ No key, cookie, referer or other credential goes along. Whether the bytes are a 
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import time
@@ -18,7 +19,7 @@ import anyio
 import httpcore
 import httpx
 
-from ._addresses import environment_proxy, is_loopback, origin_of
+from ._addresses import environment_proxy, origin_of
 from ._bodies import Inflater
 from ._dial import Guard, GuardedTransport, Resolver, link_origin, read_link, resolve
 from ._errors import DownloadError, LinkExpiredError, NowImageError, UnsafeURLError
@@ -99,6 +100,20 @@ class Downloader:
         _closed(file)
         return fetched
 
+    async def fetch_into_memory(self, url: str) -> bytes:
+        """Fetch a link for which no disk has room.
+
+        Raises:
+            DownloadError: as `fetch`.
+        """
+        memory = io.BytesIO()
+        await self._first_that_works(self._places(url), memory, Deadline(self._deadline, self._clock))
+        return memory.getvalue()
+
+    async def names_are_faked(self) -> bool:
+        """Tell whether this machine's resolver answers every name with a made-up address (Clash, Surge)."""
+        return await self._guard.names_are_faked(443)
+
     async def aclose(self) -> None:
         """Close all connections; may be called twice."""
         await self._ways.aclose()
@@ -109,8 +124,7 @@ class Downloader:
         path = url.raw_path.decode("ascii")
         if self._origin is None or not path.startswith(_OURS) or link_origin(url) == self._origin:
             return [str(url)]
-        own = self._origin + path
-        return [own] if is_loopback(link_origin(url)) else [str(url), own]
+        return [str(url), self._origin + path]
 
     def _absolute(self, link: str) -> str:
         if link.startswith("//"):

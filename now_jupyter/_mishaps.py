@@ -110,8 +110,11 @@ def _disk_error(problem: OSError) -> NowImageError:
 
 
 def words_of(problem: BaseException) -> str:
-    """Give the words of a foreign exception, or its name where they could repeat what was sent."""
-    return type(problem).__name__ if isinstance(problem, _OURS) else str(problem) or type(problem).__name__
+    """Give the words of a foreign exception, or its name where they could repeat what was sent or received."""
+    words = "" if isinstance(problem, _OURS) else str(problem)
+    if isinstance(problem, _NOT_HTTP):
+        words = words.partition(":")[0]  # behind it h11 quotes the line that it could not read
+    return words or type(problem).__name__
 
 
 def is_timeout(problem: BaseException) -> bool:

@@ -1,7 +1,7 @@
 """The key, in the one object that may hold it.
 
 It shows itself nowhere: not in a repr, a pickle or a copy. What leaves it is the header for the configured origin,
-and a way to take the key out of a text that comes from outside.
+and ways to take the key out of text and bytes that come from outside.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from ._errors import ConfigError
 
-__all__ = ["Key"]
+__all__ = ["Key", "Veil"]
 
 _BEARER = re.compile(r"(?:authorization\s*:\s*)?bearer(?:\s+|$)", re.IGNORECASE)
 _PRINTABLE = re.compile(r"[!-~]+")
@@ -41,11 +41,47 @@ class Key:
         """Take the key out of a text that comes from outside."""
         return text.replace(self._text, "…") if len(self._text) >= _SHORTEST_VEILED else text
 
+    def veil_for_bytes(self) -> Veil:
+        """Give a filter that takes the key out of bytes as they come."""
+        return Veil(self._text.encode("ascii") if len(self._text) >= _SHORTEST_VEILED else b"")
+
     def __repr__(self) -> str:
         return "Key(…)"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a key is not written anywhere")  # pickle and copy ask here
+
+
+class Veil:
+    """Puts stars over a secret in bytes as they come, also where it is split between two pieces."""
+
+    __slots__ = ("_rest", "_secret", "_stars")
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._stars = b"*" * len(secret)
+        self._rest = b""
+
+    def over(self, data: bytes) -> bytes:
+        """Cover the secret in bytes that are all here."""
+        return data.replace(self._secret, self._stars) if self._secret else data
+
+    def feed(self, data: bytes) -> bytes:
+        """Give what can be shown of the next bytes; what may be the beginning of the secret waits for more."""
+        whole = self.over(self._rest + data)
+        begun = next((size for size in range(len(self._secret) - 1, 0, -1) if whole.endswith(self._secret[:size])), 0)
+        self._rest = whole[len(whole) - begun :]
+        return whole[: len(whole) - begun]
+
+    def end(self) -> bytes:
+        """Give what waited."""
+        return self._rest
+
+    def __repr__(self) -> str:
+        return "Veil(…)"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a key is not written anywhere")
 
 
 def _checked(text: str, source: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
@@ -23,7 +23,7 @@ from ._addresses import environment_proxy, origin_of
 from ._errors import NowImageError
 from ._in_process import InProcess
 from ._records import Attempt
-from ._secret import Key
+from ._secret import Key, Veil
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -199,7 +199,10 @@ class Fleet:
 
 
 class _Authorized(httpx.AsyncBaseTransport):
-    """Adds the key where the request goes to its origin; whoever made the request never holds the key."""
+    """Adds the key where the request goes to its origin, and takes it out of what comes back.
+
+    Whoever made the request never holds the key, and a relay that repeats it does not bring it into records or errors.
+    """
 
     def __init__(self, inner: httpx.AsyncBaseTransport, key: Key | None, origin: str) -> None:
         self._inner = inner
@@ -209,7 +212,7 @@ class _Authorized(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self._key is None or origin_of(str(request.url)) != self._origin:
             return await self._inner.handle_async_request(request)
-        return await self._inner.handle_async_request(
+        answer = await self._inner.handle_async_request(
             httpx.Request(
                 request.method,
                 request.url,
@@ -218,9 +221,34 @@ class _Authorized(httpx.AsyncBaseTransport):
                 extensions=request.extensions,
             )
         )
+        return _veiled(answer, self._key)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _veiled(answer: httpx.Response, key: Key) -> httpx.Response:
+    veil = key.veil_for_bytes()
+    headers = [(veil.over(name), veil.over(value)) for name, value in answer.headers.raw]
+    return httpx.Response(answer.status_code, headers=headers, stream=_Veiled(answer, veil))
+
+
+class _Veiled(httpx.AsyncByteStream):
+    """The body of an answer, without the key."""
+
+    def __init__(self, answer: httpx.Response, veil: Veil) -> None:
+        self._answer = answer
+        self._veil = veil
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._answer.aiter_raw():
+            if shown := self._veil.feed(piece):
+                yield shown
+        if rest := self._veil.end():
+            yield rest
+
+    async def aclose(self) -> None:
+        await self._answer.aclose()
 
 
 def tls(origin: str) -> ssl.SSLContext:

@@ -14,13 +14,14 @@ from typing import Literal
 
 from ._words_zh import CHINESE
 
-__all__ = ["Language", "language_of", "plain", "say"]
+__all__ = ["Language", "language_of", "plain", "printable", "say"]
 
 Language = Literal["en", "zh"]
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}  # controls, bidi marks and the like
 _JOINER = "\u200d"  # kept: emoji are made with it
+_KEPT = frozenset({_JOINER, "\t"})
 
 
 def say(template: str, language: Language = "en", /, **facts: object) -> str:
@@ -34,6 +35,14 @@ def plain(text: object, limit: int = 300) -> str:
     line = " ".join(_ESCAPES.sub("", str(text)[: limit * 8]).split())
     safe = "".join(c for c in line if c == _JOINER or unicodedata.category(c) not in _UNSAFE_CATEGORIES)
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Make text of many lines harmless for a terminal, and leave its lines and blanks as they are."""
+    lines = _ESCAPES.sub("", text).split("\n")
+    return "\n".join(
+        "".join(c for c in line if c in _KEPT or unicodedata.category(c) not in _UNSAFE_CATEGORIES) for line in lines
+    )
 
 
 def language_of(environ: Mapping[str, str]) -> Language:

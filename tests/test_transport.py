@@ -493,7 +493,7 @@ def test_a_redirect_is_not_followed(server: FaultServer, key: Key, status: int) 
         [Send(b"HTTP/1.1 200 OK\r\nContent-"), Reset()],
         [Send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello")],
         [Send(b"HTTP/1.1 200 OK\r\nBad\x00Header: x\r\n\r\n")],
-        [Send(b"SSH-2.0-OpenSSH_9.6\r\n")],
+        [Send(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), Close()],
         [Send(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 50_000), Hang()],
         [Send(json_answer(PICTURE)[:-9]), Close()],
         [Send(json_answer(PICTURE)[:-9]), Reset()],
