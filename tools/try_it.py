@@ -116,10 +116,10 @@ def _tell(notebook: Any, path: Path) -> int:  # noqa: ANN401 - nbformat has no t
 def _pictures(cell: Any) -> Iterator[str]:  # noqa: ANN401 - nbformat has no types
     """Give the words of the outputs that hold a picture, and the caption that follows each."""
     outputs = cell.get("outputs", [])
-    for output, following in zip(outputs, [*outputs[1:], {}], strict=True):
+    for output, following in zip(outputs, [*outputs[1:], {}], strict=False):  # the last one has no follower
         if any(mime in output.get("data", {}) for mime in _PICTURES):
             yield from (_short(line) for line in _words(output).splitlines())
-            yield from (_short(line) for line in _caption(following))
+            yield from _caption(following)
 
 
 def _caption(output: Mapping[str, Any]) -> list[str]:
