@@ -7,11 +7,12 @@ that fails (a full disk) does not end the reading: the answer was paid for, and 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from ._bodies import Inflater, image_type, read_json
+from ._bodies import Inflater, image_type, read_json, whole_items
 from ._errors import BadResponseError, Billed, NowImageError
 from ._mishaps import from_network
 from ._refusals import request_id_of
@@ -207,11 +208,14 @@ def reply_of(head: Mapping[str, JSON], data: bytes) -> tuple[Reply, list[Event]]
 
 
 def replayed(head: Mapping[str, JSON], body: bytes) -> tuple[Reply | None, list[Event]]:
-    """Understand a raw answer that was kept; None where no picture can be had from it."""
+    """Understand a raw answer that was kept, also one that was cut; None where no picture can be had from it."""
     inflater = Inflater(_text(head, "content_encoding"), cap=JSON_CAP, excess=_far_too_large)
-    reply, events = reply_of(head, inflater.feed(body) + inflater.end())
-    is_usable = reply.body is not None or events or reply.media_type.startswith("image/")
-    return (reply if is_usable else None), events
+    data = inflater.feed(body) + inflater.end()
+    reply, events = reply_of(head, data)
+    if reply.body is not None or events or reply.media_type.startswith("image/"):
+        return reply, events
+    items = whole_items(data)
+    return (replace(reply, body={"data": items}) if items else None), []
 
 
 def _far_too_large() -> NowImageError:

@@ -117,7 +117,8 @@ def whole_items(data: bytes) -> list[JSON]:
         except (ValueError, RecursionError):
             break
         items.append(_whole(item))
-        at = _BETWEEN.match(text, end).end()  # type: ignore[union-attr]  # it matches nothing, too
+        between = _BETWEEN.match(text, end)
+        at = between.end() if between else end
     return items
 
 
