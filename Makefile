@@ -42,8 +42,8 @@ format: $(VENV)/test.stamp
 	$(RUN) -m ruff check --fix
 	$(RUN) -m ruff format
 
-faults: $(VENV)/test.stamp
-	$(RUN) benchmarks/faults.py
+faults: $(VENV)/test.stamp kernel6
+	$(RUN) -m pytest tests/faults --full-faults --fault-table
 
 bench: $(VENV)/test.stamp
 	$(RUN) benchmarks/bench.py

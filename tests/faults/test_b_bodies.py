@@ -1,0 +1,364 @@
+"""Rows B1 to B5: what is wrong with the body of an answer that was paid for."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import subprocess
+import sys
+import textwrap
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from campaign import Campaign
+from faultserver import Close, Drip, Hang, Reset, Send, chunked, json_answer, response, stream_answer
+from house import ROOT
+from now_jupyter._errors import BadImageError, BadResponseError, MaybeBilledError, NowImageError
+from stand import Stand, b64_answer, item, on_stand, png, sells, web_page
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Iterator[Stand]:
+    with on_stand(tmp_path / "a.now") as stand:
+        yield stand
+
+
+def fails(
+    stand: Stand, script: list[Any], *kinds: type[NowImageError], pictures: tuple[bytes, ...] = ()
+) -> NowImageError:
+    """Order into a fault: maybe billed, sent once, marked, and what came is kept."""
+    stand.serve(stand.ledger.sells(script, pictures=pictures))
+    error = stand.refused()
+    assert type(error) in kinds, repr(error)
+    assert error.billed == "maybe"
+    assert len(error.lines()) <= 6
+    assert stand.posts == 1
+    assert stand.last.status == "unknown"
+    assert stand.last.billed == "maybe"
+    stand.verdict()
+    return error
+
+
+def body_of(answer: bytes) -> bytes:
+    return answer.partition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.row("B1", injected="cut (length, chunked), empty, null, HTML page, wrong encoding")
+def test_a_body_that_is_none_is_kept_and_told(stand: Stand, campaign: Campaign) -> None:
+    """Whatever is wrong with the body of a 200: never sent again, maybe billed, the raw bytes stay."""
+    body = body_of(b64_answer(png(1)))
+    half = body[: len(body) // 2]
+    cut = {
+        "by length": [Send(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + half), Close()],
+        "by chunk": [Send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunked(half, end=False)), Close()],
+        "by reset": [Send(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + half), Reset()],
+    }
+    for script in cut.values():
+        fails(stand, script, MaybeBilledError, pictures=(png(1),))
+        assert len(stand.last.answer) > 0 or script is cut["by reset"]
+    unclosed = [Send(HEAD + b"Connection: close\r\n\r\n" + half), Close()]
+    fails(stand, unclosed, BadResponseError, pictures=(png(1),))
+    assert half in stand.last.answer
+    others: dict[str, bytes] = {
+        "empty": response(200, b""),
+        "null": response(200, b"null"),
+        "a number": response(200, b"42"),
+        "an empty list": response(200, b'{"data": []}'),
+        "a page": web_page(),
+        "latin text": response(200, "schöne Grüße".encode("latin-1")),
+        "UTF-16": response(200, json.dumps({"data": []}).encode("utf-16")),
+        "deep JSON": response(200, b'{"data":' * 100_000),
+        "a huge number": response(200, b'{"data": ' + b"9" * 6000 + b"}"),
+        "gzip that is none": response(200, b"\x1f\x8bnonsense" * 9, headers={"Content-Encoding": "gzip"}),
+        "an unknown packing": response(200, b"\x28\xb5\x2f\xfd" * 9, headers={"Content-Encoding": "zstd"}),
+    }
+    for name, answer in others.items():
+        fails(stand, [Send(answer)], BadResponseError)
+        assert body_of(answer)[:64] in stand.last.answer, name
+    campaign.figure("broken bodies tried", len(cut) + 1 + len(others))
+    campaign.outcome(outcome="MaybeBilled or BadResponse, 1 POST", billed="maybe", kept="raw answer, byte for byte")
+
+
+@pytest.mark.row("B1", injected="cut behind the first of two pictures, then resume")
+def test_what_was_kept_of_a_cut_answer_is_looked_at_again(stand: Stand, campaign: Campaign) -> None:
+    """`resume` reads the kept raw answer again, free: the pictures that are whole in it come, the rest stays marked."""
+    body = body_of(b64_answer(png(2), png(3)))
+    head = HEAD + b"Content-Length: %d\r\n\r\n" % len(body)
+    for cut in (body.rindex(b'{"b64_json"'), len(body) - 9):
+        fails(stand, [Send(head + body[:cut]), Close()], MaybeBilledError, pictures=(png(2), png(3)))
+    stand.serve([Reset()])
+    assert [one.status for one in stand.session.resume()] == ["done", "done"]  # one was asked for, and one came
+    fails_two = [Send(head + body[: len(body) - 9]), Close()]
+    stand.serve(stand.ledger.sells(fails_two, pictures=[png(2), png(3)]))
+    assert isinstance(stand.refused(n=2), MaybeBilledError)
+    (collected,) = stand.session.resume()
+    assert (collected.status, len(collected.pictures)) == ("partial", 1)
+    assert stand.last.answer
+    assert stand.posts == 1
+    campaign.outcome(outcome="whole pictures come, nothing posted", billed="yes", kept="pictures, raw answer")
+
+
+@pytest.mark.row("B2", injected="wrong Content-Type, bare image bytes, BOM, packed unasked")
+def test_what_can_be_used_is_used(stand: Stand, campaign: Campaign) -> None:
+    """An answer that calls itself something else but holds the picture was paid for, and is taken."""
+    body = body_of(b64_answer(png(5)))
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    raw_deflate = compressor.compress(body) + compressor.flush()
+    answers = [
+        *(
+            response(200, body, headers={"Content-Type": kind})
+            for kind in ("text/html", "image/png", "x", "text/event-stream")
+        ),
+        response(200, body, headers={"Content-Type": ""}),
+        response(200, b"\xef\xbb\xbf" + body),
+        response(200, b"\r\n \t" + body + b"\n\n"),
+        response(200, png(5), headers={"Content-Type": "application/json"}),
+        response(200, png(5), headers={"Content-Type": "image/jpeg"}),
+        response(200, gzip.compress(body), headers={"Content-Encoding": "gzip"}),
+        response(200, zlib.compress(body), headers={"Content-Encoding": "deflate"}),
+        response(200, raw_deflate, headers={"Content-Encoding": "deflate"}),
+        response(200, body, headers={"Content-Encoding": "gzip"}),
+        response(201, body),
+        stream_answer()
+        + chunked(b'data: {"type":"image_generation.completed",' + json.dumps(item(png(5))).encode()[1:] + b"\n\n"),
+    ]
+    for answer in answers:
+        stand.serve(stand.ledger.sells([Send(answer)], pictures=[png(5)]))
+        generation = stand.bought()
+        assert generation.status == "done"
+        assert generation.pictures[0].bytes() == png(5)
+        assert stand.posts == 1
+    assert stand.verdict().marked == 0
+    campaign.figure("odd but usable bodies tried", len(answers))
+    campaign.outcome(outcome="accepted", billed="yes", kept="picture, byte for byte")
+
+
+def odd_item(data: bytes, form: int) -> Any:
+    text = base64.b64encode(data).decode()
+    wrapped = "\r\n".join(text[at : at + 76] for at in range(0, len(text), 76))
+    forms: list[Any] = [
+        {"b64_json": f"data:image/png;base64,{text}"},
+        {"b64_json": wrapped},
+        {"b64_json": base64.urlsafe_b64encode(data).decode().rstrip("=")},
+        {"b64": text},
+        {"base64": text},
+        {"url": f"data:image/png;base64,{text}"},
+        {"image": f"data:image/png;base64,{text}"},
+        {"b64_json": text, "url": "", "revised_prompt": None},
+        {"b64_json": text, "revised_prompt": 7, "seed": "x"},
+    ]
+    return forms[form]
+
+
+@pytest.mark.row("B3", injected="data missing, fewer, more, mixed items; odd forms of url and b64")
+def test_items_in_every_form_are_taken(stand: Stand, campaign: Campaign) -> None:
+    """Usable items are saved in whatever form they come, unusable ones are passed over, and too few are told."""
+    for form in range(9):
+        stand.serve(
+            stand.ledger.sells(
+                [Send(json_answer({"data": [odd_item(png(10 + form), form)]}))], pictures=[png(10 + form)]
+            )
+        )
+        assert stand.bought().pictures[0].bytes() == png(10 + form)
+    two = [item(png(20)), item(png(21))]
+    fewer = stand.ledger.sells([Send(json_answer({"data": two}))], pictures=[png(20), png(21)])
+    stand.serve(fewer)
+    generation = stand.bought(n=4)
+    assert generation.status == "partial"
+    assert generation.error is not None
+    assert "asked for 4, got 2" in generation.error.message
+    more = [png(30 + n) for n in range(3)]
+    stand.serve(sells(stand.ledger, *more))
+    assert len(stand.bought(n=1).pictures) == 3
+    mixed = [None, 7, "", {}, [], {"url": None}, {"b64_json": ""}, item(png(40)), {"url": "ftp"}, True]
+    stand.serve(stand.ledger.sells([Send(json_answer({"data": mixed}))], pictures=[png(40)]))
+    assert [one.bytes() for one in stand.bought(n=1).pictures] == [png(40)]
+    for shape in ({"images": two}, {"output": two}, two, {"data": {"b64_json": item(png(20))["b64_json"]}}):
+        stand.serve(stand.ledger.sells([Send(json_answer(shape))], pictures=[png(20)]))
+        assert png(20) in [one.bytes() for one in stand.bought(n=1).pictures]
+    for missing in ({}, {"data": None}, {"data": [{}]}, {"created": 1, "usage": {}}):
+        fails(stand, [Send(json_answer(missing))], BadResponseError)
+    stand.verdict()
+    campaign.outcome(outcome='usable saved, "asked for 4, got 2"', billed="yes", kept="pictures, raw answer")
+
+
+@pytest.mark.row("B4", injected="broken base64 in one of three items")
+def test_one_broken_item_does_not_cost_the_others(stand: Stand, campaign: Campaign) -> None:
+    """An item whose base64 or picture is broken goes into quarantine; the others are saved, the job is partial."""
+    broken = {"b64_json": base64.b64encode(png(51)).decode()[:-9] + "!!!"}
+    cut = {"b64_json": base64.b64encode(png(52)[:-20]).decode()}
+    page = {"b64_json": base64.b64encode(b"<svg onload=alert(1)>").decode()}
+    for bad in (broken, cut, page):
+        answer = json_answer({"data": [item(png(50)), bad, item(png(53))]})
+        stand.serve(stand.ledger.sells([Send(answer)], pictures=[png(50), png(53)]))
+        before = set((stand.folder / "quarantine").glob("*"))
+        generation = stand.bought(n=3)
+        assert [one.bytes() for one in generation.pictures] == [png(50), png(53)]
+        assert generation.status == "partial"
+        assert generation.error is not None
+        assert generation.error.type == BadImageError.__name__
+        assert len(set((stand.folder / "quarantine").glob("*")) - before) == 2  # the bytes and the reason
+        assert stand.last.answer  # until all is safe, the raw answer stays
+    stand.verdict()
+    campaign.outcome(outcome="others saved, job partial", billed="yes", kept="2 pictures, 1 in quarantine, raw answer")
+
+
+# B5: what is too much or too slow
+
+
+@pytest.mark.row("B5", injected="one byte per second, silence in the body, an endless stream")
+def test_slow_bodies_end_at_the_deadline(tmp_path: Path, campaign: Campaign) -> None:
+    """Our deadline holds over everything that comes slowly, also where every single read is quick."""
+    body = body_of(b64_answer(png(1)))
+    begun = HEAD + b"Content-Length: 99999999\r\n\r\n"
+    slow = {
+        "silence": [Send(begun + body[:9]), Hang()],
+        "byte by byte without end": [Send(begun), *([Drip(b" " * 50)] * 1_000_000)],
+        "chunk by chunk without end": [
+            Send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n"),
+            *([Send(chunked(b" ", end=False))] * 1_000_000),
+        ],
+        "events without end": [Send(stream_answer()), *([Send(chunked(b": ping\n\n", end=False))] * 1_000_000)],
+        "a head without end": [Drip(b"HTTP/1.1 200 OK\r\nX: "), *([Drip(b"y" * 50)] * 1000), Hang()],
+    }
+    with on_stand(tmp_path / "a.now", deadline=0.5) as stand:
+        for name, script in slow.items():
+            began = time.monotonic()
+            fails(stand, script, MaybeBilledError)
+            assert time.monotonic() - began < 4, name
+        streamed = [Send(stream_answer()), *([Send(chunked(b'data: {"type": "x"}\n\n', end=False))] * 1_000_000)]
+        stand.serve(stand.ledger.sells(streamed))
+        assert isinstance(stand.refused(params={"stream": True}), MaybeBilledError)
+        stand.verdict()
+    campaign.outcome(outcome="MaybeBilledError at the deadline", billed="maybe", kept="what was read")
+
+
+BOMBS = {
+    "a plain body beyond the cap": "plain",
+    "gzip, 1000:1": "gzip",
+    "gzip in gzip": "nested",
+    "deflate, 1000:1": "deflate",
+    "a JSON of empty lists": "lists",
+    "base64 of a picture of 40000 × 40000": "pixels",
+    "a link to a gzip bomb": "link",
+    "a refusal of 64 MiB": "refusal",
+    "an endless event": "event",
+    "100,000 items without pictures": "items",
+}
+
+CHILD = """
+import gzip, json, re, resource, struct, sys, tempfile, zlib
+from pathlib import Path
+sys.path[:0] = [{tests!r}, {faults!r}]
+import now_jupyter._answers as answers
+from faultserver import Close, Send, response, json_answer, stream_answer, chunked
+from stand import on_stand, b64_answer, png
+bomb = {bomb!r}
+MIB = 1 << 20
+
+def peak_kib():
+    # What getrusage tells begins with the peak of the process that started this one; the kernel's own figure does not.
+    try:
+        return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+answers.JSON_CAP = 24 * MIB       # the caps of the house, made small: what is measured is that they hold
+zeros = b" " * MIB
+
+def packed(wbits, size=256):
+    squeeze = zlib.compressobj(9, wbits=wbits)
+    return b"".join([squeeze.compress(zeros) for _ in range(size)] + [squeeze.flush()])
+
+def chunk(tag, data):
+    return struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
+
+def pixels():
+    head = struct.pack(">IIBBBBB", 40000, 40000, 8, 2, 0, 0, 0)
+    return b"\\x89PNG\\r\\n\\x1a\\n" + chunk(b"IHDR", head) + chunk(b"IDAT", packed(15, 64)) + chunk(b"IEND", b"")
+
+def script():
+    match bomb:
+        case "plain":
+            return [Send(b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\n\\r\\n"), *([Send(zeros)] * 256), Close()]
+        case "gzip":
+            return [Send(response(200, packed(31), headers={{"Content-Encoding": "gzip"}}))]
+        case "nested":
+            return [Send(response(200, gzip.compress(packed(31)), headers={{"Content-Encoding": "gzip"}}))]
+        case "deflate":
+            return [Send(response(200, packed(15), headers={{"Content-Encoding": "deflate"}}))]
+        case "lists":
+            return [Send(response(200, b'{{"data": [' + b"[]," * (7 * MIB) + b"[]]}}"))]
+        case "pixels":
+            return [Send(b64_answer(pixels()))]
+        case "link":
+            return [Send(json_answer({{"data": [{{"url": stand.link("/bomb")}}]}}))]
+        case "refusal":
+            return [Send(b"HTTP/1.1 400 Bad\\r\\nConnection: close\\r\\n\\r\\n"), *([Send(zeros)] * 64), Close()]
+        case "event":
+            return [Send(stream_answer()), *([Send(chunked(b"data: " + zeros, end=False))] * 256), Close()]
+        case "items":
+            return [Send(json_answer({{"data": [{{}}] * 100000}}))]
+
+with tempfile.TemporaryDirectory() as folder, on_stand(Path(folder) / "a.now", cap=8 * MIB) as stand:
+    made = script()
+    stand.serve(stand.ledger.sells(made) if bomb != "refusal" else stand.ledger.refuses(made))
+    if bomb == "link":
+        stand.serve_link("/bomb", [Send(response(200, packed(31), headers={{"Content-Encoding": "gzip"}}))])
+    before = peak_kib()
+    error = stand.refused()
+    peak = peak_kib()
+    verdict = stand.verdict()
+    print(json.dumps([type(error).__name__, error.billed, stand.posts, peak - before, peak, stand.last.status]))
+"""
+
+
+def in_a_child(bomb: str) -> list[Any]:
+    code = textwrap.dedent(CHILD).format(bomb=bomb, tests=str(ROOT / "tests"), faults=str(Path(__file__).parent))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: list[Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.row("B5", injected="huge bodies, decompression bombs, endless events")
+def test_memory_stays_bounded_under_bombs(campaign: Campaign) -> None:
+    """With caps of 24 MiB (answer) and 8 MiB (picture), 256 MiB of bomb raise the peak of the process by little."""
+    chosen = (
+        BOMBS
+        if campaign.is_full
+        else {name: bomb for name, bomb in BOMBS.items() if bomb in ("plain", "gzip", "pixels", "link", "lists")}
+    )
+    for name, bomb in chosen.items():
+        kind, billed, posts, grown, peak, status = in_a_child(bomb)
+        grown_mib, peak_mib = grown / 1024, peak / 1024
+        assert kind in ("BadResponseError", "MaybeBilledError", "BadImageError", "DownloadError", "RejectedError"), name
+        assert posts == 1
+        most = 120 if bomb == "lists" else 58  # for a cap of 24 MiB: the pieces, the whole, and its text
+        assert grown_mib < most, f"{name}: {grown_mib:.0f} MiB more"
+        campaign.figure("peak growth under bombs, MiB", round(grown_mib), most=True)
+        campaign.figure("peak memory under bombs, MiB", round(peak_mib), most=True)
+        campaign.outcome(
+            injected=name, outcome=f"{kind}, +{grown_mib:.0f} MiB", billed=billed, kept=f"record, {status}"
+        )
+
+
+@pytest.mark.row("B5", injected="an answer of more than 256 MiB")
+def test_the_cap_of_an_answer_is_the_documented_one(campaign: Campaign) -> None:
+    """The caps are those that are written down: 256 MiB of answer, 64 MiB of picture, 64 KiB of refusal."""
+    from now_jupyter import _answers, _download, _exchange
+    from now_jupyter._decoding import MOST_PIXELS
+
+    assert (_answers.JSON_CAP, _download.CAP, _exchange.ERROR_CAP) == (256 << 20, 64 << 20, 64 << 10)
+    assert MOST_PIXELS == 80_000_000
+    campaign.outcome(outcome="caps as documented", billed="–", kept="–")

@@ -1,0 +1,170 @@
+"""Rows N1 to N4: the network fails before, while and after an order goes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from campaign import Campaign
+from certificates import make_certificate
+from faultserver import Close, Drip, Early, FaultServer, Hang, Partly, Reset, Send, Tunnel, closed_port, response
+from now_jupyter._errors import ConnectFailed, MaybeBilledError, NowImageError, RejectedError
+from stand import Stand, b64_answer, on_stand, png, sells
+
+
+def unsent(stand: Stand, *, tries: int) -> NowImageError:
+    """Order where nothing can be sent: not billed, tried so often, and the record says so."""
+    stand.pauses.clear()
+    error = stand.refused()
+    assert isinstance(error, ConnectFailed), repr(error)
+    assert error.billed == "no"
+    assert len(error.lines()) <= 6
+    assert len(stand.pauses) == tries - 1
+    assert (stand.last.billed, stand.last.status) == ("no", "failed")
+    assert len(stand.last.form["attempts"]) == tries
+    stand.verdict()
+    return error
+
+
+def orders(stand: Stand) -> int:
+    """Count the orders that the server saw begin."""
+    return sum(one.method == "POST" for one in stand.server.seen)
+
+
+@pytest.mark.row("N1", injected="unknown name, refused, silent while connecting, bad proxy")
+def test_where_nothing_was_sent_it_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, campaign: Campaign
+) -> None:
+    """No name, no connection, no proxy: `ConnectFailed`, not billed, tried three times with growing pauses."""
+    bases = {"unknown name": "https://relay.invalid", "refused": f"http://127.0.0.1:{closed_port()}"}
+    for name, base in bases.items():
+        with FaultServer() as server, on_stand(tmp_path / f"{name}.now", server=server, base_url=base) as stand:
+            unsent(stand, tries=3)
+            assert stand.pauses == [0.5, 1.0]
+            assert server.connections == 0
+    with FaultServer() as server:
+        server.greeting = [Hang()]
+        base = server.url.replace("http:", "https:")
+        with on_stand(tmp_path / "silent.now", server=server, base_url=base, deadline=0.4) as stand:
+            unsent(stand, tries=1)  # the deadline is over
+            assert server.connections == 1
+    with FaultServer() as proxy:
+        proxy.script([Send(response(502)), Close()])
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:hidden-word@127.0.0.1:{proxy.port}")
+        with on_stand(tmp_path / "proxy.now", server=proxy, base_url="https://relay.invalid") as stand:
+            error = unsent(stand, tries=3)
+            assert "hidden-word" not in str(error)
+            assert proxy.posts == 0
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")
+        with on_stand(tmp_path / "gone.now", server=proxy, base_url="https://relay.invalid") as stand:
+            unsent(stand, tries=3)
+    campaign.outcome(outcome="ConnectFailed, tried 3 times", billed="no", kept="record with every attempt")
+
+
+@pytest.mark.row("N1", injected="dropped before TLS, then well")
+def test_a_connection_that_comes_about_later_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, campaign: Campaign
+) -> None:
+    """A proxy that fails twice and then connects: the order is sent once, and the picture comes."""
+    certificate = make_certificate(tmp_path, "relay.invalid")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
+    with FaultServer(certificate=certificate) as server, FaultServer() as proxy:
+        fails = [Send(response(503)), Close()]
+        proxy.script(fails, fails, [Send(b"HTTP/1.1 200 Connected\r\n\r\n"), Tunnel(server.port)])
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        with on_stand(tmp_path / "a.now", server=server, base_url="https://relay.invalid") as stand:
+            stand.serve(sells(stand.ledger, png(1)))
+            assert stand.bought().status == "done"
+            assert (stand.posts, stand.pauses) == (1, [0.5, 1.0])
+            assert stand.key.encode() not in proxy.raw
+            stand.verdict()
+    campaign.outcome(outcome="works at the third try, 1 POST", billed="yes", kept="picture")
+
+
+@pytest.mark.row("N2", injected="unknown authority, expired, other name, TLS on a plain port")
+def test_a_bad_certificate_is_final(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, campaign: Campaign) -> None:
+    """A certificate that cannot be trusted is `ConnectFailed` at once, with a hint, and not a byte goes out."""
+    for fault in ("unknown", "expired", "other name"):
+        folder = tmp_path / fault
+        folder.mkdir()
+        names = ["other.invalid"] if fault == "other name" else []
+        certificate = make_certificate(folder, *names, is_expired=fault == "expired")
+        if fault != "unknown":
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
+        with FaultServer(certificate=certificate) as server, on_stand(folder / "a.now", server=server) as stand:
+            error = unsent(stand, tries=1)
+            assert "SSL_CERT_FILE" in error.next_step()
+            assert server.seen == []
+    campaign.outcome(outcome="ConnectFailed with a CA hint, 1 try", billed="no", kept="record")
+
+
+@pytest.mark.row("N3", injected="reset while sending, before headers, in the body; silence")
+def test_what_breaks_once_sent_is_never_sent_again(tmp_path: Path, campaign: Campaign) -> None:
+    """From the first byte on nothing is repeated: `MaybeBilledError`, and exactly one POST was seen."""
+    whole = b64_answer(png(1))
+    scripts = {
+        "reset while sending": [Partly(1_000_000), Reset()],
+        "reset at once": [Early(), Reset()],
+        "reset before headers": [Reset()],
+        "closed before headers": [Close()],
+        "reset in headers": [Send(whole[:20]), Reset()],
+        "reset in the body": [Send(whole[:-30]), Reset()],
+        "closed in the body": [Send(whole[:-30]), Close()],
+    }
+    with on_stand(tmp_path / "a.now") as stand:
+        for name, script in scripts.items():
+            stand.serve(stand.ledger.sells(script, pictures=[png(1)]))
+            more = {"filler": "x" * 3_000_000} if name == "reset while sending" else {}
+            error = stand.refused(params=more)
+            assert isinstance(error, MaybeBilledError), (name, error)
+            assert orders(stand) == 1, name
+            assert stand.posts == (0 if name in ("reset while sending", "reset at once") else 1), name
+            assert (stand.last.billed, stand.last.status) == ("maybe", "unknown")
+        assert not stand.pauses
+        stand.verdict()
+    with on_stand(tmp_path / "b.now", deadline=0.4) as stand:
+        for number, script in enumerate(([Hang()], [Send(whole[:-30]), Hang()], [Partly(10), Hang()])):
+            stand.serve(stand.ledger.sells(script, pictures=[png(1)]))
+            assert isinstance(stand.refused(f"fox {number} " * 9000), MaybeBilledError)
+            assert orders(stand) == 1
+        stand.verdict()
+    campaign.outcome(outcome="MaybeBilledError, exactly 1 POST", billed="maybe", kept="record, what came")
+
+
+@pytest.mark.row("N3", injected="the same order again after its outcome is unknown")
+def test_an_order_of_unknown_outcome_stands_in_the_way_of_its_like(tmp_path: Path, campaign: Campaign) -> None:
+    """An equal order is not sent while the first may have been billed; the user's word (`--fresh`) sends it."""
+    with on_stand(tmp_path / "a.now") as stand:
+        stand.serve(stand.ledger.sells([Reset()], pictures=[png(1)]), sells(stand.ledger, png(2)))
+        stand.refused("one fox")
+        again = stand.refused("one fox")
+        assert isinstance(again, MaybeBilledError)
+        assert "--fresh" in again.next_step()
+        assert stand.posts == 1
+        assert len(stand.jobs) == 1
+        assert stand.bought("one fox", reuse=False).status == "done"
+        assert stand.posts == 2
+        stand.verdict()
+    campaign.outcome(outcome="refused until --fresh", billed="maybe", kept="record, status unknown")
+
+
+@pytest.mark.row("N4", injected="early 413 while sending; one byte per packet; dead first address")
+def test_odd_networks_work(tmp_path: Path, campaign: Campaign) -> None:
+    """A refusal before the body is sent is that refusal; slow packets and a dead first address do no harm."""
+    with on_stand(tmp_path / "a.now") as stand:
+        stand.serve(stand.ledger.refuses([Early(), Send(response(413)), Close()]))
+        error = stand.refused("a fox " * 9000)
+        assert isinstance(error, RejectedError), error
+        assert stand.posts == 0
+        stand.serve(stand.ledger.sells([Drip(b64_answer(png(3)))], pictures=[png(3)]))
+        assert stand.bought().pictures[0].bytes() == png(3)
+        stand.verdict()
+    with FaultServer() as server:
+        base = server.url.replace("127.0.0.1", "localhost")  # ::1 comes first, and nothing listens there
+        with on_stand(tmp_path / "b.now", server=server, base_url=base) as stand:
+            stand.serve(sells(stand.ledger, png(4)))
+            assert stand.bought().status == "done"
+            assert stand.posts == 1
+            stand.verdict()
+    campaign.outcome(outcome="RejectedError / works / works", billed="no / yes / yes", kept="pictures")

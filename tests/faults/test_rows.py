@@ -1,0 +1,72 @@
+"""The table of faults is proved whole: no row without a test."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from checker import Ledger, checked, findings
+from faultserver import Seen
+
+_ROWS = {"V": 5, "H": 8, "B": 5, "N": 4, "D": 6, "T": 7, "S": 8, "K": 4, "W": 3, "X": 1}
+_MARK = re.compile(r"mark\.row\(\s*\"([A-Z]\d)\"")
+
+
+def test_every_row_is_there() -> None:
+    """Each row of the table in reliability.md is proved by at least one test of this folder."""
+    sources = [path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py")]
+    proved = {row for source in sources for row in _MARK.findall(source)}
+    wanted = {f"{letter}{number}" for letter, most in _ROWS.items() for number in range(1, most + 1)}
+    assert not wanted - proved
+    assert not proved - wanted
+
+
+def _folder(tmp_path: Path, form: str, *, picture: bytes | None = None) -> Path:
+    folder = tmp_path / "x.now"
+    (folder / "jobs").mkdir(parents=True)
+    (folder / "jobs" / "1.json").write_text(form, "utf-8")
+    if picture is not None:
+        from checker import sha256
+
+        place = folder / "pictures" / sha256(picture)[:2]
+        place.mkdir(parents=True)
+        (place / f"{sha256(picture)}.png").write_bytes(picture)
+    return folder
+
+
+def _seen(key: str) -> Seen:
+    return Seen(method="POST", path="/", headers={"idempotency-key": key}, body=b"", raw=b"", is_complete=True)
+
+
+def test_the_checker_sees_what_was_lost(tmp_path: Path) -> None:
+    """A billed picture that is nowhere while its record says done is a finding; one whose record is open is not."""
+    ledger = Ledger()
+    ledger.sells([], pictures=[b"fox"])(_seen("k"))  # type: ignore[operator]  # the function of two kinds
+    done = _folder(tmp_path / "a", '{"idempotency_key": "k", "status": "done", "billed": "yes"}')
+    is_open = _folder(tmp_path / "b", '{"idempotency_key": "k", "status": "unknown", "billed": "maybe"}')
+    kept = _folder(tmp_path / "c", '{"idempotency_key": "k", "status": "done", "billed": "yes"}', picture=b"fox")
+    assert any("nowhere" in finding for finding in findings(ledger, done))
+    assert not findings(ledger, is_open)
+    assert checked(ledger, kept).safe == 1
+
+
+def test_the_checker_sees_lies_and_double_bills(tmp_path: Path) -> None:
+    """A record that says "not billed" of what was, an order without a record, and one billed twice are findings."""
+    ledger = Ledger()
+    lie = _folder(tmp_path / "a", '{"idempotency_key": "k", "status": "failed", "billed": "no"}')
+    ledger.note("k")
+    assert any("says that it was not" in finding for finding in findings(ledger, lie))
+    ledger.note("k")
+    assert any("twice" in finding for finding in findings(ledger, lie))
+    ledger.note("other")
+    with pytest.raises(AssertionError, match="has no record"):
+        checked(ledger, lie)
+
+
+def test_the_checker_sees_changed_bytes(tmp_path: Path) -> None:
+    """A picture whose bytes are not those of its name is a finding."""
+    folder = _folder(tmp_path, '{"idempotency_key": "k"}', picture=b"fox")
+    next((folder / "pictures").glob("*/*")).write_bytes(b"dog")
+    assert any("other bytes" in finding for finding in findings(Ledger(), folder))

@@ -1,0 +1,111 @@
+"""Two kernels, real processes, at work on one history at the same time, while its index is deleted again and again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from checker import jobs_in, pictures_in, sha256
+from kills import Relay
+
+from kernels import KERNEL_6, KERNEL_7, Kernel
+from now_jupyter._store import Store
+
+JOBS = 50
+ORDER = (
+    "import now_jupyter as nj\n"
+    "jobs = [nj.submit(f'fox {i} of {name}', model='gpt-image-2', tag=[name]) for i in range(many)]\n"
+    "found = [len(nj.history.search(name)) for _ in range(20)]\n"
+    "done = [job.result(60) for job in jobs]\n"
+    "print({g.status.value for g in done}, len({g.ref for g in done}), len(nj.history.search(name)))"
+)
+
+
+@pytest.mark.row("S5", injected="two kernels with 50 jobs each, index deleted meanwhile")
+def test_two_kernels_buy_fifty_pictures_each_into_one_history(tmp_path: Path, campaign: Any) -> None:
+    """No error, no number twice, no picture lost, nothing sent twice; the index is rebuilt from the records."""
+    folder = tmp_path / "n.now"
+    with Relay() as relay:
+        env = {"NOW_BASE_URL": relay.url, "JPY_SESSION_NAME": str(tmp_path / "n.ipynb")}
+        with Kernel(KERNEL_7, env=env, cwd=tmp_path) as first, Kernel(KERNEL_6, env=env, cwd=tmp_path) as second:
+            ran = [
+                one.start(f"name, many = {name!r}, {JOBS}\n{ORDER}")
+                for one, name in ((first, "left"), (second, "right"))
+            ]
+            with deleting(folder / "index.sqlite") as deleted:
+                for one in ran:
+                    one.wait()
+            assert [one.text.strip() for one in ran] == [f"{{'done'}} {JOBS} {JOBS}"] * 2
+        relay.settle()
+        check_history(folder, relay)
+    assert len(deleted) > 3
+    assert [one.number for one in Store(folder).records()] == list(range(1, 2 * JOBS + 1))
+    Store(folder).rebuild_index()
+    with contextlib.closing(sqlite3.connect(folder / "index.sqlite")) as index:
+        assert index.execute("SELECT count(*) FROM records").fetchone() == (2 * JOBS,)
+        assert index.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    campaign.outcome(outcome=f"100 jobs, index deleted {len(deleted)} times", billed="once each", kept="all")
+    campaign.figure("jobs lost", 0)
+    campaign.figure("double bills", 0)
+
+
+@contextlib.contextmanager
+def deleting(path: Path) -> Iterator[list[float]]:
+    """Delete a file whenever it is there."""
+    deleted: list[float] = []
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.wait(0.002):
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+                deleted.append(time.monotonic())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield deleted
+    finally:
+        stop.set()
+        thread.join()
+
+
+def check_history(folder: Path, relay: Relay) -> None:
+    """Each order has one record and its picture, and the relay got each once."""
+    jobs = jobs_in(folder)
+    here, broken = pictures_in(folder)
+    assert broken == []
+    assert sorted(job.key for job in jobs) == sorted(relay.ledger)
+    assert len({job.key for job in jobs}) == len(jobs) == 2 * JOBS
+    assert {job.status for job in jobs} == {"done"}
+    for job in jobs:
+        assert job.digests == [sha256(data) for data in relay.pictures(job.key)]
+    assert {digest for job in jobs for digest in job.digests} == here
+    assert not list((folder / "answers").iterdir())
+    assert not list((folder / "quarantine").iterdir())
+
+
+@pytest.mark.row("S5", injected="two kernels run the same cell at once")
+def test_two_kernels_with_the_same_cell_order_it_once(tmp_path: Path, campaign: Any) -> None:
+    """Whoever comes second joins, also across processes; both show the same picture."""
+    code = "import now_jupyter as nj\nprint(nj.generate('the same fox', model='gpt-image-2').pictures[0].sha256)"
+    with Relay() as relay:
+        env = {"NOW_BASE_URL": relay.url, "JPY_SESSION_NAME": str(tmp_path / "n.ipynb")}
+        with Kernel(env=env, cwd=tmp_path) as first, Kernel(env=env, cwd=tmp_path) as second:
+            for one in (first, second):
+                one.run("import now_jupyter as nj; nj.history")
+            ran = [one.start(code) for one in (first, second)]
+            for one in ran:
+                one.wait()
+        shown = {one.text.strip() for one in ran}
+        records = [json.loads(path.read_text("utf-8")) for path in (tmp_path / "n.now" / "jobs").glob("*.json")]
+        assert sorted(one["status"] for one in records) in (["done"], ["cancelled", "done"])
+        assert len(relay.ledger) == len(shown) == 1
+    campaign.outcome(outcome="joined", billed="once", kept="all")
