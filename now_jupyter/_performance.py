@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     from ._runner import Runner
 
-__all__ = ["Performance", "Performed", "Watch"]
+__all__ = ["Performance", "Performed", "Watch", "has_newer_links"]
 
 _POLL_AGAIN = 10.0  # after a poll that failed on its way
 _PASSING = (BadResponseError, ConnectFailed, RateLimitError)
@@ -341,7 +341,7 @@ class Performance:
         return told
 
 
-def _has_newer_links(record: Record) -> bool:
+def has_newer_links(record: Record) -> bool:
     """Tell whether a link has expired and its service can be asked for another one."""
     expired = record.error is not None and record.error.type == LinkExpiredError.__name__
     return expired and record.state is not None

@@ -17,7 +17,7 @@ from anyio import CancelScope, to_thread
 
 from ._download import Downloader
 from ._keeping import Replay, brought_home, links_again
-from ._performance import Performance, Performed, Watch
+from ._performance import Performance, Performed, Watch, has_newer_links
 from ._polling import Poller
 from ._records import Record
 from ._spill import Spill
@@ -84,7 +84,7 @@ class Runner:
         """Perform a claimed record from its beginning; an error of ours is given, not raised."""
         conversation = engine.start(record.request, model=record.model, partials=partials)
         performed = await Performance(self, record, engine, watch).play(conversation)
-        return await self.resume(performed.record, engine, watch) if _has_newer_links(performed.record) else performed
+        return await self.resume(performed.record, engine, watch) if has_newer_links(performed.record) else performed
 
     async def resume(self, record: Record, engine: Engine, watch: Watch) -> Performed:
         """Take up a record again without paying: from its raw answer, its task, or the links that it kept.
