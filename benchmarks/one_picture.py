@@ -1,7 +1,7 @@
 """One picture through the whole house, against bare httpx on the same loopback server, in one run.
 
-The server answers after 60 ms with a picture of 1.6 MB as base64. Bare httpx posts, decodes and writes one file; we judge
-the picture, keep intent, raw answer, picture and record durably, and look into the history first.
+The server answers after 60 ms with a picture as base64. Bare httpx posts, decodes and writes one file; we judge the
+picture, keep intent, raw answer, picture and record durably, and look into the history first.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Relay(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     answer = b""
 
-    def do_POST(self) -> None:  # noqa: N802 - the name that http.server asks for
+    def do_POST(self) -> None:
         """Read the order, take the latency, answer."""
         self.rfile.read(int(self.headers["Content-Length"]))
         time.sleep(LATENCY)
@@ -41,7 +41,7 @@ class Relay(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(self.answer)
 
-    def do_GET(self) -> None:  # noqa: N802 - as above
+    def do_GET(self) -> None:
         """Know of no models, prices or balance."""
         self.send_error(404)
 

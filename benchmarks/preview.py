@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from now_jupyter import _media, _provenance
+from now_jupyter import _media
+from now_jupyter._media import _provenance
 
 LONGEST = 512
 MADE = {"prompt": "a red fox in snow, 35 mm, soft light " * 10, "model": "gpt-image-2", "params": {"n": 1}}

@@ -1,4 +1,4 @@
-"""What loading costs: `import now_jupyter`, `%load_ext now_jupyter`, each in fresh interpreters, beside `import openai`."""
+"""What loading costs in fresh interpreters: `import now_jupyter`, `%load_ext now_jupyter`, `import openai`."""
 
 from __future__ import annotations
 

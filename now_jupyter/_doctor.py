@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Literal
 
 from ._errors import StoreCorrupt, StoreError
-from ._files import digest_of_file, is_missing
 from ._history import live_record
 from ._records import Record, picture_file
 from ._spill import Spill
 from ._store import Store
+from ._store._files import digest_of_file, is_missing
 from ._values import Status
 from ._words import Language, plain, say
 

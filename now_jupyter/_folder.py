@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ._errors import ConfigError, InputError, StoreError
-from ._files import remove_file, try_read_file, write_durably
 from ._notebook import ShownBefore, folder_of, pictures_shown
-from ._shelf import encode, parse_json
 from ._store import Store
+from ._store._files import remove_file, try_read_file, write_durably
+from ._store._shelf import encode, parse_json
 
 __all__ = ["Home", "adopt", "find_home", "sibling_stores"]
 

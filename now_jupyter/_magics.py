@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any, cast
 from IPython.core.magic import needs_local_scope, no_var_expand
 
 from ._bridge import Cells
-from ._commands import COMMANDS, usage_of_now
-from ._completion import complete
 from ._config import Now
 from ._display import Progress, View, register_formatters, unregister_formatters
 from ._errors import NowImageError
 from ._job import Job
-from ._nest import serves_clicks
 from ._now import NowCommands
+from ._now._commands import COMMANDS, usage_of_now
+from ._now._nest import serves_clicks
+from ._now._reports import rehearsal_text
 from ._options import usage
-from ._parsing import parse_cell, parse_line
-from ._prompts import fill
-from ._reports import rehearsal_text
-from ._requests import order_of
+from ._options._completion import complete
+from ._options._parsing import parse_cell, parse_line
+from ._options._prompts import fill
+from ._orders._requests import order_of
 from ._rewriting import AWAITED_PREFIX, Rewriting
 from ._session import Session
 from ._settings import Settings

@@ -15,10 +15,10 @@ from ._catalogue import Balance, ListedModel, Price, RelayStatus, read_balance, 
 from ._connection import Connection
 from ._engines import preferred_model, well_known_names
 from ._errors import NowImageError, StoreError
-from ._files import try_read_file, write_durably
 from ._folder import Home
 from ._money import in_currency
 from ._settings import Settings
+from ._store._files import try_read_file, write_durably
 from ._transport import Api
 from ._values import digest
 

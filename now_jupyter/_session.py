@@ -24,11 +24,11 @@ from ._errors import ConfigError, InputError
 from ._folder import Home
 from ._job import Job
 from ._keys import Logins
+from ._options._parsing import parse_keywords
 from ._orders import Order, Orders, Rehearsal
-from ._parsing import parse_keywords
+from ._orders._requests import order_of
 from ._records import Record, generation_of
 from ._relay_facts import RelayFacts
-from ._requests import order_of
 from ._runner import Runner
 from ._secret import Key
 from ._settings import Settings

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ._errors import StoreError
-from ._files import names_in, private_folder, read_file, remove_file, write_durably
 from ._records import picture_file
+from ._store._files import names_in, private_folder, read_file, remove_file, write_durably
 
 __all__ = ["Spill", "spill_folder"]
 

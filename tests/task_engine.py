@@ -1,7 +1,7 @@
 """An engine for a task service (the demo's Midjourney protocol), as small as the protocol of the house allows.
 
-It proves that submit → poll with progress → pictures → a button, stopping and resuming need nothing but steps; the engine
-that users get is written later, on the same steps.
+It proves that submit → poll with progress → pictures → a button, stopping and resuming need nothing but steps; the
+engine that users get is written later, on the same steps.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class TaskService:
     def __init__(self, *, pause: float = 0.05) -> None:
         self.pause = pause
 
-    def start(self, request: Request, *, model: str, partials: int = 0) -> Conversation:
+    def start(self, request: Request, *, model: str, partials: int = 0) -> Conversation:  # noqa: ARG002 - the protocol's
         """Submit, remember the task before anything else, then follow it."""
         reply = yield Submit(_submit_call(request))
         task = _task_of(reply)
         yield Checkpoint({"task": task})
         return (yield from self._follow(task))
 
-    def resume(self, request: Request, state: Mapping[str, JSON], *, model: str) -> Conversation:
+    def resume(self, request: Request, state: Mapping[str, JSON], *, model: str) -> Conversation:  # noqa: ARG002 - as above
         """Follow the task that was remembered; nothing is submitted."""
         return (yield from self._follow(str(state["task"])))
 
@@ -67,7 +67,9 @@ class TaskService:
                     raise TaskLost("the service no longer knows task {task}", task=task)
             elif known["status"] == "SUCCESS":
                 yield Found(source=known["imageUrl"])
-                buttons = tuple(Button(label=one["label"] or one["emoji"], action=one["customId"]) for one in known["buttons"])
+                buttons = tuple(
+                    Button(label=one["label"] or one["emoji"], action=one["customId"]) for one in known["buttons"]
+                )
                 return Outcome(expected=1, buttons=buttons)
             elif known["status"] == "FAILURE":
                 raise TaskFailed("the task failed: {reason}", reason=known["failReason"])

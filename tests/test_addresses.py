@@ -7,9 +7,16 @@ import secrets
 
 import pytest
 
-from now_jupyter._addresses import environment_proxy, is_loopback, is_public, literal, normal_base_url, origin_of
 from now_jupyter._errors import ConfigError
 from now_jupyter._secret import Key
+from now_jupyter._transport._addresses import (
+    environment_proxy,
+    is_loopback,
+    is_public,
+    literal,
+    normal_base_url,
+    origin_of,
+)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from now_jupyter._errors import (
     StoreUnavailable,
     UnsafeURLError,
 )
-from now_jupyter._mishaps import from_disk
+from now_jupyter._transport._mishaps import from_disk
 from now_jupyter.demo import Relay
 
 BYTES = b"\x89PNG\r\n\x1a\n" + b"x" * 100_000

@@ -116,7 +116,9 @@ def test_the_outcome_has_usage_and_the_number_asked_for() -> None:
     assert outcome.usage is None
 
 
-@pytest.mark.parametrize("body", [None, {}, {"data": []}, {"data": None}, [], {"data": [{}]}, {"data": [None]}, 3, "text"])
+@pytest.mark.parametrize(
+    "body", [None, {}, {"data": []}, {"data": None}, [], {"data": [{}]}, {"data": [None]}, 3, "text"]
+)
 def test_a_reply_without_a_picture_is_a_bad_response_and_maybe_billed(body: Any) -> None:
     """Nobody knows whether it was paid for; the message says what to do."""
     with pytest.raises(BadResponseError) as caught:
@@ -165,7 +167,9 @@ def test_a_stream_that_ends_early_is_maybe_billed() -> None:
     assert caught.value.billed == "maybe"
 
 
-@pytest.mark.parametrize("data", [{"error": {"message": "no luck", "code": "x"}}, {"type": "error", "message": "no luck"}])
+@pytest.mark.parametrize(
+    "data", [{"error": {"message": "no luck", "code": "x"}}, {"type": "error", "message": "no luck"}]
+)
 def test_an_error_inside_a_stream_is_told(data: Any) -> None:
     """The relay's words are shown."""
     with pytest.raises(BadResponseError, match="no luck"):
@@ -211,7 +215,12 @@ def test_an_unknown_service_names_the_known_ones() -> None:
 def test_a_task_is_remembered_before_it_is_followed() -> None:
     """Submit, checkpoint, then polls with progress until the picture is there, with its buttons."""
     running = {"id": "7", "status": "IN_PROGRESS", "progress": "35%"}
-    done = {"id": "7", "status": "SUCCESS", "imageUrl": "https://h.example/7", "buttons": [{"label": "U1", "customId": "MJ::U1"}]}
+    done = {
+        "id": "7",
+        "status": "SUCCESS",
+        "imageUrl": "https://h.example/7",
+        "buttons": [{"label": "U1", "customId": "MJ::U1"}],
+    }
     conversation = TaskService().start(Request(prompt="x"), model="mj_imagine")
     steps, outcome = talk(conversation, [Reply(status=200, body={"code": 1, "result": 7}), running, done])
     assert [type(step) for step in steps] == [Submit, Checkpoint, Poll, Progress, Wait, Poll, Found]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from now_jupyter._errors import StoreCorrupt, StoreError, StoreFull, StoreUnavailable
-from now_jupyter._files import (
+from now_jupyter._store._files import (
     claim_exclusively,
     digest_of_file,
     move_durably,
@@ -68,7 +68,7 @@ def test_a_full_disk_leaves_the_old_content(tmp_path: Path) -> None:
     write_durably(tmp_path / "a", b"old")
     code = (
         "import resource, sys; from pathlib import Path\n"
-        "from now_jupyter._files import write_durably\n"
+        "from now_jupyter._store._files import write_durably\n"
         "from now_jupyter._errors import StoreFull\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try: write_durably(Path(sys.argv[1]), bytes(5000))\n"

@@ -37,7 +37,7 @@ def test_the_quickstart_runs_saves_and_opens_again_with_its_pictures(lab: Lab) -
 
 
 def test_stop_waiting_frees_the_cell_and_the_picture_arrives_in_its_place(lab: Lab) -> None:
-    """The button frees the cell at once, the next cell runs, and the late picture takes the place that was kept for it."""
+    """The button frees the cell at once, the next cell runs, and the late picture takes the place kept for it."""
     page = lab.open(["%load_ext now_jupyter", SLOW, "print('free')"])
     page.run(0)
     page.run(1, wait=False)

@@ -19,8 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageFile
 
-from now_jupyter import _decoding, _media, _provenance
+from now_jupyter import _media
 from now_jupyter._errors import BadImageError, InputError
+from now_jupyter._media import _decoding, _provenance
 
 TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 
@@ -271,7 +272,7 @@ def test_many_threads_may_look_at_pictures_at_once() -> None:
 
 def test_importing_loads_no_pillow() -> None:
     """Importing the rooms of pictures does not load Pillow."""
-    code = "import sys, now_jupyter._media, now_jupyter._provenance; sys.exit('PIL' in sys.modules)"
+    code = "import sys, now_jupyter._media, now_jupyter._media._provenance; sys.exit('PIL' in sys.modules)"
     root = Path(__file__).parents[1]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
 

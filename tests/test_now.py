@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from now_jupyter._errors import InputError, NowImageError
 from now_jupyter._keys import Login
-from now_jupyter._commands import COMMANDS
 from now_jupyter._now import NowCommands
-from now_jupyter._reports import rehearsal_text
+from now_jupyter._now._commands import COMMANDS
+from now_jupyter._now._reports import rehearsal_text
 from now_jupyter._options import OPTIONS
-from now_jupyter._parsing import parse_cell, parse_keywords
-from now_jupyter._prompts import fill
-from now_jupyter._recipes import cell_text
-from now_jupyter._requests import order_of
+from now_jupyter._options._parsing import parse_cell, parse_keywords
+from now_jupyter._options._prompts import fill
+from now_jupyter._options._recipes import cell_text
+from now_jupyter._orders._requests import order_of
 from now_jupyter._session import Session
 from now_jupyter._values import JSON, Money, Request, Status
 from relays import Served, new_session, relay_on_loopback

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from now_jupyter._errors import InputError
 from now_jupyter._options import OPTIONS, closest, option, option_of_flag, usage
-from now_jupyter._parsing import Deferred, Parsed, complete, parse_cell, parse_keywords, parse_line
-from now_jupyter._readers import read_size
+from now_jupyter._options._parsing import Deferred, Parsed, complete, parse_cell, parse_keywords, parse_line
+from now_jupyter._options._readers import read_size
 
 PROMPT = "a fox"
 

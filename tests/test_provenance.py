@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from now_jupyter import _containers, _media, _provenance
+from now_jupyter import _media
+from now_jupyter._media import _containers, _provenance
 
 KINDS = ("PNG", "JPEG", "WEBP")
 MADE = {

@@ -17,8 +17,8 @@ from now_jupyter._errors import (
     RateLimitError,
     RejectedError,
 )
-from now_jupyter._refusals import error_in, refusal, wait_asked
 from now_jupyter._secret import Key
+from now_jupyter._transport._refusals import error_in, refusal, wait_asked
 
 
 def paid(status: int, body: object = None, **headers: str) -> NowImageError:

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from now_jupyter._bridge import Execution
 from now_jupyter._errors import MaybeBilledError
-from now_jupyter._parsing import parse_keywords
+from now_jupyter._options._parsing import parse_keywords
+from now_jupyter._orders._requests import order_of
 from now_jupyter._records import Kept, Record
-from now_jupyter._requests import order_of
 from now_jupyter._reuse import Candidate, Place, Reruns
 from now_jupyter._session import Session
 from now_jupyter._store import Store

@@ -37,9 +37,9 @@ from now_jupyter._errors import (
     TaskNeedsAction,
     TaskStillPending,
 )
-from now_jupyter._keeping import ended
 from now_jupyter._records import Record
 from now_jupyter._runner import Performed, Runner
+from now_jupyter._runner._keeping import ended
 from now_jupyter._steps import Conversation, Engine, Outcome, Submit
 from now_jupyter._store import Store
 from now_jupyter._transport import Api

@@ -35,8 +35,8 @@ from now_jupyter._errors import (
     RejectedError,
     TaskStillPending,
 )
-from now_jupyter._parsing import parse_keywords
-from now_jupyter._requests import order_of
+from now_jupyter._options._parsing import parse_keywords
+from now_jupyter._orders._requests import order_of
 from now_jupyter._runner import Runner
 from now_jupyter._secret import Key
 from now_jupyter._session import Session

@@ -38,8 +38,6 @@ from faultserver import (
     response,
     stream_answer,
 )
-from now_jupyter import _answers, _exchange
-from now_jupyter._bodies import Inflater
 from now_jupyter._errors import (
     AuthError,
     BadResponseError,
@@ -54,9 +52,10 @@ from now_jupyter._errors import (
 )
 from now_jupyter._records import Attempt
 from now_jupyter._steps import Call, Event, Reply
-from now_jupyter._transport import Api, Key, replayed
+from now_jupyter._transport import Api, Key, _answers, _exchange, replayed
+from now_jupyter._transport._bodies import Inflater
+from now_jupyter._transport._wire import Fleet, Line
 from now_jupyter._values import JSON
-from now_jupyter._wire import Fleet, Line
 from now_jupyter.demo import Relay, Response
 
 PATH = "/v1/images/generations"
@@ -1090,7 +1089,7 @@ def reachable(error: BaseException, *, stop: tuple[type, ...]) -> Iterator[objec
 )
 def test_no_error_carries_the_key(server: FaultServer, key: Key, script: list[Any]) -> None:
     """Not in its words, its attributes, or anything that the frames of its traceback reach, but the client itself."""
-    from now_jupyter._exchange import Peer
+    from now_jupyter._transport._exchange import Peer
 
     server.script(script)
     came = order(server.url, key=key, stream=True, deadline=0.5)
@@ -1147,7 +1146,7 @@ def test_the_demo_is_reached_without_a_port() -> None:
 
 def test_pauses_grow_and_are_jittered() -> None:
     """Between half a second and four."""
-    from now_jupyter._exchange import Patience
+    from now_jupyter._transport._exchange import Patience
 
     patience = Patience(paid=False, jitter=lambda: 1.0)
     failed = ConnectFailed("x")

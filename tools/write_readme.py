@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from now_jupyter._commands import usage_of_now
+from now_jupyter._now._commands import usage_of_now
 from now_jupyter._options import usage
 from now_jupyter._words import Language
 

@@ -10,7 +10,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["ANY_SIZE", "Model", "is_picture_model", "known_model", "preferred_model", "resolve_size", "well_known_names"]
+__all__ = [
+    "ANY_SIZE",
+    "Model",
+    "is_picture_model",
+    "known_model",
+    "preferred_model",
+    "resolve_size",
+    "well_known_names",
+]
 
 _SQUARES = ("256x256", "512x512", "1024x1024")
 _GPT_SIZES = ("auto", "1024x1024", "1536x1024", "1024x1536")

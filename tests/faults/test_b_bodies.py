@@ -258,7 +258,7 @@ CHILD = """
 import gzip, json, re, resource, struct, sys, tempfile, zlib
 from pathlib import Path
 sys.path[:0] = [{tests!r}, {faults!r}]
-import now_jupyter._answers as answers
+import now_jupyter._transport._answers as answers
 from faultserver import Close, Send, response, json_answer, stream_answer, chunked
 from stand import on_stand, b64_answer, png
 bomb = {bomb!r}
@@ -356,8 +356,9 @@ def test_memory_stays_bounded_under_bombs(campaign: Campaign) -> None:
 @pytest.mark.row("B5", injected="an answer of more than 256 MiB")
 def test_the_cap_of_an_answer_is_the_documented_one(campaign: Campaign) -> None:
     """The caps are those that are written down: 256 MiB of answer, 64 MiB of picture, 64 KiB of refusal."""
-    from now_jupyter import _answers, _download, _exchange
-    from now_jupyter._decoding import MOST_PIXELS
+    from now_jupyter import _download
+    from now_jupyter._media._decoding import MOST_PIXELS
+    from now_jupyter._transport import _answers, _exchange
 
     assert (_answers.JSON_CAP, _download.CAP, _exchange.ERROR_CAP) == (256 << 20, 64 << 20, 64 << 10)
     assert MOST_PIXELS == 80_000_000

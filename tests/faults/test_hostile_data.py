@@ -25,13 +25,13 @@ from campaign import Campaign
 from checker import sha256
 from faultserver import FaultServer, Send, chunked, json_answer, response, stream_answer
 from house import GUARD, ROOT
-from now_jupyter._answers import replayed
-from now_jupyter._bodies import read_json
 from now_jupyter._errors import NowImageError, StoreCorrupt, StoreError
 from now_jupyter._notebook import pictures_shown
 from now_jupyter._records import Record, generation_of
-from now_jupyter._sse import events_in
 from now_jupyter._store import Store
+from now_jupyter._transport._answers import replayed
+from now_jupyter._transport._bodies import read_json
+from now_jupyter._transport._sse import events_in
 from now_jupyter._values import Generation
 from stand import Stand, is_short, item, on_stand, png
 

@@ -13,11 +13,11 @@ from typing import Any
 import nbclient
 import nbformat
 import pytest
-from kills import GENERATE, Kernels, Relay
 from nbconvert import HTMLExporter
 
 from faultserver import Await
 from kernels import KERNEL_7, Kernel
+from kills import GENERATE, Kernels, Relay
 from now_jupyter._session import Session
 from now_jupyter._values import Status
 from now_jupyter._waking import Waking

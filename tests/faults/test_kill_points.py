@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kills import Kernels, Relay, answer_of, sold
 
 FORMS = [("b64", 1), ("b64", 4), ("url", 1), ("url", 4)]

@@ -15,10 +15,10 @@ from typing import Any
 import nbclient
 import nbformat
 import pytest
-from kills import GENERATE, PROMPT, Kernels, Relay, picture_of, sold
 
 from faultserver import Action, Await, Close, Hang, Seen, Send, json_answer, response
 from kernels import KERNEL_7, Kernel
+from kills import GENERATE, PROMPT, Kernels, Relay, picture_of, sold
 
 LOAD = "%load_ext now_jupyter"
 CELL = f"%%nowimage -m gpt-image-2 -n 1\n{PROMPT}"

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kills import GENERATE, PROMPT, Kernels, Relay
 
 from faultserver import Await, Seen
+from kills import GENERATE, PROMPT, Kernels, Relay
 from now_jupyter._errors import NowImageError, StoreError, StoreFull, StoreTooNew, StoreUnavailable
 from now_jupyter._session import Session
 from now_jupyter._spill import spill_folder

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from checker import jobs_in, pictures_in, sha256
-from kills import Relay
 
+from checker import jobs_in, pictures_in, sha256
 from kernels import KERNEL_6, KERNEL_7, Kernel
+from kills import Relay
 from now_jupyter._store import Store
 
 JOBS = 50

@@ -18,9 +18,9 @@ from checker import jobs_in
 from faultserver import FaultServer, Send
 from now_jupyter._errors import BadImageError, ConfigError, InputError, NowImageError
 from now_jupyter._keys import key_from_environment
-from now_jupyter._login import address_in
 from now_jupyter._media import examine
-from now_jupyter._parsing import parse_cell, parse_line
+from now_jupyter._now._login import address_in
+from now_jupyter._options._parsing import parse_cell, parse_line
 from now_jupyter._secret import Key
 from now_jupyter._session import Session
 from now_jupyter._transport import normal_base_url

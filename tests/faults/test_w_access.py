@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kills import PROMPT, Relay
 
+from kills import PROMPT, Relay
 from now_jupyter._errors import NowImageError, StoreUnavailable
 from now_jupyter._session import Session
 from relays import Served, relay_on_loopback

@@ -1,0 +1,136 @@
+"""Copies of pictures that users ask for: where they go, as which type, and that they arrive whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import re
+import secrets
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from .._errors import InputError
+from .._values import JSON
+from ._containers import Layout
+from ._decoding import PICTURES, layout_of, load, upright
+from ._preview import displayable
+from ._provenance import embed
+
+__all__ = ["save_copy"]
+
+_SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
+_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
+_OTHER_TYPES = {
+    *(".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".jxl", ".ico", ".psd", ".svg", ".pdf", ".eps"),
+    *(".mp4", ".txt", ".json", ".csv", ".html", ".md", ".py", ".ipynb", ".zip"),
+}
+_ODD_IN_NAMES = re.compile(r"[^\w.\-]+")
+_QUALITY = 95
+
+
+def save_copy(data: bytes, path: Path | str, *, name: str, made: Mapping[str, JSON] | None) -> Path:
+    """Write a picture where the user wants it and give the path of the file.
+
+    A file of that name is replaced, whole and at once. The pixels are encoded again only where the suffix asks for
+    another type.
+
+    Args:
+        data: The picture, encoded.
+        path: A folder (one that is there, or text that ends with a separator), or a file with or without suffix.
+        name: The file's name without suffix, for a folder.
+        made: How it was made, to be kept in the file; None for a copy without that.
+
+    Raises:
+        InputError: this path cannot be written, or its suffix is no picture's.
+        BadImageError: the bytes are no picture.
+    """
+    layout = layout_of(data)
+    target = _target(path, name, layout.mime)
+    mime = _TYPES[target.suffix.lower()]
+    copy = data if mime == layout.mime else _converted(layout, mime)
+    return _written(embed(copy, made) if made is not None else copy, target)
+
+
+def _target(path: Path | str, name: str, mime: str) -> Path:
+    suffix = _SUFFIXES[mime]
+    asked = _expanded(path)
+    is_folder = os.path.isdir(asked)  # noqa: PTH112 - False where `Path.is_dir` raises
+    if is_folder or os.fspath(path).endswith(("/", os.sep)):
+        return asked / (_ODD_IN_NAMES.sub("-", name).lstrip(".") + suffix)
+    ending = asked.suffix.lower()
+    if ending in _TYPES:
+        return asked
+    if ending in _OTHER_TYPES:
+        raise InputError(
+            "{suffix} is no type that pictures are saved as",
+            advice="use .png, .jpg or .webp, or leave the suffix out",
+            suffix=ending,
+        )
+    return asked.with_name(asked.name + suffix)
+
+
+def _expanded(path: Path | str) -> Path:
+    try:
+        asked = Path(path).expanduser()
+    except RuntimeError:
+        asked = None
+    if asked is None or "\0" in os.fspath(path):
+        raise InputError("{path} is no path that can be written", path=path)
+    return asked
+
+
+def _converted(layout: Layout, mime: str) -> bytes:
+    from PIL import Image  # noqa: PLC0415 - Pillow is loaded when it is used
+
+    image = upright(displayable(load(layout)), layout.orientation)
+    if mime == "image/jpeg" and image.mode == "RGBA":
+        ground = Image.new("RGB", image.size, "white")
+        ground.paste(image, mask=image.getchannel("A"))
+        ground.info = image.info
+        image = ground
+    target = io.BytesIO()
+    image.save(target, PICTURES[mime].upper(), quality=_QUALITY, icc_profile=image.info.get("icc_profile"))
+    return target.getvalue()
+
+
+def _written(data: bytes, target: Path) -> Path:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        is_free = not target.exists() or stat.S_ISREG(target.stat().st_mode)
+        if is_free:
+            _replace(data, target)
+    except (OSError, ValueError) as problem:
+        refusal = _refusal(target, problem)
+    else:
+        if is_free:
+            return target
+        refusal = InputError("{path} is there and is no plain file", path=target)
+    raise refusal
+
+
+def _replace(data: bytes, target: Path) -> None:
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _refusal(target: Path, problem: OSError | ValueError) -> InputError:
+    match problem.errno if isinstance(problem, OSError) else errno.EINVAL:
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return InputError("{path} may not be written: no permission", advice="choose another folder", path=target)
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+            return InputError("{path} was not written: no space is left there", path=target)
+        case errno.ENOTDIR | errno.EEXIST:
+            return InputError("{path} was not written: a part of its path is a file, not a folder", path=target)
+        case errno.ENAMETOOLONG:
+            return InputError("{path} was not written: the name is too long", path=target)
+    reason = (problem.strerror if isinstance(problem, OSError) else None) or type(problem).__name__
+    return InputError("{path} was not written: {reason}", path=target, reason=reason)

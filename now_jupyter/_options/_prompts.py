@@ -1,0 +1,134 @@
+"""Variables in prompts and option values: `{name}` becomes the value where that name exists, all else stays as typed.
+
+Nothing is evaluated: a reference is a name, plain attributes and items by number or quoted key. What looks like a
+misspelt variable is refused, because a prompt with its braces would be paid for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+
+from .._errors import InputError
+from . import Option, closest
+from ._parsing import Deferred, Parsed, gather, read_value, unfold
+from ._readers import checked_param, checked_prompt
+from ._typed import REFERENCE, reference_in
+
+__all__ = ["fill", "interpolate"]
+
+_IN_PROMPT = re.compile(r"(?<!\{)" + REFERENCE.pattern)
+_PART = re.compile(r"""\.(?P<attribute>\w+)|\[(?P<number>-?[0-9]+)\]|\[(?P<quote>['"])(?P<key>[^\n]*?)(?P=quote)\]""")
+_NEVER_MEANT = frozenset({"In", "Out"})  # IPython's own
+_ALIKE = 0.8
+
+
+def interpolate(text: str, names: Mapping[str, object]) -> str:
+    """Put values in the place of `{name}`, `{name.attr}`, `{name[0]}`, `{name['key']}` where the name exists.
+
+    Raises:
+        InputError: an existing name has no such part or no text, or a name that does not exist resembles one that does.
+    """
+    return _IN_PROMPT.sub(lambda match: _replacement(match, names), text)
+
+
+def fill(parsed: Parsed, names: Mapping[str, object], *, literal: bool) -> Parsed:
+    """Complete what was typed: variables in the prompt (unless `literal`), deferred values looked up and checked."""
+    if parsed.help:
+        return parsed
+    prompt = parsed.prompt if literal else interpolate(parsed.prompt, names)
+    pairs = (pair for one, value in unfold(parsed.options) for pair in _settled(one, value, names))
+    return replace(parsed, prompt=checked_prompt(prompt), options=gather(pairs))
+
+
+def _replacement(match: re.Match[str], names: Mapping[str, object]) -> str:
+    if match["root"] in names:
+        return _text_of(match[0], _look_up(match, names))
+    if not match["path"] and (near := _near(match["root"], names)):
+        raise InputError(
+            "{reference} is not defined; did you mean {{{near}}}?",
+            advice="use --literal if the braces are text",
+            reference=match[0],
+            near=near,
+        )
+    return match[0]
+
+
+def _settled(one: Option, value: object, names: Mapping[str, object]) -> list[tuple[Option, object]]:
+    match value:
+        case Deferred(name):
+            return read_value(one, _named(name, names))
+        case (str(key), Deferred(name)) if reference_in(key):
+            return read_value(one, _named(name, names))
+        case (str(key), Deferred(name)):
+            return [(one, checked_param(key, _named(name, names)))]
+        case _:
+            return [(one, value)]
+
+
+def _named(name: str, names: Mapping[str, object]) -> object:
+    match = REFERENCE.fullmatch(f"{{{name}}}")
+    if match is not None and match["root"] in names:
+        return _look_up(match, names)
+    near = _near(name, names)
+    if near is None:
+        raise InputError("{{{name}}} is not defined", advice="define it first, or give the value itself", name=name)
+    raise InputError(
+        "{{{name}}} is not defined; did you mean {{{near}}}?", advice="or give the value itself", name=name, near=near
+    )
+
+
+def _look_up(match: re.Match[str], names: Mapping[str, object]) -> object:
+    value = names[match["root"]]
+    try:
+        for part in _PART.finditer(match["path"]):
+            value = _part_of(value, part)
+    except Exception as problem:  # noqa: BLE001 - whatever the user's own object raises
+        reason = f"{type(problem).__name__} {problem}"
+    else:
+        return value
+    raise InputError(
+        "{reference} cannot be read: {reason}",
+        advice="mend it, or use --literal if the braces are text",
+        reference=match[0],
+        reason=reason,
+    )
+
+
+def _part_of(value: object, part: re.Match[str]) -> object:
+    if part["attribute"] is not None:
+        return getattr(value, part["attribute"])
+    key = part["key"] if part["number"] is None else int(part["number"])
+    return value[key]  # type: ignore[index]  # what cannot be indexed says so itself
+
+
+def _text_of(reference: str, value: object) -> str:
+    if isinstance(value, ModuleType | FunctionType | BuiltinFunctionType | MethodType | type):
+        raise InputError(
+            "{reference} is of type {kind}, not text",
+            advice="use --literal if the braces are text",
+            reference=reference,
+            kind=type(value).__name__,
+        )
+    try:
+        return str(value)
+    except Exception as problem:  # noqa: BLE001 - whatever the user's own object raises
+        reason = f"{type(problem).__name__} {problem}"
+    raise InputError(
+        "{reference} cannot be read: {reason}",
+        advice="mend it, or use --literal if the braces are text",
+        reference=reference,
+        reason=reason,
+    )
+
+
+def _near(word: str, names: Mapping[str, object]) -> str | None:
+    return closest(word, _candidates(names), likeness=_ALIKE)
+
+
+def _candidates(names: Mapping[str, object]) -> Iterator[str]:
+    for name, value in names.items():
+        if not (name.startswith("_") or name in _NEVER_MEANT or callable(value) or isinstance(value, ModuleType)):
+            yield name

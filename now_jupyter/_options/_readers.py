@@ -1,0 +1,297 @@
+"""How the text of an option becomes its value; what cannot be one is refused with what would be right.
+
+Also what may not be sent at all, whoever typed it: NUL, halves of characters, and anything that looks like an API key.
+No refusal of a key repeats it.
+"""
+
+from __future__ import annotations
+
+import keyword
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from numbers import Integral, Rational, Real
+from types import MappingProxyType
+
+from .._errors import InputError
+from .._values import JSON, canonical
+from ._typed import STRICT_JSON, Deferred, reference_in, unquoted
+
+__all__ = [
+    "checked_param",
+    "checked_prompt",
+    "plain_number",
+    "read_compression",
+    "read_count",
+    "read_model",
+    "read_name",
+    "read_param",
+    "read_seed",
+    "read_show",
+    "read_size",
+    "read_tag",
+    "read_text",
+    "read_timeout",
+    "refuse_credentials",
+    "refuse_unsendable",
+]
+
+_LONGEST_PROMPT_BYTES = 64 * 1024
+_MOST_PICTURES = 100
+_LARGEST_SEED = (1 << 63) - 1
+_MOST_BITS = 64  # beyond it nothing that reads JSON agrees on the value
+_DEEPEST_JSON = 100
+_MOST_DIGITS = 19
+_SIZE = re.compile(r"(\d{1,5})\s*[x×*]\s*(\d{1,5})")
+_RATIO = re.compile(r"(\d{1,4})\s*[:∶]\s*(\d{1,4})")  # U+2236 is the sign of ratio
+_SECONDS = re.compile(r"\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?")
+_SHAPES: Mapping[str, str] = MappingProxyType(
+    {
+        "auto": "auto",
+        "square": "square",
+        "portrait": "portrait",
+        "landscape": "landscape",
+        "方": "square",
+        "竖": "portrait",
+        "横": "landscape",
+    }
+)
+_WAYS_TO_SHOW = ("preview", "full", "text", "none")
+_PARAM = re.compile(r"(?P<key>[^=＝]*)[=＝](?P<value>.*)", re.DOTALL)
+_FIELD = re.compile(r"[^\W\d][\w.-]*")
+_KEY_OF_AN_API = re.compile(r"(?<![A-Za-z0-9_])sk-[A-Za-z0-9_-]{17,}")
+_CREDENTIAL = re.compile(r"""[\s"']*[\w-]*?(?<![^\W_])(?:authorization|api[-_ ]?key)\b""", re.IGNORECASE)
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+
+
+def refuse_unsendable(text: str) -> None:
+    """Refuse text that must not or cannot go out."""
+    if _KEY_OF_AN_API.search(text):
+        raise _key_refused()
+    if "\0" in text:
+        raise InputError("the text holds a NUL character", advice="take it out")
+    if _HALF_CHARACTER.search(text):
+        raise InputError("the text holds half a character (a lone surrogate)", advice="type that character again")
+
+
+def refuse_credentials(text: str) -> None:
+    """Refuse an option that names a credential (`Authorization`, `api_key`), whatever its value."""
+    if _CREDENTIAL.match(text):
+        raise _key_refused()
+
+
+def checked_prompt(prompt: str) -> str:
+    """Give the prompt back if it can be sent."""
+    refuse_unsendable(prompt)
+    if not prompt.strip():
+        raise InputError(
+            "there is no prompt",
+            advice="write what the picture shall show behind the options or below the %%nowimage line",
+        )
+    size = len(prompt.encode())
+    if size > _LONGEST_PROMPT_BYTES:
+        raise InputError(
+            "the prompt is too long: {size} bytes, at most {limit}",
+            advice="shorten it",
+            size=size,
+            limit=_LONGEST_PROMPT_BYTES,
+        )
+    return prompt
+
+
+def plain_number(value: object) -> int | float | None:
+    """Give a number of any make (NumPy's too) as Python's own; None for what is none, infinite, or a fraction."""
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        whole = int(value)
+        return whole if whole.bit_length() <= _MOST_BITS else None
+    if not isinstance(value, Real) or isinstance(value, Rational):
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def read_text(text: str) -> str:
+    """Take any text as it is."""
+    return text
+
+
+def read_model(text: str) -> str:
+    """Read the name of a model; any printable name may be one."""
+    name = text.strip()
+    if not name or not name.isprintable():
+        raise InputError("{value} is not a model name", advice="give a name such as gpt-image-2", value=text)
+    return name
+
+
+def read_count(text: str) -> int:
+    """Read a number of pictures."""
+    number = _whole(text, least=1, most=_MOST_PICTURES)
+    if number is None:
+        raise InputError(
+            "{value} is not a number of pictures",
+            advice="give a whole number from 1 to {most}",
+            value=text,
+            most=_MOST_PICTURES,
+        )
+    return number
+
+
+def read_size(text: str) -> str:
+    """Read a size into its one form: `1024x1024`, `16:9`, `portrait`, `auto`."""
+    typed = unicodedata.normalize("NFKC", text).strip().lower()
+    size = _SHAPES.get(typed) or _two_numbers(_SIZE, typed, "x") or _two_numbers(_RATIO, typed, ":")
+    if size is None:
+        raise InputError(
+            "{value} is not a size",
+            advice="give WxH such as 1024x1024, a ratio such as 16:9, or square, portrait, landscape, auto",
+            value=text,
+        )
+    return size
+
+
+def read_compression(text: str) -> int:
+    """Read a compression in percent."""
+    number = _whole(text, least=0, most=100)
+    if number is None:
+        raise InputError("{value} is not a compression", advice="give a whole number from 0 to 100", value=text)
+    return number
+
+
+def read_seed(text: str) -> int:
+    """Read a seed."""
+    number = _whole(text, least=0, most=_LARGEST_SEED)
+    if number is None:
+        raise InputError("{value} is not a seed", advice="give a whole number, 0 or greater", value=text)
+    return number
+
+
+def read_timeout(text: str) -> float:
+    """Read a time in seconds."""
+    typed = unicodedata.normalize("NFKC", text).strip()
+    seconds = float(typed) if _SECONDS.fullmatch(typed) else 0.0
+    if not 0.0 < seconds < math.inf:
+        raise InputError("{value} is not a time", advice="give seconds, more than 0, such as 90", value=text)
+    return seconds
+
+
+def read_show(text: str) -> str:
+    """Read a way to show pictures."""
+    way = text.strip().lower()
+    if way not in _WAYS_TO_SHOW:
+        raise InputError("{value} is not a way to show pictures", advice="give preview, full, text or none", value=text)
+    return way
+
+
+def read_name(text: str) -> str:
+    """Read the name under which the result is bound in the notebook, normalised as Python does."""
+    name = unicodedata.normalize("NFKC", text.strip())
+    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+        raise InputError(
+            "{value} cannot name a result",
+            advice="give a Python name such as fox, without _ in front",
+            value=text,
+        )
+    return name
+
+
+def read_tag(text: str) -> str:
+    """Read a tag."""
+    tag = text.strip()
+    if not tag or tag == "*" or not tag.isprintable():  # * is how the history marks a star
+        raise InputError("{value} cannot be a tag", advice="give a word such as draft", value=text)
+    return tag
+
+
+def read_param(text: str) -> tuple[str, object]:
+    """Read `KEY=VALUE`: VALUE is JSON, else a string; `{name}` in place of either is looked up later."""
+    refuse_credentials(text)
+    if name := reference_in(text):
+        return text, Deferred(name)
+    match = _PARAM.fullmatch(text)
+    if match is None:
+        raise InputError("{value} is not KEY=VALUE", advice="write for example -p moderation=low", value=text)
+    key, value = match["key"].strip(), match["value"]
+    if name := reference_in(value):
+        return _checked_field(key), Deferred(name)
+    return checked_param(key, _json_or_text(value))
+
+
+def checked_param(key: object, value: object) -> tuple[str, JSON]:
+    """Give field and value back if they can go into a request."""
+    field, form = _checked_field(key), _as_json(value, _DEEPEST_JSON)
+    refuse_unsendable(canonical(form))
+    return field, form
+
+
+def _key_refused() -> InputError:
+    return InputError(
+        "this looks like an API key; it was neither kept nor sent",
+        advice="it stands in the notebook now: withdraw it at the relay, make a new one, give that to %now login",
+    )
+
+
+def _whole(text: str, *, least: int, most: int) -> int | None:
+    digits = text.strip()
+    if not digits.isdecimal() or len(digits) > _MOST_DIGITS:
+        return None
+    number = int(digits)
+    return number if least <= number <= most else None
+
+
+def _two_numbers(pattern: re.Pattern[str], text: str, sign: str) -> str | None:
+    match = pattern.fullmatch(text)
+    numbers = [int(part) for part in match.groups()] if match else []
+    return sign.join(map(str, numbers)) if numbers and all(numbers) else None
+
+
+def _checked_field(key: object) -> str:
+    if not isinstance(key, str) or not _FIELD.fullmatch(key):
+        raise InputError("{value} is not the name of a field", advice="write for example -p moderation=low", value=key)
+    refuse_credentials(key)
+    match key:
+        case "prompt":
+            raise InputError("-p cannot set the prompt", advice="the text behind the options is the prompt")
+        case "model":
+            raise InputError("-p cannot set the model", advice="use --model")
+        case "n":  # what is counted and paid for hangs on it
+            raise InputError("-p cannot set the number of pictures", advice="use --n")
+        case _:
+            return key
+
+
+def _json_or_text(text: str) -> object:
+    begins_like_json = text.startswith(("{", "[", '"'))
+    if not begins_like_json and (inner := unquoted(text)) is not None:
+        return inner
+    try:
+        return STRICT_JSON.decode(text)
+    except (ValueError, RecursionError):
+        if not begins_like_json:
+            return text
+    raise InputError(
+        "{value} begins like JSON and is none",
+        advice="mend it, or put it in single quotes to send it as text",
+        value=text,
+    )
+
+
+def _as_json(value: object, depth: int) -> JSON:
+    if value is None or isinstance(value, str | bool):
+        return value
+    if (number := plain_number(value)) is not None:
+        return number
+    if depth and isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+        return {_quiet(name): _as_json(one, depth - 1) for name, one in value.items()}
+    if depth and isinstance(value, list | tuple):
+        return [_as_json(one, depth - 1) for one in value]
+    raise InputError(
+        "a value of type {kind} cannot go into a request as it is",
+        advice="give text, numbers, lists or dicts of them",
+        kind=type(value).__name__,
+    )
+
+
+def _quiet(name: str) -> str:
+    refuse_credentials(name)
+    return name

@@ -1,0 +1,78 @@
+"""The cell that makes a picture: from a request back to the text that orders it again, exactly.
+
+What was written by others (a file's metadata) is only shown, but must not break out of its line either.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from .._errors import InputError
+from .._values import JSON
+from . import OPTIONS, Option
+
+__all__ = ["cell_text"]
+
+_BY_FIELD = {one.field: one for one in OPTIONS if one.field}
+_NEEDS_QUOTES = frozenset(" \t\"'“”‘’{}[]|=，＝｜×—－　\\")
+_QUOTES = ('"', "'", "“", "‘")
+_CLOSERS = {"“": "”", "‘": "’"}
+_FIELD = re.compile(r"[^\W\d][\w.-]*")
+
+
+def cell_text(prompt: str, model: str | None, params: Mapping[str, JSON], *, service: str = "openai") -> str:
+    """Write the `%%nowimage` cell of a request; a prompt with braces is marked as literal."""
+    words = list(_words(model, params, service))
+    if "{" in prompt:
+        words.append("--literal")
+    # A cell gives its last newline to whoever wrote it, so that a prompt that ends with one needs another.
+    end = "\n" if prompt.endswith("\n") else ""
+    return "\n".join([" ".join(["%%nowimage", *words]), prompt + end])
+
+
+def _words(model: str | None, params: Mapping[str, JSON], service: str) -> Iterator[str]:
+    if model and (text := _quoted(model)):
+        yield f"--model {text}"
+    if service != "openai" and (text := _quoted(service)):
+        yield f"--service {text}"
+    for name, value in params.items():
+        if word := _given(_BY_FIELD.get(name), value) or _extra(name, value):
+            yield word
+
+
+def _given(one: Option | None, value: JSON) -> str | None:
+    """Write the option of a field, where its value reads back as what it is."""
+    if one is None or isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    text = _quoted(str(value))
+    return f"{one.flags[-1]} {text}" if text and _reads_back(one, value) else None
+
+
+def _reads_back(one: Option, value: JSON) -> bool:
+    try:
+        read = one.read(str(value))
+    except InputError:
+        return False
+    return type(read) is type(value) and read == value
+
+
+def _extra(name: str, value: JSON) -> str | None:
+    if not _FIELD.fullmatch(name):
+        return None
+    text = json.dumps(value, ensure_ascii=False)
+    return f"--param {name}={text if text.isprintable() else json.dumps(value)}"
+
+
+def _quoted(text: str) -> str | None:
+    """Put a value into quotes where it needs them; None where it cannot stand in a line."""
+    if not text.isprintable() or not text:
+        return None
+    if not _NEEDS_QUOTES & set(text) and not text.startswith("-"):
+        return text
+    return next((sign + text + end for sign in _QUOTES if _holds(sign, end := _CLOSERS.get(sign, sign), text)), None)
+
+
+def _holds(sign: str, end: str, text: str) -> bool:
+    return sign not in text and end not in text and not (text.startswith("{") and text.endswith("}"))

@@ -1,0 +1,239 @@
+"""Addresses: what the user may mean by a base URL, and where a link may lead.
+
+A base URL is the root under which `/v1/…` and `/mj/…` hang. An IP address may be visited if the whole internet could
+visit it; an IPv4 address inside an IPv6 one counts for itself.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import unicodedata
+import urllib.request
+from typing import TypeAlias
+from urllib.parse import SplitResult, urlsplit
+
+from .._errors import ConfigError
+
+__all__ = [
+    "environment_proxy",
+    "is_fake",
+    "is_loopback",
+    "is_private_name",
+    "is_public",
+    "literal",
+    "normal_base_url",
+    "origin_of",
+]
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_QUOTES = "\"'`“”‘’«»「」『』<>"  # the characters that come along when an address is copied
+_DOTS = str.maketrans({"。": ".", "．": ".", "｡": "."})
+_PLACEHOLDER = re.compile(r"\{+\s*BASE_?URL\s*\}+|<\s*BASE_?URL\s*>", re.IGNORECASE)
+_KEY = re.compile(r"(bearer\s+)?sk-[^./]*$", re.IGNORECASE)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_HOST = re.compile(r"(?!-)[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+_ENDPOINT = re.compile(r"/(v1|v1beta)(/.*)?$|/(mj|ideogram|suno|luma|udio)/.*$")
+_PRIVATE_NAMES = (".localhost", ".local", ".lan", ".internal", ".intranet", ".home.arpa")
+_LONGEST = 2048
+_FAKE = ipaddress.ip_network("198.18.0.0/15")  # what Clash, Surge and the like answer for every name
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
+
+
+# The base URL
+
+
+def normal_base_url(text: str) -> str:
+    """Make the root address of a relay of what a user pastes: a host, an address ending in /v1, or a full endpoint.
+
+    Raises:
+        ConfigError: it is none, or one over which a key must not travel.
+    """
+    bare = _tidied(text)
+    if _PLACEHOLDER.search(text) or _PLACEHOLDER.search(bare):  # tidying takes the <> off
+        raise ConfigError(
+            "{{{{BASE_URL}}}} is a placeholder of the relay's documentation, not an address",
+            advice="put the address of your relay there, such as https://api.example.com",
+        )
+    if _KEY.match(bare):
+        raise ConfigError(
+            "this is a key, not an address", advice="%now login asks for the address first, then for the key"
+        )
+    parts = _split(bare)
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ConfigError(
+            "a base URL has no user name, password, query or fragment",  # not repeated: a key may stand in it
+            advice="give the plain address, such as https://api.example.com; the key is asked for by %now login",
+        )
+    return _checked_origin(parts) + _prefix(parts.path)
+
+
+def _tidied(text: str) -> str:
+    wide = unicodedata.normalize("NFKC", text.strip().translate(_DOTS))
+    return wide.strip().strip(_QUOTES).strip().removeprefix("//")
+
+
+def _split(bare: str) -> SplitResult:
+    if not bare or len(bare) > _LONGEST or not bare.isprintable() or " " in bare or "\\" in bare:
+        raise _no_address(bare)
+    scheme = _SCHEME.match(bare)
+    if scheme and scheme[1].lower() not in _DEFAULT_PORTS:
+        raise ConfigError("a base URL begins with https://, not with {scheme}://", scheme=scheme[1])
+    try:
+        parts = urlsplit(bare if scheme else f"{_usual_scheme(bare)}://{bare}")
+        _ = parts.port, parts.hostname
+    except ValueError:
+        parts = None
+    if parts is None or not parts.hostname:
+        raise _no_address(bare)
+    return parts
+
+
+def _usual_scheme(bare: str) -> str:
+    host = urlsplit(f"//{bare}").hostname or ""
+    return "http" if _is_near(host) else "https"
+
+
+def _no_address(bare: str) -> ConfigError:
+    shown = bare.split("?", maxsplit=1)[0].rpartition("@")[2]
+    return ConfigError(
+        "{value} is no address of a relay",
+        advice="give it as https://api.example.com",
+        value=repr(shown[:80]),
+    )
+
+
+def _checked_origin(parts: SplitResult) -> str:
+    host = _ascii_host(parts.hostname or "")
+    if host is None:
+        raise _no_address(parts.netloc)
+    if parts.scheme == "http" and not _is_near(host):
+        raise ConfigError(
+            "http://{host} would send the key unencrypted through the internet",
+            advice="use https://{host}",
+            host=host,
+        )
+    return _origin(parts.scheme, host, parts.port)
+
+
+def _ascii_host(host: str) -> str | None:
+    bare = host.rstrip(".").lower()
+    if ":" in bare:
+        return bare if _ip(bare) else None
+    if literal(bare) is not None and _ip(bare) is None:
+        return None  # 0x7f.1 and its like
+    try:
+        name = bare if bare.isascii() else bare.encode("idna").decode("ascii")
+    except UnicodeError:
+        return None
+    return name if _HOST.fullmatch(name) else None
+
+
+def _prefix(path: str) -> str:
+    prefix = _ENDPOINT.sub("", path.rstrip("/")).rstrip("/")
+    if not _PATH.fullmatch(prefix) or ".." in prefix:
+        raise _no_address(path)
+    return prefix
+
+
+def _is_near(host: str) -> bool:
+    """Whether a host is this machine or in the own network, as far as its name tells."""
+    if is_private_name(host):
+        return True
+    address = _ip(host)
+    return address is not None and not is_public(address)
+
+
+# Origins
+
+
+def origin_of(url: str) -> str:
+    """Give scheme, host and port of a URL in the one form in which equal origins are equal text."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    return _origin(parts.scheme.lower(), _ascii_host(host) or host, parts.port)
+
+
+def _origin(scheme: str, host: str, port: int | None) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}" if port in (None, _DEFAULT_PORTS.get(scheme)) else f"{scheme}://{shown}:{port}"
+
+
+def is_loopback(base_url: str) -> bool:
+    """Tell whether an address is on this machine."""
+    host = (urlsplit(base_url).hostname or "").rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    address = literal(host)
+    return address is not None and any(one.is_loopback for one in (address, *_inside(address)))
+
+
+def environment_proxy(origin: str) -> str | None:
+    """Give the proxy that the environment names for an origin; this machine's own addresses never go through one."""
+    if is_loopback(origin):
+        return None
+    parts = urlsplit(origin)
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+# IP addresses
+
+
+def is_private_name(host: str) -> bool:
+    """Tell whether a name can only mean something in the own network or on this machine."""
+    name = host.rstrip(".").lower()
+    return literal(name) is None and ("." not in name or name.endswith(_PRIVATE_NAMES))
+
+
+def literal(host: str) -> Address | None:
+    """Read a host that is an IP address, also in the odd forms that resolvers accept (`127.1`, `0x7f000001`)."""
+    if (address := _ip(host)) is not None:
+        return address
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except (OSError, ValueError):
+        return None
+
+
+def _ip(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return None
+
+
+def is_public(address: Address) -> bool:
+    """Tell whether everybody could visit the address, and every IPv4 address inside it."""
+    return all(_is_open(one) for one in (address, *_inside(address)))
+
+
+def is_fake(address: Address) -> bool:
+    """Tell whether the address is of the range from which fake-IP resolvers answer."""
+    return address in _FAKE
+
+
+def _is_open(address: Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return True  # judged by what is inside
+    if address in _NAT64_LOCAL:
+        return False
+    if address in _NAT64:
+        return True  # judged by what is inside
+    closed = address.is_multicast or address.is_reserved or address.is_unspecified
+    return address.is_global and not closed
+
+
+def _inside(address: Address) -> tuple[ipaddress.IPv4Address, ...]:
+    if isinstance(address, ipaddress.IPv4Address):
+        return ()
+    last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
+    return tuple(one for one in (address.ipv4_mapped, address.sixtofour, last) if one is not None)

@@ -1,0 +1,139 @@
+"""What an answer's body holds: bounded unpacking of what nobody asked to be packed, and JSON as relays write it."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Callable
+
+from .._errors import NowImageError
+from .._values import JSON
+
+__all__ = ["Inflater", "image_type", "read_json", "whole_items"]
+
+_PACKED = ("gzip", "x-gzip", "deflate")
+_GZIP = b"\x1f\x8b"
+_ZLIB_METHOD = 8
+_PICTURES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
+_WEBP_AT = slice(8, 12)
+_PICTURE_LIST = re.compile(r'"(?:data|images|output)"\s*:\s*\[\s*')
+_BETWEEN = re.compile(r"\s*,?\s*")
+_DECODER = json.JSONDecoder()
+_MOST_ITEMS = 1000
+_MOST_VALUES = 1 << 20  # of one document: small ones take twenty times their text in memory
+
+
+class Inflater:
+    """Unpacks a body chunk by chunk; what goes beyond `cap` bytes raises what `excess` makes.
+
+    A body that is said to be packed and is not passes as it is: it may have been paid for. Where unpacking is not
+    possible, `is_readable` turns false and nothing more comes out.
+    """
+
+    def __init__(self, encoding: str, *, cap: int, excess: Callable[[], NowImageError]) -> None:
+        self._encoding = encoding.strip().lower()
+        self._cap = cap
+        self._excess = excess
+        self._size = 0
+        self._start = b""
+        self._unpack: Callable[[bytes], bytes] | None = None if self._encoding in _PACKED else self._counted
+        self.is_readable = self._encoding in ("", "identity", *_PACKED)
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Give what the next bytes come to."""
+        if self._unpack is None:
+            chunk, self._start = self._start + chunk, b""
+            if len(chunk) < len(_GZIP):
+                self._start = chunk
+                return b""
+            self._unpack = self._chosen(chunk)
+        return self._unpack(chunk) if self.is_readable else b""
+
+    def end(self) -> bytes:
+        """Give what was held back."""
+        return self._start if self._unpack is None else b""
+
+    def _chosen(self, start: bytes) -> Callable[[bytes], bytes]:
+        if self._encoding == "deflate":
+            has_head = start[0] & 0x0F == _ZLIB_METHOD and int.from_bytes(start[:2], "big") % 31 == 0
+            return self._unpacking(zlib.decompressobj(zlib.MAX_WBITS if has_head else -zlib.MAX_WBITS))
+        if start.startswith(_GZIP):
+            return self._unpacking(zlib.decompressobj(zlib.MAX_WBITS | 16))
+        return self._counted
+
+    def _unpacking(self, packed: zlib._Decompress) -> Callable[[bytes], bytes]:
+        def unpack(chunk: bytes) -> bytes:
+            try:
+                data = packed.decompress(chunk, self._cap - self._size + 1)
+            except zlib.error:
+                self.is_readable = False
+                return b""
+            return self._counted(data)
+
+        return unpack
+
+    def _counted(self, data: bytes) -> bytes:
+        self._size += len(data)
+        if self._size > self._cap:
+            raise self._excess()
+        return data
+
+
+def image_type(data: bytes) -> str | None:
+    """Tell by its first bytes whether a body is a picture itself."""
+    for magic, mime in _PICTURES:
+        if data.startswith(magic):
+            return mime
+    return "image/webp" if data[:4] == b"RIFF" and data[_WEBP_AT] == b"WEBP" else None
+
+
+def read_json(data: bytes | str) -> JSON:
+    """Read JSON, with a byte-order mark, broken characters and numbers that are none forgiven.
+
+    Raises:
+        ValueError: it is no JSON, or one made to fill the memory.
+    """
+    text = data if isinstance(data, str) else data.decode("utf-8-sig", "replace")
+    if sum(text.count(sign) for sign in ",[{") > _MOST_VALUES:
+        raise ValueError("too many values")
+    try:
+        value: JSON = json.loads(text, parse_constant=_no_number)
+        return _whole(value) if _may_hold_halves(text) else value
+    except RecursionError:
+        pass
+    raise ValueError("nested too deeply")
+
+
+def whole_items(data: bytes) -> list[JSON]:
+    """Give the items of the list of pictures that are whole in an answer that was cut off."""
+    text = data.decode("utf-8-sig", "replace")
+    found = _PICTURE_LIST.search(text)
+    items: list[JSON] = []
+    at = found.end() if found else len(text)
+    while text[at : at + 1] == "{" and len(items) < _MOST_ITEMS:
+        try:
+            item, end = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            break
+        items.append(_whole(item))
+        between = _BETWEEN.match(text, end)
+        at = between.end() if between else end
+    return items
+
+
+def _may_hold_halves(text: str) -> bool:
+    """Half a surrogate pair could be written to no file; one character is looked for first, as that is much faster."""
+    return "\\" in text and ("\\ud" in text or "\\uD" in text)
+
+
+def _no_number(_name: str) -> None:
+    return None
+
+
+def _whole(value: JSON) -> JSON:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {str(_whole(name)): _whole(one) for name, one in value.items()}
+    return [_whole(one) for one in value] if isinstance(value, list) else value
