@@ -62,10 +62,12 @@ __all__ = [
     "__version__",
     "agenerate",
     "balance",
+    "compare",
     "generate",
     "history",
     "load_ipython_extension",
     "models",
+    "panel",
     "resume",
     "session",
     "star",
@@ -86,6 +88,7 @@ _CLASSES = {
     "Picture": "_values",
     "Session": "_session",
 }
+_OF_THE_NOTEBOOK = frozenset(["compare", "panel", "session", "view"])
 _VERBS = frozenset(
     ["agenerate", "balance", "generate", "models", "resume", "star", "submit", "tag", "trash", "use_demo", "wait"]
 )
@@ -96,9 +99,9 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - public names are loaded whe
 
     if name in __all__ and name[0].isupper():
         return getattr(import_module(f".{_CLASSES.get(name, '_errors')}", __name__), name)
-    if name in _VERBS or name in ("history", "session", "view"):
+    if name in _VERBS or name in _OF_THE_NOTEBOOK or name == "history":
         notebook = import_module("._notebook_session", __name__)
-        return getattr(notebook, name) if name in ("session", "view") else getattr(notebook.session(), name)
+        return getattr(notebook, name) if name in _OF_THE_NOTEBOOK else getattr(notebook.session(), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

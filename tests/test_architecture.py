@@ -63,9 +63,9 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     # What people see
     "_display": (5, set()),
     "_panel": (5, {"_display"}),
-    "_now": (5, {"_display"}),
+    "_now": (5, {"_display", "_panel"}),
     "_magics": (5, {"_display", "_now"}),
-    "_notebook_session": (5, {"_display", "_magics"}),
+    "_notebook_session": (5, {"_display", "_magics", "_panel"}),
     "__init__": (6, set()),
 }
 UNPLACED: tuple[int, set[str]] = (99, set())
