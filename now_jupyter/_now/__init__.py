@@ -43,7 +43,6 @@ class NowCommands:
         self._ip = ip
         self._session = session
         doers = (
-            self._panel,
             self._login,
             self._use,
             self._logout,
@@ -184,12 +183,6 @@ class NowCommands:
 
     def _restore(self, ref: str) -> str:
         return say("{ref} is back", self._language, ref=self._session.restore(given(ref)).ref)
-
-    def _panel(self, _rest: str) -> str:
-        from .._panel import panel  # noqa: PLC0415 - widgets take 0.1 s to load
-
-        panel(self._session).show()
-        return ""
 
     # Folder and jobs
 

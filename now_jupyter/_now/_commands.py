@@ -24,12 +24,6 @@ class Command:
 
 COMMANDS: tuple[Command, ...] = (
     Command(
-        name="panel",
-        chinese="面板",
-        help_en="open the panel: make, look, choose, change",
-        help_zh="打开面板：生成、浏览、挑选、修改",
-    ),
-    Command(
         name="login",
         chinese="登录",
         arguments="[NAME]",
