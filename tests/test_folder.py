@@ -44,13 +44,13 @@ def history(folder: Path, *, used_by: Path | None = None, **facts: Any) -> str:
     [
         ({}, {}, None),
         ({"JPY_SESSION_NAME": "/home/me/fox.ipynb"}, {}, "/home/me/fox.ipynb"),
-        ({"JPY_SESSION_NAME": "deep/down/fox.ipynb"}, {}, "/work/fox.ipynb"),
+        ({"JPY_SESSION_NAME": "deep/down/fox.ipynb"}, {}, "/place/fox.ipynb"),
         ({"JPY_SESSION_NAME": "/home/me/%E7%8B%90.ipynb"}, {}, "/home/me/狐.ipynb"),
         ({"JPY_SESSION_NAME": "console-1-abc"}, {}, None),
         ({}, {"__vsc_ipynb_file__": "/home/me/vs.ipynb"}, "/home/me/vs.ipynb"),
         ({"JPY_SESSION_NAME": "/a/stale.ipynb"}, {"__vsc_ipynb_file__": "/a/vs.ipynb"}, "/a/vs.ipynb"),
         ({"PAPERMILL_OUTPUT_PATH": "/out/run.ipynb", "PAPERMILL_INPUT_PATH": "/in/run.ipynb"}, {}, "/out/run.ipynb"),
-        ({"PAPERMILL_OUTPUT_PATH": "s3://bucket/run.ipynb", "PAPERMILL_INPUT_PATH": "in.ipynb"}, {}, "/work/in.ipynb"),
+        ({"PAPERMILL_OUTPUT_PATH": "s3://bucket/run.ipynb", "PAPERMILL_INPUT_PATH": "in.ipynb"}, {}, "/place/in.ipynb"),
         ({"COLAB_RELEASE_TAG": "1"}, {}, "/content/colab.ipynb"),
         ({}, {"__vsc_ipynb_file__": 5}, None),
     ],
@@ -59,7 +59,7 @@ def test_every_front_end_tells_the_name_in_its_own_way(
     environ: Mapping[str, str], names: Mapping[str, Any], expected: str | None
 ) -> None:
     """Jupyter Server, VS Code, papermill, Colab; what is no notebook's name is none."""
-    found = notebook_path(environ, names, Path("/work"))
+    found = notebook_path(environ, names, Path("/place"))
     assert found == (None if expected is None else Path(expected))
 
 
