@@ -33,6 +33,15 @@ def clean_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 
 @pytest.fixture(autouse=True)
+def environment_is_put_back() -> Iterator[None]:
+    """What a test (or a cell that it runs in this process) sets in the environment ends with it."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
 def stays_on_this_machine() -> Iterator[None]:
     """A test fails if it, or a kernel or server it started, wanted to reach another machine."""
     log = Path(os.environ[LOG])
