@@ -133,6 +133,10 @@ class Session:
         """Say exactly what an order would send and cost, without sending it."""
         return self._background.call(self._orders.rehearse, order)
 
+    def unsettled(self, order: Order) -> list[str]:
+        """Name the equal orders that may have been billed and of which nobody knows what became (`#12`)."""
+        return [record.ref for record in self._background.call(self._orders.unsettled, order)]
+
     def place(self, order: Order) -> Job:
         """Take an order and give its job."""
         return self._started(self._orders.place, order, self._new_job())
@@ -275,6 +279,7 @@ class Session:
         """Move a generation out of the history; its pictures stay on disk and `restore` brings it back."""
         generation = self.generation(ref)
         self.context.home().store.trash(_number(generation))
+        self.history.tell(generation)
         return generation
 
     def restore(self, ref: str) -> Generation:

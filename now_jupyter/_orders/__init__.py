@@ -198,6 +198,13 @@ class Orders:
             balance_after=await self._quotes.balance_after(price),
         )
 
+    async def unsettled(self, order: Order) -> list[Record]:
+        """Give the equal orders of unknown outcome that stand before this one."""
+        async with self._turn:
+            parts = await self._planner.tried(order)
+        every = {record.id: record for part in parts for record in part.decision.unsettled}
+        return list(every.values())
+
     async def _explained(self, error: NowImageError, generation: Generation) -> NowImageError:
         """Add what the user can use: the number it is kept under, and the models that there are."""
         error.facts |= {"ref": generation.ref}

@@ -16,6 +16,7 @@ from .._engines import known_model
 from .._errors import MaybeBilledError, StoreError
 from .._folder import sibling_stores
 from .._history import Reading, live_record
+from .._records import Record
 from .._relay_facts import RelayFacts
 from .._reuse import Candidate, Decision, Place, Reruns
 from .._settings import Reuse
@@ -27,7 +28,10 @@ __all__ = ["Order", "Part", "Planner"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A request and what is wanted around it. `reuse` None means: as the settings say."""
+    """A request and what is wanted around it. `reuse` None means: as the settings say.
+
+    `settles` names the equal orders of unknown outcome that the user has given up; None gives up all of them.
+    """
 
     request: Request
     reuse: Reuse | None = None
@@ -38,6 +42,7 @@ class Order:
     save: Path | None = None
     agreed: bool = False
     parents: tuple[str, ...] = ()
+    settles: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,12 +120,12 @@ class Planner:
     def _decided(self, request: Request, order: Order) -> Part:
         place = _next_place(order.execution)
         decision = self._decision(self._reruns, request, order, place)
-        if decision.kind == "unsettled" and decision.candidate is not None:
+        if (record := _in_the_way(decision, order)) is not None:
             raise MaybeBilledError(
                 "{ref} is the same order and may have been billed",
                 advice="%now resume looks for it, free; --fresh orders again",
                 kept="{ref} is kept in the history",
-                ref=decision.candidate.record.ref,
+                ref=record.ref,
             )
         return Part(request=request, place=place, decision=decision)
 
@@ -159,6 +164,15 @@ class Planner:
                     if record.request.prompt == prompt
                 ]
         return found
+
+
+def _in_the_way(decision: Decision, order: Order) -> Record | None:
+    """Give the equal order of unknown outcome that needs the user's word first."""
+    if decision.kind == "unsettled" and decision.candidate is not None:
+        return decision.candidate.record
+    if order.settles is None:
+        return None
+    return next((one for one in reversed(decision.unsettled) if one.ref not in order.settles), None)
 
 
 def _count(request: Request) -> int:
