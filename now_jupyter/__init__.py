@@ -62,10 +62,12 @@ __all__ = [
     "__version__",
     "agenerate",
     "balance",
+    "compare",
     "generate",
     "history",
     "load_ipython_extension",
     "models",
+    "panel",
     "resume",
     "session",
     "star",
@@ -86,7 +88,7 @@ _CLASSES = {
     "Picture": "_values",
     "Session": "_session",
 }
-_OF_THE_NOTEBOOK = frozenset(["session", "view"])
+_OF_THE_NOTEBOOK = frozenset(["compare", "panel", "session", "view"])
 _VERBS = frozenset(
     ["agenerate", "balance", "generate", "models", "resume", "star", "submit", "tag", "trash", "use_demo", "wait"]
 )

@@ -13,7 +13,9 @@ from ._values import Generation, Picture
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["load", "session", "unload", "view"]
+    from ._panel import Comparison, Panel
+
+__all__ = ["compare", "load", "panel", "session", "unload", "view"]
 
 
 class _Holder:
@@ -91,3 +93,21 @@ def view(ref: str | Picture | Generation) -> None:
 
     here = session()
     show_one(here.picture(ref), here.settings(), how="full")
+
+
+def panel() -> Panel:
+    """Open a panel on this notebook's pictures; as the last value of a cell it is shown."""
+    from ._panel import panel as opened  # noqa: PLC0415 - widgets take 0.1 s to load
+
+    return opened(session())
+
+
+def compare(*refs: str | Picture | Generation) -> Comparison:
+    """Compare two to four pictures; as the last value of a cell the comparison is shown.
+
+    Raises:
+        InputError: a picture is not there, or there are too few or too many.
+    """
+    from ._panel import compare as compared  # noqa: PLC0415 - widgets take 0.1 s to load
+
+    return compared(session(), *refs)

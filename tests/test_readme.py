@@ -37,7 +37,7 @@ def test_the_python_of_the_readmes_runs(name: str, tmp_path: Path) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     example = re.search(r"```python\n(.*?)```", text, re.DOTALL)
     assert example is not None
-    body = "\n".join("    " + line for line in example[1].replace('"#12"', '"#1"').splitlines())
+    body = "\n".join("    " + line for line in example[1].replace('"#12', '"#1').splitlines())
     script = f"import asyncio\nasync def main():\n{body}\nasyncio.run(main())\n"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120

@@ -43,6 +43,7 @@ class NowCommands:
         self._ip = ip
         self._session = session
         doers = (
+            self._panel,
             self._login,
             self._use,
             self._logout,
@@ -144,7 +145,12 @@ class NowCommands:
         )
 
     def _recall(self, ref: str) -> str:
-        if (path := file_named(ref)) is not None:
+        from .._panel import recall
+
+        path = file_named(ref)
+        if recall(self._session, path or given(ref)):
+            return say("the draft of the panel is filled", self._language)
+        if path is not None:
             return recipe_in(path)
         generation = self._session.generation(given(ref))
         return "\n".join([cell_of(generation), "", *facts_of(generation)])
@@ -183,6 +189,12 @@ class NowCommands:
 
     def _restore(self, ref: str) -> str:
         return say("{ref} is back", self._language, ref=self._session.restore(given(ref)).ref)
+
+    def _panel(self, _rest: str) -> str:
+        from .._panel import panel
+
+        panel(self._session).show()
+        return ""
 
     # Folder and jobs
 

@@ -24,6 +24,12 @@ class Command:
 
 COMMANDS: tuple[Command, ...] = (
     Command(
+        name="panel",
+        chinese="面板",
+        help_en="open the panel: make, look, choose, change",
+        help_zh="打开面板：生成、浏览、挑选、修改",
+    ),
+    Command(
         name="login",
         chinese="登录",
         arguments="[NAME]",
@@ -57,8 +63,8 @@ COMMANDS: tuple[Command, ...] = (
         name="recall",
         chinese="调出",
         arguments="REF|FILE",
-        help_en="show how a picture was made",
-        help_zh="显示一张图是怎么生成的",
+        help_en="show how a picture was made, or fill the open panel with it",
+        help_zh="显示一张图是怎么生成的，面板打开时填入面板",
     ),
     Command(
         name="cell",

@@ -1,0 +1,57 @@
+"""What differs between pictures: their parameters, and the words of their prompts."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
+
+from .._records import Record
+from .._values import JSON
+from .._words import plain
+
+__all__ = ["differences", "parameters", "words_apart"]
+
+Run: TypeAlias = tuple[Literal["same", "gone", "new"], str]
+_PIECES = re.compile(r"\s+|[\w’'-]+|.", re.DOTALL)
+_LONGEST = 4000
+_LONGEST_VALUE = 400
+
+
+def parameters(record: Record) -> dict[str, str]:
+    """Give everything that was asked for beside the prompt, as text."""
+    asked = {"model": record.model or record.request.model or "", **record.request.params}
+    seeds = [str(one.seed) for one in record.kept if one.seed is not None]
+    used: dict[str, JSON] = {} if not seeds or "seed" in asked else {"seed": ", ".join(seeds)}
+    return {name: _text(value) for name, value in {**asked, **used}.items()}
+
+
+def _text(value: JSON) -> str:
+    return plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), _LONGEST_VALUE)
+
+
+def differences(records: Sequence[Record]) -> dict[str, Any]:
+    """Give the parameters of all side by side, those that differ marked, and each prompt against the first."""
+    tables = [parameters(record) for record in records]
+    names = list(dict.fromkeys(name for table in tables for name in table))
+    rows = [[name, *(table.get(name, "") for table in tables)] for name in names]
+    first = records[0].request.prompt
+    return {
+        "params": [{"name": name, "values": values, "same": len(set(values)) == 1} for name, *values in rows],
+        "words": [words_apart(first, record.request.prompt) for record in records],
+    }
+
+
+def words_apart(before: str, after: str) -> list[Run]:
+    """Tell how one prompt becomes another: runs of text that stayed, went or came."""
+    old, new = _PIECES.findall(before[:_LONGEST]), _PIECES.findall(after[:_LONGEST])
+    runs: list[Run] = []
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind == "equal":
+            runs.append(("same", "".join(old[a:b])))
+            continue
+        runs += [("gone", "".join(old[a:b]))] if b > a else []
+        runs += [("new", "".join(new[c:d]))] if d > c else []
+    return runs

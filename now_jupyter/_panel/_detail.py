@@ -1,0 +1,98 @@
+"""Everything that the full view says of one generation."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from .._errors import class_of_error
+from .._media._provenance import extract
+from .._records import Record
+from .._values import JSON, Request
+from .._words import Language, plain, say
+from ._compare import parameters
+from ._gallery import Gallery, row_of
+from ._state import Draft, cell_of, draft_of, read_draft
+
+__all__ = ["detail_of", "draft_in_file", "lines_of"]
+
+_PROMPT_SHOWN = 20_000
+
+
+def detail_of(record: Record, gallery: Gallery, *, language: Language, pressable: bool) -> dict[str, Any]:
+    """Give the full view's text, the draft that makes it again, and its cell."""
+    kept = [one for one in record.kept if one.sha256]
+    return {
+        **row_of(record),
+        "prompt": record.request.prompt[:_PROMPT_SHOWN],
+        "alt": plain(record.alt or record.request.prompt, 300),
+        "params": [list(pair) for pair in parameters(record).items()],
+        "pictures": [
+            {
+                "place": place,
+                "width": one.width,
+                "height": one.height,
+                "mime": one.mime,
+                "revised": (one.revised_prompt or "")[:_PROMPT_SHOWN],
+                "sha256": (one.sha256 or "")[:12],
+            }
+            for place, one in enumerate(kept, 1)
+        ],
+        "facts": _facts(record, gallery, language),
+        "tags": [plain(tag, 100) for tag in record.tags if tag != "*"],
+        "lines": lines_of(record, language),
+        "buttons": [plain(button.label, 40) for button in record.buttons] if pressable else [],
+        **gallery.family(record),
+        "draft": draft_of(record.request, model=record.model, parent=record.id).to_json(),
+        "cell": cell_of(record.request, model=record.model),
+    }
+
+
+def _facts(record: Record, gallery: Gallery, language: Language) -> list[list[str]]:
+    facts = [[say("made", language), time.strftime("%Y-%m-%d %H:%M", time.localtime(record.created))]]
+    if record.elapsed is not None:
+        facts.append([say("time", language), f"{record.elapsed:.1f} s"])
+    facts.append([say("cost", language), _cost(record, gallery, language)])
+    if record.name:
+        facts.append([say("name", language), plain(record.name, 80)])
+    return facts
+
+
+def _cost(record: Record, gallery: Gallery, language: Language) -> str:
+    if record.demo:
+        return say("demo, costs nothing", language)
+    if price := gallery.price_in_words(record.cost):
+        return price
+    return say("nothing", language) if record.billed == "no" else say("price unknown", language)
+
+
+def lines_of(record: Record, language: Language) -> list[str]:
+    """Give the error of a record in the words that its cell showed; empty where there was none."""
+    failure = record.error
+    if failure is None:
+        return []
+    kind = class_of_error(failure.type)
+    error = kind(
+        "{words}",
+        advice="{cure}" if failure.advice else "",
+        billed=record.billed,
+        request_id=record.request_id,
+        words=failure.message,
+        cure=failure.advice,
+    )
+    return error.in_language(language).lines()
+
+
+def draft_in_file(data: bytes) -> Draft | None:
+    """Read out of a picture file how it was made; None where it does not say."""
+    made = extract(data)
+    prompt = made.get("prompt") if made else None
+    if made is None or not isinstance(prompt, str):
+        return None
+    params, model = made.get("params"), made.get("model")
+    known: dict[str, JSON] = {str(name): value for name, value in params.items()} if isinstance(params, dict) else {}
+    draft = draft_of(Request(prompt=prompt, model=model if isinstance(model, str) else None, params=known))
+    try:
+        return read_draft(draft.to_json())
+    except ValueError:
+        return None

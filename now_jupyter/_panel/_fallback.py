@@ -1,0 +1,95 @@
+"""The picture that stands for a panel wherever there is none: on GitHub, in HTML, in a notebook without a kernel.
+
+It is a sheet of the latest pictures with their captions as text. It bears a mark in its first bytes, a JPEG comment,
+so that the style sheet can tell it by the beginning of its data URL and hide it while the panel above it is alive.
+"""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .._errors import NowImageError
+from .._media import read_verified
+from .._media._preview import preview, sheet
+from .._records import Kept, Record, picture_file
+from .._words import Language, plain, say
+
+__all__ = ["MARK", "latest", "static_bundle"]
+
+_JFIF = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
+_COMMENT = b"now_jupyter panel"
+_HEAD = _JFIF + b"\xff\xfe" + (len(_COMMENT) + 2).to_bytes(2) + _COMMENT
+MARK = b64encode(_HEAD[: len(_HEAD) // 3 * 3]).decode()
+"""How the data URL of every static picture of ours begins, behind `data:image/jpeg;base64,`."""
+
+_MOST = 6
+_LONGEST = 384
+_QUALITY = 82
+_EMPTY_SIZE = (420, 48)
+_EMPTY_GROUND = (243, 244, 246)
+_EMPTY_INK = (90, 94, 102)
+
+
+def static_bundle(
+    pictures: Sequence[tuple[Record, Kept]], folder: Path, *, language: Language = "en", text: str = ""
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give data and metadata of the static output: these pictures as one sheet, their captions as text."""
+    shown = [(record, kept, data) for record, kept in pictures if (data := _original(kept, folder)) is not None]
+    image, width, height = _marked(_together([data for *_, data in shown])) if shown else _empty()
+    captions = [_caption(record, kept) for record, kept, _ in shown]
+    words = "\n".join([*(captions or [say("no pictures yet", language)]), *([text] if text else [])])
+    of_image = {"width": width, "height": height, "alt": plain(words, 300)}
+    return {"text/plain": words, "image/jpeg": image}, {"image/jpeg": of_image, "now": {"static": True}}
+
+
+def latest(records: Sequence[Record]) -> list[tuple[Record, Kept]]:
+    """Choose what stands for the panel: the latest pictures, newest first."""
+    newest = ((record, kept) for record in reversed(records) for kept in record.kept if kept.sha256)
+    return [one for one, _ in zip(newest, range(_MOST), strict=False)]
+
+
+def _original(kept: Kept, folder: Path) -> bytes | None:
+    try:
+        return read_verified(folder / picture_file(kept.sha256 or "", kept.mime), kept.sha256 or "")
+    except NowImageError:
+        return None
+
+
+def _caption(record: Record, kept: Kept) -> str:
+    return f"{record.ref} · {plain(record.request.prompt, 72)} · {record.model} · {kept.width}×{kept.height}"
+
+
+def _together(originals: Sequence[bytes]) -> bytes:
+    if len(originals) == 1:
+        return preview(originals[0], longest=_LONGEST, original_if_smaller=False)[0]
+    return sheet(originals, longest=_LONGEST)[0]
+
+
+def _marked(image: bytes) -> tuple[bytes, int, int]:
+    from PIL import Image  # noqa: PLC0415 - Pillow is loaded when it is used
+
+    with Image.open(io.BytesIO(image)) as seen:
+        ground = Image.new("RGB", seen.size, "white")
+        ground.paste(seen, mask=seen.getchannel("A") if seen.mode == "RGBA" else None)
+    return _encoded(ground)
+
+
+def _empty() -> tuple[bytes, int, int]:
+    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - as above
+
+    card = Image.new("RGB", _EMPTY_SIZE, _EMPTY_GROUND)
+    middle = (_EMPTY_SIZE[0] / 2, _EMPTY_SIZE[1] / 2)
+    text = "now_jupyter · no pictures yet"
+    ImageDraw.Draw(card).text(middle, text, font=ImageFont.load_default(16), fill=_EMPTY_INK, anchor="mm")
+    return _encoded(card)
+
+
+def _encoded(image: Any) -> tuple[bytes, int, int]:  # noqa: ANN401 - a PIL image
+    target = io.BytesIO()
+    image.save(target, "JPEG", quality=_QUALITY)
+    data = target.getvalue()
+    return _HEAD + data[len(_JFIF) :], image.width, image.height

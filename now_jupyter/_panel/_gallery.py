@@ -1,0 +1,167 @@
+"""The gallery's data: which records fit a query, and the short row of each that a tile needs.
+
+Only numbers travel for the whole history (8 bytes each); rows and thumbnails follow for what is to be seen.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from .._errors import InputError, NowImageError
+from .._history import live_record
+from .._money import in_currency
+from .._records import Record
+from .._session import Session
+from .._store._index import needles, words_of
+from .._values import Money, digest
+from .._words import plain
+
+__all__ = ["Gallery", "Query", "packed", "row_of"]
+
+_MOST_CHOICES = 100
+_PROMPT_IN_ROW = 240
+_STAR = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What the search field and the filters say; empty means all."""
+
+    text: str = ""
+    model: str = ""
+    tag: str = ""
+    status: str = ""
+    starred: bool = False
+
+    def fits(self, record: Record, words: str, parts: Sequence[str]) -> bool:
+        """Tell whether a record is what is looked for."""
+        return (
+            (not self.starred or _STAR in record.tags)
+            and (not self.model or record.model == self.model)
+            and (not self.tag or self.tag in record.tags)
+            and (not self.status or record.status.value == self.status)
+            and all(part in words for part in parts)
+        )
+
+
+class Gallery:
+    """Looks into the history of a session; used on one worker thread."""
+
+    def __init__(self, session: Session) -> None:
+        """Remember nothing yet."""
+        self._session = session
+        self._words: dict[int, tuple[Record, str]] = {}
+        self._known: dict[int, Record] = {}
+
+    def records(self) -> dict[int, Record]:
+        """Read the history as it stands now, oldest first."""
+        self._known = {record.number: record for record in self._session.history.records()}
+        return self._known
+
+    def record(self, number: int) -> Record:
+        """Read one record as it stands now.
+
+        Raises:
+            InputError: there is none of that number.
+        """
+        store = self._session.context.home().store
+        with suppress(NowImageError):
+            return live_record(store, store.read(number))
+        raise InputError("there is no {ref} in this history", ref=f"#{number}")
+
+    def known(self, number: int) -> Record:
+        """Give one record as it was when the history was last read, else as it stands now."""
+        return self._known.get(number) or self.record(number)
+
+    def renew(self, record: Record) -> None:
+        """Take note of a record as it is now."""
+        self._known[record.number] = record
+
+    def find(self, query: Query) -> list[int]:
+        """Give the numbers of all that fits, newest first."""
+        records, parts = self.records(), needles(query.text)
+        if query == Query():
+            return list(reversed(records))
+        return [one.number for one in reversed(records.values()) if query.fits(one, self._words_of(one, parts), parts)]
+
+    def _words_of(self, record: Record, parts: Sequence[str]) -> str:
+        if not parts:
+            return ""
+        known = self._words.get(record.number)
+        if known is None or known[0] is not record:
+            known = (record, words_of(record))
+            self._words[record.number] = known
+        return known[1]
+
+    def choices(self) -> dict[str, list[str]]:
+        """Give what can be filtered by: the models, tags and states that there are, most frequent first."""
+        records = self._known.values()
+        tags = (tag for record in records for tag in record.tags if tag != _STAR)
+        return {
+            "models": _most_frequent(record.model for record in records if record.model),
+            "tags": _most_frequent(tags),
+            "states": _most_frequent(record.status.value for record in records),
+        }
+
+    def rows(self, numbers: Iterable[int]) -> list[dict[str, Any]]:
+        """Give the rows of these records; what is no longer there is left out."""
+        rows = []
+        for number in numbers:
+            with suppress(NowImageError):
+                rows.append(row_of(self.known(number)))
+        return rows
+
+    def family(self, record: Record) -> Mapping[str, list[int]]:
+        """Give the numbers of a record's parents and children."""
+        records = self._known.values()
+        return {
+            "parents": [one.number for one in records if one.id in record.parents][:_MOST_CHOICES],
+            "children": [one.number for one in records if record.id in one.parents][:_MOST_CHOICES],
+        }
+
+    def ref_of(self, identity: str) -> str:
+        """Give the number of a record, as people write it; a dash where it is not known here."""
+        return next((record.ref for record in list(self._known.values()) if record.id == identity), "–")
+
+    def price_in_words(self, cost: Money | None) -> str:
+        """Write a cost; empty where none is known."""
+        return "" if cost is None or cost.amount is None else str(cost)
+
+    def in_currency(self, dollars: Any) -> str:  # noqa: ANN401 - a Decimal, or None for unlimited
+        """Write relay dollars in what the user pays in."""
+        return str(in_currency(dollars, self._session.settings(), reported=True))
+
+
+def packed(numbers: Sequence[int]) -> bytes:
+    """Write numbers as JavaScript's Float64Array reads them: a history may count further than 32 bits."""
+    values = array("d", numbers)
+    return values.tobytes()
+
+
+def _most_frequent(words: Iterable[str]) -> list[str]:
+    return [word for word, _ in Counter(words).most_common(_MOST_CHOICES)]
+
+
+def row_of(record: Record) -> dict[str, Any]:
+    """Give what a tile shows of a record."""
+    kept = [one for one in record.kept if one.sha256]
+    return {
+        "number": record.number,
+        "status": record.status.value,
+        "prompt": plain(record.request.prompt, _PROMPT_IN_ROW),
+        "model": plain(record.model, 80),
+        "count": len(kept),
+        "starred": _STAR in record.tags,
+        "error": plain(record.error.message, 160) if record.error else "",
+        "version": _version(record),
+    }
+
+
+def _version(record: Record) -> str:
+    """Tell whether the thumbnail is still the right one."""
+    return digest("".join(one.sha256 or "" for one in record.kept).encode())[:8]

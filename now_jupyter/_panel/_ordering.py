@@ -1,0 +1,89 @@
+"""The way of a click on "Generate": it buys once, never reuses, and asks before it may pay for the same thing twice."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from .._errors import InputError, MaybeBilledError
+from .._orders._planning import Order
+from .._session import Session
+from ._jobs import JobBoard
+from ._messages import Message
+from ._quote import price_of
+from ._state import order_from
+from ._wired import Answer, Asked
+
+__all__ = ["Ordering"]
+
+_REMEMBERED = 1000
+_DOUBLE_CLICK_MS = 800.0
+_PRICE = "price"
+
+
+class Ordering:
+    """Places the orders of one panel; used on one worker thread."""
+
+    def __init__(self, session: Session, board: JobBoard) -> None:
+        """Remember no click yet."""
+        self._session = session
+        self._board = board
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._last: tuple[str, float] = ("", float("-inf"))
+
+    def order(self, message: Message) -> Answer:
+        """Place the order of a click; the same message, or the second half of a double click, places none.
+
+        Raises:
+            Asked: the user's word is needed first.
+            InputError: the draft cannot be sent.
+        """
+        order = order_from(message.fields["draft"])
+        agreed = frozenset(message.fields.get("agreed", ()))
+        if self._is_repeat(message, order):
+            return {"repeat": True}, ()
+        self._ask_about_unsettled(order, agreed)
+        self._ask_about_price(order, agreed)
+        self._remember(message, order)
+        job = self._session.place(replace(order, agreed=_PRICE in agreed, settles=agreed - {_PRICE}))
+        return {"job": self._board.add(job, order.request.prompt)}, ()
+
+    def _is_repeat(self, message: Message, order: Order) -> bool:
+        if message.id in self._seen:
+            return True
+        draft, at = self._last
+        return draft == order.request.fingerprint() and abs(message.fields["at"] - at) < _DOUBLE_CLICK_MS
+
+    def _remember(self, message: Message, order: Order) -> None:
+        self._last = (order.request.fingerprint(), message.fields["at"])
+        self._seen[message.id] = None
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+
+    # Before paying
+
+    def _ask_about_unsettled(self, order: Order, agreed: frozenset[str]) -> None:
+        """An order with `reuse="never"` settles equal ones of unknown outcome: that takes the user's word for each."""
+        refs = [ref for ref in self._session.unsettled(order) if ref not in agreed]
+        if refs:
+            error = MaybeBilledError(
+                "{ref} is the same order and may have been billed",
+                advice="%now resume looks for it, free",
+                kept="{ref} is kept in the history",
+                ref=", ".join(refs),
+            )
+            raise Asked(self._in_words(error), [*agreed, *refs])
+
+    def _ask_about_price(self, order: Order, agreed: frozenset[str]) -> None:
+        limit = self._session.settings().confirm_over
+        if limit is None or _PRICE in agreed or self._session.context.is_demo():
+            return
+        price = price_of(self._session, order.request, order.request.model or self._session.default_model())
+        if price.amount is not None and price.amount <= limit:
+            return
+        error = InputError("the expected price is {price}, and Now.confirm_over is {limit}", price=price, limit=limit)
+        raise Asked(self._in_words(error), [*agreed, _PRICE])
+
+    def _in_words(self, error: InputError | MaybeBilledError) -> Sequence[str]:
+        return error.in_language(self._session.settings().language).lines()

@@ -1,0 +1,302 @@
+"""The panel: make, look, choose, change, beside the cells and on the same session and history.
+
+What is saved in a notebook. Showing a panel makes two outputs: the widget, and below it a sheet of the latest pictures
+(`_fallback`) that stands for it wherever the widget is not. JupyterLab shows the richest type of a bundle and never
+falls back to another when the widget's model is gone, hence an output of its own; while the panel is alive the styles
+hide it. So nothing hangs on saved widget state, for which front ends want a CDN. Where it is saved all the same (by
+nbclient, or a user's setting), it is small: a loader, words, draft and the relay's models. Script, styles, rows and
+pictures travel as messages and are no part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar
+from weakref import WeakSet
+
+from traitlets import Dict, List, Unicode
+
+from .._errors import InputError, NowImageError
+from .._media._preview import preview
+from .._records import Record
+from .._session import Session
+from .._store._files import read_file
+from .._values import Generation, digest
+from ._compare import differences
+from ._detail import detail_of, draft_in_file
+from ._gallery import Gallery, Query, packed, row_of
+from ._jobs import JobBoard
+from ._labels import labels
+from ._messages import Message
+from ._ordering import Ordering
+from ._pictures import picture_bytes
+from ._quote import quote_of, relay_of
+from ._standing import Standing
+from ._state import Draft, cell_of, draft_of, request_of
+from ._thumbs import Thumbs
+from ._wired import Answer, Wired
+
+__all__ = ["OPEN", "Panel"]
+
+_PARTIAL_PX = 640
+_NO_BYTES: tuple[bytes, ...] = ()
+_LARGEST_FILE = 32 << 20
+OPEN: WeakSet[Panel] = WeakSet()
+"""The panels of this process, so that `%now recall` finds those of its session; it keeps none of them alive."""
+
+
+class Panel(Wired):
+    """A widget for making, looking at, choosing and changing pictures. Show it as the last value of a cell."""
+
+    settable: ClassVar[frozenset[str]] = frozenset({"draft"})
+
+    mode = Unicode("panel").tag(sync=True)
+    """What the script shows: `panel`, or `compare` for a comparison in a cell."""
+
+    words = Dict().tag(sync=True)
+    """All labels, in the language of the session."""
+
+    draft = Dict().tag(sync=True)
+    """What stands in the form (`_state.Draft`); the one trait that a front end may set."""
+
+    jobs: List[Any] = List().tag(sync=True)
+    """What is under way, and failures that were not yet put away."""
+
+    relay = Dict().tag(sync=True)
+    """Who answers: models with prices, the default model, what is left."""
+
+    def __init__(self, session: Session) -> None:
+        """Connect to a session; what it knows is asked for in the background."""
+        super().__init__(session, words=labels(session.settings().language), draft=Draft().to_json())
+        self._gallery = Gallery(session)
+        self._thumbs = Thumbs()
+        self._wanted: dict[int, None] = {}
+        self._board = JobBoard(session, lambda forms: self.put("jobs", forms), self._show_partial)
+        self._ordering = Ordering(session, self._board)
+        self._standing = Standing(self, session, self._gallery)
+        self._forget = session.history.observe(self._heard)
+        self.worker("relay").do(self._ask_relay)
+        self._board.look()
+        OPEN.add(self)
+
+    def show(self) -> None:
+        """Appear in the running cell."""
+        self._standing.show()
+
+    def _ipython_display_(self, **_: object) -> None:
+        self.show()
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self._standing.whole_bundle()
+
+    def __repr__(self) -> str:
+        return f"Panel({len(self._session.history)} generations)"
+
+    def recall(self, source: str | Path) -> None:
+        """Fill the draft from a picture: of the history (`#12`, `-1`, a name) or a file (a `Path`); undo takes it back.
+
+        Raises:
+            InputError: there is no such picture, or the file does not say how it was made.
+        """
+        draft = (
+            self._draft_in(read_file(source, limit=_LARGEST_FILE))
+            if isinstance(source, Path)
+            else self._draft_of(source)
+        )
+        self.put("draft", draft.to_json())
+
+    def _draft_of(self, ref: str) -> Draft:
+        record = self._gallery.record(int(self._session.generation(ref).ref.removeprefix("#")))
+        return draft_of(record.request, model=record.model, parent=record.id)
+
+    def belongs_to(self, session: Session) -> bool:
+        """Tell whether this is the session that it shows."""
+        return self._session is session
+
+    def close(self) -> None:
+        """End the panel; what is under way goes on."""
+        OPEN.discard(self)
+        self._forget()
+        self._board.close()
+        super().close()
+
+    # What it answers
+
+    def answers(self) -> Mapping[str, tuple[str, Callable[[Message], Answer]]]:
+        """Give for each action the worker that does it, and how."""
+        return {
+            "find": ("files", self._find),
+            "rows": ("files", self._rows),
+            "thumbs": ("files", self._thumbnails),
+            "detail": ("files", self._detail),
+            "picture": ("files", self._picture),
+            "compare": ("files", self._compare),
+            "cell": ("files", self._cell),
+            "star": ("files", self._star),
+            "tag": ("files", self._tag),
+            "trash": ("files", self._trash),
+            "restore": ("files", self._restore),
+            "drop": ("files", self._drop),
+            "quote": ("relay", self._quote),
+            "relay": ("relay", self._relay),
+            "generate": ("orders", self._ordering.order),
+            "stop": ("orders", self._stop),
+            "dismiss": ("orders", self._dismiss),
+            "press": ("orders", self._press),
+        }
+
+    # Looking
+
+    def _find(self, message: Message) -> Answer:
+        numbers = self._gallery.find(Query(**message.fields))
+        for key, data in self._board.partials().items():
+            self.worker("files").do(self._send_partial, key, data)
+        return {"count": len(numbers), "choices": self._gallery.choices()}, (packed(numbers),)
+
+    def _rows(self, message: Message) -> Answer:
+        return {"rows": self._gallery.rows(message.fields["numbers"])}, _NO_BYTES
+
+    def _thumbnails(self, message: Message) -> Answer:
+        """Make what is to be seen now; what was wanted before and is not yet made is no longer."""
+        self._wanted = dict.fromkeys(message.fields["numbers"])
+        self.worker("files").do(self._next_thumbnail)
+        return {}, _NO_BYTES
+
+    def _next_thumbnail(self) -> None:
+        """Make one and go to the end of the line, so that nobody waits for more than one."""
+        if not self._wanted:
+            return
+        number = next(iter(self._wanted))
+        del self._wanted[number]
+        self._send_thumbnail(number)
+        self.worker("files").do(self._next_thumbnail)
+
+    def _send_thumbnail(self, number: int) -> None:
+        data: bytes | None = None
+        with suppress(NowImageError):
+            record = self._gallery.known(number)
+            data = self._thumbs.of(record, self._session.context.home().store.pictures)
+        self.tell({"event": "thumb", "number": number}, (data,) if data else _NO_BYTES)
+
+    def _detail(self, message: Message) -> Answer:
+        record = self._gallery.record(message.fields["number"])
+        self._gallery.renew(record)
+        language = self._session.settings().language
+        return detail_of(record, self._gallery, language=language, pressable=self._can_press()), _NO_BYTES
+
+    def _can_press(self) -> bool:
+        return callable(getattr(self._session, "press", None))
+
+    def _picture(self, message: Message) -> Answer:
+        record = self._gallery.record(message.fields["number"])
+        mime, data = picture_bytes(record, message.fields["place"], self._session.context.home().store.pictures)
+        return {"mime": mime}, (data,)
+
+    def _compare(self, message: Message) -> Answer:
+        spots = message.fields["pictures"]
+        records = [self._gallery.record(number) for number, _ in spots]
+        if not records:
+            raise InputError("there is nothing to compare", advice="choose two to four pictures")
+        return differences(records), _NO_BYTES
+
+    # Changing
+
+    def _cell(self, message: Message) -> Answer:
+        return {"cell": cell_of(request_of(message.fields["draft"]))}, _NO_BYTES
+
+    def _star(self, message: Message) -> Answer:
+        self._session.star(f"#{message.fields['number']}", on=message.fields["on"])
+        return {}, _NO_BYTES
+
+    def _tag(self, message: Message) -> Answer:
+        tag = message.fields["tag"].strip()
+        if not tag or tag == "*" or not tag.isprintable():  # * is how the history marks a star
+            raise InputError("{value} cannot be a tag", advice="give a word such as draft", value=tag)
+        self._session.tag(f"#{message.fields['number']}", tag, remove=not message.fields["on"])
+        return {}, _NO_BYTES
+
+    def _trash(self, message: Message) -> Answer:
+        self._session.trash(f"#{message.fields['number']}")
+        return {}, _NO_BYTES
+
+    def _restore(self, message: Message) -> Answer:
+        self._session.restore(f"#{message.fields['number']}")
+        return {}, _NO_BYTES
+
+    def _drop(self, message: Message) -> Answer:
+        return {"draft": self._draft_in(message.data).to_json()}, _NO_BYTES
+
+    def _draft_in(self, data: bytes) -> Draft:
+        """Recall a picture file: one of this history by its digest, else by what it says of itself."""
+        sha256 = digest(data)
+        for record in self._gallery.records().values():
+            if any(one.sha256 == sha256 for one in record.kept):
+                return draft_of(record.request, model=record.model, parent=record.id)
+        draft = draft_in_file(data)
+        if draft is None:
+            raise InputError(
+                "this file does not say how it was made", advice="files saved with --save or Picture.save do"
+            )
+        return draft
+
+    # Jobs and the relay
+
+    def _stop(self, message: Message) -> Answer:
+        return {"cancelled": self._board.stop(message.fields["job"])}, _NO_BYTES
+
+    def _dismiss(self, message: Message) -> Answer:
+        self._board.dismiss(message.fields["job"])
+        return {}, _NO_BYTES
+
+    def _press(self, message: Message) -> Answer:
+        press = getattr(self._session, "press", None)
+        if not callable(press):
+            raise InputError("this session presses no buttons")
+        press(f"#{message.fields['number']}", message.fields["label"])
+        return {}, _NO_BYTES
+
+    def _quote(self, message: Message) -> Answer:
+        draft = message.fields["draft"]
+        return {**quote_of(self._session, draft), "parent": self._gallery.ref_of(draft.parent)}, _NO_BYTES
+
+    def _relay(self, _message: Message) -> Answer:
+        self._ask_relay()
+        return {}, _NO_BYTES
+
+    def _ask_relay(self) -> None:
+        self.put("relay", relay_of(self._session))
+
+    def _show_partial(self, key: str, data: bytes) -> None:
+        self.worker("files").do(self._send_partial, key, data)
+
+    def _send_partial(self, key: str, data: bytes) -> None:
+        with suppress(NowImageError):
+            small, mime, _width, _height = preview(data, longest=_PARTIAL_PX)
+            self.tell({"event": "partial", "job": key, "mime": mime}, (small,))
+
+    # What it hears of the history
+
+    def _heard(self, generation: Generation) -> None:
+        """Take note, on the background thread, that a generation changed; the look at it happens elsewhere."""
+        digits = generation.ref.removeprefix("#")
+        if digits.isdecimal():
+            self.worker("files").do(self._look_again, int(digits))
+            self._board.look()
+
+    def _look_again(self, number: int) -> None:
+        try:
+            record = self._gallery.record(number)
+        except NowImageError:
+            self.tell({"event": "gone", "number": number})
+        else:
+            self._tell_of(record)
+        self._standing.renew_soon()
+
+    def _tell_of(self, record: Record) -> None:
+        self._gallery.renew(record)
+        data: bytes | None = None
+        with suppress(NowImageError):
+            data = self._thumbs.of(record, self._session.context.home().store.pictures)
+        self.tell({"event": "changed", "row": row_of(record)}, (data,) if data else _NO_BYTES)

@@ -1,0 +1,99 @@
+"""Thumbnails: square JPEGs of one picture or of the first four, made once and kept in memory."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .._media import read_verified
+from .._media._decoding import layout_of, load, upright
+from .._media._preview import displayable
+from .._records import Record, picture_file
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["THUMB_PX", "Thumbs"]
+
+THUMB_PX = 320
+_QUALITY = 80
+_ROOM = 32 << 20
+_MOST_IN_ONE = 4
+_GROUND = (232, 233, 236)
+_GAP = 2  # on each side of the middle
+_FIRST = THUMB_PX // 2 - _GAP
+_HALF = THUMB_PX // 2 + _GAP
+_ALL = THUMB_PX
+_PLACES: dict[int, tuple[tuple[int, int, int, int], ...]] = {
+    1: ((0, 0, _ALL, _ALL),),
+    2: ((0, 0, _FIRST, _ALL), (_HALF, 0, _ALL, _ALL)),
+    3: ((0, 0, _FIRST, _ALL), (_HALF, 0, _ALL, _FIRST), (_HALF, _HALF, _ALL, _ALL)),
+    4: ((0, 0, _FIRST, _FIRST), (_HALF, 0, _ALL, _FIRST), (0, _HALF, _FIRST, _ALL), (_HALF, _HALF, _ALL, _ALL)),
+}
+
+
+class Thumbs:
+    """Makes thumbnails and remembers the last of them, up to 32 MB."""
+
+    def __init__(self) -> None:
+        """Remember nothing yet."""
+        self._lock = threading.Lock()
+        self._made: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
+        self._size = 0
+
+    def of(self, record: Record, pictures: Path) -> bytes | None:
+        """Give the thumbnail of a record; None where it has no picture.
+
+        Raises:
+            BadImageError: its picture is gone or damaged.
+        """
+        kept = [one for one in record.kept if one.sha256][:_MOST_IN_ONE]
+        if not kept:
+            return None
+        mark = tuple(one.sha256 or "" for one in kept)
+        with self._lock:
+            known = self._made.get(mark)
+        if known is not None:
+            return known
+        originals = [
+            read_verified(pictures / picture_file(one.sha256 or "", one.mime), one.sha256 or "") for one in kept
+        ]
+        return self._remembered(mark, _thumb(originals))
+
+    def _remembered(self, mark: tuple[str, ...], data: bytes) -> bytes:
+        with self._lock:
+            self._made[mark] = data
+            self._size += len(data)
+            while self._size > _ROOM:
+                self._size -= len(self._made.popitem(last=False)[1])
+        return data
+
+
+def _thumb(originals: Sequence[bytes]) -> bytes:
+    from PIL import Image  # noqa: PLC0415 - Pillow is loaded when it is used
+
+    ground = Image.new("RGB", (THUMB_PX, THUMB_PX), _GROUND)
+    for data, box in zip(originals, _PLACES[len(originals)], strict=True):
+        filled = _filling(data, (box[2] - box[0], box[3] - box[1]))
+        ground.paste(filled, box[:2], filled if filled.mode == "RGBA" else None)
+    target = io.BytesIO()
+    ground.save(target, "JPEG", quality=_QUALITY)
+    return target.getvalue()
+
+
+def _filling(data: bytes, size: tuple[int, int]) -> Image:
+    """Cut the middle out of a picture so that it fills a place."""
+    from PIL import ImageOps  # noqa: PLC0415 - see `_thumb`
+
+    layout = layout_of(data)
+    image = upright(displayable(load(layout, within=_enough(layout.width, layout.height, size))), layout.orientation)
+    return ImageOps.fit(image, size)
+
+
+def _enough(width: int, height: int, size: tuple[int, int]) -> int:
+    """Name the longest side that a picture must be decoded at, so that its shortest fills the place."""
+    return max(*size, round(max(size) * max(width, height) / max(1, min(width, height))))

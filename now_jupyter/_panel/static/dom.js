@@ -1,0 +1,104 @@
+/**
+ * Elements without innerHTML: every text goes through textContent, every listener ends with one signal.
+ *
+ * @typedef {(tag: string, props?: Record<string, any>, ...children: (Node | string | null)[]) => any} Make
+ */
+
+const SVG = "http://www.w3.org/2000/svg";
+const ICONS = {
+  star: "M8 1.9l1.9 3.9 4.2.6-3 3 .7 4.3L8 11.6l-3.8 2.1.7-4.3-3-3 4.2-.6z",
+  check: "M3 8.5l3.2 3.2L13 4.8",
+  close: "M4 4l8 8M12 4l-8 8",
+  trash: "M2.5 4.5h11M6 4.5V3h4v1.5M4 4.5l.6 8.5h6.8l.6-8.5M6.7 7v3.5M9.3 7v3.5",
+  copy: "M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8z",
+  undo: "M5.5 3L2.8 5.7l2.7 2.7M3 5.7h6a3.6 3.6 0 010 7.2H6",
+  plus: "M8 3.5v9M3.5 8h9",
+  minus: "M3.5 8h9",
+  left: "M10 3L5 8l5 5",
+  right: "M6 3l5 5-5 5",
+  search: "M7 2.8a4.2 4.2 0 100 8.4 4.2 4.2 0 000-8.4zM10.2 10.2L13.4 13.4",
+  file: "M8 10.5v-8M5 5.2l3-3 3 3M2.8 10v3.2h10.4V10",
+  halves: "M2.5 3.5h11v9h-11zM8 2v12",
+  play: "M5 3.2l8 4.8-8 4.8z",
+  pause: "M5.5 3.5v9M10.5 3.5v9",
+};
+
+/** @param {keyof typeof ICONS} name */
+export function icon(name) {
+  const drawing = document.createElementNS(SVG, "svg");
+  drawing.setAttribute("viewBox", "0 0 16 16");
+  drawing.setAttribute("aria-hidden", "true");
+  drawing.setAttribute("class", `nowp-icon nowp-icon-${name}`);
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", ICONS[name]);
+  drawing.append(path);
+  return drawing;
+}
+
+/**
+ * Make the function that makes elements. `label` becomes name and tooltip, `on…` a listener that ends with the signal.
+ * @param {AbortSignal} signal
+ * @returns {Make}
+ */
+export function maker(signal) {
+  return (tag, props = {}, ...children) => {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(props)) {
+      if (value === undefined || value === null) continue;
+      if (name === "text") element.textContent = value;
+      else if (name === "label") name_(element, value);
+      else if (name.startsWith("on")) element.addEventListener(name.slice(2), value, { signal });
+      else if (typeof value === "boolean" && !name.startsWith("aria")) element.toggleAttribute(name, value);
+      else element.setAttribute(name, String(value));
+    }
+    if (tag === "button" && !props.type) element.type = "button";
+    element.append(...children.filter((child) => child !== null && child !== undefined));
+    return element;
+  };
+}
+
+/** @param {HTMLElement} element @param {string} text */
+export function name_(element, text) {
+  element.setAttribute("aria-label", text);
+  element.title = text;
+}
+
+/** Replace what an element holds. @param {Element} element @param {...any} children */
+export function fill(element, ...children) {
+  element.replaceChildren(...children.filter((child) => child !== null && child !== undefined));
+}
+
+/** Call a function when calls have ceased for a while. @param {AbortSignal} signal @param {number} ms @param {() => void} work */
+export function later(signal, ms, work) {
+  let timer = 0;
+  signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  return () => {
+    clearTimeout(timer);
+    if (!signal.aborted) timer = window.setTimeout(work, ms);
+  };
+}
+
+/** Put text on the clipboard; false where the browser does not let us. @param {string} text @param {Element} root */
+export async function copyText(text, root) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyTheOldWay(text, root);
+  }
+}
+
+/** Pages that are not secure have no clipboard but this one. @param {string} text @param {Element} root */
+function copyTheOldWay(text, root) {
+  const before = /** @type {HTMLElement | null} */ (document.activeElement);
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.className = "nowp-unseen";
+  field.setAttribute("aria-hidden", "true");
+  root.append(field);
+  field.select();
+  const copied = document.execCommand("copy");
+  field.remove();
+  before?.focus();
+  return copied;
+}

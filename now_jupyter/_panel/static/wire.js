@@ -1,0 +1,102 @@
+/**
+ * Questions to the kernel: each bears an id, and the answer with that id settles its promise.
+ */
+
+/** The kernel refuses: `lines` are those of a cell. */
+export class Refused extends Error {
+  /** @param {string[]} lines */
+  constructor(lines) {
+    super(lines[0] ?? "");
+    this.lines = lines;
+  }
+}
+
+/** The kernel wants the user's word: `agree` goes back with it. */
+export class Asked extends Error {
+  /** @param {string[]} lines @param {string[]} agree */
+  constructor(lines, agree) {
+    super(lines[0] ?? "");
+    this.lines = lines;
+    this.agree = agree;
+  }
+}
+
+export class Wire {
+  /** @param {any} model @param {AbortSignal} signal */
+  constructor(model, signal) {
+    this.model = model;
+    this.signal = signal;
+    this.prefix = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 10)}`;
+    this.count = 0;
+    /** @type {Map<string, {settle: (answer: any) => void, refuse: (reason: Error) => void}>} */
+    this.open = new Map();
+    /** @type {Map<string, (content: any, buffers: DataView[]) => void>} */
+    this.heard = new Map();
+    this.isAlive = () => {};
+    this.watch("msg:custom", (content, buffers) => this.arrive(content, buffers ?? []));
+  }
+
+  /** Listen to the model until the view ends. @param {string} name @param {(...given: any[]) => void} listener */
+  watch(name, listener) {
+    this.model.on(name, listener);
+    this.signal.addEventListener("abort", () => this.model.off(name, listener), { once: true });
+  }
+
+  /** Ask for something. @param {string} action @param {object} fields @param {ArrayBuffer[]} buffers @returns {Promise<any>} */
+  ask(action, fields = {}, buffers = []) {
+    const id = `${this.prefix}-${++this.count}`;
+    return new Promise((settle, refuse) => {
+      this.open.set(id, { settle, refuse });
+      this.model.send({ ...fields, id, action }, undefined, buffers.map((one) => new DataView(one)));
+    });
+  }
+
+  /** @param {string} event @param {(content: any, buffers: DataView[]) => void} listener */
+  on(event, listener) {
+    this.heard.set(event, listener);
+  }
+
+  /** @param {any} content @param {DataView[]} buffers */
+  arrive(content, buffers) {
+    if (content?.event) this.heard.get(content.event)?.(content, buffers);
+    const question = this.open.get(content?.re);
+    if (!question) return;
+    this.isAlive();
+    this.open.delete(content.re);
+    if (content.error) question.refuse(new Refused(content.error.lines));
+    else if (content.ask) question.refuse(new Asked(content.ask.lines, content.ask.agree));
+    else question.settle({ ...content, buffers });
+  }
+}
+
+/** Addresses of bytes, all taken back when the view ends; the oldest beyond `most` earlier. */
+export class Addresses {
+  /** @param {AbortSignal} signal @param {number} most */
+  constructor(signal, most) {
+    this.most = most;
+    /** @type {Map<any, string>} */
+    this.made = new Map();
+    signal.addEventListener("abort", () => [...this.made.keys()].forEach((key) => this.drop(key)), { once: true });
+  }
+
+  /** @param {any} key */
+  get(key) {
+    return this.made.get(key);
+  }
+
+  /** @param {any} key @param {DataView} data @param {string} mime */
+  put(key, data, mime) {
+    this.drop(key);
+    const address = URL.createObjectURL(new Blob([data], { type: mime }));
+    this.made.set(key, address);
+    if (this.made.size > this.most) this.drop(this.made.keys().next().value);
+    return address;
+  }
+
+  /** @param {any} key */
+  drop(key) {
+    const address = this.made.get(key);
+    if (address) URL.revokeObjectURL(address);
+    this.made.delete(key);
+  }
+}

@@ -1,0 +1,352 @@
+"""A panel without a kernel: its comm is recorded, and a page with the real script can be put at the other end.
+
+    with opened(session) as wire:
+        wire.ask("find").content["count"]
+
+`Page` shows the panel in Chromium; between the two there is nothing but JSON and bytes, as between kernel and browser.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import comm
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from comm.base_comm import BaseComm
+from playwright import async_api as playwright
+
+from lab import _launch
+from now_jupyter._panel._assets import loader
+from now_jupyter._records import Kept, Record
+from now_jupyter._session import Session
+from now_jupyter._store import Store
+from now_jupyter._values import Request, Status
+
+__all__ = ["Browser", "Page", "Said", "Wire", "fill_store", "opened", "quiet_session", "wired"]
+
+T = TypeVar("T")
+_ADDRESS = "http://127.0.0.1/panel"
+_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>panel</title><style>
+body {{ margin: 0; padding: {padding}px; background: {ground}; }}</style></head>
+<body data-jp-theme-light="{light}"><main></main></body></html>"""
+_MODEL = """async ({ script, state }) => {
+    const bytes = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+    const letters = (view) => Array.from(new Uint8Array(view.buffer ?? view), (one) => String.fromCharCode(one));
+    const listeners = [];
+    const changed = [];
+    const emit = (name, ...given) => listeners.filter((one) => one[0] === name).forEach((one) => one[1](...given));
+    const model = {
+        get: (name) => state[name],
+        set: (name, value) => { state[name] = value; changed.push(name); emit(`change:${name}`); },
+        save_changes: () => kernel_set(Object.fromEntries(changed.splice(0).map((name) => [name, state[name]]))),
+        send: (content, _, buffers = []) => kernel_message(content, buffers.map((one) => btoa(letters(one).join("")))),
+        on: (name, call) => listeners.push([name, call]),
+        off: (name, call) => {
+            const kept = listeners.filter((one) => one[0] !== name || one[1] !== call);
+            listeners.splice(0, listeners.length, ...kept);
+        },
+    };
+    window.from_kernel = (data, buffers) => {
+        if (data.method === "custom") {
+            emit("msg:custom", data.content, buffers.map((one) => new DataView(bytes(one).buffer)));
+            return;
+        }
+        for (const [name, value] of Object.entries(data.state ?? {})) { state[name] = value; emit(`change:${name}`); }
+    };
+    window.listening = () => listeners.length;
+    const made = await import(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
+    window.show_panel = () => {
+        const el = document.createElement("div");
+        document.querySelector("main").append(el);
+        const end = made.default.render({ model, el });
+        return () => { end(); el.remove(); };
+    };
+    window.end_panel = window.show_panel();
+}"""
+_PAINTED = """least => document.getAnimations().every(one => one.playState !== "running") &&
+    [...document.querySelectorAll(".nowp-thumb")].filter(one => one.complete && one.naturalWidth).length >= least"""
+_FOCUS = "() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? ''"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message of the kernel's side, with its size on the wire."""
+
+    data: Mapping[str, Any]
+    buffers: Sequence[bytes]
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        content: Mapping[str, Any] = self.data.get("content", {})
+        return content
+
+    @property
+    def size(self) -> int:
+        return len(json.dumps(self.data).encode()) + sum(len(one) for one in self.buffers)
+
+
+@dataclass(eq=False)
+class Wire:
+    """What a panel has said so far, and a way to speak to it."""
+
+    said: list[Said] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    listeners: list[Callable[[Said], None]] = field(default_factory=list)
+    widget: Any = None
+
+    def hear(self, data: Mapping[str, Any], buffers: Sequence[Any]) -> None:
+        one = Said(json.loads(json.dumps(data)), [bytes(memoryview(part)) for part in buffers])
+        with self.changed:
+            self.said.append(one)
+            self.changed.notify_all()
+        for listener in self.listeners:
+            listener(one)
+
+    def message(self, content: object, buffers: Sequence[bytes] = ()) -> None:
+        """Send what a front end sends."""
+        data = {"method": "custom", "content": content}
+        self.widget._handle_msg({"content": {"data": data}, "buffers": [memoryview(one) for one in buffers]})
+
+    def set(self, state: Mapping[str, Any]) -> None:
+        """Set traits as a front end does."""
+        data = {"method": "update", "state": dict(state), "buffer_paths": []}
+        self.widget._handle_msg({"content": {"data": data}, "buffers": []})
+
+    def ask(self, action: str, *, buffers: Sequence[bytes] = (), **fields: object) -> Said:
+        """Send a message and wait for its answer."""
+        identity = uuid.uuid4().hex
+        self.message({"id": identity, "action": action, **fields}, buffers)
+        return self.wait_for(lambda one: one.content.get("re") == identity)
+
+    def event(self, name: str, **facts: object) -> Said:
+        """Wait for something that is told without being asked."""
+        return self.wait_for(
+            lambda one: one.content.get("event") == name and facts.items() <= dict(one.content).items()
+        )
+
+    def wait_for(self, fits: Callable[[Said], bool], seconds: float = 30) -> Said:
+        with self.changed:
+            found: list[Said] = []
+
+            def is_there() -> bool:
+                found[:] = [one for one in self.said if fits(one)][:1]
+                return bool(found)
+
+            assert self.changed.wait_for(is_there, seconds), [one.data for one in self.said][-5:]
+            return found[0]
+
+    def until(self, condition: Callable[[], object], seconds: float = 30) -> None:
+        """Wait until something about the panel holds."""
+        end = time.monotonic() + seconds
+        while not condition():
+            with self.changed:
+                self.changed.wait(0.05)
+            assert time.monotonic() < end, "it did not come true"
+
+
+@contextmanager
+def wired() -> Iterator[Wire]:
+    """Give the recorder that every widget made in this block speaks to."""
+    wire = Wire()
+
+    class Recorded(BaseComm):
+        def publish_msg(self, _type: str, data: Any = None, _about: Any = None, buffers: Any = None, **_: Any) -> None:
+            wire.hear(data or {}, buffers or [])
+
+    before = comm.create_comm
+    comm.create_comm = Recorded  # what ipykernel does, too
+    try:
+        yield wire
+    finally:
+        comm.create_comm = before
+
+
+@contextmanager
+def opened(session: Session, make: Callable[[Session], Any] | None = None) -> Iterator[Wire]:
+    """Open a panel (or what `make` gives) on a session."""
+    from now_jupyter._panel import Panel
+
+    with wired() as wire:
+        wire.widget = (make or Panel)(session)
+        try:
+            yield wire
+        finally:
+            wire.widget.close()
+
+
+@contextmanager
+def quiet_session(folder: Path, **given: Any) -> Iterator[Session]:
+    """Give a session on a folder of its own, with the demo that does not wait."""
+    session = Session(folder=folder / "panel.now", environ={}, working=folder, **given)
+    session.use_demo(instant=True)
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+def fill_store(folder: Path, count: int, pictures: Sequence[bytes], *, size: tuple[int, int] = (1024, 1024)) -> None:
+    """Write a history of so many records in one go, whose pictures are these, over and over."""
+    store = Store(folder / "panel.now")
+    store.preflight()
+    kept = [
+        Kept(index=0, sha256=path.stem, mime="image/png", width=size[0], height=size[1], size_bytes=len(data))
+        for data in pictures
+        for path in [store.keep_picture(data, mime="image/png")]
+    ]
+    for number in range(1, count + 1):
+        record = Record(
+            id=uuid.uuid4().hex,
+            number=number,
+            request=Request(
+                prompt=f"a red fox number {number} in fresh snow, evening light", params={"size": "1024x1024"}
+            ),
+            created=1_790_000_000.0 + number,
+            status=Status.DONE,
+            demo=True,
+            model="gpt-image-2",
+            kept=(kept[number % len(kept)],),
+        )
+        path = store.folder / "jobs" / f"{number}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(record.to_json()), encoding="utf-8")
+
+
+class Browser:
+    """One Chromium for a run of tests."""
+
+    def __init__(self, portal: BlockingPortal) -> None:
+        self.portal = portal
+        self._driver = portal.call(playwright.async_playwright().start)
+        self.chromium = portal.call(_launch, self._driver)
+
+    @classmethod
+    @contextmanager
+    def started(cls) -> Iterator[Browser]:
+        with start_blocking_portal(name="playwright") as portal:
+            browser = cls(portal)
+            try:
+                yield browser
+            finally:
+                portal.call(browser.chromium.close)
+                portal.call(browser._driver.stop)
+
+    @contextmanager
+    def page(self, wire: Wire, **looks: Any) -> Iterator[Page]:
+        """Open a page that shows the panel at this wire."""
+        page = Page(self, wire, **looks)
+        try:
+            yield page
+        finally:
+            page.close()
+
+
+class Page:
+    """The real script and styles in a page, on a stub model that speaks to the recorded panel."""
+
+    def __init__(self, browser: Browser, wire: Wire, *, width: int = 900, height: int = 820, **looks: Any) -> None:
+        self.portal = browser.portal
+        self.wire = wire
+        self.errors: list[str] = []
+        self._waiting: list[tuple[Any, list[str]]] = []
+        self.context = self.portal.call(self._new_context, browser, width, height, looks)
+        self.raw: playwright.Page = self.portal.call(self.context.new_page)
+        self.portal.call(self._begin, looks)
+
+    async def _new_context(self, browser: Browser, width: int, height: int, looks: Mapping[str, Any]) -> Any:
+        scheme = "light" if looks.get("light", True) else "dark"
+        return await browser.chromium.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            reduced_motion=looks.get("motion", "no-preference"),
+            device_scale_factor=looks.get("scale", 1),
+            has_touch=False,
+        )
+
+    async def _begin(self, looks: Mapping[str, Any]) -> None:
+        light = looks.get("light", True)
+        html = _PAGE.format(
+            light=str(light).lower(),
+            ground="#ffffff" if light else "#111111",
+            padding=looks.get("padding", 12),
+        )
+
+        async def serve(route: playwright.Route) -> None:
+            await route.fulfill(body=html, content_type="text/html")
+
+        await self.context.grant_permissions(["clipboard-read", "clipboard-write"], origin="http://127.0.0.1")
+        await self.raw.route("**/*", serve)
+        self.raw.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.raw.on("console", lambda one: self.errors.append(one.text) if one.type == "error" else None)
+        await self.raw.expose_function("kernel_message", self._from_page)
+        await self.raw.expose_function("kernel_set", self.wire.set)
+        await self.raw.goto(_ADDRESS)
+        self.wire.listeners.append(self._to_page)
+        state = {name: value for name, value in self.wire.widget.get_state().items() if not name.startswith("_")}
+        await self.raw.evaluate(_MODEL, {"script": loader(), "state": json.loads(json.dumps(state, default=str))})
+
+    def _from_page(self, content: object, buffers: Sequence[str]) -> None:
+        self.wire.message(content, [base64.b64decode(one) for one in buffers])
+
+    def _to_page(self, said: Said) -> None:
+        if said.data.get("method") in ("custom", "update"):
+            self.portal.start_task_soon(self._pass_on, said)
+
+    async def _pass_on(self, said: Said) -> None:
+        with suppress(playwright.Error):  # the page may be closed already
+            await self.raw.evaluate(
+                "([data, buffers]) => window.from_kernel?.(data, buffers)",
+                [dict(said.data), [base64.b64encode(one).decode() for one in said.buffers]],
+            )
+
+    def do(self, action: Callable[[playwright.Page], Any]) -> Any:
+        """Run an asynchronous action on the page and wait for it."""
+
+        async def run() -> Any:
+            return await action(self.raw)
+
+        return self.portal.call(run)
+
+    def evaluate(self, expression: str, argument: object = None) -> Any:
+        return self.do(lambda page: page.evaluate(expression, argument))
+
+    def wait(self, expression: str, argument: object = None) -> None:
+        """Wait until an expression about the page is true."""
+        self.do(lambda page: page.wait_for_function(expression, arg=argument, timeout=30_000))
+
+    def wait_for_pictures(self, count: int = 1) -> None:
+        """Wait until so many thumbnails are painted and nothing fades in any more."""
+        self.wait(_PAINTED, count)
+
+    def click(self, role: Any, name: str, *, exact: bool = True) -> None:
+        self.do(lambda page: page.get_by_role(role, name=name, exact=exact).first.click(timeout=10_000))
+
+    def fill(self, name: str, text: str) -> None:
+        self.do(lambda page: page.get_by_label(name, exact=True).first.fill(text, timeout=10_000))
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.do(lambda page, key=key: page.keyboard.press(key))
+
+    def text(self, selector: str = ".nowp") -> str:
+        return str(self.do(lambda page: page.locator(selector).first.inner_text()))
+
+    def focused(self) -> str:
+        """Give the accessible name of what has the focus."""
+        return str(self.evaluate(_FOCUS))
+
+    def shot(self, path: Path, selector: str = "body") -> None:
+        self.do(lambda page: page.locator(selector).first.screenshot(path=path, animations="disabled"))
+
+    def close(self) -> None:
+        self.wire.listeners.remove(self._to_page)
+        self.portal.call(self.context.close)

@@ -1,0 +1,187 @@
+"""The panel in a real JupyterLab in a real Chromium: made, looked at, copied, reloaded, reopened."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from lab import Lab, Page
+from now_jupyter._panel._fallback import MARK
+
+LOAD = "%load_ext now_jupyter\nimport now_jupyter as nj"
+_VISIBLE = "selector => { const one = document.querySelector(selector); return Boolean(one && one.offsetParent); }"
+_MARKED = f"img[src^='data:image/jpeg;base64,{MARK}']"
+_READY_IN_NOTEBOOK_7 = """() => document.querySelector('.jp-Cell .cm-content')
+    && document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'
+    && !/no kernel/i.test(document.querySelector('.jp-Toolbar-kernelName')?.textContent ?? 'no kernel')"""
+_SHOWN = "() => [...document.querySelectorAll('.nowp-thumb')].filter((one) => one.naturalWidth).length"
+
+
+def opened(lab: Lab, *cells: str) -> Page:
+    page = lab.open([LOAD, "nj.panel()", *cells])
+    page.run(0)
+    page.run(1)
+    page.wait_for("() => document.querySelector('.nowp-alive')")
+    return page
+
+
+def write(page: Page, prompt: str) -> None:
+    page.do(lambda raw: raw.get_by_role("textbox", name="Prompt").fill(prompt))
+
+
+def click(page: Page, name: str, *, inside: str = ".nowp") -> None:
+    page.do(lambda raw: raw.locator(inside).get_by_role("button", name=name, exact=False).first.click())
+
+
+def make(page: Page, prompt: str, shown: int) -> None:
+    write(page, prompt)
+    page.do(lambda raw: raw.get_by_role("textbox", name="Prompt").press("Control+Enter"))
+    page.wait_for(f"() => ({_SHOWN})() === {shown}", timeout=60)
+
+
+def test_the_whole_way(lab: Lab) -> None:
+    """Type, generate, see it come, recall, compare, copy as cell, run that cell; nothing left this machine."""
+    page = opened(lab, "pass")
+    write(page, "a red fox in snow")
+    page.do(lambda raw: raw.get_by_role("textbox", name="Prompt").press("Control+Enter"))
+    page.wait_for(f"() => ({_SHOWN})() === 1 && !document.querySelector('.nowp-job')", timeout=60)
+    make(page, "a blue fox in snow", 2)
+
+    page.do(lambda raw: raw.locator(".nowp-open").last.press("Enter"))
+    page.wait_for("() => document.querySelector('.nowp-original:not(.nowp-rough)')?.naturalWidth === 1024")
+    page.screenshot("panel-full")
+    page.do(lambda _: lab.context.grant_permissions(["clipboard-read", "clipboard-write"]))
+    click(page, "Copy as cell", inside=".nowp-side")
+    page.wait_for("() => document.querySelector('.nowp-toast')?.textContent.includes('clipboard')")
+    cell = page.evaluate("() => navigator.clipboard.readText()")
+    assert cell == "%%nowimage --model gpt-image-2\na red fox in snow"
+    click(page, "Use all", inside=".nowp-side")
+    page.wait_for("() => document.querySelector('.nowp-prompt').value === 'a red fox in snow'")
+    click(page, "Bring back the draft before")
+    page.wait_for("() => document.querySelector('.nowp-prompt').value === 'a blue fox in snow'")
+
+    page.do(lambda raw: raw.locator(".nowp-open").first.focus())
+    for key in ("c", "ArrowRight", "c"):
+        page.do(lambda raw, key=key: raw.keyboard.press(key))
+    click(page, "Compare 2")
+    page.wait_for(
+        "() => document.querySelector('.nowp-apart ins') && document.querySelector('.nowp-by-slider img')?.naturalWidth"
+    )
+    page.screenshot("panel-compare")
+    page.do(lambda raw: raw.keyboard.press("Escape"))
+
+    page.evaluate(
+        "text => window.jupyterapp.shell.currentWidget.content.widgets[2].model.sharedModel.setSource(text)", cell
+    )
+    page.run(2)
+    page.wait_for_text(2, "gpt-image-2 · 1024×1024")
+    page.wait_for(f"() => ({_SHOWN})() === 3")
+    assert lab.page_errors == []
+    assert lab.console_errors == []
+    assert lab.strangers == []
+
+
+def test_stop_waiting_and_a_busy_kernel(lab: Lab) -> None:
+    """A stopped job goes out of sight and on; while a cell computes the picture is still made and shown."""
+    page = opened(lab, "import time; time.sleep(6); print('computed')")
+    write(page, "a slow whale")
+    page.do(lambda raw: raw.locator(".nowp-more summary").click())
+    click(page, "+ Add a parameter")
+    page.do(lambda raw: raw.get_by_role("textbox", name="Name", exact=True).fill("demo"))
+    page.do(lambda raw: raw.get_by_role("textbox", name="Value", exact=True).fill('{"latency": 4}'))
+    page.do(lambda raw: raw.get_by_role("textbox", name="Prompt").press("Control+Enter"))
+    page.wait_for(
+        "() => [...document.querySelectorAll('.nowp-job button')].some((one) => one.textContent === 'Stop waiting')"
+    )
+    page.wait_for("() => document.querySelector('.nowp-job .nowp-partial')?.naturalWidth")
+    page.screenshot("panel-running")
+    click(page, "Stop waiting")
+    page.wait_for("() => !document.querySelector('.nowp-job')")
+    page.run(2, wait=False)
+    page.wait_for(f"() => ({_SHOWN})() === 1", timeout=30)
+    page.wait_for_text(2, "computed")
+    assert lab.page_errors == []
+
+
+def test_the_panel_outlives_a_reload_and_stands_as_a_picture_without_a_kernel(lab: Lab) -> None:
+    """Reloaded, it is back with its draft; saved and opened without its kernel, the latest pictures are there."""
+    page = opened(lab)
+    make(page, "a red fox in snow", 1)
+    page.wait_for("() => true")
+    assert page.evaluate(_VISIBLE, f".jp-OutputArea-child:has({_MARKED})") is False
+    page.until(lambda: "#1 · a red fox" in str(page.save().cells[1].outputs[1].data["text/plain"]), what="its caption")
+    page.load()
+    page.wait_for("() => document.querySelector('.nowp-thumb')?.naturalWidth")
+    assert page.evaluate("() => document.querySelector('.nowp-prompt').value") == "a red fox in snow"
+    saved = page.save()
+    view, picture = saved.cells[1].outputs
+    assert "application/vnd.jupyter.widget-view+json" in view.data
+    assert str(picture.data["image/jpeg"]).startswith(MARK[:40])
+    assert "widgets" not in saved.metadata
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    reopened = _open_without_a_kernel(lab, page.path)
+    reopened.wait_for(f'() => document.querySelector("{_MARKED}")?.naturalWidth')
+    reopened.wait_for(f'() => ({_VISIBLE})(".jp-OutputArea-child:has({_MARKED})")')
+    reopened.screenshot("panel-without-a-kernel")
+
+
+def _open_without_a_kernel(lab: Lab, path: Path) -> Page:
+    """Open a copy whose kernel nobody started; its widget has no model anywhere."""
+    notebook: Any = nbformat.read(path, as_version=4)
+    copy = path.with_name("copy.ipynb")
+    nbformat.write(notebook, copy)
+    return lab.open(copy)
+
+
+def test_a_comparison_in_a_cell(lab: Lab) -> None:
+    """`nj.compare` shows the view; its picture stands below it in the file."""
+    cells = [
+        "a = nj.generate('a red fox', quality='low'); b = nj.generate('a blue fox', quality='high')",
+        "nj.compare(a, b)",
+    ]
+    page = lab.open([LOAD, "nj.use_demo(instant=True)", *cells])
+    for index in range(4):
+        page.run(index)
+    page.wait_for(
+        "() => document.querySelector('.nowp-apart tr') && document.querySelector('.nowp-by-slider img')?.naturalWidth"
+    )
+    saved = page.save()
+    assert "quality: low | high" in saved.cells[3].outputs[1].data["text/plain"]
+    assert base64.b64decode(saved.cells[3].outputs[1].data["image/jpeg"]).startswith(b"\xff\xd8")
+    assert lab.page_errors == []
+
+
+@pytest.mark.parametrize("light", [True, False])
+def test_the_panel_follows_the_theme_of_lab(lab: Lab, light: bool) -> None:
+    """Its ground is that of the theme, and its words stand out from it."""
+    page = opened(lab)
+    theme = "JupyterLab Light" if light else "JupyterLab Dark"
+    page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
+    page.wait_for("light => document.body.dataset.jpThemeLight === light", str(light).lower())
+    bright = "color => color.match(/[\\d.]+/g).slice(0, 3).map(Number).reduce((sum, one) => sum + one) > 380"
+    style = "getComputedStyle(document.querySelector('.nowp'))"
+    both = f"[{style}.backgroundColor, {style}.color]"
+    page.wait_for(f"light => {both}.map({bright}).join() === [light, !light].join()", light)
+    page.screenshot(f"panel-lab-{'light' if light else 'dark'}")
+
+
+def test_the_panel_in_notebook_7(lab: Lab) -> None:
+    """The same in Notebook 7: it opens, makes a picture, and hides the picture that stands for it."""
+    path = lab.write([LOAD, "nj.panel()"])
+    page = Page(lab, path, lab.house.portal.call(lab.context.new_page))
+    address = f"{lab.house.address}/notebooks/{path.relative_to(lab.house.root).as_posix()}"
+    page.do(lambda raw: raw.goto(address, wait_until="domcontentloaded"))
+    page.wait_for(_READY_IN_NOTEBOOK_7, timeout=60)
+    its_own_errors = list(lab.page_errors)
+    page.do(lambda raw: raw.locator(".jp-Cell .cm-content").first.click())
+    for _ in range(2):
+        page.do(lambda raw: raw.keyboard.press("Shift+Enter"))
+    page.wait_for("() => document.querySelector('.nowp-alive')", timeout=60)
+    make(page, "a red fox in snow", 1)
+    page.screenshot("panel-notebook-7")
+    assert page.evaluate(_VISIBLE, f".jp-OutputArea-child:has({_MARKED})") is False
+    assert lab.page_errors == its_own_errors
