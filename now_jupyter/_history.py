@@ -197,14 +197,20 @@ class History(Sequence[Generation]):
         return every[-1] if every else Money(Decimal(0), source="estimated")
 
     def costs(self, *, billed: Billed = "yes") -> list[Money]:
-        """Give the sums by currency, the one of the newest order last."""
+        """Give the sums by currency, the one of the newest order last; what lies in the trash was paid for, too."""
         sums: dict[str, Money] = {}
-        for one in self._all():
+        for one in self._paid_for():
             if one.demo or one.billed != billed or one.cost is None or one.cost.amount is None:
                 continue
             before = sums.pop(one.cost.currency, None)
             sums[one.cost.currency] = one.cost if before is None else _sum(before, one.cost)
         return list(sums.values())
+
+    def _paid_for(self) -> list[Generation]:
+        store = self._store()
+        trashed = store.trashed() if store.exists else []
+        every = sorted([*self.records(), *trashed], key=lambda record: record.number)
+        return [generation_of(record, store.pictures) for record in every]
 
     def usual_seconds(self, model: str) -> float | None:
         """Give the median time that this model took here; None where it has not been used yet."""

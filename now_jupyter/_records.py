@@ -160,7 +160,7 @@ def generation_of(record: Record, pictures: Path) -> Generation:
         buttons=record.buttons,
         elapsed=record.elapsed,
         usage=record.usage,
-        cost=record.cost,
+        cost=None if record.billed == "no" and record.is_over else record.cost,
         request_id=record.request_id,
         parents=record.parents,
         name=record.name,

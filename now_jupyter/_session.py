@@ -15,6 +15,7 @@ import anyio
 import anyio.lowlevel
 
 from ._bridge import Background
+from ._budget import in_force, lift_budget, read_budget, set_budget
 from ._catalogue import Balance, ListedModel
 from ._connection import Connection
 from ._context import Context
@@ -25,6 +26,7 @@ from ._folder import Home
 from ._job import Job
 from ._keys import Logins
 from ._options._parsing import parse_keywords
+from ._options._readers import read_amount
 from ._orders import Order, Orders, Rehearsal
 from ._orders._requests import order_of
 from ._records import Record, generation_of
@@ -35,7 +37,7 @@ from ._settings import Settings
 from ._spill import Spill
 from ._steps import Engine
 from ._transport import is_loopback
-from ._values import Generation, Picture, Status, together
+from ._values import Generation, Money, Picture, Status, together
 
 __all__ = ["Session"]
 
@@ -221,6 +223,28 @@ class Session:
     def balance(self) -> Balance:
         """Ask the relay for the balance."""
         return self._background.call(lambda: self.facts.balance(self.context.connection()))
+
+    def budget(self) -> tuple[Money, Money] | None:
+        """Give the budget of this history and what is left of it; None where none is set.
+
+        Raises:
+            StoreCorrupt: there is one, and it cannot be read.
+        """
+        budget = read_budget(self.context.home().store)
+        return None if budget is None else (budget.amount, self._orders.left_of(budget))
+
+    def set_budget(self, amount: str | float | None) -> None:
+        """Let orders of this history spend at most so much from now on (`"¥10"`, `10`); None lifts the budget.
+
+        Raises:
+            InputError: this is no amount, or in another currency than `Now.currency`.
+            StoreError: the folder cannot be written.
+        """
+        store = self.context.home().store
+        if amount is None:
+            lift_budget(store)
+        else:
+            set_budget(store, in_force(read_amount(str(amount)), self.settings()))
 
     def default_model(self) -> str:
         """Tell which model is used where none is named."""

@@ -47,6 +47,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     # What happens to an order
     "_catalogue": (3, set()),
     "_money": (3, {"_catalogue"}),
+    "_budget": (3, set()),
     "_connection": (3, set()),
     "_reuse": (3, set()),
     "_job": (3, set()),

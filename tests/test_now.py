@@ -347,3 +347,14 @@ def test_a_status_that_is_none_shows_nowhere(now: Desk) -> None:
     store.write(replace(store.read(1), status=Status.CANCELLED, kept=()))
     with pytest.raises(InputError, match="has no picture"):
         now("open #1")
+
+
+def test_the_budget_is_set_told_and_lifted(paid: tuple[Desk, Served]) -> None:
+    """`%now budget` alone tells; an amount sets it anew, off lifts it; the status shows it beside what was spent."""
+    now, _served = paid
+    assert now("budget") == "no budget is set"
+    assert now("budget $1") == "budget: $1.00, $1.00 left"
+    assert "budget:" in now("status")
+    assert now("预算 off") == "no budget is set"
+    with pytest.raises(InputError, match="not an amount"):
+        now("budget much")

@@ -13,6 +13,7 @@ from ._commands import command_named, usage_of_now
 from ._login import LoginTalk
 from ._nest import nest_off, nest_on
 from ._reports import (
+    budget_line,
     cell_of,
     endpoint,
     facts_of,
@@ -49,6 +50,7 @@ class NowCommands:
             self._logout,
             self._models,
             self._balance,
+            self._budget,
             self._history,
             self._recall,
             self._cell,
@@ -123,6 +125,11 @@ class NowCommands:
             left="∞" if left is None else left,
             used="?" if used is None else used,
         )
+
+    def _budget(self, amount: str) -> str:
+        if amount:
+            self._session.set_budget(None if amount in ("off", "关") else amount)
+        return budget_line(self._session) or say("no budget is set", self._language)
 
     def _models(self, words: str) -> str:
         models = [one for one in self._session.models() if one.makes_pictures and words.lower() in one.name.lower()]

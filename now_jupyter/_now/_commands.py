@@ -53,6 +53,13 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(name="balance", chinese="余额", help_en="ask the relay what is left", help_zh="向中转站查询余额"),
     Command(
+        name="budget",
+        chinese="预算",
+        arguments="[AMOUNT|off]",
+        help_en="stop this history from spending more than that from now on; it holds in every kernel",
+        help_zh="从现在起这个历史最多再花这么多；对所有内核有效",
+    ),
+    Command(
         name="history",
         chinese="历史",
         arguments="[WORDS]",

@@ -22,6 +22,7 @@ from .._values import Generation, Status
 from .._words import Language, say
 
 __all__ = [
+    "budget_line",
     "cell_of",
     "endpoint",
     "facts_of",
@@ -90,10 +91,18 @@ def spent_line(session: Session) -> str:
     history = session.history
     line = " + ".join(str(one) for one in history.costs()) or str(history.cost())
     maybe = sum(one.billed == "maybe" and not one.demo for one in history)
-    if not maybe:
-        return line
     worth = " + ".join(str(one) for one in history.costs(billed="maybe")) or "?"
-    return line + " · " + say("{count} maybe: {worth}", session.settings().language, count=maybe, worth=worth)
+    unclear = say("{count} maybe: {worth}", session.settings().language, count=maybe, worth=worth) if maybe else ""
+    return " · ".join(part for part in (line, unclear, budget_line(session)) if part)
+
+
+def budget_line(session: Session) -> str:
+    """Say what the budget is and what is left of it; empty where none is set."""
+    budget, language = session.budget(), session.settings().language
+    if budget is None:
+        return ""
+    amount, left = budget
+    return say("budget: {amount}, {left} left", language, amount=amount, left=left)
 
 
 def unsettled(session: Session) -> int:

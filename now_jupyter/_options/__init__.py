@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from .._words import Language
 from ._readers import (
+    read_amount,
     read_compression,
     read_count,
     read_model,
@@ -201,6 +202,14 @@ OPTIONS: tuple[Option, ...] = (
         flags=("-y", "--yes"),
         help_en="do not ask before spending",
         help_zh="花钱前不再询问",
+    ),
+    Option(
+        name="budget",
+        flags=("--budget",),
+        metavar="AMOUNT",
+        read=read_amount,
+        help_en="the most that this run may cost, such as ¥10; an unknown price then needs --yes",
+        help_zh="这次运行最多花多少，例如 ¥10；价格未知时需加 --yes",
     ),
     Option(
         name="literal",

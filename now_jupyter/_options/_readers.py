@@ -11,17 +11,19 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
+from decimal import Decimal
 from numbers import Integral, Rational, Real
 from types import MappingProxyType
 
 from .._errors import InputError
-from .._values import JSON, canonical
+from .._values import JSON, Money, canonical
 from ._typed import STRICT_JSON, Deferred, reference_in, unquoted
 
 __all__ = [
     "checked_param",
     "checked_prompt",
     "plain_number",
+    "read_amount",
     "read_compression",
     "read_count",
     "read_model",
@@ -57,6 +59,10 @@ _SHAPES: Mapping[str, str] = MappingProxyType(
         "横": "landscape",
     }
 )
+_AMOUNT = re.compile(
+    r"(?P<before>[¥$€£]|[A-Z]{3}\s?)?(?P<number>\d{1,9}(?:\.\d{1,6})?)\s?(?P<after>元|[¥$€£]|[A-Z]{3})?"
+)
+_CURRENCIES: Mapping[str, str] = MappingProxyType({"¥": "CNY", "元": "CNY", "$": "USD", "€": "EUR", "£": "GBP"})
 _WAYS_TO_SHOW = ("preview", "full", "text", "none")
 _PARAM = re.compile(r"(?P<key>[^=＝]*)[=＝](?P<value>.*)", re.DOTALL)
 _FIELD = re.compile(r"[^\W\d][\w.-]*")
@@ -173,6 +179,19 @@ def read_timeout(text: str) -> float:
     if not 0.0 < seconds < math.inf:
         raise InputError("{value} is not a time", advice="give seconds, more than 0, such as 90", value=text)
     return seconds
+
+
+def read_amount(text: str) -> Money:
+    """Read an amount of money: `10`, `¥10`, `$0.5`, `10 CNY`, `10元`; without a sign its currency is empty."""
+    typed = unicodedata.normalize("NFKC", text).strip()
+    match = _AMOUNT.fullmatch(typed)
+    sign = (match["before"] or match["after"] or "").strip() if match else ""
+    currency = _CURRENCIES.get(sign, sign)
+    if match is None or (match["before"] and match["after"]):
+        raise InputError(
+            "{value} is not an amount of money", advice="give a number such as 10, ¥10 or $0.5", value=text
+        )
+    return Money(Decimal(match["number"]), currency, "reported")
 
 
 def read_show(text: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import anyio
 from anyio import CancelScope, to_thread
 
+from .._budget import Budget
 from .._connection import Connection
 from .._context import Context
 from .._engines import body_of
@@ -180,6 +181,10 @@ class Orders:
         folder = self._around.home().store.folder.parent / shelf
         seen = generation_of(record, folder / "pictures")
         return replace(seen, ref=f"{shelf}{seen.ref}")
+
+    def left_of(self, budget: Budget) -> Money:
+        """Give what is left of the budget."""
+        return self._quotes.left_of(budget)
 
     async def rehearse(self, order: Order) -> Rehearsal:
         """Say what an order would do; sends nothing but free questions."""

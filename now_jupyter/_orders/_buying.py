@@ -13,6 +13,7 @@ from typing import TypeAlias
 import anyio
 from anyio import CancelScope, to_thread
 
+from .._budget import Budget
 from .._connection import Connection
 from .._context import Context
 from .._engines import body_of, engine_for, warnings_for
@@ -58,6 +59,8 @@ class _Terms:
     engine: Engine
     runner: Runner
     relay: str
+    prices: Mapping[str, Money]
+    budget: Budget | None
 
 
 class Buyer:
@@ -117,6 +120,7 @@ class Buyer:
             claims.remove(claim)
             await self._withdrawn(claim)
             return self._answered(replace(part, decision=faster), order, job)
+        await self._quotes.stay_within(terms.budget, claim.record)
         job.changed(claim.record)
         return partial(self._performed, claim, terms, job)
 
@@ -139,14 +143,22 @@ class Buyer:
         model = await self._planner.model(request)
         bodies = [body_of(part.request, model=model) for part in bought]
         job.notes += self.notes(bodies[0])
-        await self._quotes.confirm(bodies, agreed=order.agreed)
+        agreed = await self._quotes.confirm(bodies, agreed=order.agreed, most=order.budget)
         for part in bought:
             await self._settle(part.decision)
         await to_thread.run_sync(home.store.preflight)
         await self._planner.keep_model(request)
         job.usually = self._around.history.usual_seconds(model)
         runner, relay = self._runner(connection, home), _mark(connection)
-        return _Terms(home=home, model=model, engine=engine, runner=runner, relay=relay)
+        return _Terms(
+            home=home,
+            model=model,
+            engine=engine,
+            runner=runner,
+            relay=relay,
+            prices=_by_request(bought, agreed.prices),
+            budget=agreed.budget,
+        )
 
     async def _settle(self, decision: Decision) -> None:
         """The user's word is given: equal orders of unknown outcome no longer stand in the way."""
@@ -220,6 +232,7 @@ class Buyer:
             tags=order.tags,
             parents=order.parents,
             relay=terms.relay,
+            cost=terms.prices.get(part.request.fingerprint()),
         )
 
     async def _performed(self, claim: _Claim, terms: _Terms, job: Job) -> Performed:
@@ -325,6 +338,11 @@ class Buyer:
 
     def _tell(self, record: Record) -> None:
         self._around.history.tell(generation_of(record, self._around.home().store.pictures))
+
+
+def _by_request(parts: Sequence[Part], prices: Sequence[Money]) -> Mapping[str, Money]:
+    known = zip(parts, prices, strict=False)
+    return {part.request.fingerprint(): price for part, price in known if price.amount is not None}
 
 
 def _mark(connection: Connection) -> str:

@@ -21,7 +21,7 @@ from .._relay_facts import RelayFacts
 from .._reuse import Candidate, Decision, Place, Reruns
 from .._settings import Reuse
 from .._store import Store
-from .._values import Request
+from .._values import Money, Request
 
 __all__ = ["Order", "Part", "Planner"]
 
@@ -31,6 +31,7 @@ class Order:
     """A request and what is wanted around it. `reuse` None means: as the settings say.
 
     `settles` names the equal orders of unknown outcome that the user has given up; None gives up all of them.
+    `budget` is the most that all its requests together may cost.
     """
 
     request: Request
@@ -43,6 +44,7 @@ class Order:
     agreed: bool = False
     parents: tuple[str, ...] = ()
     settles: frozenset[str] | None = None
+    budget: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,18 +1,31 @@
-"""What an order will probably cost, and whether that needs the user's word."""
+"""What an order will probably cost, and what stands before it: the user's word, its own limit, the folder's budget."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 
+from anyio import to_thread
+
+from .._budget import Budget, in_force, read_budget
 from .._context import Context
 from .._errors import InputError, NowImageError
 from .._money import estimate, spent
+from .._records import Record
 from .._relay_facts import RelayFacts
 from .._values import JSON, Money
 
-__all__ = ["Quotes"]
+__all__ = ["Agreed", "Quotes"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreed:
+    """What a purchase stands on: the price of each body, where a limit made us ask, and the budget it is within."""
+
+    prices: tuple[Money, ...] = ()
+    budget: Budget | None = None
 
 
 class Quotes:
@@ -25,37 +38,85 @@ class Quotes:
 
     async def price(self, bodies: Sequence[Mapping[str, JSON]]) -> Money:
         """Give the expected price of all bodies together; unknown if one of them is."""
+        return self._together(await self._each(bodies))
+
+    async def _each(self, bodies: Sequence[Mapping[str, JSON]]) -> list[Money]:
         settings = self._around.settings()
         if self._around.is_demo():
-            return Money(None, settings.currency)
+            return [Money(None, settings.currency) for _ in bodies]
         prices = await self._facts.prices(self._around.connection())
-        each = [estimate(body, prices, settings) for body in bodies]
-        if any(one.amount is None for one in each):
-            return Money(None, settings.currency)
-        return Money(
-            sum((one.amount for one in each if one.amount is not None), start=Decimal(0)),
-            settings.currency,
-            "estimated",
-        )
+        return [estimate(body, prices, settings) for body in bodies]
 
-    async def confirm(self, bodies: Sequence[Mapping[str, JSON]], *, agreed: bool) -> None:
-        """Stand before a purchase whose expected price is above `Now.confirm_over`, or unknown, unless it is agreed.
+    def _together(self, prices: Sequence[Money]) -> Money:
+        currency = self._around.settings().currency
+        amounts = [one.amount for one in prices if one.amount is not None]
+        if len(amounts) < len(prices) or self._around.is_demo():
+            return Money(None, currency)
+        return Money(sum(amounts, start=Decimal(0)), currency, "estimated")
+
+    async def confirm(self, bodies: Sequence[Mapping[str, JSON]], *, agreed: bool, most: Money | None = None) -> Agreed:
+        """Stand before a purchase above `Now.confirm_over`, above `most` or above what is left of the budget.
+
+        An unknown price is above each of them. With the user's word (`agreed`) it is not, nor is anything above
+        `Now.confirm_over`; limit and budget stay.
 
         Raises:
-            InputError: the user's word is needed.
+            InputError: the user's word is needed, or the order is too dear.
+            StoreCorrupt: there is a budget, and it cannot be read.
         """
-        limit = self._around.settings().confirm_over
-        if limit is None or agreed or self._around.is_demo():
-            return
-        price = await self.price(bodies)
-        if price.amount is not None and price.amount <= limit:
-            return
-        raise InputError(
-            "the expected price is {price}, and Now.confirm_over is {limit}",
-            advice="add --yes (-y) to order it all the same",
-            price=price,
-            limit=limit,
-        )
+        if self._around.is_demo():
+            return Agreed()
+        ask_above = self._around.settings().confirm_over
+        budget = await to_thread.run_sync(read_budget, self._around.home().store)
+        if ask_above is None and most is None and budget is None:
+            return Agreed()
+        prices = await self._each(bodies)
+        price = self._together(prices)
+        if not agreed:
+            _refuse_unconfirmed(price, ask_above, has_limit=most is not None or budget is not None)
+        if most is not None:
+            self._refuse_above(price, most)
+        if budget is not None:
+            await to_thread.run_sync(self._refuse_beyond, price, budget)
+        return Agreed(prices=tuple(prices), budget=budget)
+
+    async def stay_within(self, budget: Budget | None, record: Record) -> None:
+        """Look once more when a number is claimed: other kernels may have claimed lower ones meanwhile.
+
+        Raises:
+            InputError: with theirs, the budget does not suffice.
+        """
+        if budget is not None and record.cost is not None:
+            refuse = partial(self._refuse_beyond, record.cost, budget, below=record.number)
+            await to_thread.run_sync(refuse)
+
+    def _refuse_above(self, price: Money, most: Money) -> None:
+        limit = in_force(most, self._around.settings())
+        if price.amount is not None and limit.amount is not None and price.amount > limit.amount:
+            raise InputError(
+                "the expected price is {price}, and --budget is {limit}",
+                advice="make fewer or cheaper pictures, or raise --budget",
+                price=price,
+                limit=limit,
+            )
+
+    def _refuse_beyond(self, price: Money, budget: Budget, *, below: int | None = None) -> None:
+        in_force(budget.amount, self._around.settings())
+        left = self.left_of(budget, below=below)
+        if price.amount is not None and left.amount is not None and price.amount > left.amount:
+            raise InputError(
+                "the expected price is {price}, and {left} is left of the budget of {budget}",
+                advice="%now budget AMOUNT sets another, %now budget off lifts it",
+                price=price,
+                left=left,
+                budget=budget.amount,
+            )
+
+    def left_of(self, budget: Budget, *, below: int | None = None) -> Money:
+        """Give what is left of a budget, counting everything of this history, in the trash too."""
+        store = self._around.home().store
+        every = [*self._around.history.records(), *(store.trashed() if store.exists else [])]
+        return budget.left(every, below=below)
 
     async def balance_after(self, price: Money) -> Money | None:
         """Give what would be left after paying `price`; None where that cannot be told."""
@@ -66,3 +127,18 @@ class Quotes:
         except NowImageError:
             return None
         return None if left is None or left.amount is None else replace(left, amount=left.amount - price.amount)
+
+
+def _refuse_unconfirmed(price: Money, ask_above: float | None, *, has_limit: bool) -> None:
+    if ask_above is not None and (price.amount is None or price.amount > ask_above):
+        raise InputError(
+            "the expected price is {price}, and Now.confirm_over is {limit}",
+            advice="add --yes (-y) to order it all the same",
+            price=price,
+            limit=ask_above,
+        )
+    if has_limit and price.amount is None:
+        raise InputError(
+            "the price of this order is not known, and there is a budget",
+            advice="add --yes (-y) to order it all the same",
+        )

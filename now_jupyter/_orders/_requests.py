@@ -11,7 +11,7 @@ from .._errors import InputError
 from .._options import option
 from .._options._parsing import Parsed
 from .._settings import Reuse
-from .._values import JSON, Request
+from .._values import JSON, Money, Request
 from ._planning import Order
 
 __all__ = ["order_of"]
@@ -30,6 +30,7 @@ def order_of(parsed: Parsed, *, execution: Execution | None = None) -> Order:
         alt=_text(options.get("alt")) or "",
         save=_place_of(str(save)) if save else None,
         agreed=bool(options.get("yes")),
+        budget=cast("Money | None", options.get("budget")),
     )
 
 

@@ -6,9 +6,10 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .._errors import InputError, MaybeBilledError
+from .._errors import MaybeBilledError
 from .._orders._planning import Order
 from .._session import Session
+from .._words import say
 from ._jobs import JobBoard
 from ._messages import Message
 from ._quote import price_of
@@ -76,14 +77,19 @@ class Ordering:
             raise Asked(self._in_words(error), [*agreed, *refs])
 
     def _ask_about_price(self, order: Order, agreed: frozenset[str]) -> None:
-        limit = self._session.settings().confirm_over
-        if limit is None or _PRICE in agreed or self._session.context.is_demo():
+        limit, has_budget = self._session.settings().confirm_over, self._session.budget() is not None
+        if (limit is None and not has_budget) or _PRICE in agreed or self._session.context.is_demo():
             return
         price = price_of(self._session, order.request, order.request.model or self._session.default_model())
-        if price.amount is not None and price.amount <= limit:
-            return
-        error = InputError("the expected price is {price}, and Now.confirm_over is {limit}", price=price, limit=limit)
-        raise Asked(self._in_words(error), [*agreed, _PRICE])
+        language = self._session.settings().language
+        if limit is not None and (price.amount is None or price.amount > limit):
+            words = say(
+                "the expected price is {price}, and Now.confirm_over is {limit}", language, price=price, limit=limit
+            )
+            raise Asked([words], [*agreed, _PRICE])
+        if price.amount is None:
+            words = say("the price of this order is not known, and there is a budget", language)
+            raise Asked([words], [*agreed, _PRICE])
 
-    def _in_words(self, error: InputError | MaybeBilledError) -> Sequence[str]:
+    def _in_words(self, error: MaybeBilledError) -> Sequence[str]:
         return error.in_language(self._session.settings().language).lines()

@@ -292,6 +292,8 @@ class Panel(Wired):
             self.tell({"event": "gone", "number": number})
         else:
             self._tell_of(record)
+            if record.is_over and record.billed != "no" and not record.demo:
+                self.worker("relay").do(self._ask_relay)  # there is less left now
         self._standing.renew_soon()
 
     def _tell_of(self, record: Record) -> None:

@@ -58,6 +58,14 @@ def _in_words(price: Money, session: Session) -> str:
     return "" if session.context.is_demo() or price.amount is None else str(price)
 
 
+def _budget(session: Session) -> str:
+    budget = None if session.context.is_demo() else session.budget()
+    if budget is None:
+        return ""
+    amount, left = budget
+    return say("budget: {amount}, {left} left", session.settings().language, amount=amount, left=left)
+
+
 # Controls
 
 
@@ -97,10 +105,11 @@ def _why_no_compression(draft: Draft, language: Language) -> str:
 
 def relay_of(session: Session) -> dict[str, Any]:
     """Say who answers, with which models, and what is left; what cannot be told is left out."""
-    facts: dict[str, Any] = {"demo": False, "models": [], "default": "", "left": "", "lines": []}
+    facts: dict[str, Any] = {"demo": False, "models": [], "default": "", "left": "", "budget": "", "lines": []}
     try:
         facts["demo"] = session.context.is_demo()
         facts["default"] = plain(session.default_model(), 200)
+        facts["budget"] = _budget(session)
         facts["models"] = _few([_model(one, session) for one in session.models() if one.makes_pictures])
     except NowImageError as error:
         facts["lines"] = error.in_language(session.settings().language).lines()

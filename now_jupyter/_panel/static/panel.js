@@ -95,9 +95,9 @@ function renderPanel(ctx) {
   root.append(body, full.el, compared.el);
 
   function money() {
-    const { demo, left, lines = [] } = model.get("relay") ?? {};
-    const words = demo ? t("demo") : left ? t("left", { amount: left }) : "";
-    fill(purse, words ? h("p", { text: words }) : null, lines.length ? ctx.errorCard(lines) : null);
+    const { demo, left, budget, lines = [] } = model.get("relay") ?? {};
+    const words = demo ? [t("demo")] : [left ? t("left", { amount: left }) : "", budget].filter(Boolean);
+    fill(purse, ...words.map((text) => h("p", { text })), lines.length ? ctx.errorCard(lines) : null);
   }
   wire.watch("change:relay", money);
   money();

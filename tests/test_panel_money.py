@@ -1,0 +1,92 @@
+"""The panel before a relay that costs money: what is left, the budget, and the word that is asked for first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import panels
+from now_jupyter._panel._state import Draft
+from now_jupyter._session import Session
+from panels import Said, Wire
+from relays import Served, new_session, relay_on_loopback
+
+EMPTY: dict[str, Any] = Draft().to_json()  # type: ignore[assignment]
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    with relay_on_loopback() as relay:
+        yield relay
+
+
+@contextmanager
+def panel_on(folder: Path, served: Served, **typed: Any) -> Iterator[tuple[Session, Wire]]:
+    with new_session(folder, served.url, typed=lambda: typed) as session, panels.opened(session) as wire:
+        yield session, wire
+
+
+def ordered(wire: Wire, prompt: str = "a fox", *, at: float = 0.0, agreed: tuple[str, ...] = (), **more: Any) -> Said:
+    return wire.ask("generate", draft={**EMPTY, "prompt": prompt, **more}, at=at, agreed=list(agreed))
+
+
+def test_what_is_left_and_the_budget_are_shown_and_follow_each_order(served: Served, tmp_path: Path) -> None:
+    """Balance as the relay tells it, budget as the folder counts it; both are asked for again after a purchase."""
+    with panel_on(tmp_path, served) as (session, wire):
+        session.set_budget(1)
+        wire.ask("relay")
+        wire.until(lambda: wire.widget.relay.get("left") == "$100.00")
+        assert wire.widget.relay["budget"] == "budget: $1.00, $1.00 left"
+        ordered(wire)
+        wire.until(lambda: wire.widget.relay.get("left") == "$99.96")
+        assert wire.widget.relay["budget"] == "budget: $1.00, $0.96 left"
+
+
+def test_what_goes_beyond_the_budget_is_refused_in_the_panel(served: Served, tmp_path: Path) -> None:
+    """The refusal is that of a cell, in the panel's list; nothing is recorded or sent."""
+    with panel_on(tmp_path, served) as (session, wire):
+        session.set_budget(0.05)
+        ordered(wire, options={"n": "2"})
+        wire.until(lambda: wire.widget.jobs and wire.widget.jobs[0]["state"] == "failed")
+        assert "left of the budget of $0.0500" in wire.widget.jobs[0]["lines"][0]
+        assert (served.posts, len(session.history)) == (0, 0)
+
+
+def test_an_unknown_price_under_a_budget_is_asked_about(served: Served, tmp_path: Path) -> None:
+    """Only the user's word sends it, once."""
+    with panel_on(tmp_path, served) as (session, wire):
+        session.set_budget(1)
+        asked = ordered(wire, model="nobody-knows-its-price").content["ask"]
+        assert "not known" in asked["lines"][0]
+        assert served.posts == 0
+        ordered(wire, model="nobody-knows-its-price", agreed=tuple(asked["agree"]), at=9000.0)
+        wire.until(lambda: served.posts == 1)
+
+
+def test_a_price_above_the_limit_is_asked_about(served: Served, tmp_path: Path) -> None:
+    """`Now.confirm_over` stands before the click; with the user's word it buys once."""
+    with panel_on(tmp_path, served, confirm_over=0.05) as (session, wire):
+        asked = ordered(wire, options={"n": "2"}).content["ask"]
+        assert asked["lines"][0] == "the expected price is ~$0.0800, and Now.confirm_over is 0.05"
+        assert served.posts == 0
+        ordered(wire, options={"n": "2"}, agreed=tuple(asked["agree"]), at=9000.0)
+        wire.until(lambda: len(session.history) == 1 and not session.jobs())
+        assert served.posts == 1
+
+
+def test_the_price_of_the_next_click_follows_model_number_and_size(served: Served, tmp_path: Path) -> None:
+    """By the relay's list and dall-e's ratios, before anything is ordered."""
+    with panel_on(tmp_path, served) as (_session, wire):
+
+        def price(**more: Any) -> str:
+            return str(wire.ask("quote", draft={**EMPTY, **more}).content["price"])
+
+        assert price() == "~$0.0400"
+        assert price(options={"n": "3"}) == "~$0.12"
+        assert price(model="dall-e-3", options={"size": "1792x1024"}) == "~$0.0800"
+        assert price(model="nobody-knows-its-price") == ""
+        assert served.posts == 0
