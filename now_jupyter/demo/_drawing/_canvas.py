@@ -99,8 +99,7 @@ class Canvas:
         if self.is_transparent:
             return
         side = max(2, round(radius * 2))
-        halo = ImageOps.invert(Image.radial_gradient("L"))
-        halo = halo.point([round(strength * 255 * (value / 255) ** 2.2) for value in range(256)]).resize((side, side))
+        halo = ImageOps.invert(Image.radial_gradient("L")).point(_faded(strength)).resize((side, side))
         self._image.paste(colour, (round(x - radius), round(y - radius)), halo)
 
     def mist(self, top: float, bottom: float, colour: Colour, strength: float) -> None:
@@ -172,3 +171,9 @@ def _ramp(size: tuple[int, int], top: Colour, bottom: Colour) -> Image.Image:
     column = Image.new("RGB", (1, steps))
     column.putdata([mix(top, bottom, step / (steps - 1)) for step in range(steps)])
     return column.resize((1, size[1]), Image.Resampling.BICUBIC).resize(size)
+
+
+def _faded(strength: float) -> list[int]:
+    """Give the light for each value of a radial gradient; it ends where the gradient's circle meets its square."""
+    rim = 80
+    return [round(strength * 255 * (max(0, value - rim) / (255 - rim)) ** 1.6) for value in range(256)]
