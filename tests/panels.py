@@ -62,6 +62,7 @@ _MODEL = """async ({ script, state }) => {
         }
         for (const [name, value] of Object.entries(data.state ?? {})) { state[name] = value; emit(`change:${name}`); }
     };
+    window.kernel_restarts = () => emit("comm_live_update");
     window.listening = () => listeners.length;
     const made = await import(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
     window.show_panel = () => {

@@ -141,7 +141,7 @@ export function gallery(ctx, to) {
     const missing = shown.filter((number) => !rows.has(number) && !asked.has(number)).slice(0, 200);
     missing.forEach((number) => asked.add(number));
     if (missing.length) {
-      const { rows: given } = await wire.ask("rows", { numbers: missing });
+      const { rows: given } = await wire.ask("rows", { numbers: missing }).catch(() => ({ rows: [] }));
       missing.forEach((number) => asked.delete(number));
       given.forEach((row) => rows.set(row.number, row));
       given.forEach((row) => tiles.get(row.number)?.show());

@@ -70,9 +70,15 @@ function context(model, el, signal) {
     partialCame() {},
     rowCame() {},
   };
-  root.append(status, toaster);
+  const kernel = h("p", { class: "nowp-kernel", role: "status" });
+  root.append(status, toaster, kernel);
   el.append(root);
-  wire.isAlive = () => root.classList.add("nowp-alive");
+  wire.tell = (state) => {
+    root.classList.add("nowp-alive");
+    root.classList.toggle("nowp-gone", state === "gone");
+    const text = { silent: t("silentKernel"), gone: t("noKernel") }[state] ?? "";
+    if (kernel.textContent !== text) kernel.textContent = text;
+  };
   return ctx;
 }
 

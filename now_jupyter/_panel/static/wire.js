@@ -1,6 +1,11 @@
 /**
  * Questions to the kernel: each bears an id, and the answer with that id settles its promise.
+ *
+ * A kernel that was restarted or shut down answers nothing any more. Front ends tell of a restart; of all else only the
+ * silence tells, which a busy kernel keeps as well.
  */
+
+const PATIENCE_MS = 5000;
 
 /** The kernel refuses: `lines` are those of a cell. */
 export class Refused extends Error {
@@ -32,8 +37,21 @@ export class Wire {
     this.open = new Map();
     /** @type {Map<string, (content: any, buffers: DataView[]) => void>} */
     this.heard = new Map();
-    this.isAlive = () => {};
+    this.isGone = false;
+    /** Told of how the kernel is: "alive", "silent" or "gone". @type {(state: string) => void} */
+    this.tell = () => {};
+    this.silence = 0;
     this.watch("msg:custom", (content, buffers) => this.arrive(content, buffers ?? []));
+    this.watch("comm_live_update", () => this.gone());
+    signal.addEventListener("abort", () => clearTimeout(this.silence), { once: true });
+  }
+
+  /** The kernel that knew the panel is no more: whoever waits is told. */
+  gone() {
+    this.isGone = true;
+    this.tell("gone");
+    for (const { refuse } of this.open.values()) refuse(new Refused([this.model.get("words").noKernel]));
+    this.open.clear();
   }
 
   /** Listen to the model until the view ends. @param {string} name @param {(...given: any[]) => void} listener */
@@ -45,10 +63,15 @@ export class Wire {
   /** Ask for something. @param {string} action @param {object} fields @param {ArrayBuffer[]} buffers @returns {Promise<any>} */
   ask(action, fields = {}, buffers = []) {
     const id = `${this.prefix}-${++this.count}`;
-    return new Promise((settle, refuse) => {
+    if (this.isGone) return Promise.reject(new Refused([this.model.get("words").noKernel]));
+    clearTimeout(this.silence);
+    this.silence = window.setTimeout(() => this.open.size && this.tell("silent"), PATIENCE_MS);
+    const answer = new Promise((settle, refuse) => {
       this.open.set(id, { settle, refuse });
       this.model.send({ ...fields, id, action }, undefined, buffers.map((one) => new DataView(one)));
     });
+    answer.catch(() => {}); // whoever does not wait for it does not care
+    return answer;
   }
 
   /** @param {string} event @param {(content: any, buffers: DataView[]) => void} listener */
@@ -58,10 +81,11 @@ export class Wire {
 
   /** @param {any} content @param {DataView[]} buffers */
   arrive(content, buffers) {
+    this.isGone = false;
+    this.tell("alive");
     if (content?.event) this.heard.get(content.event)?.(content, buffers);
     const question = this.open.get(content?.re);
     if (!question) return;
-    this.isAlive();
     this.open.delete(content.re);
     if (content.error) question.refuse(new Refused(content.error.lines));
     else if (content.ask) question.refuse(new Asked(content.ask.lines, content.ask.agree));
