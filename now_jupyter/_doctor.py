@@ -75,7 +75,7 @@ def examined(
     records = _readable(store)
     findings += [*_jobs(store, records, language), *_pictures(store, records, language), *_index(store, language)]
     findings += _leftovers(store, time.time() if now is None else now, language)
-    return Report(findings=(*findings, *_spilled(spill, records, language)))
+    return Report(findings=(*findings, *_spilled(spill, [*records, *_trashed(store)], language)))
 
 
 def _software(language: Language) -> Finding:
@@ -140,6 +140,13 @@ def _problem(problem: StoreError, language: Language) -> Finding:
 def _readable(store: Store) -> list[Record]:
     try:
         return [live_record(store, record) for record in store.records()]
+    except StoreError:
+        return []
+
+
+def _trashed(store: Store) -> list[Record]:
+    try:
+        return store.trashed()
     except StoreError:
         return []
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 
 from ._bridge import Background
 from ._budget import in_force, lift_budget, read_budget, set_budget
@@ -21,7 +22,7 @@ from ._connection import Connection
 from ._context import Context
 from ._doctor import Report, examined
 from ._engines import ENGINES
-from ._errors import ConfigError, InputError
+from ._errors import ConfigError, InputError, StoreError
 from ._folder import Home
 from ._job import Job
 from ._keys import Logins
@@ -31,7 +32,7 @@ from ._orders import Order, Orders, Rehearsal
 from ._orders._requests import order_of
 from ._records import Record, generation_of
 from ._relay_facts import RelayFacts
-from ._runner import Runner
+from ._runner import Runner, all_brought_home
 from ._secret import Key
 from ._settings import Settings
 from ._spill import Spill
@@ -146,16 +147,27 @@ class Session:
     def resume(self) -> list[Generation]:
         """Collect what was ordered and did not arrive (tasks, kept answers, links), free; gives what came of each.
 
+        Pictures that were kept outside of the history come home first, whatever became of their order.
+
         Raises:
             ConfigError: none of it could be asked for, as it was ordered at another relay.
+            StoreError: the history still cannot take its pictures.
         """
+        home, problem = self._background.call(self._brought_home)
         jobs = [self._collect(record) for record in self.history.records() if _is_resumable(record)]
         for job in jobs:
             job.wait_quietly()
         errors = [error for job in jobs if (error := job.error()) is not None]
-        if errors and len(errors) == len(jobs):
+        if errors and len(errors) == len(jobs) and not home:
             raise errors[0]
-        return [generation for job in jobs if (generation := job.generation) is not None]
+        if problem is not None and not jobs and not home:
+            raise problem.in_language(self.settings().language)
+        collected = [generation for job in jobs if (generation := job.generation) is not None]
+        refs = {one.ref for one in collected}
+        return [*(self._told(record) for record in home if record.ref not in refs), *collected]
+
+    async def _brought_home(self) -> tuple[list[Record], StoreError | None]:
+        return await anyio.to_thread.run_sync(all_brought_home, self._spill, self.context.home().store)
 
     def doctor(self) -> Report:
         """Look whether everything is in order and repair what is safe to repair; nothing is bought or sent."""

@@ -24,11 +24,12 @@ from .._steps import (
 )
 from .._store import Store
 from .._transport import Api
-from ._keeping import Replay, brought_home, links_again
+from .._values import Status
+from ._keeping import Replay, all_brought_home, brought_home, links_again
 from ._performance import Performance, Performed, Watch, has_newer_links
 from ._polling import Poller
 
-__all__ = ["Performed", "Runner", "Watch"]
+__all__ = ["Performed", "Runner", "Watch", "all_brought_home"]
 
 _TASK_LIMIT = 1800.0
 
@@ -93,6 +94,9 @@ class Runner:
             StoreError: what was rescued elsewhere still cannot be kept here.
         """
         record = await to_thread.run_sync(brought_home, self.spill, self.store, record)
+        if record.status is Status.DONE:
+            watch.changed(record)
+            return Performed(record)
         performance = Performance(self, record, engine, watch, is_new=False)
         if (stored := await to_thread.run_sync(Replay.of, self.store, record.number)) is not None:
             conversation = engine.start(record.request, model=record.model)

@@ -18,6 +18,7 @@ from .._errors import (
     TaskLost,
     TaskNeedsAction,
     TaskStillPending,
+    class_of_error,
 )
 from .._media import Facts, examine, unpack_base64
 from .._records import Kept, Record
@@ -31,6 +32,7 @@ from .._words import plain
 __all__ = [
     "Replay",
     "abandoned",
+    "all_brought_home",
     "asked_for",
     "brought_home",
     "ended",
@@ -222,24 +224,68 @@ def _bytes_of(found: Found) -> bytes:
 
 
 def brought_home(spill: Spill, store: Store, record: Record) -> Record:
-    """Take into the history what was rescued of a record elsewhere.
+    """Take into the history what was rescued of a record elsewhere; what is no picture any more goes to quarantine.
 
     Raises:
         StoreError: the history still cannot take it; it stays where it is.
     """
     waiting = spill.of(record.id)
     for index, data in sorted(waiting.items()):
-        facts = examine(data)
-        store.keep_picture(data, mime=facts.mime, sha256=facts.sha256)
-        known = next((one for one in record.kept if one.index == index), Kept(index=index))
-        others = (one for one in record.kept if one.index != index)
-        kept = sorted((*others, _kept(known, facts)), key=lambda one: one.index)
-        record = replace(record, kept=tuple(kept), billed="yes", expected=record.expected or asked_for(record))
+        try:
+            record = _with_picture(store, record, index, data)
+        except BadImageError as problem:
+            store.quarantine(data, reason=problem.message())
     if waiting:
+        record = _whole_again(record)
         store.write(record)
+    if waiting and record.status is Status.DONE:
+        store.drop_answer(record.number)
     for index in waiting:
         spill.forget(record.id, index)
     return record
+
+
+def _with_picture(store: Store, record: Record, index: int, data: bytes) -> Record:
+    facts = examine(data)
+    store.keep_picture(data, mime=facts.mime, sha256=facts.sha256)
+    known = next((one for one in record.kept if one.index == index), Kept(index=index))
+    others = (one for one in record.kept if one.index != index)
+    kept = sorted((*others, _kept(known, facts)), key=lambda one: one.index)
+    return replace(record, kept=tuple(kept), billed="yes", expected=record.expected or asked_for(record))
+
+
+def _whole_again(record: Record) -> Record:
+    """Give a record that fell short only because the history could not take its pictures as it ends now."""
+    if record.status is not Status.PARTIAL or record.error is None:
+        return record
+    if not issubclass(class_of_error(record.error.type), StoreError):
+        return record
+    return ended(record, Outcome(expected=record.expected), None, cause=None)
+
+
+def all_brought_home(spill: Spill, store: Store) -> tuple[list[Record], StoreError | None]:
+    """Bring home what was rescued of any record of a history, also of settled ones and of those in the trash.
+
+    No relay is needed for it. What a living process works on is left to that; given are the records that have their
+    pictures now, and why others have not.
+    """
+    away = spill.identities()
+    records = [*store.records(), *store.trashed()] if away and store.exists else []
+    home: list[Record] = []
+    problem: StoreError | None = None
+    for record in records:
+        try:
+            if record.id in away and (hold := store.hold(record.number)) is not None:
+                with hold:
+                    home.append(brought_home(spill, store, _as_it_is(store, record)))
+        except StoreError as error:
+            problem = error
+    return home, problem
+
+
+def _as_it_is(store: Store, record: Record) -> Record:
+    """Read a record again now that nobody else writes it; one in the trash is written by nobody."""
+    return next((one for one in store.records() if one.id == record.id), record)
 
 
 class Replay:
