@@ -1,32 +1,28 @@
-"""Disks that are full, gone, spoilt, foreign or newer: S1 to S3 and S5 to S8, and the ladder for what was paid for."""
+"""Disks that are full or gone before paying, indexes that are spoilt, folders that users and later versions change:
+S1, S3 and S5 to S8.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import os
 import shutil
 import sqlite3
-import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from disks import buy, fill, read_only, session_in, small_disk
 from faultserver import Await, Seen
-from kills import GENERATE, PROMPT, Kernels, Relay
-from now_jupyter._errors import NowImageError, StoreError, StoreFull, StoreTooNew, StoreUnavailable
+from kills import Kernels, Relay
+from now_jupyter._errors import StoreFull, StoreTooNew, StoreUnavailable
 from now_jupyter._session import Session
-from now_jupyter._spill import spill_folder
 from now_jupyter._values import Status
-
-PAGE = 4096
-ROOM = 48 << 20
 
 
 @pytest.fixture(scope="module")
@@ -36,70 +32,20 @@ def kernels() -> Iterator[Kernels]:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 48 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", str(disk)], check=True)
-    try:
+    with small_disk(tmp_path / "disk") as disk:
         yield disk
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-@contextmanager
-def session_in(folder: Path, url: str, **given: Any) -> Iterator[Session]:
-    session = Session(folder=folder, base_url=url, environ={}, working=folder.parent, **given)
-    try:
-        yield session
-    finally:
-        session.close()
-
-
-def fill(disk: Path, *, left: int) -> None:
-    """Leave so many bytes free on a disk."""
-    seen = os.statvfs(disk)
-    with (disk / "ballast").open("ab") as ballast:
-        os.posix_fallocate(ballast.fileno(), 0, max(1, seen.f_bavail * seen.f_frsize - left))
-
-
-class Filling(Relay):
-    """A relay in whose hands a disk fills up while it works on an order."""
-
-    def __init__(self, disk: Path, *, form: Any, count: int) -> None:
-        super().__init__(form=form, count=count)
-        self.disk = disk
-        self.left = 0
-
-    def _sold(self, key: str) -> list[Any]:
-        fill(self.disk, left=self.left)
-        return super()._sold(key)
-
-
-def digests_below(folder: Path) -> set[str]:
-    return {hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
-
-
-def sold_digests(relay: Relay) -> list[str]:
-    return [hashlib.sha256(data).hexdigest() for key in relay.ledger for data in relay.pictures(key)]
-
-
-def buy(session: Session, count: int = 1, **options: Any) -> NowImageError | None:
-    try:
-        session.generate(PROMPT, model="gpt-image-2", n=count, **options)
-    except NowImageError as problem:
-        return problem
-    return None
 
 
 # S1
 
 
 @pytest.mark.row("S1", injected="full disk before paying")
-def test_nothing_is_sent_where_there_is_no_room(small_disk: Path, campaign: Any) -> None:
+def test_nothing_is_sent_where_there_is_no_room(disk: Path, campaign: Any) -> None:
     """Less than 32 MiB free: `StoreFull`, and the relay hears nothing."""
-    with Relay() as relay, session_in(small_disk / "n.now", relay.url) as session:
-        fill(small_disk, left=20 << 20)
+    with Relay() as relay, session_in(disk / "n.now", relay.url) as session:
+        fill(disk, left=20 << 20)
         problem = buy(session)
         assert isinstance(problem, StoreFull)
         assert problem.billed == "no"
@@ -108,14 +54,14 @@ def test_nothing_is_sent_where_there_is_no_room(small_disk: Path, campaign: Any)
 
 
 @pytest.mark.row("S1", injected="read-only file system before paying")
-def test_nothing_is_sent_where_nothing_can_be_written(small_disk: Path, campaign: Any) -> None:
+def test_nothing_is_sent_where_nothing_can_be_written(disk: Path, campaign: Any) -> None:
     """A read-only disk: `StoreUnavailable`, and the relay hears nothing, whether there is a history on it or not."""
     with Relay() as relay:
-        with session_in(small_disk / "n.now", relay.url) as session:
+        with session_in(disk / "n.now", relay.url) as session:
             assert buy(session) is None
-        subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+        read_only(disk)
         for name in ("n.now", "new.now"):
-            with session_in(small_disk / name, relay.url) as session:
+            with session_in(disk / name, relay.url) as session:
                 problem = buy(session, fresh=True)
                 assert isinstance(problem, StoreUnavailable)
                 assert problem.billed == "no"
@@ -124,175 +70,15 @@ def test_nothing_is_sent_where_nothing_can_be_written(small_disk: Path, campaign
 
 
 @pytest.mark.row("S1", injected="disk full to the last page at the intent")
-def test_nothing_is_sent_where_the_intent_cannot_be_written(small_disk: Path, campaign: Any) -> None:
+def test_nothing_is_sent_where_the_intent_cannot_be_written(disk: Path, campaign: Any) -> None:
     """What the preflight could not foresee, the intent finds out, before anything is sent."""
-    with Relay() as relay, session_in(small_disk / "n.now", relay.url) as session:
+    with Relay() as relay, session_in(disk / "n.now", relay.url) as session:
         session.context.home().store.preflight()
-        session.context.home().store.preflight = lambda: fill(small_disk, left=0)  # type: ignore[method-assign]
+        session.context.home().store.preflight = lambda: fill(disk, left=0)  # type: ignore[method-assign]
         problem = buy(session)
         assert isinstance(problem, StoreFull)
         assert relay.ledger == []
     campaign.outcome(outcome="StoreFull", billed="no", kept="nothing to keep")
-
-
-# S2
-
-
-@pytest.mark.row("S2", injected="disk full at any write after paying")
-@pytest.mark.parametrize(("form", "count"), [("b64", 1), ("b64", 4), ("url", 4)])
-def test_a_disk_that_fills_up_after_paying_loses_no_picture(
-    form: Any, count: int, small_disk: Path, campaign: Any
-) -> None:
-    """Whatever write fails, each picture lies in the history or in the user's spill folder, the message says where,
-    and when there is room again `resume` brings all of it home; nothing is ordered again.
-    """
-    places, spilled = 0, 0
-    with Filling(small_disk, form=form, count=count) as relay:
-        for pages in range(200):
-            relay.left = pages * PAGE
-            home = small_disk / f"{pages}" / "n.now"
-            home.parent.mkdir()
-            with session_in(home, relay.url) as session:
-                problem = buy(session, count)
-            relay.settle()
-            places += 1
-            spilled += check_ladder(problem, home, relay)
-            complete = _is_complete(home, relay)
-            (small_disk / "ballast").unlink()
-            with session_in(home, relay.url) as session:
-                session.resume()
-                assert [one.status for one in session.history] == [Status.DONE]
-                assert {one.sha256 for one in session.history[0].pictures} == set(sold_digests(relay))
-            assert set(sold_digests(relay)) <= digests_below(home / "pictures")
-            assert digests_below(spill_folder()) == set()
-            assert len(relay.ledger) == 1
-            relay.forget()
-            if complete and problem is None:
-                break
-    assert spilled > 0
-    campaign.outcome(outcome=f"{places} places, {spilled} with pictures in the spill folder", billed="yes", kept="all")
-
-
-def check_ladder(problem: NowImageError | None, home: Path, relay: Relay) -> int:
-    """Every picture is somewhere or its link or answer is; where the cell failed, it says where."""
-    wanted, here, away = set(sold_digests(relay)), digests_below(home), digests_below(spill_folder())
-    record = json.loads((home / "jobs" / "1.json").read_text("utf-8"))
-    assert record["billed"] in ("maybe", "yes")
-    assert wanted <= here | away, "a picture is nowhere"
-    if problem is not None:
-        assert problem.billed in ("maybe", "yes")
-        assert isinstance(problem, StoreError)
-    if wanted <= away - here and problem is not None:
-        assert str(spill_folder()) in str(problem)
-    return int(bool(away))
-
-
-def _is_complete(home: Path, relay: Relay) -> bool:
-    record = json.loads((home / "jobs" / "1.json").read_text("utf-8"))
-    return bool(record["status"] == "done" and set(sold_digests(relay)) <= digests_below(home / "pictures"))
-
-
-@pytest.mark.row("S2", injected="each effect on files in turn fails with EIO")
-@pytest.mark.parametrize(("form", "count"), [("b64", 1), ("url", 4)])
-def test_one_write_that_fails_costs_no_picture(
-    form: Any, count: int, tmp_path: Path, kernels: Kernels, campaign: Any, full_faults: bool
-) -> None:
-    """Before sending, nothing is bought; after it, the order ends done, at the latest by `resume`."""
-    ends: dict[str, int] = {}
-    with Relay(form=form, count=count) as relay:
-        for place in itertools.count(1, 1 if full_faults else 9):
-            home = tmp_path / f"{place}" / "n.now"
-            home.parent.mkdir()
-            relay.forget()
-            ran = kernels.act("generate", home, relay, ("fails", place), count=count)
-            end = ran.result.get("error") or ran.result["status"]
-            ends[end] = ends.get(end, 0) + 1
-            assert len(relay.ledger) <= 1
-            if not relay.ledger:
-                assert ran.result["billed"] == "no"
-                assert end.startswith("Store")
-                continue
-            kernels.act("resume", home, relay)
-            seen = kernels.act("look", home, relay).result["seen"]
-            assert [(one["status"], one["billed"]) for one in seen] == [("done", "yes")], (place, ran.result)
-            assert set(sold_digests(relay)) <= digests_below(home / "pictures")
-            assert digests_below(spill_folder()) == set()
-            if place > ran.effects:
-                break
-    campaign.outcome(outcome=f"{ends}, all done in the end", billed="once", kept="all")
-
-
-@pytest.mark.row("S2", injected="from each effect on the disk refuses everything")
-@pytest.mark.parametrize(("form", "count"), [("b64", 4), ("url", 1)])
-def test_a_disk_that_dies_costs_no_picture(
-    form: Any, count: int, tmp_path: Path, kernels: Kernels, campaign: Any, full_faults: bool
-) -> None:
-    """No disk takes anything any more: what was bought is on it already, or in the error that the cell shows."""
-    shown = 0
-    with Relay(form=form, count=count) as relay:
-        for place in itertools.count(1, 1 if full_faults else 9):
-            home = tmp_path / f"{place}" / "n.now"
-            home.parent.mkdir()
-            relay.forget()
-            ran = kernels.act("generate", home, relay, ("broken", place), count=count)
-            if relay.ledger:
-                rescued = set(ran.result.get("rescued", []))
-                shown += bool(rescued)
-                here = digests_below(home / "pictures") | rescued
-                assert set(sold_digests(relay)) <= here or (home / "answers" / "1").exists()
-                assert json.loads((home / "jobs" / "1.json").read_text("utf-8"))["billed"] in ("maybe", "yes")
-            else:
-                assert ran.result["billed"] == "no"
-            if place > ran.effects:
-                break
-    assert shown > 0
-    campaign.outcome(outcome=f"{shown} times in the output", billed="once at most", kept="all")
-
-
-@pytest.mark.row("S2", injected="disk full after paying, spill folder unusable")
-def test_what_no_disk_takes_stays_in_memory_and_in_the_output(
-    small_disk: Path, campaign: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The error carries the bytes for the cell's output and says so; `resume` in the same kernel keeps them."""
-    (tmp_path / "file").write_bytes(b"")
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file" / "below"))
-    with Filling(small_disk, form="b64", count=2) as relay, session_in(small_disk / "n.now", relay.url) as session:
-        problem = buy(session, 2)
-        assert problem is not None
-        assert {hashlib.sha256(data).hexdigest() for data in problem.rescued} == set(sold_digests(relay))
-        assert "memory of this kernel" in str(problem)
-        (small_disk / "ballast").unlink()
-        session.resume()
-        assert session.history[0].status is Status.DONE
-        assert set(sold_digests(relay)) <= digests_below(small_disk / "n.now" / "pictures")
-        assert len(relay.ledger) == 1
-    campaign.outcome(outcome="StoreFull, pictures in output and memory, then resumed", billed="yes", kept="all")
-
-
-@pytest.mark.row("S2", injected="folder moved away while the order is under way")
-def test_a_folder_that_goes_while_the_relay_works_loses_nothing(tmp_path: Path, campaign: Any) -> None:
-    """The pictures go to the spill folder; when the folder is back, `resume` brings them in."""
-    home, away = tmp_path / "n.now", tmp_path / "elsewhere.moved"
-    with Relay(count=2) as relay:
-
-        def moving(seen: Seen) -> list[Any]:
-            home.rename(away)
-            return relay._sold(seen.headers["idempotency-key"])
-
-        relay._scripts[GENERATE].clear()
-        relay.script(moving, path=GENERATE)
-        with session_in(home, relay.url) as session:
-            problem = buy(session, 2)
-        assert isinstance(problem, StoreUnavailable)
-        assert problem.billed == "yes"
-        assert set(sold_digests(relay)) <= digests_below(spill_folder())
-        assert not home.exists()
-        away.rename(home)
-        with session_in(home, relay.url) as session:
-            session.resume()
-            assert session.history[0].status is Status.DONE
-        assert len(relay.ledger) == 1
-    campaign.outcome(outcome="StoreUnavailable, spilled, then resumed", billed="yes", kept="all")
 
 
 # S3
