@@ -255,8 +255,12 @@ class _Ways:
 def _private_file(path: Path) -> BinaryIO:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags, 0o600)
-    if hasattr(os, "fchmod"):
-        os.fchmod(descriptor, 0o600)  # the file may have been there
+    try:
+        if hasattr(os, "fchmod"):
+            os.fchmod(descriptor, 0o600)  # the file may have been there
+    except OSError:
+        os.close(descriptor)
+        raise
     return os.fdopen(descriptor, "wb")
 
 

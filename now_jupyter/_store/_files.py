@@ -172,8 +172,12 @@ def _refuse_other_size(file: int, size: int) -> None:
 def create_privately(path: Path) -> int:
     """Create a file that is not there yet, readable by us alone whatever the umask, and give its descriptor."""
     file = os.open(path, _NEW, 0o600)
-    if hasattr(os, "fchmod"):
-        os.fchmod(file, 0o600)
+    try:
+        if hasattr(os, "fchmod"):
+            os.fchmod(file, 0o600)
+    except OSError:
+        os.close(file)
+        raise
     return file
 
 
