@@ -78,15 +78,26 @@ def unpack_base64(text: str) -> bytes:
     Raises:
         BadImageError: it is not base64.
     """
-    packed = _payload(text.strip().removeprefix("\ufeff"))
-    plain = packed.translate(_PLAIN_ALPHABET, _BLANKS).rstrip(b"=")
-    try:
-        data = binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)
-    except binascii.Error:
-        data = b""
+    data = _unpack_strictly(text)  # as nearly all send it: a long text is not copied
+    if data is None:
+        data = _unpack_patiently(text)
     if not data:
         raise BadImageError("the picture came as base64 text that cannot be read")
     return data
+
+
+def _unpack_strictly(text: str | bytes) -> bytes | None:
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
+        return None
+
+
+def _unpack_patiently(text: str) -> bytes:
+    plain = _payload(text.strip().removeprefix("\ufeff")).translate(_PLAIN_ALPHABET, _BLANKS).rstrip(b"=")
+    if missing := -len(plain) % 4:
+        plain += b"=" * missing
+    return _unpack_strictly(plain) or b""
 
 
 def _payload(text: str) -> bytes:

@@ -141,15 +141,19 @@ def keep_bytes(store: Store, found: Found, announced: Kept) -> Kept:
         BadImageError: it is none; what came is in quarantine.
         StoreError: it could not be written.
     """
-    data = found.source if isinstance(found.source, bytes) else found.source.encode("utf-8", "replace")
+    data: bytes | None = None
     try:
-        data = data if isinstance(found.source, bytes) else unpack_base64(found.source)
+        data = _bytes_of(found)
         facts = examine(data)
     except BadImageError as problem:
-        store.quarantine(data, reason=problem.message())
+        store.quarantine(_raw(found) if data is None else data, reason=problem.message())
         raise
     store.keep_picture(data, mime=facts.mime, sha256=facts.sha256)
     return _kept(announced, facts)
+
+
+def _raw(found: Found) -> bytes:
+    return found.source if isinstance(found.source, bytes) else found.source.encode("utf-8", "replace")
 
 
 def keep_file(store: Store, path: Path, announced: Kept) -> Kept:

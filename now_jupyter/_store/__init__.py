@@ -328,7 +328,10 @@ class Store:
         folder = self.folder / "quarantine"
         private_folder(folder)
         name = "bytes" if isinstance(source, bytes) else re.sub(r"[^\w.-]", "_", source.name)[:80]
-        target = folder / f"{secrets.token_hex(6)}-{name}"
+        mark = digest(source) if isinstance(source, bytes) else secrets.token_hex(6)
+        target = folder / f"{mark[:12]}-{name}"
+        if isinstance(source, bytes) and not is_missing(target) and _size(target) == len(source):
+            return target  # each `resume` meets the same bytes again
         if isinstance(source, Path) and self.folder in source.parents:
             _move_if_there(source, target)
         else:

@@ -6,6 +6,7 @@ that fails (a full disk) does not end the reading: the answer was paid for, and 
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
@@ -124,10 +125,10 @@ class Incoming:
 
     async def rest(self) -> bytes:
         """Give all that is still to come."""
-        pieces = []
+        whole = io.BytesIO()  # a list of pieces would be in the memory twice, and the small ones stay there
         while (piece := await self.chunk()) is not None:
-            pieces.append(piece)
-        return b"".join(pieces)
+            whole.write(piece)
+        return whole.getvalue()
 
     def _taken(self, data: bytes) -> bytes:
         self._keeping.write(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import zlib
@@ -19,6 +20,8 @@ _PICTURES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"
 _WEBP_AT = slice(8, 12)
 _PICTURE_LIST = re.compile(r'"(?:data|images|output)"\s*:\s*\[\s*')
 _BETWEEN = re.compile(r"\s*,?\s*")
+_FOREIGN = re.compile(r"[^\x00-\x7f]+")
+_PIECE = 1 << 20
 _DECODER = json.JSONDecoder()
 _MOST_ITEMS = 1000
 _MOST_VALUES = 1 << 20  # of one document: small ones take twenty times their text in memory
@@ -94,7 +97,7 @@ def read_json(data: bytes | str) -> JSON:
     Raises:
         ValueError: it is no JSON, or one made to fill the memory.
     """
-    text = data if isinstance(data, str) else data.decode("utf-8-sig", "replace")
+    text = data if isinstance(data, str) else _text_of(data)
     if sum(text.count(sign) for sign in ",[{") > _MOST_VALUES:
         raise ValueError("too many values")
     try:
@@ -107,7 +110,7 @@ def read_json(data: bytes | str) -> JSON:
 
 def whole_items(data: bytes) -> list[JSON]:
     """Give the items of the list of pictures that are whole in an answer that was cut off."""
-    text = data.decode("utf-8-sig", "replace")
+    text = _text_of(data)
     found = _PICTURE_LIST.search(text)
     items: list[JSON] = []
     at = found.end() if found else len(text)
@@ -122,6 +125,22 @@ def whole_items(data: bytes) -> list[JSON]:
     return items
 
 
+def _text_of(data: bytes) -> str:
+    """Decode JSON; one character outside of ASCII would make a long text two or four times as large, so it is escaped.
+
+    (Outside of strings, where an escape means nothing, such a character means nothing either.)
+    """
+    if data.isascii():
+        return data.decode("ascii")
+    decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+    pieces = (decoder.decode(data[at : at + _PIECE], at + _PIECE >= len(data)) for at in range(0, len(data), _PIECE))
+    return "".join(_FOREIGN.sub(_escaped, piece) for piece in pieces)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1]
+
+
 def _may_hold_halves(text: str) -> bool:
     """Half a surrogate pair could be written to no file; one character is looked for first, as that is much faster."""
     return "\\" in text and ("\\ud" in text or "\\uD" in text)
@@ -133,7 +152,7 @@ def _no_number(_name: str) -> None:
 
 def _whole(value: JSON) -> JSON:
     if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):
         return {str(_whole(name)): _whole(one) for name, one in value.items()}
     return [_whole(one) for one in value] if isinstance(value, list) else value
