@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-from now_jupyter._errors import BadResponseError, RejectedError, TaskFailed, TaskLost
+from now_jupyter._engines._pace import Pace
+from now_jupyter._errors import BadResponseError, RejectedError, TaskFailed
 from now_jupyter._steps import (
     Answer,
     Call,
@@ -27,16 +28,19 @@ from now_jupyter._steps import (
 )
 from now_jupyter._values import JSON, Button, Request
 
-PATIENCE = 60.0
 ACCEPTED = (1, 22)
+GIVEN_UP = ("FAILURE", "CANCEL")
 
 
 class TaskService:
-    """Imagine and action of the Midjourney protocol (reference/midjourney.md §2–§4)."""
+    """Imagine and action of the Midjourney protocol (reference/midjourney.md §2–§4).
+
+    `pause` is a short one for tests that wait; without it the pauses are those of the house.
+    """
 
     name = "tasks"
 
-    def __init__(self, *, pause: float = 0.05) -> None:
+    def __init__(self, *, pause: float | None = 0.05) -> None:
         self.pause = pause
 
     def start(self, request: Request, *, model: str, partials: int = 0) -> Conversation:  # noqa: ARG002 - the protocol's
@@ -58,26 +62,44 @@ class TaskService:
         return {str(item["id"]): item for item in items if isinstance(item, Mapping)}
 
     def _follow(self, task: str) -> Generator[Step, Answer, Outcome]:
-        missing = 0.0
+        pace = Pace() if self.pause is None else Short(self.pause)
         while True:
             known: Any = yield Poll(task)
             if known is None:
-                missing += self.pause
-                if missing > PATIENCE:
-                    raise TaskLost("the service no longer knows task {task}", task=task)
-            elif known["status"] == "SUCCESS":
-                yield Found(source=known["imageUrl"])
-                buttons = tuple(
-                    Button(label=one["label"] or one["emoji"], action=one["customId"]) for one in known["buttons"]
-                )
-                return Outcome(expected=1, buttons=buttons)
-            elif known["status"] == "FAILURE":
-                raise TaskFailed("the task failed: {reason}", reason=known["failReason"])
-            elif known["status"] == "MODAL":
-                yield Need("modal")
+                pace.unknown(task)
             else:
-                yield Progress(fraction=_fraction(known["progress"]))
-            yield Wait(self.pause)
+                pace.known()
+                outcome = yield from _told(known)
+                if outcome is not None:
+                    return outcome
+            yield pace.wait()
+
+
+class Short(Pace):
+    """Pauses that are all as short as a test wants them."""
+
+    def __init__(self, pause: float) -> None:
+        super().__init__()
+        self._short = pause
+
+    def wait(self) -> Wait:
+        self._unknown_for += self._short
+        return Wait(self._short)
+
+
+def _told(known: Mapping[str, Any]) -> Generator[Step, Answer, Outcome | None]:
+    """Take what the service says of a task; None while it goes on."""
+    if known["status"] == "MODAL":
+        yield Need("modal")
+    if known["status"] not in ("SUCCESS", *GIVEN_UP):
+        yield Progress(fraction=_fraction(known["progress"]))
+        return None
+    if link := known.get("imageUrl"):
+        yield Found(source=link)
+    if known["status"] in GIVEN_UP:
+        raise TaskFailed("the task failed: {reason}", reason=known["failReason"])
+    buttons = tuple(Button(label=one["label"] or one["emoji"], action=one["customId"]) for one in known["buttons"])
+    return Outcome(expected=1, buttons=buttons)
 
 
 def _submit_call(request: Request) -> Call:
