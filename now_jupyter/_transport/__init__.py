@@ -81,6 +81,7 @@ class Api:
         key: Key | None = None,
         relay: Relay | None = None,
         deadline: float = 600.0,
+        connecting: float = CONNECT_SECONDS,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
@@ -88,6 +89,7 @@ class Api:
         self.origin = origin_of(base_url)
         self._base = base_url.rstrip("/")
         self._deadline = deadline
+        self._connecting = connecting
         self._sleep = sleep
         self._clock = clock
         self._jitter = jitter
@@ -180,7 +182,7 @@ class Api:
             url.copy_merge_params(dict(params)) if params else url,
             headers={**_HEADERS, **typed, **(headers or {})},
             content=body,
-            extensions={"timeout": {"connect": CONNECT_SECONDS, "read": None, "write": None, "pool": None}},
+            extensions={"timeout": {"connect": self._connecting, "read": None, "write": None, "pool": None}},
         )
 
     async def _understood(self, answer: Incoming, *, paid: bool, stream: bool) -> Submission:

@@ -163,6 +163,7 @@ def on_stand(
     server: FaultServer | None = None,
     base_url: str = "",
     deadline: float = 30.0,
+    connecting: float = 10.0,
     fetching: float = 30.0,
     cap: int | None = None,
     hosts: Sequence[str] = (),
@@ -184,9 +185,8 @@ def on_stand(
             **session_options,
         )
         stand = Stand(server=running, session=session, folder=folder, key=key)
-        connection = _connect(
-            stand, deadline=deadline, fetching=fetching, cap=cap, hosts=hosts, sockets=sockets, resolver=resolver
-        )
+        times = {"deadline": deadline, "connecting": connecting, "fetching": fetching}
+        connection = _connect(stand, **times, cap=cap, hosts=hosts, sockets=sockets, resolver=resolver)
         _put_in(session, connection, stand, stopwatch=stopwatch, task_limit=task_limit)
         try:
             yield stand
@@ -204,7 +204,14 @@ def _server(given: FaultServer | None) -> Iterator[FaultServer]:
 
 
 def _connect(
-    stand: Stand, *, deadline: float, fetching: float, cap: int | None, hosts: Sequence[str], **network: Any
+    stand: Stand,
+    *,
+    deadline: float,
+    connecting: float,
+    fetching: float,
+    cap: int | None,
+    hosts: Sequence[str],
+    **network: Any,
 ) -> Connection:
     async def written_down(seconds: float) -> None:
         stand.pauses.append(seconds)
@@ -212,7 +219,14 @@ def _connect(
 
     context = stand.session.context
     base = context.settings().base_url
-    api = Api(base_url=base, key=context.key(), deadline=deadline, sleep=written_down, jitter=lambda: 0.0)
+    api = Api(
+        base_url=base,
+        key=context.key(),
+        deadline=deadline,
+        connecting=connecting,
+        sleep=written_down,
+        jitter=lambda: 0.0,
+    )
     capped = {} if cap is None else {"cap": cap}
     downloader = Downloader(
         origin=api.origin,

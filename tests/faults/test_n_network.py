@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpcore
 import pytest
 
 from campaign import Campaign
 from certificates import make_certificate
-from faultserver import Close, Drip, Early, FaultServer, Hang, Partly, Reset, Send, Tunnel, closed_port, response
+from checker import jobs_in
+from faultserver import (
+    Close,
+    Drip,
+    Early,
+    FaultServer,
+    Hang,
+    Partly,
+    Reset,
+    Send,
+    Tunnel,
+    chunked,
+    closed_port,
+    response,
+    stream_answer,
+)
+from house import ROOT
+from limits import at_once
 from now_jupyter._errors import ConnectFailed, MaybeBilledError, NowImageError, RejectedError
-from stand import Stand, b64_answer, on_stand, png, sells
+from stand import Stand, b64_answer, item, on_stand, png, sells, url_answer
 
 
 def unsent(stand: Stand, *, tries: int) -> NowImageError:
@@ -59,6 +88,67 @@ def test_where_nothing_was_sent_it_is_tried_again(
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")
         with on_stand(tmp_path / "gone.now", server=proxy, base_url="https://relay.invalid") as stand:
             unsent(stand, tries=3)
+    campaign.outcome(outcome="ConnectFailed, tried 3 times", billed="no", kept="record with every attempt")
+
+
+@contextmanager
+def silent_port() -> Iterator[int]:
+    """A port whose queue is full, so that the system drops whatever else knocks, as a firewall would."""
+    with ExitStack() as opened:
+        listener = opened.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        is_full = False
+        while not is_full:
+            guest = opened.enter_context(socket.socket())
+            guest.setblocking(False)
+            guest.connect_ex(listener.getsockname())
+            is_full = not select.select([], [guest], [], 0.2)[1]
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.row("N1", injected="nobody answers while connecting (SYN dropped)")
+def test_a_connection_that_nobody_answers_is_given_up(tmp_path: Path, campaign: Campaign) -> None:
+    """Connecting has a limit of its own, 10 s, far below that of the answer: `ConnectFailed`, not billed, 3 tries."""
+    from now_jupyter._transport import CONNECT_SECONDS
+
+    assert CONNECT_SECONDS == 10.0
+    with FaultServer() as server, silent_port() as port, at_once():
+        base = f"http://127.0.0.1:{port}"
+        with on_stand(tmp_path / "a.now", server=server, base_url=base, deadline=600.0, connecting=0.2) as stand:
+            unsent(stand, tries=3)
+            assert stand.pauses == [0.5, 1.0]
+    campaign.outcome(outcome="ConnectFailed, tried 3 times", billed="no", kept="record with every attempt")
+
+
+NOWHERE = """
+import json, sys
+sys.path[:0] = [{tests!r}, {faults!r}]
+from pathlib import Path
+from types import SimpleNamespace
+from stand import on_stand
+with on_stand(Path({folder!r}), server=SimpleNamespace(url=""), base_url="http://127.0.0.1:9") as stand:
+    error = stand.refused()
+    print(json.dumps([type(error).__name__, error.billed, error.message(), stand.pauses]))
+"""
+
+
+@pytest.mark.row("N1", injected="network is unreachable (a process without any network)")
+def test_a_machine_without_a_network_is_told_so(tmp_path: Path, campaign: Campaign) -> None:
+    """Where the system knows no way to the relay it is `ConnectFailed`, not billed, tried three times."""
+    folder = tmp_path / "a.now"
+    code = textwrap.dedent(NOWHERE).format(
+        tests=str(ROOT / "tests"), faults=str(Path(__file__).parent), folder=str(folder)
+    )
+    as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    command = ["unshare", "--net", *as_root, sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr[-3000:]
+    kind, billed, words, pauses = json.loads(done.stdout.splitlines()[-1])
+    assert (kind, billed, pauses) == ("ConnectFailed", "no", [0.5, 1.0])
+    assert "no connection to 127.0.0.1:9" in words
+    (job,) = jobs_in(folder)
+    assert (job.billed, job.status, len(job.form["attempts"])) == ("no", "failed", 3)
     campaign.outcome(outcome="ConnectFailed, tried 3 times", billed="no", kept="record with every attempt")
 
 
@@ -123,13 +213,26 @@ def test_what_breaks_once_sent_is_never_sent_again(tmp_path: Path, campaign: Cam
             assert (stand.last.billed, stand.last.status) == ("maybe", "unknown")
         assert not stand.pauses
         stand.verdict()
-    with on_stand(tmp_path / "b.now", deadline=0.4) as stand:
+    with on_stand(tmp_path / "b.now", deadline=0.4) as stand, at_once():
         for number, script in enumerate(([Hang()], [Send(whole[:-30]), Hang()], [Partly(10), Hang()])):
             stand.serve(stand.ledger.sells(script, pictures=[png(1)]))
             assert isinstance(stand.refused(f"fox {number} " * 9000), MaybeBilledError)
             assert orders(stand) == 1
         stand.verdict()
     campaign.outcome(outcome="MaybeBilledError, exactly 1 POST", billed="maybe", kept="record, what came")
+
+
+@pytest.mark.row("N3", injected="a relay that closes idle connections")
+def test_no_order_goes_out_over_a_used_connection(tmp_path: Path, campaign: Campaign) -> None:
+    """Each paid call has a fresh connection: one that the relay has meanwhile closed would end in "maybe billed"."""
+    with on_stand(tmp_path / "a.now") as stand:
+        stand.serve(sells(stand.ledger, png(1)), sells(stand.ledger, png(2)), sells(stand.ledger, png(3)))
+        for _ in range(3):
+            assert stand.bought().status == "done"
+        free = any(one.method == "GET" for one in stand.server.seen)  # these share one connection
+        assert stand.server.connections == 3 + free
+        stand.verdict()
+    campaign.outcome(outcome="one connection for each order", billed="yes", kept="pictures")
 
 
 @pytest.mark.row("N3", injected="the same order again after its outcome is unknown")
@@ -168,3 +271,63 @@ def test_odd_networks_work(tmp_path: Path, campaign: Campaign) -> None:
             assert stand.posts == 1
             stand.verdict()
     campaign.outcome(outcome="RejectedError / works / works", billed="no / yes / yes", kept="pictures")
+
+
+@pytest.mark.row("N4", injected="streams and packed answers, one byte per packet")
+def test_an_answer_may_come_byte_by_byte(tmp_path: Path, campaign: Campaign) -> None:
+    """However small the pieces are, what an answer is (JSON, packed, a stream) is told by its beginning as a whole."""
+    whole = b64_answer(png(5)).partition(b"\r\n\r\n")[2]
+    event = b'data: {"type":"image_generation.completed",' + json.dumps(item(png(5))).encode()[1:] + b"\n\n"
+    packed = response(200, gzip.compress(whole), headers={"Content-Encoding": "gzip"})
+    nameless = stream_answer().replace(b"text/event-stream", b"text/plain")
+    scripts: dict[str, tuple[Sequence[Any], dict[str, Any]]] = {
+        "packed": ([Drip(packed)], {}),
+        "a stream": ([Send(nameless), *(Send(chunked(bytes([one]), end=False)) for one in event), Send(chunked())], {}),
+        "a stream that was asked for": (
+            [Send(nameless), *(Send(chunked(bytes([one]), end=False)) for one in event), Send(chunked())],
+            {"stream": True},
+        ),
+    }
+    with on_stand(tmp_path / "a.now") as stand:
+        for name, (script, params) in scripts.items():
+            stand.serve(stand.ledger.sells(script, pictures=[png(5)]))
+            came = stand.buy(params=params)
+            assert not isinstance(came, NowImageError), (name, came)
+            assert came.pictures[0].bytes() == png(5), name
+        stand.verdict()
+    campaign.outcome(outcome="works", billed="yes", kept="pictures")
+
+
+class FirstIsDead(httpcore.AnyIOBackend):
+    """The first address of a name answers nobody; the others are a port of loopback."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.dialled: list[str] = []
+
+    async def connect_tcp(self, host: str, _port: int, *arguments: Any, **named: Any) -> httpcore.AsyncNetworkStream:
+        self.dialled.append(host)
+        place = closed_port() if host == FIRST else self.port
+        return await super().connect_tcp("127.0.0.1", place, *arguments, **named)
+
+
+FIRST, SECOND = "93.184.216.34", "93.184.216.35"
+
+
+@pytest.mark.row("N4", injected="dead first address of a link")
+def test_a_link_whose_first_address_is_dead_works(tmp_path: Path, campaign: Campaign) -> None:
+    """The next address of the name is tried at once, without a pause or another GET."""
+
+    async def both(_host: str, _port: int) -> list[str]:
+        return [FIRST, SECOND]
+
+    with FaultServer() as public:
+        public.script([Send(response(200, png(6), headers={"Content-Type": "image/png"}))])
+        sockets = FirstIsDead(public.port)
+        with on_stand(tmp_path / "a.now", sockets=sockets, resolver=both) as stand:
+            stand.serve(stand.ledger.sells([Send(url_answer("http://two.test/p"))], pictures=[png(6)]))
+            assert stand.bought().pictures[0].bytes() == png(6)
+            assert sockets.dialled == [FIRST, SECOND]
+            assert (stand.pauses, len(public.seen)) == ([], 1)
+            stand.verdict()
+    campaign.outcome(outcome="works", billed="yes", kept="picture")
