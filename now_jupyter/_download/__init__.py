@@ -169,7 +169,7 @@ class Downloader:
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
                 return response
             await response.aclose()
-            url = self._guard.checked(str(url.join(response.headers["location"])))
+            url = self._guard.checked(_joined(url, response.headers["location"]))
         raise UnsafeURLError("the link leads on more than {hops} times", kept="the link is kept", hops=MOST_HOPS)
 
     async def _received(self, response: httpx.Response, file: BinaryIO, url: httpx.URL) -> Downloaded:
@@ -280,6 +280,13 @@ def _write(file: BinaryIO, data: bytes, *, at_start: bool = False) -> None:
             file.seek(0)
             file.truncate()
         file.write(data)
+
+
+def _joined(url: httpx.URL, location: str) -> str:
+    try:
+        return str(url.join(location))
+    except httpx.InvalidURL:
+        return location  # it is refused as what it is
 
 
 def _shown(url: httpx.URL) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from campaign import Campaign
 from faultserver import Close, FaultServer, Hang, Reset, Send, chunked, response, stream_answer
+from limits import at_once
 from now_jupyter._errors import BadImageError, DownloadError, LinkExpiredError, UnsafeURLError
 from now_jupyter._values import Generation
 from services import ENGINES_WITH_TASKS, LIST, Service
@@ -126,7 +127,7 @@ def test_a_slow_download_ends_at_its_deadline(tmp_path: Path, campaign: Campaign
         "in the middle": [Send(response(200, png(1)[:20], length=999)), Hang()],
         "a trickle": [Send(stream_answer()), *([Send(chunked(b"x", end=False))] * 1_000_000)],
     }
-    with on_stand(tmp_path / "a.now", fetching=0.4) as stand:
+    with on_stand(tmp_path / "a.now", fetching=0.4) as stand, at_once(30):
         for name, script in slow.items():
             error = linked(stand, script)
             assert type(error) is DownloadError, name
@@ -139,7 +140,7 @@ def bomb() -> bytes:
     def part(tag: bytes, data: bytes) -> bytes:
         return len(data).to_bytes(4, "big") + tag + data + zlib.crc32(tag + data).to_bytes(4, "big")
 
-    head = part(b"IHDR", (30000).to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0]))
+    head = part(b"IHDR", (9000).to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0]))
     return b"\x89PNG\r\n\x1a\n" + head + part(b"IDAT", zlib.compress(bytes(100_000))) + part(b"IEND", b"")
 
 
@@ -164,6 +165,7 @@ def test_what_is_no_picture_goes_into_quarantine(stand: Stand, campaign: Campaig
         error = linked(stand, [Send(response(200, data, headers=PICTURE))], made=None)
         assert isinstance(error, BadImageError), (name, error)
         assert error.billed == "yes"
+        assert ("9000 × 9000 pixels" in str(error)) == (name == "bomb")  # told by its header, not by decoding it
         assert any(path.read_bytes() == data for path in (stand.folder / "quarantine").iterdir()), name
         assert (stand.last.status, stand.posts) == ("partial", 1)
     for kind in ("text/html", "application/octet-stream", "image/svg+xml", ""):
@@ -263,18 +265,19 @@ def test_a_link_to_a_private_place_is_never_visited(tmp_path: Path, campaign: Ca
                 is_told = isinstance(error, UnsafeURLError) or "no picture" in str(error)
                 assert is_told, (place, error)
                 assert stand.posts == 1
-            for place in places[:22]:
+            hops = [*places[:22], "http://user:word@93.184.216.34/p", "ftp://93.184.216.34/p"]
+            for place in hops:
                 stand.serve(stand.ledger.sells([Send(url_answer(stand.link("/hop")))]))
                 stand.serve_link("/hop", [Send(response(302, headers={"Location": place}))])
                 error = stand.buy()
-                assert isinstance(error, DownloadError), (place, error)
+                assert isinstance(error, UnsafeURLError), (place, error)
             stand.serve(stand.ledger.sells([Send(url_answer(stand.link("/loop")))]))
             stand.serve_link("/loop", [Send(response(307, headers={"Location": "/loop"}))])
             assert isinstance(stand.buy(), UnsafeURLError)
             assert sum(one.path == "/loop" for one in stand.server.seen) == 6
             assert (inside.connections, public.connections) == (0, 0)
             stand.verdict()
-            campaign.figure("unsafe links tried", len(places) + 23)
+            campaign.figure("unsafe links tried", len(places) + len(hops) + 1)
             public.script([Send(response(200, png(8), headers=PICTURE))])
             stand.serve(stand.ledger.sells([Send(url_answer("http://turn.test/p"))], pictures=[png(8)]))
             assert stand.bought().pictures[0].bytes() == png(8)
@@ -283,6 +286,32 @@ def test_a_link_to_a_private_place_is_never_visited(tmp_path: Path, campaign: Ca
             sent = public.seen[-1].headers
             assert not {"authorization", "cookie", "referer"} & set(sent)
     campaign.outcome(outcome="UnsafeURLError, listener: 0 connections", billed="yes", kept="record, link")
+
+
+@pytest.mark.row("D4", injected="links and redirects to private addresses and names where a proxy connects")
+def test_a_proxy_is_not_asked_for_a_private_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, campaign: Campaign
+) -> None:
+    """Where a proxy resolves and connects, addresses and names that can only be private do not reach it, neither as
+    links nor as redirects.
+    """
+    inside = ["http://10.0.0.1/p", "http://169.254.169.254/latest", "http://0x0a000001/p", "http://nas/p"]
+    inside += ["http://printer.local/p", "http://metadata.internal/p", "http://[fd00::1]/p"]
+    with FaultServer() as proxy, on_stand(tmp_path / "a.now") as stand:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        for place in inside:
+            stand.serve(stand.ledger.sells([Send(url_answer(place))]))
+            assert isinstance(error := stand.buy(), UnsafeURLError), (place, error)
+            stand.serve(stand.ledger.sells([Send(url_answer(stand.link("/hop")))]))
+            stand.serve_link("/hop", [Send(response(302, headers={"Location": place}))])
+            assert isinstance(error := stand.buy(), UnsafeURLError), (place, error)
+        assert proxy.connections == 0
+        proxy.script([Send(response(200, png(9), headers=PICTURE))])
+        stand.serve(stand.ledger.sells([Send(url_answer("http://good.test/p"))], pictures=[png(9)]))
+        assert stand.bought().pictures[0].bytes() == png(9)
+        stand.verdict()
+    campaign.figure("unsafe links tried", 2 * len(inside))
+    campaign.outcome(outcome="UnsafeURLError, proxy: 0 connections", billed="yes", kept="record, link")
 
 
 @pytest.mark.row("D5", injected="one of four links fails")
@@ -304,7 +333,11 @@ def test_three_of_four_are_saved_and_shown(stand: Stand, campaign: Campaign) -> 
     campaign.outcome(outcome="3 shown, job partial; resume: 4", billed="yes", kept="3 pictures + link, then 4")
 
 
-@pytest.mark.row("D6", injected="larger than the cap: said, sent, unpacked")
+def packed(encoding: str) -> bytes:
+    return stream_answer(headers={"Content-Type": "image/png", "Content-Encoding": encoding})
+
+
+@pytest.mark.row("D6", injected="larger than the cap: said, sent, unpacked, unpacking to nothing")
 def test_too_large_a_picture_stops_at_the_cap(stand: Stand, campaign: Campaign) -> None:
     """Reading stops at the cap, the link is kept, and the message says how to go on."""
     large = png(1) + bytes(300_000)
@@ -313,8 +346,12 @@ def test_too_large_a_picture_stops_at_the_cap(stand: Stand, campaign: Campaign) 
         [Send(response(200, large))],
         [Send(stream_answer()), Send(chunked(large))],
         [Send(response(200, gzip.compress(large), headers={"Content-Encoding": "gzip"}))],
+        # What unpacks to nothing (a packing that nobody knows, bytes behind the end of one) counts as it comes.
+        [Send(packed("zstd")), Send(chunked(large, end=False)), Hang()],
+        [Send(packed("gzip")), Send(chunked(gzip.compress(png(1)), large, end=False)), Hang()],
     ):
-        error = linked(stand, script)
+        with at_once(20):
+            error = linked(stand, script)
         assert type(error) is DownloadError
         assert "cap" in error.next_step()
         assert asked(stand) == 1
