@@ -1,10 +1,8 @@
-"""Rows V1 to V5: what is typed cannot be sent, or only looks as if it could not."""
+"""Rows V1 and V2: what is typed cannot be sent, or only looks as if it could not."""
 
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,17 +14,10 @@ from hypothesis import strategies as st
 from campaign import Campaign
 from checker import jobs_in
 from faultserver import FaultServer, Send
-from now_jupyter._errors import BadImageError, ConfigError, InputError, NowImageError
-from now_jupyter._keys import key_from_environment
-from now_jupyter._media import examine
-from now_jupyter._now._login import address_in
+from now_jupyter._errors import InputError, NowImageError
 from now_jupyter._options._parsing import parse_cell, parse_line
-from now_jupyter._secret import Key
-from now_jupyter._session import Session
-from now_jupyter._transport import normal_base_url
-from now_jupyter._values import Picture
 from shells import Shell, shell_in
-from stand import Stand, b64_answer, is_short, new_key, on_stand, png, sells
+from stand import PATH, Stand, b64_answer, is_short, on_stand, png, sells
 
 
 @pytest.fixture
@@ -230,199 +221,56 @@ def test_odd_prompts_arrive_byte_for_byte(tmp_path: Path, stand: Stand, campaign
     campaign.outcome(outcome="byte-exact at relay and in history", billed="yes", kept="record, picture")
 
 
-@pytest.mark.row("V3", injected="key missing, placeholder, odd characters")
-def test_a_key_that_is_none_is_refused_and_not_echoed(
-    tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch, campaign: Campaign
-) -> None:
-    """A missing, placeholder or odd key is `ConfigError` before anything is sent, and its text is not repeated."""
-    odd = [
-        f"sk-{secrets.token_hex(8)}{bad}{secrets.token_hex(8)}"
-        for bad in (" ", "\n", "\t", "é", "\0", "，", "\u200b", "\x7f")
-    ]
-    placeholders = [
-        "sk-...",
-        "sk-xxxxxxxx",
-        "your-api-key",
-        "{{API_KEY}}",
-        "<key>",
-        "sk-****",
-        "Bearer ",
-        "sk-your-key",
-    ]
-    for text in [*odd, *placeholders]:
-        with pytest.raises(ConfigError) as caught:
-            Key(text, source="environment NOW_API_KEY")
-        assert len(caught.value.lines()) <= 6
-        if text in odd:
-            assert text[3:19] not in str(caught.value)
-            assert text[3:19] not in repr(vars(caught.value))
-    for text in ("sk-...", odd[1]):
-        with pytest.raises(ConfigError):
-            key_from_environment(
-                {"NOW_API_KEY": text, "NOW_BASE_URL": "https://relay.invalid"}, "https://relay.invalid"
-            )
-    missing = {
-        "an address without a key": {"NOW_BASE_URL": "https://relay.invalid"},
-        "a key without an address": {"NOW_API_KEY": new_key()},
-    }
-    for name, environ in missing.items():
-        session = Session(folder=tmp_path / "x.now", environ=environ, working=tmp_path)
-        with pytest.raises(ConfigError, match="address"):
-            session.generate("a fox")
-        session.close()
-        assert not (tmp_path / "x.now" / "jobs").exists(), name
-    campaign.figure("bad keys tried", len(odd) + len(placeholders) + 4)
-    campaign.outcome(outcome="ConfigError, value not echoed", billed="no", kept="nothing")
-
-
-@pytest.mark.row("V3", injected="a key typed into the notebook: prompt, option, login, curl, Python")
-def test_a_key_in_the_notebook_is_refused_with_advice(
-    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, campaign: Campaign
-) -> None:
-    """A key in a cell is refused wherever it stands, neither sent, kept nor echoed; the advice is to make a new one."""
-    key = new_key()
-    cells = [
-        f"%%nowimage\na fox {key}",
-        f"%nowimage a fox {key}",
-        f"%%nowimage -m {key}\nfox",
-        f"%%nowimage -p x={key}\nfox",
-        f'%%nowimage -p x={{"deep":["{key}"]}}\nfox',
-        f"%%nowimage -p Authorization=Bearer\nfox {key}",
-        f"%%nowimage --alt {key}\nfox",
-        f"%%nowimage --tag {key}\nfox",
-    ]
-    with FaultServer() as server:
-        monkeypatch.setenv("NOW_BASE_URL", server.url)
-        for cell in cells:
-            error = shell.fail(cell)
-            assert isinstance(error, InputError), cell.replace(key, "KEY")
-            assert key not in str(error)
-            assert key not in repr(vars(error))
-            assert "new one" in error.next_step(), cell.replace(key, "KEY")
-        with pytest.raises(InputError):
-            shell.session.generate(f"a fox {key}")
-        with pytest.raises(InputError):
-            shell.session.generate("a fox", params={"x": [key]})
-        assert server.connections == 0
-    for pasted in (
-        f"curl https://relay.invalid/v1/images/generations -H 'Authorization: Bearer {key}' -d '{{}}'",
-        f"https://relay.invalid {key}",
-        key,
-        f"https://{key}@relay.invalid/v1",
-    ):
-        with pytest.raises(NowImageError) as caught:
-            address_in(pasted)
-        assert key not in str(caught.value)
-    assert not any(key.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    campaign.figure("bad keys tried", len(cells) + 6)
-    campaign.outcome(outcome="InputError, advice to make a new key", billed="no", kept="nothing")
-
-
-GOOD_ADDRESSES = {
-    "https://api.example.com": "https://api.example.com",
-    "https://api.example.com/": "https://api.example.com",
-    "https://api.example.com/v1": "https://api.example.com",
-    "https://api.example.com/v1/images/generations": "https://api.example.com",
-    "api.example.com": "https://api.example.com",
-    "HTTPS://API.Example.COM:443/v1/": "https://api.example.com",
-    " “https://api.example.com/v1” ": "https://api.example.com",
-    "https://api.example.com/proxy/v1": "https://api.example.com/proxy",
-    "http://127.0.0.1:8000/v1": "http://127.0.0.1:8000",
-    "http://localhost:3000": "http://localhost:3000",
-    "http://192.168.1.5:3000/v1": "http://192.168.1.5:3000",
-    "https://[2001:db8::1]:8443": "https://[2001:db8::1]:8443",
-}
-BAD_ADDRESSES = [
-    "http://api.example.com",
-    "ftp://api.example.com",
-    "file:///etc/passwd",
-    "javascript:alert(1)",
-    "https://user:hunter22@api.example.com",
-    "https://api.example.com?key=1",
-    "https://api.example.com#x",
-    "https://",
-    "https:///v1",
-    "https://api example.com",
-    "https://api.example.com\n/v1",
-    "https://api.example.com:99999",
-    "https://api.example.com:port",
-    "https://api.example.com/../../x",
-    "https://api.example.com\\@other.example.com",
-    "{{BASE_URL}}/v1/images/generations",
-    "<BASE_URL>",
-    "https://{{BASE_URL}}",
-    "https://exa mple",
-    "https://-x.example.com",
-    "http://1.2.3.4",
-    "https://[::1",
-    "\0",
-    "x" * 5000,
-    "http://0x7f.1",
-    "https://api..example.com",
+IN_CELLS = [
+    *(one for one in PROMPTS if one.strip() and not set(one) & set("\0\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")),
+    "%%nowimage -n 4 is text here",
+    "%nowimage too\n!ls\n?what",
+    "a = %nowimage fox",
+    "-n 4 --size 1:1 --fresh",
+    "fox?\n??fox\nfox??",
+]
+IN_LINES = [
+    'it\'s a "fox"',
+    "fox -- dog",
+    "# fox",
+    "fox?",
+    "fox;",
+    "a\\b \\n $key {0} {x",
+    "狐 🦊 × ，",
+    "fox --ar 16:9",
 ]
 
 
-@pytest.mark.row("V4", injected="malformed, with userinfo or path, plain http to a public host")
-def test_an_address_is_made_normal_or_refused(tmp_path: Path, campaign: Campaign) -> None:
-    """What people paste as an address gets its one form; what is none, or would carry a key in the clear, is
-    `ConfigError`, and userinfo is not repeated.
-    """
-    for text, normal in GOOD_ADDRESSES.items():
-        assert normal_base_url(text) == normal
-    for text in BAD_ADDRESSES:
-        with pytest.raises(ConfigError) as caught:
-            normal_base_url(text)
-        assert "hunter22" not in str(caught.value)
-        assert len(caught.value.lines()) <= 6
-        session = Session(folder=tmp_path / "x.now", base_url=text, api_key=new_key(), environ={}, working=tmp_path)
-        with pytest.raises(ConfigError):
-            session.generate("a fox", model="x")
-        session.close()
-    assert not (tmp_path / "x.now" / "jobs").exists()
-    campaign.figure("bad addresses tried", len(BAD_ADDRESSES))
-    campaign.outcome(outcome="normalised, or ConfigError", billed="no", kept="nothing")
-
-
-def picture_at(path: Path) -> Picture:
-    return Picture(ref="#1", sha256="0" * 64, path=path, mime="image/png", width=1, height=1)
-
-
-@pytest.mark.row("V5", injected="reference missing, folder, FIFO, device, link, huge, empty, no image")
-def test_a_picture_that_is_none_never_blocks(
-    tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch, campaign: Campaign
+@pytest.mark.row("V2", injected="odd prompts in cells, lines, loops and functions of IPython")
+def test_odd_prompts_are_taken_out_of_cells_as_they_stand(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, campaign: Campaign
 ) -> None:
-    """A reference that is no plain picture file is refused at once, whatever it is; nothing waits for a pipe."""
-    os.mkfifo(tmp_path / "fifo.png")
-    (tmp_path / "folder.png").mkdir()
-    (tmp_path / "empty.png").write_bytes(b"")
-    (tmp_path / "text.png").write_bytes(b"<svg onload=alert(1)>")
-    (tmp_path / "cut.png").write_bytes(png(1)[:-20])
-    (tmp_path / "link.png").symlink_to("/etc/passwd")
-    with (tmp_path / "huge.png").open("wb") as huge:
-        huge.truncate(1 << 40)
-    odd = ["missing.png", "fifo.png", "folder.png", "empty.png", "text.png", "cut.png", "huge.png"]
-    for name in [*odd, "link.png", "../../../../dev/zero", "../../../../dev/tty"]:
-        path = tmp_path / name
-        for act in (lambda path=path: examine(path), picture_at(path).bytes, picture_at(path).pil):
-            with pytest.raises(BadImageError) as caught:
-                act()
-            assert caught.value.__context__ is None
-    for name in [
-        *odd,
-        "x" * 5000,
-        "~nobody-of-that-name/x.png",
-        "a\0b",
-        "/dev/zero",
-        "#999999",
-        "-1",
-        "no_such",
-        "#1.9999",
-    ]:
-        error = shell.fail(f"get_ipython().run_line_magic('now', {'recall ' + name!r})")
-        assert isinstance(error, InputError), (name[:40], error)
-        assert len(error.lines()) <= 6
-    campaign.figure("bad references tried", 10 + 15)
-    campaign.outcome(outcome="InputError / BadImageError, at once", billed="no", kept="nothing")
+    """Of a cell all but its final newline is the prompt, of a line all behind the options: nothing in it is expanded,
+    split, unquoted or run.
+    """
+    asked: list[str] = []
+
+    with FaultServer() as server:
+        server.script([Send(b64_answer(png(1)))], path=PATH)
+        monkeypatch.setenv("NOW_BASE_URL", server.url)
+        shell.run("key = name = x = 'expanded'")
+        for prompt in IN_CELLS:
+            shell.run(f"%%nowimage -m gpt-image-2 --fresh --literal\n{prompt}\n")
+            asked.append(prompt)
+        for prompt in IN_LINES:
+            for code in (
+                f"%nowimage -m gpt-image-2 --fresh {prompt}",
+                f"fox = %nowimage -m gpt-image-2 --fresh {prompt}",
+            ):
+                shell.run(code)
+                asked.append(prompt)
+            shell.run(f"for _ in range(1):\n    %nowimage -m gpt-image-2 --fresh {prompt}")
+            asked.append(prompt)
+        came = [json.loads(one.body)["prompt"] for one in server.seen if one.method == "POST"]
+    assert came == asked
+    assert [one.prompt for one in shell.session.history] == asked
+    campaign.figure("odd prompts tried", len(asked))
+    campaign.outcome(outcome="byte-exact at relay and in history", billed="yes", kept="record, picture")
 
 
 @pytest.mark.row("V1", injected="a place for --save that cannot be written")
