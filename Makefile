@@ -3,8 +3,9 @@
 #   make try     the quickstart on the built-in demo, then JupyterLab: no key, no network after installing
 #   make test    everything: lint, types, tests with real kernels and a real browser, notebooks
 #   make lint    ruff and mypy only             make format  let ruff write
-#   make faults  the fault campaign             make bench   the benchmarks
-#   make clean   what tools left behind         make PYTHON=python3.13 …  another Python
+#   make faults  the fault campaign             make defences  its counter-check: each defence taken out, its test fails
+#   make bench   the benchmarks                 make clean     what tools left behind
+#   make PYTHON=python3.13 …  another Python
 #
 # The environment is .venv; it is made anew only where pyproject.toml or constraints.txt have changed. pip is used as it is configured.
 
@@ -21,8 +22,9 @@ KERNEL6 := ipykernel==6.31.0
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60 --nbval-sanitize-with now_jupyter/nbval.cfg
 OF_INSTALLATION := pyproject.toml constraints.txt
 PYTEST_ARGS ?=
+DEFENCES ?=
 
-.PHONY: try test lint format faults bench clean browser kernel6 environment
+.PHONY: try test lint format faults defences bench clean browser kernel6 environment
 .DEFAULT_GOAL := try
 
 try: $(VENV)/try.stamp
@@ -44,6 +46,9 @@ format: $(VENV)/test.stamp
 
 faults: $(VENV)/test.stamp kernel6
 	$(RUN) -m pytest tests/faults --full-faults --fault-table
+
+defences: $(VENV)/test.stamp kernel6
+	$(RUN) tools/take_out.py $(DEFENCES)
 
 bench: $(VENV)/test.stamp
 	$(RUN) benchmarks/bench.py

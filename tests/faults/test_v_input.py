@@ -235,7 +235,9 @@ IN_LINES = [
     "# fox",
     "fox?",
     "fox;",
-    "a\\b \\n $key {0} {x",
+    "a\\b \\n {0} {x",
+    "a $key fox",
+    "a {{key}} fox",
     "狐 🦊 × ，",
     "fox --ar 16:9",
 ]

@@ -7,15 +7,18 @@ import os
 import secrets
 import socket
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 from kills import PROMPT, Relay
-from now_jupyter._errors import NowImageError, StoreUnavailable
+from limits import at_once
+from now_jupyter._errors import NowImageError, StoreCorrupt, StoreError, StoreUnavailable
 from now_jupyter._session import Session
+from now_jupyter._store._files import read_file
 from relays import Served, relay_on_loopback
 
 NOBODY = 65534
@@ -215,3 +218,56 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(name: str, tmp_path: Path
             session.close()
         assert secret.read_bytes() == before
     campaign.outcome(outcome="not followed", billed="-", kept="as it was", injected=f"link and pipe at {name}")
+
+
+@pytest.mark.row(
+    "W3", injected="a file that becomes a link or a pipe while it is opened; a pipe with someone behind it"
+)
+def test_a_file_that_changes_while_it_is_opened_is_not_read(tmp_path: Path, campaign: Any) -> None:
+    """What was a file when it was looked at and is a link or a pipe when it is opened is refused without waiting; what
+    is a pipe already is not even opened, as that would wake whoever is behind it.
+    """
+    secret = tmp_path / "secret"
+    secret.write_text("{}", "utf-8")
+    for number, exchange in enumerate((lambda path: path.symlink_to(secret), os.mkfifo)):
+        place = tmp_path / f"{number}.json"
+        place.write_text("{}", "utf-8")
+        with at_once(5), pytest.raises(StoreError):
+            read_file(Exchanged.at(place, exchange), limit=100)
+    pipe, opened = tmp_path / "pipe", threading.Event()
+    os.mkfifo(pipe)
+
+    def wait_behind() -> None:
+        os.close(os.open(pipe, os.O_WRONLY))
+        opened.set()
+
+    behind = threading.Thread(target=wait_behind)
+    behind.start()
+    with at_once(5), pytest.raises(StoreCorrupt):
+        read_file(pipe, limit=100)
+    was_opened = opened.wait(0.3)
+    os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
+    behind.join(10)
+    assert not was_opened
+    campaign.outcome(outcome="StoreError, at once", billed="-", kept="as it was")
+
+
+class Exchanged(type(Path())):  # type: ignore[misc]  # the system's kind of path
+    """A path whose file is exchanged after it was looked at and before it is opened."""
+
+    looks = 0
+    exchange: Callable[[Path], object]
+
+    @classmethod
+    def at(cls, path: Path, exchange: Callable[[Path], object]) -> Self:
+        made = cls(path)
+        made.exchange = exchange
+        return made
+
+    def __fspath__(self) -> str:
+        self.looks += 1
+        if self.looks == 2:
+            plain = Path(str(self))
+            plain.unlink()
+            self.exchange(plain)
+        return str(self)
