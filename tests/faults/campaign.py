@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 __all__ = ["Book", "Campaign", "Line"]
@@ -24,6 +25,7 @@ class Book:
 
     lines: list[Line] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
+    members: dict[str, set[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -44,3 +46,9 @@ class Campaign:
         """Add to a figure of the closing note, or keep the largest."""
         before = self.book.figures.get(name, 0)
         self.book.figures[name] = max(before, amount) if most else before + amount
+
+    def distinct(self, name: str, members: Iterable[str]) -> None:
+        """Count in a figure what no test has counted before."""
+        known = self.book.members.setdefault(name, set())
+        known.update(members)
+        self.book.figures[name] = len(known)

@@ -17,13 +17,26 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from faultserver import Action, Script, Seen
 
-__all__ = ["Job", "Ledger", "Sale", "Verdict", "checked", "findings", "jobs_in", "pictures_in", "sha256"]
+__all__ = [
+    "Count",
+    "Job",
+    "Ledger",
+    "Sale",
+    "Verdict",
+    "checked",
+    "counting",
+    "findings",
+    "jobs_in",
+    "pictures_in",
+    "sha256",
+]
 
 _OPEN = ("unknown", "partial", "pending", "running")  # the user sees that something is still to come or to be settled
 
@@ -202,21 +215,85 @@ def _about_job(job: Job, safe: set[str], *, is_known: bool) -> Iterator[str]:
         yield f"#{job.number} says that it was billed, and nobody did"
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Tally:
+    """What one comparison counted."""
+
+    pictures_billed: int
+    pictures_kept: int
+    jobs_lost: int
+    double_bills: int
+
+
+@dataclass
+class Count:
+    """What all comparisons of a test counted; of those of the same folders the last one speaks."""
+
+    _latest: dict[tuple[Path, ...], _Tally] = field(default_factory=dict)
+
+    def note(self, folders: tuple[Path, ...], tally: _Tally) -> None:
+        self._latest[folders] = tally
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """The figures of the closing note."""
+        found = self._latest.values()
+        return {
+            "pictures billed": sum(one.pictures_billed for one in found),
+            "pictures kept": sum(one.pictures_kept for one in found),
+            "jobs lost": sum(one.jobs_lost for one in found),
+            "double bills": sum(one.double_bills for one in found),
+        }
+
+
+_COUNTS: list[Count] = []
+
+
+@contextmanager
+def counting() -> Iterator[Count]:
+    """Count in all comparisons made inside, whatever thread makes them."""
+    count = Count()
+    _COUNTS.append(count)
+    try:
+        yield count
+    finally:
+        _COUNTS.remove(count)
+
+
+def _counted(ledger: Ledger, folders: tuple[Path, ...], safe: set[str], jobs: Sequence[Job]) -> _Tally:
+    bought = [digest for sale in ledger.billed for digest in sale.pictures]
+    lost = {
+        sale.key
+        for sale in ledger.billed
+        if any(True for _ in _about_sale(sale, [job for job in jobs if job.key == sale.key], safe))
+    }
+    tally = _Tally(
+        pictures_billed=len(bought),
+        pictures_kept=sum(digest in safe for digest in bought),
+        jobs_lost=len(lost),
+        double_bills=ledger.double_bills,
+    )
+    for count in _COUNTS:
+        count.note(folders, tally)
+    return tally
+
+
 def checked(ledger: Ledger, *folders: Path, elsewhere: Iterable[bytes] = ()) -> Verdict:
-    """Compare, and give what is in order.
+    """Compare, count, and give what is in order.
 
     Raises:
         AssertionError: money and disk do not agree; all findings are named.
     """
     others = tuple(elsewhere)
+    safe = _safe(folders, others)
+    jobs = tuple(job for folder in folders for job in jobs_in(folder))
+    tally = _counted(ledger, folders, safe, jobs)
     wrong = findings(ledger, *folders, elsewhere=others)
     if wrong:
         raise AssertionError("\n".join(wrong))
-    safe = _safe(folders, others)
-    bought = [digest for sale in ledger.billed for digest in sale.pictures]
     return Verdict(
         billed=len(ledger.billed),
-        safe=sum(digest in safe for digest in bought),
-        marked=sum(digest not in safe for digest in bought),
-        jobs=tuple(job for folder in folders for job in jobs_in(folder)),
+        safe=tally.pictures_kept,
+        marked=tally.pictures_billed - tally.pictures_kept,
+        jobs=jobs,
     )

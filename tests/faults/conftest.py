@@ -13,11 +13,14 @@ from collections.abc import Iterator
 import pytest
 
 from campaign import Book, Campaign, Line
+from checker import counting
 
 FULL, TABLE = "--full-faults", "--fault-table"
 _WIDTHS = (4, 58, 44, 6)
 
 
+_COUNTED = ("pictures billed", "pictures kept", "jobs lost", "double bills")
+_ADDED = ("kill points survived", "lines interrupted")
 _BOOK = pytest.StashKey[Book]()
 
 
@@ -29,7 +32,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "row(id, injected): the row of the fault table that a test proves")
-    config.stash[_BOOK] = Book()
+    config.addinivalue_line("markers", f"full_faults: a long form that only {FULL} runs")
+    config.stash[_BOOK] = Book(figures=dict.fromkeys((*_COUNTED, *_ADDED), 0))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption(FULL, default=False):
+        return
+    long = [item for item in items if item.get_closest_marker("full_faults")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
+@pytest.fixture(autouse=True)
+def counted(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What the checker finds billed, kept, lost and billed twice goes into the figures, whatever test asks it."""
+    with counting() as count:
+        yield
+    if request.node.get_closest_marker("row") is None:
+        return
+    figures = request.config.stash[_BOOK].figures
+    for name, amount in count.figures.items():
+        figures[name] += amount
 
 
 @pytest.fixture
