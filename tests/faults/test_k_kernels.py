@@ -1,8 +1,7 @@
-"""Interrupts, restarts, forks, sleep, and notebooks without widgets or kernel: K1 to K4."""
+"""Restarts, forks, sleep, and notebooks without widgets or kernel: K1 to K4, but for interrupts (test_interrupts)."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import threading
 import time
@@ -24,7 +23,6 @@ from now_jupyter._waking import Waking
 
 LOAD = "%load_ext now_jupyter"
 CELL = "%%nowimage -m gpt-image-2\na fox in the snow"
-STRIDE = 1201
 
 
 @pytest.fixture(scope="module")
@@ -47,40 +45,6 @@ class Slow(Relay):
 
 def environment(relay: Relay, folder: Path) -> dict[str, str]:
     return {"NOW_BASE_URL": relay.url, "JPY_SESSION_NAME": str(folder / "n.ipynb")}
-
-
-# K1
-
-
-@pytest.mark.row("K1", injected="SIGINT at lines of session, runner, bridge and store")
-@pytest.mark.parametrize("awaited", [False, True])
-@pytest.mark.parametrize("kind", ["interrupt", "interrupts"])
-def test_an_interrupt_at_any_line_leaves_everything_usable(
-    awaited: bool, kind: Any, kernels: Kernels, tmp_path: Path, campaign: Any, full_faults: bool
-) -> None:
-    """■ once or twice, whatever thread runs what line: no hold, lock or half-record is left, what was sent arrives
-    once, the SIGINT handler is back, and the next order works.
-    """
-    stride, survived = (7 if full_faults else STRIDE), 0
-    with Relay() as relay:
-        for place in itertools.count(1, stride):
-            relay.forget()
-            home = tmp_path / f"{place}" / "n.now"
-            home.parent.mkdir()
-            ran = kernels.act("interrupted", home, relay, (kind, place), awaited=awaited)
-            result = ran.result
-            assert result["after"]["status"] == "done", place
-            assert result["held"] == []
-            assert result["handler"]
-            assert {one["status"] for one in result["seen"]} <= {"done", "cancelled"}, (place, result)
-            bought = [one for one in result["seen"] if one["status"] == "done"]
-            assert len(relay.ledger) == len(set(relay.ledger)) == len(bought)
-            if not result["came"] and place > 2000:
-                break
-            survived += result["came"]
-    assert survived > 1000 / stride
-    campaign.figure("interrupts survived", survived)
-    campaign.outcome(outcome=f"{survived} interrupts survived", billed="once", kept="all")
 
 
 # K2
@@ -200,7 +164,7 @@ def test_a_notebook_run_by_a_program_shows_its_pictures_without_a_kernel(
     campaign.outcome(outcome="plain outputs, picture in the file", billed="once", kept="all")
 
 
-# Sleep
+# K1: sleep
 
 
 @pytest.mark.row("K1", injected="the machine sleeps while an order is under way")

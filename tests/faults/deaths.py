@@ -1,0 +1,110 @@
+"""Kernels that die in one place after another, and live on each time as a user would."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Literal
+
+from checker import Job, checked, jobs_in, sha256
+from effects import Kill
+from kills import Kernels, Relay, answer_of
+
+__all__ = ["NO_END", "Deaths", "answers_on_disk"]
+
+NO_END = 10**9
+Kind = Literal["effect", "line", "call"]
+
+
+def digests_sold(relay: Relay, key: str) -> list[str]:
+    return [sha256(data) for data in relay.pictures(key)]
+
+
+def answers_on_disk(folder: Path) -> set[str]:
+    """Name the orders whose whole answer is kept, or all of whose links or pictures are."""
+    return {job.key for job in jobs_in(folder) if _is_collectable(folder, job)}
+
+
+def _is_collectable(folder: Path, job: Job) -> bool:
+    announced = len(job.kept) == job.form.get("expected", job.form["request"]["params"].get("n", 1))
+    return bool(answer_of(folder, job.number)) or announced
+
+
+def check_books(folder: Path, relay: Relay, answers: set[str]) -> None:
+    """Each billed picture is here, or its order is marked; `answers` are the orders whose answer was all on disk."""
+    verdict = checked(relay.book, folder)
+    assert len({job.key for job in verdict.jobs}) == len(verdict.jobs)
+    for job in verdict.jobs:
+        if job.key not in relay.ledger:
+            continue
+        if job.status == "done":
+            assert job.digests == digests_sold(relay, job.key)
+        else:
+            assert job.status in ("running", "pending", "partial", "unknown"), job
+            assert job.key not in answers, f"not collected although its answer is here: {job}"
+
+
+class Deaths:
+    """Kills one order at a place, what mends it at another, and looks each time whether the books agree."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.survived = 0
+        self.recoveries_killed = 0
+        self.outcomes: Counter[str] = Counter()
+        self.places: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def one(self, kernels: Kernels, relay: Relay, kind: Kind, place: int, *, recovery: int) -> Literal[0, 1, 2]:
+        """Kill one order at a place and its recovery at another; tell how many of the two came to their place."""
+        home = self.folder / f"{kind}-{place}-{recovery}" / "n.now"
+        home.parent.mkdir()
+        relay.forget()
+        ran = kernels.act("generate", home, relay, (kind, place), count=relay.count)
+        if not ran.killed:
+            return 0
+        is_killed_again, outcome = _lived_on(kernels, relay, home, ("call" if kind == "call" else "effect", recovery))
+        with self._lock:
+            self.places[ran.where] += 1
+            self.survived += 1
+            self.recoveries_killed += is_killed_again
+            self.outcomes[outcome] += 1
+        shutil.rmtree(home.parent)
+        return 2 if is_killed_again else 1
+
+
+def _lived_on(kernels: Kernels, relay: Relay, home: Path, kill: Kill) -> tuple[bool, str]:
+    """Load, search, resume and have the doctor in, first with a kill, then to the end; run all again."""
+    sent = len(relay.ledger)
+    collectable = answers_on_disk(home)
+    check_books(home, relay, set())
+    is_killed_again = kernels.act("recover", home, relay, kill).killed
+    check_books(home, relay, set())
+    mended = kernels.act("recover", home, relay).result
+    assert mended["damaged"] == []
+    assert mended["before"] == mended["after"] == [one["ref"] for one in reversed(mended["seen"])]
+    check_books(home, relay, collectable)
+    assert len(relay.ledger) == sent, "recovery has bought"
+    return is_killed_again, _ran_again(kernels, relay, home)
+
+
+def _ran_again(kernels: Kernels, relay: Relay, home: Path) -> str:
+    """Run All after a restart: what was billed is shown or named, and bought anew only where nothing was sent."""
+    before, sent = jobs_in(home), len(relay.ledger)
+    result = kernels.act("generate", home, relay, count=relay.count).result
+    check_books(home, relay, set())
+    outcome = str(result.get("error") or result["status"])
+    if outcome == "MaybeBilledError":
+        assert any(job.billed == "maybe" for job in before)
+        assert len(relay.ledger) == sent
+        return outcome
+    wanted = digests_sold(relay, relay.ledger[0])
+    assert len(relay.ledger) == 1
+    if outcome == "partial":  # of an answer that was cut on its way to the disk, what is whole is shown
+        assert result["pictures"] == wanted[: len(result["pictures"])]
+        return outcome
+    assert outcome == "done", result
+    assert result["pictures"] == wanted
+    return outcome
