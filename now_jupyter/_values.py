@@ -5,16 +5,15 @@ All are frozen and hold data only; a picture may read its own immutable file, no
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 from ._errors import Billed
+from ._json import JSON, canonical, digest
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -34,20 +33,8 @@ __all__ = [
     "together",
 ]
 
-JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
-
 _SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "JPY": "¥", "GBP": "£"}
 _SHORT_DIGEST = 12
-
-
-def canonical(value: JSON) -> str:
-    """Write JSON in the one form in which equal values are equal text."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def digest(data: bytes) -> str:
-    """Give the SHA-256 of the bytes, in hex: the identity of a picture."""
-    return hashlib.sha256(data).hexdigest()
 
 
 class Status(StrEnum):

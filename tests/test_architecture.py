@@ -28,10 +28,11 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "_bridge": (0, {"_errors", "_words"}),
     "_rewriting": (0, {"_bridge"}),
     # Values and what is reckoned without the world
-    "_values": (1, {"_media"}),  # a picture reads its own file
+    "_json": (1, set()),
+    "_values": (1, {"_json", "_media"}),  # a picture reads its own file
     "_steps": (1, {"_values"}),
     "_records": (1, {"_values"}),
-    "_media": (1, {"_values"}),
+    "_media": (1, {"_json"}),
     "_options": (1, {"_values"}),
     "_secret": (1, set()),
     "_settings": (1, set()),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from .._errors import BadImageError
-from .._values import digest
+from .._json import digest
 from ._copies import save_copy
 from ._decoding import MOST_BYTES, MOST_PIXELS, layout_of, load, sniff, upright, upright_size
 from ._preview import preview, sheet

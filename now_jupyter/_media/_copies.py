@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .._errors import InputError
-from .._values import JSON
+from .._json import JSON
 from ._containers import Layout
 from ._decoding import PICTURES, layout_of, load, upright
 from ._preview import displayable

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .._values import JSON
+from .._json import JSON
 
 __all__ = ["read_foreign"]
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
-from .._values import JSON
+from .._json import JSON
 from ._containers import (
     CutOffError,
     DamagedError,
