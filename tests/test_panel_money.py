@@ -1,9 +1,8 @@
-"""The panel before a relay that costs money: what is left, the budget, and the word that is asked for first."""
+"""The panel where pictures cost money: the price of the next click, what is left, and the question before paying."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,81 +11,179 @@ import pytest
 import panels
 from now_jupyter._panel._state import Draft
 from now_jupyter._session import Session
-from panels import Said, Wire
+from panels import Browser, Page, Said, Wire
 from relays import Served, new_session, relay_on_loopback
 
-EMPTY: dict[str, Any] = Draft().to_json()  # type: ignore[assignment]
+FOX: dict[str, Any] = {**Draft(prompt="a red fox", model="gpt-image-2").to_json()}
+_PRICE = "() => document.querySelector('.nowp-price')?.textContent"
+_LEFT = "() => document.querySelector('.nowp-purse')?.textContent ?? ''"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser.started() as browser:
+        yield browser
 
 
 @pytest.fixture
 def served() -> Iterator[Served]:
-    with relay_on_loopback() as relay:
-        yield relay
+    with relay_on_loopback() as served:
+        yield served
 
 
-@contextmanager
-def panel_on(folder: Path, served: Served, **typed: Any) -> Iterator[tuple[Session, Wire]]:
-    with new_session(folder, served.url, typed=lambda: typed) as session, panels.opened(session) as wire:
-        yield session, wire
+@pytest.fixture
+def session(served: Served, tmp_path: Path) -> Iterator[Session]:
+    """A session that asks before it pays more than six cents."""
+    with new_session(tmp_path, served.url, typed=lambda: {"confirm_over": 0.06}) as session:
+        yield session
 
 
-def ordered(wire: Wire, prompt: str = "a fox", *, at: float = 0.0, agreed: tuple[str, ...] = (), **more: Any) -> Said:
-    return wire.ask("generate", draft={**EMPTY, "prompt": prompt, **more}, at=at, agreed=list(agreed))
+@pytest.fixture
+def wire(session: Session) -> Iterator[Wire]:
+    with panels.opened(session) as wire:
+        yield wire
 
 
-def test_what_is_left_and_the_budget_are_shown_and_follow_each_order(served: Served, tmp_path: Path) -> None:
-    """Balance as the relay tells it, budget as the folder counts it; both are asked for again after a purchase."""
-    with panel_on(tmp_path, served) as (session, wire):
-        session.set_budget(1)
-        wire.ask("relay")
-        wire.until(lambda: wire.widget.relay.get("left") == "$100.00")
-        assert wire.widget.relay["budget"] == "budget: $1.00, $1.00 left"
-        ordered(wire)
-        wire.until(lambda: wire.widget.relay.get("left") == "$99.96")
-        assert wire.widget.relay["budget"] == "budget: $1.00, $0.96 left"
+@pytest.fixture
+def page(browser: Browser, wire: Wire) -> Iterator[Page]:
+    with browser.page(wire) as page:
+        yield page
+        assert page.errors == []
 
 
-def test_what_goes_beyond_the_budget_is_refused_in_the_panel(served: Served, tmp_path: Path) -> None:
-    """The refusal is that of a cell, in the panel's list; nothing is recorded or sent."""
-    with panel_on(tmp_path, served) as (session, wire):
-        session.set_budget(0.05)
-        ordered(wire, options={"n": "2"})
-        wire.until(lambda: wire.widget.jobs and wire.widget.jobs[0]["state"] == "failed")
-        assert "left of the budget of $0.0500" in wire.widget.jobs[0]["lines"][0]
-        assert (served.posts, len(session.history)) == (0, 0)
+def quoted(wire: Wire, **changes: Any) -> dict[str, Any]:
+    return dict(wire.ask("quote", draft={**FOX, **changes}).content)
 
 
-def test_an_unknown_price_under_a_budget_is_asked_about(served: Served, tmp_path: Path) -> None:
-    """Only the user's word sends it, once."""
-    with panel_on(tmp_path, served) as (session, wire):
-        session.set_budget(1)
-        asked = ordered(wire, model="nobody-knows-its-price").content["ask"]
-        assert "not known" in asked["lines"][0]
-        assert served.posts == 0
-        ordered(wire, model="nobody-knows-its-price", agreed=tuple(asked["agree"]), at=9000.0)
-        wire.until(lambda: served.posts == 1)
+def ordered(wire: Wire, form: dict[str, Any], *, at: float = 0.0, agreed: list[str] | None = None) -> Said:
+    return wire.ask("generate", draft=form, at=at, agreed=agreed or [])
 
 
-def test_a_price_above_the_limit_is_asked_about(served: Served, tmp_path: Path) -> None:
-    """`Now.confirm_over` stands before the click; with the user's word it buys once."""
-    with panel_on(tmp_path, served, confirm_over=0.05) as (session, wire):
-        asked = ordered(wire, options={"n": "2"}).content["ask"]
-        assert asked["lines"][0] == "the expected price is ~$0.0800, and Now.confirm_over is 0.05"
-        assert served.posts == 0
-        ordered(wire, options={"n": "2"}, agreed=tuple(asked["agree"]), at=9000.0)
-        wire.until(lambda: len(session.history) == 1 and not session.jobs())
-        assert served.posts == 1
+@pytest.mark.parametrize(
+    ("changes", "price"),
+    [
+        ({}, "~$0.0400"),
+        ({"options": {"n": "3"}}, "~$0.12"),
+        ({"model": "dall-e-3", "options": {"size": "1024x1024"}}, "~$0.0400"),
+        ({"model": "dall-e-3", "options": {"size": "16:9"}}, "~$0.0800"),
+        ({"model": "dall-e-3", "options": {"n": "2", "size": "16:9", "quality": "hd"}}, "~$0.24"),
+        ({"model": "unheard-of"}, ""),
+    ],
+)
+def test_the_price_of_the_next_click_follows_model_number_and_size(
+    wire: Wire, changes: dict[str, Any], price: str
+) -> None:
+    """It is the relay's own price for exactly this request; none is invented for a model that has none."""
+    assert quoted(wire, **changes)["price"] == price
 
 
-def test_the_price_of_the_next_click_follows_model_number_and_size(served: Served, tmp_path: Path) -> None:
-    """By the relay's list and dall-e's ratios, before anything is ordered."""
-    with panel_on(tmp_path, served) as (_session, wire):
+def test_remarks_say_what_a_model_does_with_the_request(wire: Wire) -> None:
+    """What the model is not known to take is said before it is paid for, and only for the model that is chosen."""
+    sepia = {"quality": "sepia"}
+    assert quoted(wire)["notes"] == []
+    assert "dall-e-3 is not known to take quality sepia" in quoted(wire, model="dall-e-3", options=sepia)["notes"][0]
+    assert quoted(wire, model="unheard-of", options=sepia)["notes"] == []
 
-        def price(**more: Any) -> str:
-            return str(wire.ask("quote", draft={**EMPTY, **more}).content["price"])
 
-        assert price() == "~$0.0400"
-        assert price(options={"n": "3"}) == "~$0.12"
-        assert price(model="dall-e-3", options={"size": "1792x1024"}) == "~$0.0800"
-        assert price(model="nobody-knows-its-price") == ""
-        assert served.posts == 0
+def test_looking_at_prices_costs_nothing(wire: Wire, served: Served) -> None:
+    """Opening the panel and typing ask free questions only, and the price list once."""
+    for count in range(1, 6):
+        quoted(wire, options={"n": str(count)})
+    assert served.posts == 0
+    assert {one.method for one in served.relay.requests} == {"GET"}
+    assert served.count("/api/pricing") == 1
+
+
+def test_what_is_left_is_told_anew_after_a_purchase(wire: Wire, session: Session) -> None:
+    """The balance that the panel shows is the one after the last picture, whoever bought it."""
+    wire.until(lambda: wire.widget.relay.get("left") == "$100.00")
+    ordered(wire, FOX)
+    wire.until(lambda: wire.widget.relay["left"] == "$99.96")
+    session.generate("from a cell", model="gpt-image-2")
+    wire.until(lambda: wire.widget.relay["left"] == "$99.92")
+
+
+def test_another_relay_is_noticed_with_the_next_quote(wire: Wire, session: Session) -> None:
+    """After `%now demo on` the panel says that nothing costs anything, and back."""
+    wire.until(lambda: wire.widget.relay.get("left"))
+    session.use_demo(on=True, instant=True)
+    assert quoted(wire)["price"] == ""
+    wire.until(lambda: wire.widget.relay["demo"] and not wire.widget.relay["left"])
+    session.use_demo(on=False)
+    assert quoted(wire)["price"] == "~$0.0400"
+    wire.until(lambda: wire.widget.relay["left"] == "$100.00")
+
+
+def test_over_the_limit_the_panel_asks_and_orders_once_after_the_word(
+    wire: Wire, session: Session, served: Served
+) -> None:
+    """Below `Now.confirm_over` a click orders; above it nothing is sent or recorded before the user agrees."""
+    two = {**FOX, "options": {"n": "2"}}
+    asked = ordered(wire, two, at=1000.0).content["ask"]
+    assert "~$0.0800" in asked["lines"][0]
+    assert (served.posts, len(session.history)) == (0, 0)
+    assert "job" in ordered(wire, two, at=9000.0, agreed=asked["agree"]).content
+    assert ordered(wire, two, at=9100.0, agreed=asked["agree"]).content["repeat"] is True
+    wire.until(lambda: not session.jobs() and len(session.history) == 1)
+    assert served.posts == 1
+    assert "job" in ordered(wire, FOX, at=20_000.0).content
+    wire.until(lambda: served.posts == 2)
+
+
+def test_an_unknown_price_is_asked_about_too(wire: Wire, served: Served) -> None:
+    """Where the relay tells no price, a limit means that the user decides."""
+    assert ordered(wire, {**FOX, "model": "unheard-of"}).content["ask"]
+    assert served.posts == 0
+
+
+# In the page
+
+
+def test_the_button_bears_the_price_and_the_foot_what_is_left(page: Page) -> None:
+    """Both change with what is typed and bought."""
+    page.wait(f"() => ({_LEFT})().includes('$100.00')")
+    page.fill("Prompt", "a red fox")
+    page.fill("Model", "gpt-image-2")
+    page.wait(f"() => ({_PRICE})() === '~$0.0400'")
+    page.fill("Number", "3")
+    page.wait(f"() => ({_PRICE})() === '~$0.12'")
+    page.fill("Number", "1")
+    page.wait(f"() => ({_PRICE})() === '~$0.0400'")
+    page.click("button", "Generate", exact=False)
+    page.wait(f"() => ({_LEFT})().includes('$99.96')")
+
+
+def test_the_question_of_money_in_the_page(page: Page, session: Session, served: Served) -> None:
+    """It has the focus and the price; "Not now" sends nothing and keeps the draft, a double click on yes buys once."""
+    page.fill("Prompt", "a red fox")
+    page.fill("Model", "gpt-image-2")
+    page.fill("Number", "2")
+    page.evaluate("() => document.querySelector('.nowp-prompt').focus()")
+    page.press("Control+Enter")
+    page.wait("() => document.querySelector('.nowp-ask')")
+    assert page.focused() == "Not now"
+    assert "~$0.0800" in page.text(".nowp-ask")
+    page.press("Enter")
+    page.wait("() => !document.querySelector('.nowp-ask')")
+    assert served.posts == 0
+    assert page.evaluate("() => document.querySelector('.nowp-prompt').value") == "a red fox"
+    page.press("Control+Enter")
+    page.wait("() => document.querySelector('.nowp-ask')")
+    page.do(lambda raw: raw.get_by_role("button", name="Order all the same").dblclick())
+    page.wait_for_pictures(1)
+    page.wire.until(lambda: not session.jobs())
+    assert (served.posts, len(session.history)) == (1, 1)
+
+
+def test_the_question_goes_with_escape_and_leaves_the_focus_where_it_was(page: Page, served: Served) -> None:
+    """Escape is "Not now"; who pressed the button stands on it again."""
+    page.fill("Prompt", "a red fox")
+    page.fill("Model", "gpt-image-2")
+    page.fill("Number", "2")
+    page.evaluate("() => document.querySelector('.nowp-go').focus()")
+    page.press("Enter")
+    page.wait("() => document.querySelector('.nowp-ask')")
+    page.press("Escape")
+    page.wait("() => !document.querySelector('.nowp-ask')")
+    assert page.evaluate("() => document.activeElement.className") == "nowp-go"
+    assert served.posts == 0

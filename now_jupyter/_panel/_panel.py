@@ -10,6 +10,7 @@ pictures travel as messages and are no part of it.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +24,7 @@ from .._media._preview import preview
 from .._records import Record
 from .._session import Session
 from .._store._files import read_file
-from .._values import Generation, digest
+from .._values import Generation, Status, digest
 from ._compare import differences
 from ._detail import detail_of, draft_in_file
 from ._gallery import Gallery, Query, packed, row_of
@@ -43,6 +44,7 @@ __all__ = ["OPEN", "Panel"]
 _PARTIAL_PX = 640
 _NO_BYTES: tuple[bytes, ...] = ()
 _LARGEST_FILE = 32 << 20
+_UNDER_WAY = (Status.PENDING, Status.RUNNING)
 OPEN: WeakSet[Panel] = WeakSet()
 """The panels of this process, so that `%now recall` finds those of its session; it keeps none of them alive."""
 
@@ -76,8 +78,10 @@ class Panel(Wired):
         self._board = JobBoard(session, lambda forms: self.put("jobs", forms), self._show_partial)
         self._ordering = Ordering(session, self._board)
         self._standing = Standing(self, session, self._gallery)
+        self._answering: object = None
+        self._asking = threading.Event()
         self._forget = session.history.observe(self._heard)
-        self.worker("relay").do(self._ask_relay)
+        self._ask_relay_soon()
         self._board.look()
         OPEN.add(self)
 
@@ -259,13 +263,26 @@ class Panel(Wired):
 
     def _quote(self, message: Message) -> Answer:
         draft = message.fields["draft"]
+        if self._answering != self._who_answers():
+            self._ask_relay_soon()
         return {**quote_of(self._session, draft), "parent": self._gallery.ref_of(draft.parent)}, _NO_BYTES
 
     def _relay(self, _message: Message) -> Answer:
         self._ask_relay()
         return {}, _NO_BYTES
 
+    def _who_answers(self) -> object:
+        return self._session.context.is_demo(), self._session.settings()
+
+    def _ask_relay_soon(self) -> None:
+        """Ask who answers and what is left, after what is being asked now; once, however often it is wanted."""
+        if not self._asking.is_set():
+            self._asking.set()
+            self.worker("relay").do(self._ask_relay)
+
     def _ask_relay(self) -> None:
+        self._asking.clear()
+        self._answering = self._who_answers()
         self.put("relay", relay_of(self._session))
 
     def _show_partial(self, key: str, data: bytes) -> None:
@@ -292,8 +309,8 @@ class Panel(Wired):
             self.tell({"event": "gone", "number": number})
         else:
             self._tell_of(record)
-            if record.is_over and record.billed != "no" and not record.demo:
-                self.worker("relay").do(self._ask_relay)  # there is less left now
+            if not record.demo and record.status not in _UNDER_WAY:
+                self._ask_relay_soon()  # for what is left now
         self._standing.renew_soon()
 
     def _tell_of(self, record: Record) -> None:

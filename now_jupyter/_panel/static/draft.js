@@ -128,10 +128,13 @@ export function draftForm(ctx) {
       goLabel.textContent = t("generate");
     }
   }
+  /** The user's word is needed: "Not now" and Escape go back to where one was. */
   function question({ lines, agree }) {
-    const no = h("button", { class: "nowp-plain", text: t("notNow"), onclick: () => { fill(trouble); prompt.focus(); } });
+    const from = el.contains(el.getRootNode().activeElement) ? el.getRootNode().activeElement : prompt;
+    const leave = () => { fill(trouble); from.focus(); };
+    const no = h("button", { class: "nowp-plain", text: t("notNow"), onclick: leave });
     const yes = h("button", { class: "nowp-plain", text: t("orderAgain"), onclick: () => generate(agree) });
-    fill(trouble, h("div", { class: "nowp-error nowp-ask", role: "alertdialog", "aria-label": lines[0] }, ...lines.map((line) => h("p", { text: line })), h("div", { class: "nowp-bar" }, no, yes)));
+    fill(trouble, h("div", { class: "nowp-error nowp-ask", role: "alertdialog", "aria-label": lines[0], onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation(); leave(); } } }, ...lines.map((line) => h("p", { text: line })), h("div", { class: "nowp-bar" }, no, yes)));
     no.focus();
   }
   async function copy() {
