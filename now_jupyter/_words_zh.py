@@ -122,6 +122,7 @@ CHINESE: dict[str, str] = {
     "Take the star off": "取消收藏",
     "The cell is on the clipboard; paste it into the notebook": "单元已复制到剪贴板，粘贴到笔记本即可",
     "The draft is filled from the picture": "已按这张图填好草稿",
+    "The history is now {{folder}}": "历史现在位于 {{folder}}",
     "The kernel does not answer. Run this cell to bring the panel back.": "内核没有回应。运行此单元即可恢复面板。",
     "The kernel is busy or gone; what you asked for waits.": "内核正忙或已停止；你的请求在等待。",
     "Under way": "进行中",

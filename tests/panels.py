@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import threading
@@ -48,7 +49,10 @@ _MODEL = """async ({ script, state }) => {
         get: (name) => state[name],
         set: (name, value) => { state[name] = value; changed.push(name); emit(`change:${name}`); },
         save_changes: () => kernel_set(Object.fromEntries(changed.splice(0).map((name) => [name, state[name]]))),
-        send: (content, _, buffers = []) => kernel_message(content, buffers.map((one) => btoa(letters(one).join("")))),
+        send: (content, _, buffers = []) => {
+            if (window.kernel_is_gone) throw new Error("Cannot send");
+            kernel_message(content, buffers.map((one) => btoa(letters(one).join(""))));
+        },
         on: (name, call) => listeners.push([name, call]),
         off: (name, call) => {
             const kept = listeners.filter((one) => one[0] !== name || one[1] !== call);
@@ -62,9 +66,13 @@ _MODEL = """async ({ script, state }) => {
         }
         for (const [name, value] of Object.entries(data.state ?? {})) { state[name] = value; emit(`change:${name}`); }
     };
-    window.kernel_restarts = () => emit("comm_live_update");
     window.listening = () => listeners.length;
-    const made = await import(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
+    window.tell_of_the_comm = () => emit("comm_live_update");
+    window.addresses = new Set();
+    const [create, revoke] = [URL.createObjectURL, URL.revokeObjectURL];
+    URL.createObjectURL = (blob) => { const made = create.call(URL, blob); window.addresses.add(made); return made; };
+    URL.revokeObjectURL = (address) => { window.addresses.delete(address); revoke.call(URL, address); };
+    const made = await import(create.call(URL, new Blob([script], { type: "text/javascript" })));
     window.show_panel = () => {
         const el = document.createElement("div");
         document.querySelector("main").append(el);
@@ -258,7 +266,8 @@ class Page:
         self.portal = browser.portal
         self.wire = wire
         self.errors: list[str] = []
-        self._waiting: list[tuple[Any, list[str]]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_setting = False  # a front end takes no notice of the echo of what it set itself
         self.context = self.portal.call(self._new_context, browser, width, height, looks)
         self.raw: playwright.Page = self.portal.call(self.context.new_page)
         self.portal.call(self._begin, looks)
@@ -289,7 +298,7 @@ class Page:
         self.raw.on("pageerror", lambda error: self.errors.append(str(error)))
         self.raw.on("console", lambda one: self.errors.append(one.text) if one.type == "error" else None)
         await self.raw.expose_function("kernel_message", self._from_page)
-        await self.raw.expose_function("kernel_set", self.wire.set)
+        await self.raw.expose_function("kernel_set", self._set_from_page)
         await self.raw.goto(_ADDRESS)
         self.wire.listeners.append(self._to_page)
         state = {name: value for name, value in self.wire.widget.get_state().items() if not name.startswith("_")}
@@ -298,9 +307,27 @@ class Page:
     def _from_page(self, content: object, buffers: Sequence[str]) -> None:
         self.wire.message(content, [base64.b64decode(one) for one in buffers])
 
+    def _set_from_page(self, state: Mapping[str, Any]) -> None:
+        self._is_setting = True
+        try:
+            self.wire.set(state)
+        finally:
+            self._is_setting = False
+
     def _to_page(self, said: Said) -> None:
-        if said.data.get("method") in ("custom", "update"):
+        method = said.data.get("method")
+        if method in ("custom", "update") or (method == "echo_update" and not self._is_setting):
+            self._soon(said)
+
+    def _soon(self, said: Said) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
             self.portal.start_task_soon(self._pass_on, said)
+            return
+        task = loop.create_task(self._pass_on(said))  # what another page of this browser has just sent
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _pass_on(self, said: Said) -> None:
         with suppress(playwright.Error):  # the page may be closed already

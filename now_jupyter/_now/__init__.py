@@ -207,11 +207,21 @@ class NowCommands:
 
     def _folder(self, path: str) -> str:
         context = self._session.context
-        return str(context.use_folder(path) if path else context.home().store.folder)
+        if not path:
+            return str(context.home().store.folder)
+        folder = context.use_folder(path)
+        self._have_panels_follow()
+        return str(folder)
 
     def _adopt(self, path: str) -> str:
         folder = self._session.context.adopt(given(path))
+        self._have_panels_follow()
         return say("the history is now {path}", self._language, path=folder)
+
+    def _have_panels_follow(self) -> None:
+        from .._panel import follow
+
+        follow(self._session)
 
     def _wait(self, _rest: str) -> str:
         count = len(self._session.jobs())

@@ -9,7 +9,7 @@ from .._values import Generation, Picture
 from ._comparison import Comparison
 from ._panel import OPEN, Panel
 
-__all__ = ["Comparison", "Panel", "compare", "panel", "recall"]
+__all__ = ["Comparison", "Panel", "compare", "follow", "panel", "recall"]
 
 
 def panel(session: Session) -> Panel:
@@ -24,6 +24,12 @@ def compare(session: Session, *refs: str | Picture | Generation) -> Comparison:
         InputError: a picture is not there, or there are too few or too many.
     """
     return Comparison.of(session, refs)
+
+
+def follow(session: Session) -> None:
+    """Have every open panel of a session look whether the history lies in another folder now."""
+    for one in [one for one in OPEN if one.belongs_to(session)]:
+        one.follow_soon()
 
 
 def recall(session: Session, source: str | Path) -> bool:

@@ -12,6 +12,7 @@ from .._values import JSON, Request
 from .._words import Language, plain, say
 from ._compare import parameters
 from ._gallery import Gallery, row_of
+from ._retelling import retold
 from ._state import Draft, cell_of, draft_of, read_draft
 
 __all__ = ["detail_of", "draft_in_file", "lines_of"]
@@ -23,7 +24,7 @@ def detail_of(record: Record, gallery: Gallery, *, language: Language, pressable
     """Give the full view's text, the draft that makes it again, and its cell."""
     kept = [one for one in record.kept if one.sha256]
     return {
-        **row_of(record),
+        **row_of(record, language),
         "prompt": record.request.prompt[:_PROMPT_SHOWN],
         "alt": plain(record.alt or record.request.prompt, 300),
         "params": [list(pair) for pair in parameters(record).items()],
@@ -39,7 +40,6 @@ def detail_of(record: Record, gallery: Gallery, *, language: Language, pressable
             for place, one in enumerate(kept, 1)
         ],
         "facts": _facts(record, gallery, language),
-        "tags": [plain(tag, 100) for tag in record.tags if tag != "*"],
         "lines": lines_of(record, language),
         "buttons": [plain(button.label, 40) for button in record.buttons] if pressable else [],
         **gallery.family(record),
@@ -77,8 +77,8 @@ def lines_of(record: Record, language: Language) -> list[str]:
         advice="{cure}" if failure.advice else "",
         billed=record.billed,
         request_id=record.request_id,
-        words=failure.message,
-        cure=failure.advice,
+        words=retold(failure.message, language),
+        cure=retold(failure.advice or "", language),
     )
     return error.in_language(language).lines()
 

@@ -19,7 +19,8 @@ from .._records import Record
 from .._session import Session
 from .._store._index import needles, words_of
 from .._values import Money, digest
-from .._words import plain
+from .._words import Language, plain
+from ._retelling import retold
 
 __all__ = ["Gallery", "Query", "packed", "row_of"]
 
@@ -78,6 +79,11 @@ class Gallery:
         """Give one record as it was when the history was last read, else as it stands now."""
         return self._known.get(number) or self.record(number)
 
+    def forget(self) -> None:
+        """Know nothing of the folder that was read before."""
+        self._words.clear()
+        self._known = {}
+
     def renew(self, record: Record) -> None:
         """Take note of a record as it is now."""
         self._known[record.number] = record
@@ -108,12 +114,12 @@ class Gallery:
             "states": _most_frequent(record.status.value for record in records),
         }
 
-    def rows(self, numbers: Iterable[int]) -> list[dict[str, Any]]:
+    def rows(self, numbers: Iterable[int], language: Language) -> list[dict[str, Any]]:
         """Give the rows of these records; what is no longer there is left out."""
         rows = []
         for number in numbers:
             with suppress(NowImageError):
-                rows.append(row_of(self.known(number)))
+                rows.append(row_of(self.known(number), language))
         return rows
 
     def family(self, record: Record) -> Mapping[str, list[int]]:
@@ -147,7 +153,7 @@ def _most_frequent(words: Iterable[str]) -> list[str]:
     return [word for word, _ in Counter(words).most_common(_MOST_CHOICES)]
 
 
-def row_of(record: Record) -> dict[str, Any]:
+def row_of(record: Record, language: Language = "en") -> dict[str, Any]:
     """Give what a tile shows of a record."""
     kept = [one for one in record.kept if one.sha256]
     return {
@@ -157,7 +163,8 @@ def row_of(record: Record) -> dict[str, Any]:
         "model": plain(record.model, 80),
         "count": len(kept),
         "starred": _STAR in record.tags,
-        "error": plain(record.error.message, 160) if record.error else "",
+        "tags": [plain(tag, 100) for tag in record.tags if tag != _STAR],
+        "error": plain(retold(record.error.message, language), 160) if record.error else "",
         "version": _version(record),
     }
 

@@ -63,6 +63,7 @@ def _making(language: Language) -> dict[str, str]:
         "notNow": say("Not now", language),
         "demo": say("demo, costs nothing", language),
         "left": say("Left: {{amount}}", language),
+        "moved": say("The history is now {{folder}}", language),
         "silentKernel": say("The kernel is busy or gone; what you asked for waits.", language),
         "noKernel": say("The kernel does not answer. Run this cell to bring the panel back.", language),
     }

@@ -77,6 +77,11 @@ class Message:
     fields: Mapping[str, Any] = field(default_factory=dict)
     data: bytes = b""
 
+    @property
+    def view(self) -> str:
+        """Name the view that asks: a view counts its questions behind a name of its own."""
+        return self.id.rpartition("-")[0]
+
 
 def read_message(content: object, buffers: Sequence[Any] = ()) -> Message:
     """Check what came over the wire.

@@ -25,6 +25,7 @@ from .._records import Record
 from .._session import Session
 from .._store._files import read_file
 from .._values import Generation, Status, digest
+from .._words import Language, plain
 from ._compare import differences
 from ._detail import detail_of, draft_in_file
 from ._gallery import Gallery, Query, packed, row_of
@@ -37,6 +38,7 @@ from ._quote import quote_of, relay_of
 from ._standing import Standing
 from ._state import Draft, cell_of, draft_of, request_of
 from ._thumbs import Thumbs
+from ._wanted import Wanted
 from ._wired import Answer, Wired
 
 __all__ = ["OPEN", "Panel"]
@@ -74,7 +76,8 @@ class Panel(Wired):
         super().__init__(session, words=labels(session.settings().language), draft=Draft().to_json())
         self._gallery = Gallery(session)
         self._thumbs = Thumbs()
-        self._wanted: dict[int, None] = {}
+        self._wanted = Wanted()
+        self._folder = session.context.home().store.folder
         self._board = JobBoard(session, lambda forms: self.put("jobs", forms), self._show_partial)
         self._ordering = Ordering(session, self._board)
         self._standing = Standing(self, session, self._gallery)
@@ -132,48 +135,77 @@ class Panel(Wired):
         """Give for each action the worker that does it, and how."""
         return {
             "find": ("files", self._find),
-            "rows": ("files", self._rows),
-            "thumbs": ("files", self._thumbnails),
-            "detail": ("files", self._detail),
-            "picture": ("files", self._picture),
-            "compare": ("files", self._compare),
+            "rows": ("files", self._of_this_folder(self._rows)),
+            "thumbs": ("files", self._of_this_folder(self._thumbnails)),
+            "detail": ("files", self._of_this_folder(self._detail)),
+            "picture": ("files", self._of_this_folder(self._picture)),
+            "compare": ("files", self._of_this_folder(self._compare)),
             "cell": ("files", self._cell),
-            "star": ("files", self._star),
-            "tag": ("files", self._tag),
-            "trash": ("files", self._trash),
-            "restore": ("files", self._restore),
+            "star": ("files", self._of_this_folder(self._star)),
+            "tag": ("files", self._of_this_folder(self._tag)),
+            "trash": ("files", self._of_this_folder(self._trash)),
+            "restore": ("files", self._of_this_folder(self._restore)),
             "drop": ("files", self._drop),
             "quote": ("relay", self._quote),
             "relay": ("relay", self._relay),
             "generate": ("orders", self._ordering.order),
             "stop": ("orders", self._stop),
             "dismiss": ("orders", self._dismiss),
-            "press": ("orders", self._press),
+            "press": ("orders", self._of_this_folder(self._press)),
         }
+
+    # The folder it shows
+
+    def _of_this_folder(self, answer: Callable[[Message], Answer]) -> Callable[[Message], Answer]:
+        """Refuse what names a number of the folder that was shown before: here it is another picture."""
+
+        def checked(message: Message) -> Answer:
+            if self._follow():
+                raise InputError("the history is now {path}", path=self._folder)
+            return answer(message)
+
+        return checked
+
+    def follow_soon(self) -> None:
+        """Look whether the history lies in another folder now, and go along."""
+        self.worker("files").do(self._follow)
+
+    def _follow(self) -> bool:
+        """Go along with the session to another folder; tells whether there was one."""
+        folder = self._session.context.home().store.folder
+        with self._sending:
+            if folder == self._folder:
+                return False
+            self._folder = folder
+        self._wanted.forget()
+        self._gallery.forget()
+        self.tell({"event": "moved", "folder": plain(folder.name, 80)})
+        self._standing.renew_soon()
+        return True
 
     # Looking
 
     def _find(self, message: Message) -> Answer:
+        self._follow()
         numbers = self._gallery.find(Query(**message.fields))
         for key, data in self._board.partials().items():
             self.worker("files").do(self._send_partial, key, data)
         return {"count": len(numbers), "choices": self._gallery.choices()}, (packed(numbers),)
 
     def _rows(self, message: Message) -> Answer:
-        return {"rows": self._gallery.rows(message.fields["numbers"])}, _NO_BYTES
+        return {"rows": self._gallery.rows(message.fields["numbers"], self._language)}, _NO_BYTES
 
     def _thumbnails(self, message: Message) -> Answer:
-        """Make what is to be seen now; what was wanted before and is not yet made is no longer."""
-        self._wanted = dict.fromkeys(message.fields["numbers"])
+        """Make what is to be seen now; what this view wanted before and is not yet made is no longer."""
+        self._wanted.ask(message.view, message.fields["numbers"])
         self.worker("files").do(self._next_thumbnail)
         return {}, _NO_BYTES
 
     def _next_thumbnail(self) -> None:
         """Make one and go to the end of the line, so that nobody waits for more than one."""
-        if not self._wanted:
+        number = self._wanted.take()
+        if number is None:
             return
-        number = next(iter(self._wanted))
-        del self._wanted[number]
         self._send_thumbnail(number)
         self.worker("files").do(self._next_thumbnail)
 
@@ -187,8 +219,11 @@ class Panel(Wired):
     def _detail(self, message: Message) -> Answer:
         record = self._gallery.record(message.fields["number"])
         self._gallery.renew(record)
-        language = self._session.settings().language
-        return detail_of(record, self._gallery, language=language, pressable=self._can_press()), _NO_BYTES
+        return detail_of(record, self._gallery, language=self._language, pressable=self._can_press()), _NO_BYTES
+
+    @property
+    def _language(self) -> Language:
+        return self._session.settings().language
 
     def _can_press(self) -> bool:
         return callable(getattr(self._session, "press", None))
@@ -263,6 +298,7 @@ class Panel(Wired):
 
     def _quote(self, message: Message) -> Answer:
         draft = message.fields["draft"]
+        self.follow_soon()
         if self._answering != self._who_answers():
             self._ask_relay_soon()
         return {**quote_of(self._session, draft), "parent": self._gallery.ref_of(draft.parent)}, _NO_BYTES
@@ -303,6 +339,7 @@ class Panel(Wired):
             self._board.look()
 
     def _look_again(self, number: int) -> None:
+        self._follow()
         try:
             record = self._gallery.record(number)
         except NowImageError:
@@ -318,4 +355,4 @@ class Panel(Wired):
         data: bytes | None = None
         with suppress(NowImageError):
             data = self._thumbs.of(record, self._session.context.home().store.pictures)
-        self.tell({"event": "changed", "row": row_of(record)}, (data,) if data else _NO_BYTES)
+        self.tell({"event": "changed", "row": row_of(record, self._language)}, (data,) if data else _NO_BYTES)

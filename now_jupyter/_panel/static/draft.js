@@ -15,10 +15,10 @@ export function draftForm(ctx) {
   let parentRef = "…";
 
   const prompt = h("textarea", {
-    ...{ class: "nowp-prompt", "aria-label": t("prompt"), placeholder: t("promptHint"), rows: 4 },
+    ...{ class: "nowp-prompt", "aria-label": t("prompt"), placeholder: t("promptHint"), rows: 4, maxlength: LONGEST_PROMPT },
     oninput: () => change({ prompt: prompt.value }),
     onkeydown: (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); generate(); }
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) { event.preventDefault(); generate(); }
     },
   });
   const origin = h("div", { class: "nowp-origin", hidden: true });
@@ -169,6 +169,7 @@ export function draftForm(ctx) {
   return { el, use, recall, get draft() { return draft; } };
 }
 
+const LONGEST_PROMPT = 65_536;
 const MORE = ["style", "background", "format", "compression", "seed", "negative"];
 const NUMERIC = new Set(["n", "compression", "seed"]);
 

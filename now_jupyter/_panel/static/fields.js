@@ -73,6 +73,7 @@ export function suggesting(ctx, { label, placeholder = "", numeric = false, onch
     input.setAttribute("aria-activedescendant", options[at].id);
   }
   function key(event) {
+    if (event.isComposing) return; // Enter and arrows belong to the input method
     if (event.key === "ArrowDown") move(1);
     else if (event.key === "ArrowUp") move(-1);
     else if (event.key === "Enter" && !list.hidden && at >= 0 && !event.ctrlKey && !event.metaKey) take(list.children[at].firstChild.textContent);

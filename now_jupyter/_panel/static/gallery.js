@@ -44,7 +44,7 @@ export function gallery(ctx, to) {
   const blank = h("div", { class: "nowp-blank", hidden: true });
   const scroller = h("div", { class: "nowp-scroller", tabindex: "-1", onscroll: () => soon() }, canvas, blank);
   const el = h("section", { class: "nowp-gallery", "aria-label": t("gallery") },
-    h("div", { class: "nowp-tools" }, search, byModel, byTag, byStatus, starred, count),
+    h("div", { class: "nowp-tools" }, search, starred, h("div", { class: "nowp-filters" }, byModel, byTag, byStatus, count)),
     scroller, chooser);
 
   // What fits
@@ -74,6 +74,15 @@ export function gallery(ctx, to) {
     press(starred, false);
     find();
     search.focus();
+  }
+  /** What a row brings that was not there before can be filtered by at once. */
+  function offer(row) {
+    const more = [[byModel, [row.model], undefined], [byTag, row.tags, undefined], [byStatus, [row.status], (state) => t(`status.${state}`)]];
+    for (const [select, values, named] of more) {
+      const known = [...select.options].map((one) => one.value);
+      const missing = values.filter((value) => value && !known.includes(value));
+      if (missing.length) choices(select, select.options[0].textContent, [...known.slice(1), ...missing], named);
+    }
   }
   function choices(select, all, values, named = (value) => value) {
     const value = select.value;
@@ -140,15 +149,19 @@ export function gallery(ctx, to) {
     const shown = [...tiles.keys()];
     const missing = shown.filter((number) => !rows.has(number) && !asked.has(number)).slice(0, 200);
     missing.forEach((number) => asked.add(number));
-    if (missing.length) {
-      const { rows: given } = await wire.ask("rows", { numbers: missing }).catch(() => ({ rows: [] }));
-      missing.forEach((number) => asked.delete(number));
-      given.forEach((row) => rows.set(row.number, row));
-      given.forEach((row) => tiles.get(row.number)?.show());
-    }
+    if (missing.length) await ctx.attempt(() => rowsOf(missing));
     const bare = shown.filter((number) => rows.get(number)?.count && !addresses.get(number)).sort((a, b) => tiles.get(a)?.index - tiles.get(b)?.index);
-    if (bare.length) wire.ask("thumbs", { numbers: bare.slice(0, 200) });
+    if (bare.length) ctx.attempt(() => wire.ask("thumbs", { numbers: bare.slice(0, 200) }));
   });
+  async function rowsOf(missing) {
+    try {
+      const { rows: given } = await wire.ask("rows", { numbers: missing });
+      given.forEach((row) => { if (asked.has(row.number)) rows.set(row.number, row); });
+      given.forEach((row) => tiles.get(row.number)?.show());
+    } finally {
+      missing.forEach((number) => asked.delete(number));
+    }
+  }
 
   function make(number) {
     const picture = h("img", { class: "nowp-thumb", alt: "", draggable: "false", hidden: true });
@@ -202,7 +215,11 @@ export function gallery(ctx, to) {
     tiles.get(numbers[current])?.tabs(true);
   }
   function focus() {
-    tiles.get(numbers[current])?.focus();
+    (tiles.get(numbers[current]) ?? search).focus();
+  }
+  /** Back from the comparison, to the button that led there. */
+  function back() {
+    if (chooser.hidden) focus(); else compare.focus();
   }
   function go(index) {
     if (index < 0 || index >= numbers.length) return;
@@ -275,10 +292,26 @@ export function gallery(ctx, to) {
     tiles.get(number)?.show();
     ctx.thumbCame(number);
   });
-  wire.on("gone", ({ number }) => forget(number));
+  wire.on("gone", ({ number }) => { ctx.leave(number); forget(number); });
+  wire.on("moved", ({ folder }) => {
+    ctx.leave();
+    asked.clear();
+    unfinished.clear();
+    [...rows.keys()].forEach((number) => addresses.drop(number));
+    rows.clear();
+    tiles.forEach((tile) => tile.el.remove());
+    tiles.clear();
+    numbers = [];
+    total = 0;
+    choose([]);
+    ctx.toast(t("moved", { folder }));
+    find();
+  });
   wire.on("changed", ({ row }, [data]) => {
     const known = rows.get(row.number);
     rows.set(row.number, row);
+    asked.delete(row.number);
+    offer(row);
     if (data) addresses.put(row.number, data, "image/jpeg");
     if (row.status !== "running" && row.status !== "pending") unfinished.delete(row.number);
     if (row.status === "done" && known && known.status !== "done") ctx.announce(t("arrived", { ref: `#${row.number}` }));
@@ -299,13 +332,13 @@ export function gallery(ctx, to) {
   watcher.observe(scroller);
   signal.addEventListener("abort", () => watcher.disconnect(), { once: true });
   return {
-    el, find, focus, toggleStar, toggleChosen, trash,
+    el, find, focus, back, toggleStar, toggleChosen, trash,
     partialCame(number, address) { unfinished.set(number, address); tiles.get(number)?.show(); },
     thumb: (number) => addresses.get(number),
     row: (number) => rows.get(number),
     isChosen: (number) => chosen.includes(number),
     beside(number, step) { return numbers[numbers.indexOf(number) + step]; },
-    goTo(number) { const index = numbers.indexOf(number); if (index >= 0) go(index); },
+    goTo(number) { const index = numbers.indexOf(number); if (index >= 0) go(index); else focus(); },
   };
 }
 

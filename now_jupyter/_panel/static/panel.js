@@ -56,7 +56,7 @@ function context(model, el, signal) {
     },
     /** Lay something over the panel; what lies below can be neither reached nor read. @param {HTMLElement} layer */
     cover(layer) {
-      for (const one of root.children) if (one !== layer && one !== status && one !== toaster) one.inert = true;
+      for (const one of root.children) if (one !== layer && one !== status && one !== toaster && one !== kernel) one.inert = true;
       layer.inert = false;
       layer.hidden = false;
       root.classList.add("nowp-covered");
@@ -69,6 +69,7 @@ function context(model, el, signal) {
     thumbCame() {},
     partialCame() {},
     rowCame() {},
+    leave() {},
   };
   const kernel = h("p", { class: "nowp-kernel", role: "status" });
   root.append(status, toaster, kernel);
@@ -90,11 +91,11 @@ function renderPanel(ctx) {
     open: (number, then) => full.open(number, then),
     compare: (numbers) => compared.open(numbers.map((number) => ({ number, place: 1, ref: `#${number}`, alt: pictures.row(number)?.prompt ?? "" }))),
   });
-  const compared = comparison(ctx, () => pictures.focus());
+  const compared = comparison(ctx, () => pictures.back());
   const form = draftForm(ctx);
   const jobs = jobList(ctx);
   const purse = h("div", { class: "nowp-purse" });
-  Object.assign(ctx, { gallery: pictures, draft: form, thumbCame: full.thumbCame, partialCame: pictures.partialCame, rowCame: full.marks });
+  Object.assign(ctx, { gallery: pictures, draft: form, thumbCame: full.thumbCame, partialCame: pictures.partialCame, rowCame: full.rowCame, leave: full.leave });
   const body = h("div", { class: "nowp-body" }, h("div", { class: "nowp-make" }, form.el, jobs.el, purse), pictures.el);
   root.setAttribute("role", "region");
   root.setAttribute("aria-label", t("panel"));

@@ -24,7 +24,7 @@ export function fullView(ctx) {
     h("header", { class: "nowp-head" },
       round("left", t("previous"), () => step(-1)), round("right", t("next"), () => step(1)), title,
       stage.tools, star, pick,
-      round("trash", t("trash"), async () => { const { number } = shown; hide(); await ctx.gallery.trash(number); }),
+      round("trash", t("trash"), () => ctx.gallery.trash(shown.number)),
       close),
     h("div", { class: "nowp-full" }, h("div", { class: "nowp-left" }, stage.el, strip), side));
 
@@ -35,8 +35,32 @@ export function fullView(ctx) {
       place = 1;
       ctx.cover(el);
       show();
-      (then === "tag" ? side.querySelector(".nowp-tag-new") : close)?.focus();
+      if (then !== "stay") (then === "tag" ? side.querySelector(".nowp-tag-new") : close)?.focus();
     });
+  }
+  /** What is gone, here or elsewhere, leaves its place to the older neighbour, else to the newer. @param {number} [number] */
+  function leave(number) {
+    if (!shown || (number !== undefined && number !== shown.number)) return;
+    const next = number === undefined ? undefined : ctx.gallery.beside(number, 1) ?? ctx.gallery.beside(number, -1);
+    if (next === undefined) hide(); else open(next, "stay");
+  }
+  /** Something about a generation changed: marks at once, the rest as the kernel tells it. @param {any} row */
+  function rowCame(row) {
+    if (shown?.number !== row.number) return;
+    marks();
+    if (row.version !== shown.version || row.status !== shown.status || String(row.tags) !== String(shown.tags)) renew();
+  }
+  async function renew() {
+    const detail = await ctx.attempt(() => wire.ask("detail", { number: shown.number }));
+    if (!detail || shown?.number !== detail.number) return;
+    const typed = side.querySelector(".nowp-tag-new");
+    const [words, had] = [typed?.value ?? "", typed === el.getRootNode().activeElement];
+    shown = detail;
+    place = Math.min(place, Math.max(1, detail.count));
+    show();
+    const field = side.querySelector(".nowp-tag-new");
+    field.value = words;
+    if (had) field.focus();
   }
   function hide() {
     ctx.uncover(el);
@@ -111,8 +135,8 @@ export function fullView(ctx) {
     const field = h("input", { class: "nowp-input nowp-tag-new", "aria-label": t("addTag"), placeholder: t("addTag"), maxlength: 100 });
     const send = (tag, on) => ctx.attempt(async () => {
       await wire.ask("tag", { number: shown.number, tag, on });
-      shown = await wire.ask("detail", { number: shown.number });
-      show();
+      field.value = "";
+      await renew();
       side.querySelector(".nowp-tag-new")?.focus();
     });
     field.addEventListener("keydown", (event) => { if (event.key === "Enter" && field.value.trim()) send(field.value.trim(), true); }, { signal });
@@ -143,7 +167,7 @@ export function fullView(ctx) {
     event.stopPropagation();
   }
   return {
-    el, open, marks,
+    el, open, leave, rowCame,
     thumbCame(number) {
       for (const one of side.querySelectorAll(`.nowp-relative[data-number="${Number(number)}"] img`)) { one.src = ctx.gallery.thumb(number); one.hidden = false; }
     },

@@ -6,6 +6,7 @@
  */
 
 const PATIENCE_MS = 5000;
+const PATIENCE_WITH_A_GONE_MS = 1000;
 
 /** The kernel refuses: `lines` are those of a cell. */
 export class Refused extends Error {
@@ -46,6 +47,13 @@ export class Wire {
     signal.addEventListener("abort", () => clearTimeout(this.silence), { once: true });
   }
 
+  /** Nothing came for a while. */
+  unanswered() {
+    if (!this.open.size) return;
+    if (this.isGone) this.gone();
+    else this.tell("silent");
+  }
+
   /** The kernel that knew the panel is no more: whoever waits is told. */
   gone() {
     this.isGone = true;
@@ -63,12 +71,15 @@ export class Wire {
   /** Ask for something. @param {string} action @param {object} fields @param {ArrayBuffer[]} buffers @returns {Promise<any>} */
   ask(action, fields = {}, buffers = []) {
     const id = `${this.prefix}-${++this.count}`;
-    if (this.isGone) return Promise.reject(new Refused([this.model.get("words").noKernel]));
     clearTimeout(this.silence);
-    this.silence = window.setTimeout(() => this.open.size && this.tell("silent"), PATIENCE_MS);
+    this.silence = window.setTimeout(() => this.unanswered(), this.isGone ? PATIENCE_WITH_A_GONE_MS : PATIENCE_MS);
     const answer = new Promise((settle, refuse) => {
       this.open.set(id, { settle, refuse });
-      this.model.send({ ...fields, id, action }, undefined, buffers.map((one) => new DataView(one)));
+      try {
+        this.model.send({ ...fields, id, action }, undefined, buffers.map((one) => new DataView(one)));
+      } catch {
+        this.gone(); // a closed comm takes nothing
+      }
     });
     answer.catch(() => {}); // whoever does not wait for it does not care
     return answer;
