@@ -25,7 +25,7 @@ def parameters(record: Record) -> dict[str, str]:
     asked = {"model": record.model or record.request.model or "", **record.request.params}
     seeds = [str(one.seed) for one in record.kept if one.seed is not None]
     used: dict[str, JSON] = {} if not seeds or "seed" in asked else {"seed": ", ".join(seeds)}
-    return {name: _text(value) for name, value in {**asked, **used}.items()}
+    return {plain(name, 80): _text(value) for name, value in {**asked, **used}.items()}
 
 
 def _text(value: JSON) -> str:

@@ -60,7 +60,7 @@ def _original(kept: Kept, folder: Path) -> bytes | None:
 
 
 def _caption(record: Record, kept: Kept) -> str:
-    return f"{record.ref} · {plain(record.request.prompt, 72)} · {record.model} · {kept.width}×{kept.height}"
+    return f"{record.ref} · {plain(record.request.prompt, 72)} · {plain(record.model, 80)} · {kept.width}×{kept.height}"
 
 
 def _together(originals: Sequence[bytes]) -> bytes:

@@ -164,7 +164,7 @@ def row_of(record: Record, language: Language = "en") -> dict[str, Any]:
         "count": len(kept),
         "starred": _STAR in record.tags,
         "tags": [plain(tag, 100) for tag in record.tags if tag != _STAR],
-        "error": plain(retold(record.error.message, language), 160) if record.error else "",
+        "failure": plain(retold(record.error.message, language), 160) if record.error else "",
         "version": _version(record),
     }
 

@@ -23,17 +23,17 @@ def retold(text: str, language: Language) -> str:
     """Tell a sentence of ours in a language; any other text stays as it is."""
     if language == "en" or not text or len(text) > _LONGEST:
         return text
-    for pattern, chinese in _sentences():
+    for pattern, template in _sentences():
         if found := pattern.fullmatch(text):
-            return chinese.format(**found.groupdict())
+            return CHINESE[template].format(**found.groupdict())
     return text
 
 
 @cache
 def _sentences() -> list[tuple[re.Pattern[str], str]]:
-    """Give all sentences as patterns with their Chinese, those with most words of their own first."""
+    """Give all sentences as patterns, those with most words of their own first."""
     ours = sorted(CHINESE, key=lambda template: -len(_PLACE.sub("", template)))
-    return [(_pattern(one), CHINESE[one]) for one in ours if len(_PLACE.sub("", one)) >= _FEWEST_LETTERS]
+    return [(_pattern(one), one) for one in ours if len(_PLACE.sub("", one)) >= _FEWEST_LETTERS]
 
 
 def _pattern(template: str) -> re.Pattern[str]:

@@ -21,9 +21,9 @@ export function comparison(ctx, onclose) {
   const legend = h("div", { class: "nowp-legend", "aria-live": "off" });
   const apart = h("div", { class: "nowp-apart" });
   const close = onclose ? h("button", { class: "nowp-round", label: t("close"), onclick: () => hide() }, ctx.icon("close")) : null;
-  const el = h("div", { class: onclose ? "nowp-over" : "nowp-alone", role: onclose ? "dialog" : "region", "aria-label": t("compare"), hidden: Boolean(onclose), onkeydown: (event) => { if (event.key === "Escape" && onclose) { hide(); event.stopPropagation(); } } },
+  const el = h("div", { class: onclose ? "nowp-over" : "nowp-alone", role: onclose ? "dialog" : "region", "aria-label": t("compare"), hidden: Boolean(onclose), onkeydown: (event) => { if (event.key === "Escape" && onclose) { event.preventDefault(); hide(); event.stopPropagation(); } } },
     h("header", { class: "nowp-head" }, h("h3", { class: "nowp-title", text: t("compare") }), h("div", { class: "nowp-segments", role: "group", "aria-label": t("compare") }, ...modes), tools, close),
-    h("div", { class: "nowp-compared" }, stage, legend, apart));
+    h("div", { class: "nowp-compared", tabindex: "0", role: "group", "aria-label": t("parameters") }, stage, legend, apart));
   if (onclose) el.setAttribute("aria-modal", "true");
   signal.addEventListener("abort", () => clearInterval(timer), { once: true });
 

@@ -190,9 +190,9 @@ export function gallery(ctx, to) {
         element.classList.toggle("nowp-starred", row.starred);
         element.classList.toggle("nowp-chosen", chosen.includes(number));
         const state = t(`status.${row.status}`);
-        words.textContent = row.count ? row.prompt : `${state} · ${row.error || row.prompt}`;
+        words.textContent = row.count ? row.prompt : `${state} · ${row.failure || row.prompt}`;
         badge.textContent = row.count > 1 ? String(row.count) : "";
-        name_(open, [`#${number}`, row.prompt, row.model, row.status === "done" ? "" : state, row.error, row.starred ? "★" : ""].filter(Boolean).join(" · "));
+        name_(open, [`#${number}`, row.prompt, row.model, row.status === "done" ? "" : state, row.failure, row.starred ? "★" : ""].filter(Boolean).join(" · "));
         open.title = "";
         name_(star, row.starred ? t("unstar") : t("star"));
         press(star, row.starred);
