@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -267,6 +267,7 @@ class Page:
         self.wire = wire
         self.errors: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = False
         self._is_setting = False  # a front end takes no notice of the echo of what it set itself
         self.context = self.portal.call(self._new_context, browser, width, height, looks)
         self.raw: playwright.Page = self.portal.call(self.context.new_page)
@@ -330,11 +331,14 @@ class Page:
         task.add_done_callback(self._tasks.discard)
 
     async def _pass_on(self, said: Said) -> None:
-        with suppress(playwright.Error):  # the page may be closed already
+        try:
             await self.raw.evaluate(
                 "([data, buffers]) => window.from_kernel?.(data, buffers)",
                 [dict(said.data), [base64.b64encode(one).decode() for one in said.buffers]],
             )
+        except playwright.Error as error:
+            if not self._is_closed:
+                self.errors.append(str(error))
 
     def do(self, action: Callable[[playwright.Page], Any]) -> Any:
         """Run an asynchronous action on the page and wait for it."""
@@ -376,5 +380,6 @@ class Page:
         self.do(lambda page: page.locator(selector).first.screenshot(path=path, animations="disabled"))
 
     def close(self) -> None:
+        self._is_closed = True
         self.wire.listeners.remove(self._to_page)
         self.portal.call(self.context.close)

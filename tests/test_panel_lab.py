@@ -9,6 +9,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from kernels import KERNEL_6, KERNEL_7
 from lab import Lab, Page
 from now_jupyter._panel._fallback import MARK
 
@@ -21,8 +22,8 @@ _READY_IN_NOTEBOOK_7 = """() => document.querySelector('.jp-Cell .cm-content')
 _SHOWN = "() => [...document.querySelectorAll('.nowp-thumb')].filter((one) => one.naturalWidth).length"
 
 
-def opened(lab: Lab, *cells: str) -> Page:
-    page = lab.open([LOAD, "nj.panel()", *cells])
+def opened(lab: Lab, *cells: str, kernel: str = KERNEL_7) -> Page:
+    page = lab.open([LOAD, "nj.panel()", *cells], kernel=kernel)
     page.run(0)
     page.run(1)
     page.wait_for("() => document.querySelector('.nowp-alive')")
@@ -185,3 +186,78 @@ def test_the_panel_in_notebook_7(lab: Lab) -> None:
     page.screenshot("panel-notebook-7")
     assert page.evaluate(_VISIBLE, f".jp-OutputArea-child:has({_MARKED})") is False
     assert lab.page_errors == its_own_errors
+
+
+# Both kernels
+
+_BUSY = """import os, time
+open("busy", "w").close()
+while not os.path.exists("enough"):
+    time.sleep(0.05)
+print("computed")"""
+
+
+@pytest.mark.parametrize("kernel", [KERNEL_6, KERNEL_7])
+def test_the_panel_works_while_a_cell_computes(lab: Lab, kernel: str) -> None:
+    """What was ordered before goes on and is painted while the cell still runs; what is clicked meanwhile is ordered
+    at once where comms are served on a subshell, else when the cell ends; nothing is ordered twice or lost.
+    """
+    page = opened(lab, _BUSY, kernel=kernel)
+    write(page, "a slow whale")
+    page.do(lambda raw: raw.locator(".nowp-more summary").click())
+    click(page, "+ Add a parameter")
+    page.do(lambda raw: raw.get_by_role("textbox", name="Name", exact=True).fill("demo"))
+    page.do(lambda raw: raw.get_by_role("textbox", name="Value", exact=True).fill('{"latency": 3}'))
+    page.do(lambda raw: raw.get_by_role("textbox", name="Prompt").press("Control+Enter"))
+    page.wait_for(
+        "() => [...document.querySelectorAll('.nowp-job button')].some((one) => one.textContent === 'Stop waiting')"
+    )
+    page.run(2, wait=False)
+    page.until((lab.folder / "busy").exists, what="the cell")
+    page.wait_for(f"() => ({_SHOWN})() === 1 && !document.querySelector('.nowp-job')", timeout=30)
+    assert "computed" not in page.text(2)
+    write(page, "a red fox")
+    page.do(lambda raw: raw.get_by_role("textbox", name="Prompt").press("Control+Enter"))
+    page.do(lambda raw: raw.get_by_role("textbox", name="Prompt").press("Control+Enter"))
+    if kernel == KERNEL_7:
+        page.wait_for(f"() => ({_SHOWN})() === 2", timeout=30)
+    else:
+        page.wait_for("() => document.querySelector('.nowp-go').textContent.startsWith('Ordering')")
+    assert "computed" not in page.text(2)
+    (lab.folder / "enough").touch()
+    page.wait_for_text(2, "computed")
+    page.wait_for(f"() => ({_SHOWN})() === 2 && !document.querySelector('.nowp-job')", timeout=30)
+    page.wait_for("() => document.querySelector('.nowp-count').textContent === '2 entries'")
+    assert lab.page_errors == []
+    assert lab.console_errors == []
+
+
+@pytest.mark.parametrize("kernel", [KERNEL_6, KERNEL_7])
+def test_a_restarted_kernel_is_said_and_the_cell_brings_the_panel_back(lab: Lab, kernel: str) -> None:
+    """After a restart the panel says that nobody answers; run again, the cell shows it with its pictures."""
+    page = opened(lab, kernel=kernel)
+    make(page, "a red fox in snow", 1)
+    page.restart()
+    click(page, "Generate")
+    page.wait_for("() => document.querySelector('.nowp-gone:not([hidden])')?.textContent.includes('does not answer')")
+    page.run(0)
+    page.run(1)
+    page.wait_for(f"() => ({_SHOWN})() === 1 && document.querySelectorAll('.nowp').length === 1")
+    page.wait_for("() => !document.querySelector('.nowp-gone:not([hidden])')")
+    assert lab.page_errors == []
+
+
+def test_two_tabs_of_one_notebook(lab: Lab) -> None:
+    """The second tab takes over the panel of the same kernel: draft, pictures and what the other one makes."""
+    one = opened(lab)
+    make(one, "a red fox in snow", 1)
+    one.save()
+    two = Page(lab, one.path, lab.house.portal.call(lab.context.new_page))
+    two.load()
+    two.wait_for(f"() => ({_SHOWN})() === 1")
+    assert two.evaluate("() => document.querySelector('.nowp-prompt').value") == "a red fox in snow"
+    write(one, "typed in the first")
+    two.wait_for("() => document.querySelector('.nowp-prompt').value === 'typed in the first'")
+    make(two, "made in the second", 2)
+    one.wait_for(f"() => ({_SHOWN})() === 2")
+    assert lab.page_errors == []

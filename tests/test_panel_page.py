@@ -6,7 +6,6 @@ import base64
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,10 @@ import panels
 from now_jupyter._panel import compare
 from now_jupyter._session import Session
 from now_jupyter._values import Status
+from panel_steps import count, open_first, violations
 from panels import Browser, Page, Wire
 
 HOSTILE = "<img src=x onerror=window.bad=1><b>bold</b> {{1+1}} \\( x \\) & <script>window.bad=1</script>"
-_SERIOUS = ("serious", "critical")
-_OUTLINED = """() => {
-    const shown = document.activeElement.closest('.nowp-sheet') ?? document.activeElement;
-    return getComputedStyle(shown).outlineStyle !== 'none' || getComputedStyle(shown).boxShadow !== 'none';
-}"""
-_CONTRAST = """selector => {
-    const bright = (text) => {
-        const [r, g, b] = text.match(/[\\d.]+/g).map(Number).map((one) => one / 255)
-            .map((one) => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4);
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const one = document.querySelector(selector);
-    let below = one;
-    while (getComputedStyle(below).backgroundColor.match(/, 0\\)$/)) below = below.parentElement;
-    const pair = [bright(getComputedStyle(one).color), bright(getComputedStyle(below).backgroundColor)].sort();
-    return (pair[1] + 0.05) / (pair[0] + 0.05);
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -70,123 +53,6 @@ def four(session: Session) -> list[str]:
     for index, prompt in enumerate(prompts):
         session.generate(prompt, quality=["low", "high"][index % 2], size="square")
     return prompts
-
-
-def violations(page: Page) -> list[str]:
-    """Name what axe finds serious; motion is let to end first, because what fades in has no contrast yet."""
-    page.wait("() => document.getAnimations().every((one) => one.playState !== 'running')")
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8") + ";0")
-    found = page.evaluate("() => axe.run('.nowp').then((one) => one.violations)")
-    return [
-        f"{one['id']}: {one['nodes'][0]['html'][:160]} {one['nodes'][0]['failureSummary'][:200]}"
-        for one in found
-        if one["impact"] in _SERIOUS
-    ]
-
-
-def count(page: Page, selector: str) -> int:
-    return int(page.evaluate("one => document.querySelectorAll(one).length", selector))
-
-
-def open_first(page: Page) -> None:
-    page.wait_for_pictures()
-    page.evaluate("() => document.querySelector('.nowp-open').focus()")
-    page.press("Enter")
-    page.wait("() => document.querySelector('.nowp-original:not(.nowp-rough)')?.naturalWidth")
-
-
-def choose_two(page: Page) -> None:
-    page.wait_for_pictures(2)
-    page.evaluate("() => document.querySelector('.nowp-open').focus()")
-    page.press("c", "ArrowRight", "c")
-    page.click("button", "Compare 2")
-    page.wait("() => document.querySelectorAll('.nowp-apart tr').length")
-
-
-# Everyone can use it
-
-
-@pytest.mark.parametrize("light", [True, False])
-def test_axe_finds_nothing_serious(
-    browser: Browser, wire: Wire, session: Session, four: list[str], light: bool
-) -> None:
-    """Form, gallery, errors, full view and comparison, in light and dark, pass the automated check."""
-    session.star("#2")
-    session.tag("#4", "cover")
-    with browser.page(wire, light=light) as page:
-        page.wait_for_pictures(4)
-        page.evaluate("() => { document.querySelector('.nowp-more').open = true; }")
-        page.fill("Prompt", " ")
-        page.click("button", "Generate", exact=False)
-        page.wait("() => document.querySelector('.nowp-error')")
-        assert violations(page) == []
-        open_first(page)
-        assert violations(page) == []
-        page.press("Escape")
-        choose_two(page)
-        for mode in ("Slider", "Side by side", "Flicker"):
-            page.click("button", mode)
-            assert violations(page) == []
-
-
-def test_axe_finds_nothing_serious_while_something_runs(browser: Browser, tmp_path: Path) -> None:
-    """The empty gallery, and a job with its progress and unfinished picture."""
-    with panels.quiet_session(tmp_path) as session, panels.opened(session) as wire, browser.page(wire) as page:
-        page.wait("() => document.querySelector('.nowp-blank-title')")
-        assert violations(page) == []
-        session.use_demo(on=True)
-        slow = session.submit("a slow whale", params={"demo": {"latency": 3}})
-        page.wait("() => document.querySelector('.nowp-job img')?.naturalWidth")
-        page.evaluate("() => document.getAnimations().forEach((one) => one.cancel())")
-        assert violations(page) == []
-        slow.wait()
-
-
-@pytest.mark.parametrize("light", [True, False])
-@pytest.mark.parametrize("selector", [".nowp-prompt", ".nowp-label", ".nowp-go", ".nowp-count", ".nowp-purse"])
-def test_text_has_contrast(browser: Browser, wire: Wire, four: list[str], light: bool, selector: str) -> None:
-    """Words stand out from their ground by 4.5 to 1 at least."""
-    with browser.page(wire, light=light) as page:
-        page.wait_for_pictures(4)
-        assert page.evaluate(_CONTRAST, selector) >= 4.5
-
-
-def test_the_gallery_is_walked_with_keys(page: Page, session: Session, four: list[str]) -> None:
-    """One stop of the Tab key, arrows between pictures, Enter opens, Escape comes back to the same picture."""
-    page.wait("() => document.querySelectorAll('.nowp-tile').length === 4")
-    page.evaluate("() => document.querySelector('.nowp-open').focus()")
-    assert page.focused().startswith("#4")
-    page.press("ArrowRight")
-    assert page.focused().startswith("#3")
-    page.press("End")
-    assert page.focused().startswith("#1")
-    page.press("Enter")
-    page.wait("() => !document.querySelector('.nowp-over').hidden")
-    assert page.focused() == "Close"
-    assert page.evaluate("() => document.querySelector('.nowp-body').inert") is True
-    page.press("Escape")
-    assert page.focused().startswith("#1")
-    page.press("s")
-    page.wait("() => document.querySelector('.nowp-starred')")
-    assert session.history["#1"].starred
-    assert page.focused().startswith("#1")
-
-
-def test_focus_is_visible(page: Page, four: list[str]) -> None:
-    """What the Tab key reaches has an outline."""
-    page.wait("() => document.querySelectorAll('.nowp-tile').length === 4")
-    for _ in range(8):
-        page.press("Tab")
-        assert page.evaluate(_OUTLINED), page.focused()
-
-
-def test_who_wants_no_motion_gets_none(browser: Browser, wire: Wire, four: list[str]) -> None:
-    """With reduced motion nothing moves by itself, the flicker neither."""
-    with browser.page(wire, motion="reduce") as page:
-        choose_two(page)
-        page.click("button", "Flicker")
-        assert page.evaluate("() => document.getAnimations().length") == 0
-        assert page.text("[role=dialog]:not([hidden]) .nowp-zoom .nowp-plain") == "Play"
 
 
 # Making

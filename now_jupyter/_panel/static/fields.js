@@ -45,7 +45,7 @@ export function suggesting(ctx, { label, placeholder = "", numeric = false, onch
     return h(
       "li",
       {
-        ...{ class: "nowp-option", role: "option", id: ctx.unique("option"), "aria-selected": String(name === input.value) },
+        ...{ class: `nowp-option ${name === input.value ? "nowp-now" : ""}`, role: "option", id: ctx.unique("option"), "aria-selected": "false" },
         onpointerdown: (event) => { event.preventDefault(); take(name); },
       },
       h("span", { text: name }),
@@ -68,7 +68,7 @@ export function suggesting(ctx, { label, placeholder = "", numeric = false, onch
     const options = /** @type {HTMLElement[]} */ ([...list.children]);
     if (!options.length) return;
     at = (at + step + options.length) % options.length;
-    options.forEach((one, index) => one.classList.toggle("nowp-at", index === at));
+    options.forEach((one, index) => { one.classList.toggle("nowp-at", index === at); one.setAttribute("aria-selected", String(index === at)); });
     options[at].scrollIntoView({ block: "nearest" });
     input.setAttribute("aria-activedescendant", options[at].id);
   }
