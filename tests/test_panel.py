@@ -491,28 +491,6 @@ def test_the_state_that_may_be_saved_is_small(wire: Wire, session: Session) -> N
     assert len(json.dumps(wire.widget.get_state(), default=str).encode()) < 40_000
 
 
-@pytest.mark.parametrize("count", [10, 1_000, 10_000])
-def test_the_first_paint_is_small(tmp_path: Path, count: int, record_property: Any) -> None:
-    """Opening the panel on any history sends less than 1 MB: the state, all numbers, and what is in sight."""
-    with panels.quiet_session(tmp_path) as session:
-        pictures = [session.generate(f"picture {index}").pictures[0].bytes() for index in range(3)]
-    with panels.quiet_session(tmp_path) as session:
-        panels.fill_store(tmp_path, count, pictures)
-        with panels.opened(session) as wire:
-            state = len(json.dumps(wire.widget.get_state(), default=str).encode())
-            wire.ask("script")
-            found = wire.ask("find")
-            shown = numbers(found)[:24]
-            wire.ask("rows", numbers=shown)
-            wire.ask("thumbs", numbers=shown)
-            for number in shown:
-                wire.event("thumb", number=number)
-            total = state + sum(one.size for one in wire.said)
-            record_property("bytes", total)
-            assert found.content["count"] == count
-            assert total < 1_000_000
-
-
 def test_a_panel_leaves_nothing_running(session: Session) -> None:
     """Closing ends its threads and its ears."""
     with panels.opened(session) as wire:

@@ -129,7 +129,8 @@ export function pairsField(ctx, onchange) {
     el,
     /** @param {[string, string][]} given */
     set(given) {
-      if (JSON.stringify(given) === JSON.stringify(pairs())) return;
+      const filled = (list) => JSON.stringify(list.filter(([key, value]) => key || value));
+      if (filled(given) === filled(pairs())) return; // a row that was just added and is still empty stays
       fill(rows);
       given.forEach(([key, value]) => append(key, value));
     },
