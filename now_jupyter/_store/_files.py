@@ -26,6 +26,7 @@ __all__ = [
     "create_privately",
     "digest_of_file",
     "is_missing",
+    "is_writable_in_place",
     "move_durably",
     "names_in",
     "open_to_read",
@@ -222,7 +223,7 @@ def move_durably(source: Path, target: Path) -> None:
 def _sync_file(path: Path) -> None:
     file = os.open(path, _READ)
     try:
-        if hasattr(os, "fchmod"):
+        if hasattr(os, "fchmod") and os.fstat(file).st_nlink == 1:  # else it is somebody's file elsewhere, too
             os.fchmod(file, 0o600)
         os.fsync(file)
     finally:
@@ -310,6 +311,12 @@ def try_read_file(path: Path, *, limit: int) -> bytes | None:
     if size > limit or len(data) > limit:
         raise StoreCorrupt("{path} is longer than {limit} bytes", path=path, limit=limit)
     return data
+
+
+def is_writable_in_place(path: Path) -> bool:
+    """Tell whether what is at `path` may be opened for writing: a plain file that has no other name elsewhere."""
+    seen = os.lstat(path)
+    return stat.S_ISREG(seen.st_mode) and seen.st_nlink == 1
 
 
 def open_to_read(path: Path) -> int:

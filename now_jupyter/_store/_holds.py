@@ -16,8 +16,8 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from .._errors import StoreError
-from ._files import is_missing, translated
+from .._errors import StoreCorrupt, StoreError
+from ._files import is_missing, is_writable_in_place, translated
 
 __all__ = ["Hold", "Holds"]
 
@@ -114,6 +114,8 @@ class Holds:
 @translated
 def _try_lock(path: Path, patience: float) -> Callable[[], object] | None:
     """Give the function that unlocks, or None where the lock is taken."""
+    if not is_missing(path) and not is_writable_in_place(path):
+        raise StoreCorrupt("{path} is no regular file", path=path)
     lock = FileLock(
         path, timeout=patience, poll_interval=_POLL, mode=0o600, thread_local=False, preserve_lock_file=True
     )

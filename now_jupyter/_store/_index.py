@@ -9,19 +9,19 @@ transaction open. Words are found as parts of words, in any script, with width a
 from __future__ import annotations
 
 import functools
+import os
 import re
 import sqlite3
-import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from .._errors import StoreCorrupt, StoreError, StoreFull, StoreUnavailable
 from .._records import Record
-from ._files import claim_exclusively, is_missing, open_to_read, translated
+from ._files import create_privately, is_missing, is_writable_in_place, open_to_read, translated
 
 __all__ = ["Index", "needles", "words_of"]
 
@@ -171,7 +171,7 @@ class Index:
             _refuse_odd(path)
         _refuse_naming_journal(self._path.with_name(self._path.name + "-journal"))
         if is_missing(self._path):
-            claim_exclusively(self._path, b"")  # SQLite would create it with the umask's mode
+            _made_empty(self._path)
 
     def _sidecars(self) -> list[Path]:
         return [self._path.with_name(self._path.name + suffix) for suffix in _SIDECARS]
@@ -182,9 +182,18 @@ class Index:
                 self._set_aside(path, reason)
 
 
+@translated
+def _made_empty(path: Path) -> None:
+    """Make the file, which SQLite would create with the umask's mode."""
+    with suppress(FileExistsError):
+        os.close(create_privately(path))
+
+
+@translated
 def _refuse_odd(path: Path) -> None:
-    if not is_missing(path) and not stat.S_ISREG(path.lstat().st_mode):
-        raise StoreCorrupt("{path} is no regular file", path=path)
+    with suppress(FileNotFoundError):
+        if not is_writable_in_place(path):
+            raise StoreCorrupt("{path} is no regular file", path=path)
 
 
 @translated
