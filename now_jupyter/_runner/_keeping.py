@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,10 +22,12 @@ from .._errors import (
     class_of_error,
 )
 from .._media import Facts, examine, unpack_base64
+from .._media._decoding import layout_of
 from .._records import Kept, Record
 from .._spill import Spill
 from .._steps import Conversation, Event, Found, Outcome, Reply
 from .._store import Store
+from .._store._files import read_file
 from .._transport._answers import replayed
 from .._values import Billed, Failure, Status
 from .._words import plain
@@ -44,6 +47,8 @@ __all__ = [
     "told_of",
 ]
 
+_STARS = b"*" * 6  # no key that is covered is shorter
+_LARGEST_FILE = 256 << 20
 _OF_A_TASK = (TaskFailed, TaskLost, TaskNeedsAction, TaskStillPending)
 
 
@@ -134,8 +139,8 @@ def _failure_at_end(record: Record, error: NowImageError | None, *, expected: in
     return None
 
 
-def keep_bytes(store: Store, found: Found, announced: Kept) -> Kept:
-    """Keep a picture that came with the answer.
+def keep_bytes(store: Store, found: Found, announced: Kept, *, repeats_key: Callable[[bytes], bool]) -> Kept:
+    """Keep a picture that came with the answer, byte for byte unless it repeats the key.
 
     Raises:
         BadImageError: it is none; what came is in quarantine.
@@ -143,7 +148,7 @@ def keep_bytes(store: Store, found: Found, announced: Kept) -> Kept:
     """
     data: bytes | None = None
     try:
-        data = _bytes_of(found)
+        data = without_key(_bytes_of(found), repeats_key, is_veiled=found.encoding == "bytes")
         facts = examine(data)
     except BadImageError as problem:
         store.quarantine(_raw(found) if data is None else data, reason=problem.message())
@@ -156,8 +161,21 @@ def _raw(found: Found) -> bytes:
     return found.source if isinstance(found.source, bytes) else found.source.encode("utf-8", "replace")
 
 
-def keep_file(store: Store, path: Path, announced: Kept) -> Kept:
+def without_key(data: bytes, repeats_key: Callable[[bytes], bool], *, is_veiled: bool = False) -> bytes:
+    """Give a picture as it came; one whose texts repeat the key, or did before it was covered, with only its pixels.
+
+    Raises:
+        BadImageError: it is no picture.
+    """
+    return layout_of(data).bare if repeats_key(data) or (is_veiled and _STARS in data) else data
+
+
+def keep_file(store: Store, path: Path, announced: Kept, *, repeats_key: Callable[[bytes], bool]) -> Kept:
     """Keep a picture that was fetched into `path`; as `keep_bytes`."""
+    data = read_file(path, limit=_LARGEST_FILE)
+    if repeats_key(data):
+        return keep_bytes(store, Found(source=data, encoding="bytes"), announced, repeats_key=repeats_key)
+    del data
     try:
         facts = examine(path)
     except BadImageError as problem:
@@ -205,11 +223,19 @@ def asked_for(record: Record) -> int | None:
 
 
 async def rescued(  # noqa: PLR0913 - the picture, where it belongs and what stood in the way
-    found: Found, announced: Kept, error: StoreError, *, record: Record, spill: Spill, downloader: Downloader
+    found: Found,
+    announced: Kept,
+    error: StoreError,
+    *,
+    record: Record,
+    spill: Spill,
+    downloader: Downloader,
+    repeats_key: Callable[[bytes], bool],
 ) -> StoreError:
     """Keep outside of the history a picture that it could not take; give the error that tells where."""
     try:
         data = await downloader.fetch_into_memory(announced.link) if announced.link else _bytes_of(found)
+        data = without_key(data, repeats_key)
         mime = examine(data).mime
     except NowImageError:
         return error  # the link stays in the record; what is no picture has nothing to be rescued

@@ -291,19 +291,28 @@ class Performance:
             error = problem
         runner = self._runner
         raise await rescued(
-            found, announced, error, record=self.record, spill=runner.spill, downloader=runner.downloader
+            found,
+            announced,
+            error,
+            record=self.record,
+            spill=runner.spill,
+            downloader=runner.downloader,
+            repeats_key=runner.api.repeats_key,
         )
 
     async def _kept_here(self, found: Found, announced: Kept) -> Kept:
         if announced.link is not None:
             return await self._fetched(announced, announced.link)
-        return await to_thread.run_sync(partial(keep_bytes, self._store, found, announced))
+        return await to_thread.run_sync(
+            partial(keep_bytes, self._store, found, announced, repeats_key=self._runner.api.repeats_key)
+        )
 
     async def _fetched(self, announced: Kept, link: str) -> Kept:
         path = self._store.temp_path()
         try:
             await self._runner.downloader.fetch(link, path)
-            return await to_thread.run_sync(keep_file, self._store, path, announced)
+            repeats_key = self._runner.api.repeats_key
+            return await to_thread.run_sync(partial(keep_file, self._store, path, announced, repeats_key=repeats_key))
         finally:
             with suppress(OSError):  # it was moved, or its disk takes no more orders
                 await anyio.Path(path).unlink()

@@ -133,6 +133,10 @@ class Api:
             yield submission
             await _leave(submission)
 
+    def repeats_key(self, data: bytes) -> bool:
+        """Tell whether bytes that came from somewhere hold the key."""
+        return self._peer.key is not None and self._peer.key.is_in(data)
+
     async def aclose(self) -> None:
         """Close all connections; may be called twice."""
         await self._fleet.aclose()

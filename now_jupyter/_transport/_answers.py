@@ -1,6 +1,7 @@
 """An answer as it arrives: kept byte by byte, held to its caps and its deadline, then understood.
 
-The bytes go to the sink before anybody looks at them, so that whatever is wrong with an answer, it is not lost. A sink
+The bytes go to the sink before anybody looks at them, so that whatever is wrong with an answer, it is not lost; only
+the key is covered in them, and what is packed is unpacked first, as the key may be repeated in it. A sink
 that fails (a full disk) does not end the reading: the answer was paid for, and goes on in memory.
 """
 
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 
 from .._errors import BadResponseError, Billed, NowImageError
+from .._secret import Veil
 from .._steps import Event, Reply
 from .._values import JSON
-from ._bodies import Inflater, image_type, read_json, whole_items
+from ._bodies import PACKED, Inflater, image_type, read_json, whole_items
 from ._mishaps import from_network
 from ._refusals import request_id_of
 from ._sse import EVENT_STREAM, events_in, looks_like_events
@@ -94,6 +96,7 @@ class Incoming:
         judge: Callable[[Exception], NowImageError],
         paid: bool,
         sink: Sink | None = None,
+        veil: Veil | None = None,
         at_end: Callable[[], None] = lambda: None,
         at_close: Callable[[], None] = lambda: None,
     ) -> None:
@@ -103,7 +106,8 @@ class Incoming:
         self._until = until
         self._judge = judge
         self._paid = paid
-        self._keeping = _Keeping(sink, self.head)
+        self._keeping = _Keeping(sink, _head_of_unpacked(self.head))
+        self._veil = veil or Veil(None)
         self._at_end = at_end
         self._at_close = at_close
         self._size = 0
@@ -115,10 +119,13 @@ class Incoming:
         if raw is None:
             return None
         with from_network(self._judge), self._until.scope():
+            self._until.ensure_left()  # thousands of small chunks that are here already never let the loop look
             data = await anext(raw, None)
         if data is None:
+            rest = self._veil.feed(self._inflater.end()) + self._veil.end()
+            self._keeping.write(rest)
             self.finish()
-            return self._inflater.end() or None
+            return rest or None
         unpacked = self._taken(data)
         self._raw = raw
         return unpacked
@@ -131,11 +138,16 @@ class Incoming:
         return whole.getvalue()
 
     def _taken(self, data: bytes) -> bytes:
-        self._keeping.write(data)
+        try:
+            unpacked = self._veil.feed(self._inflater.feed(data))
+        except NowImageError:
+            self._keeping.write(self._veil.feed(self._inflater.last) + self._veil.end())
+            raise
+        self._keeping.write(unpacked if self._inflater.is_readable else data)
         self._size += len(data)
         if self._size > JSON_CAP:
             raise self._too_large()
-        return self._inflater.feed(data)
+        return unpacked
 
     def finish(self) -> None:
         """Take the answer as complete, also where the connection stays open."""
@@ -265,6 +277,12 @@ def _head(response: httpx.Response) -> dict[str, JSON]:
         "request_id": request_id_of(response.headers),
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _head_of_unpacked(head: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Give the head of an answer as it is kept: unpacked, where that can be done."""
+    is_unpacked = _text(head, "content_encoding").strip().lower() in PACKED
+    return {name: value for name, value in head.items() if name != "content_encoding" or not is_unpacked}
 
 
 def _media_type(head: Mapping[str, JSON]) -> str:

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from .._errors import NowImageError
 from .._values import JSON
 
-__all__ = ["Inflater", "image_type", "read_json", "whole_items"]
+__all__ = ["PACKED", "Inflater", "image_type", "read_json", "whole_items"]
 
-_PACKED = ("gzip", "x-gzip", "deflate")
+PACKED = ("gzip", "x-gzip", "deflate")
 _GZIP = b"\x1f\x8b"
 _ZLIB_METHOD = 8
 _PICTURES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
@@ -40,8 +40,9 @@ class Inflater:
         self._excess = excess
         self._size = 0
         self._start = b""
-        self._unpack: Callable[[bytes], bytes] | None = None if self._encoding in _PACKED else self._counted
-        self.is_readable = self._encoding in ("", "identity", *_PACKED)
+        self.last = b""  # what still fitted when it became too much
+        self._unpack: Callable[[bytes], bytes] | None = None if self._encoding in PACKED else self._counted
+        self.is_readable = self._encoding in ("", "identity", *PACKED)
 
     def feed(self, chunk: bytes) -> bytes:
         """Give what the next bytes come to."""
@@ -79,6 +80,7 @@ class Inflater:
     def _counted(self, data: bytes) -> bytes:
         self._size += len(data)
         if self._size > self._cap:
+            self.last = data[: self._cap - self._size]
             raise self._excess()
         return data
 

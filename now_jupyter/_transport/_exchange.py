@@ -83,6 +83,10 @@ class Peer:
         """Host and port, as people write them."""
         return self.origin.partition("://")[2]
 
+    def without_key(self, body: bytes) -> bytes:
+        """Cover the key in what the relay says."""
+        return self.key.veil_for_bytes().over(body) if self.key else body
+
     def refusal(self, status: int, headers: httpx.Headers, body: bytes, *, paid: bool) -> NowImageError:
         """Make the error of a refusal."""
         return refusal(status, headers, body, paid=paid, key_source=self._key_source, key=self.key)
@@ -129,6 +133,7 @@ class Exchange:
             judge=self._judge,
             paid=self.patience.paid,
             sink=self.sink,
+            veil=self.peer.key.veil_for_bytes() if self.peer.key else None,
             at_end=self.watch.answered,
             at_close=self.line.release,
         )
@@ -142,7 +147,7 @@ class Exchange:
                 await self.watch.hang_up()
 
     async def _refuse(self, response: httpx.Response) -> None:
-        body = await _error_body(response, self.until)
+        body = self.peer.without_key(await _error_body(response, self.until))
         self.patience.asked = wait_asked(response.headers)
         error = self.peer.refusal(response.status_code, response.headers, body, paid=self.patience.paid)
         self.watch.failed(error)

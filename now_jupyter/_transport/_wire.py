@@ -7,6 +7,7 @@ them, so there are no cookies, no redirects and no defaults of a library to swit
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
 import time
@@ -36,6 +37,7 @@ __all__ = ["Deadline", "Fleet", "Line", "Watch", "tls"]
 
 _MOST_CONNECTIONS = 8
 _KEPT_ALIVE = 4
+_TOLD_BY_HTTPCORE = logging.getLogger("httpcore.http11")
 
 
 class Deadline:
@@ -49,6 +51,11 @@ class Deadline:
     def left(self) -> float:
         """Give the seconds that are left."""
         return max(0.0, self._end - self._clock())
+
+    def ensure_left(self) -> None:
+        """Raise `TimeoutError` when the time is over."""
+        if not self.left():
+            raise TimeoutError
 
     def scope(self, at_most: float | None = None) -> AbstractContextManager[anyio.CancelScope]:
         """Raise `TimeoutError` in whatever is still going on at the deadline, or after `at_most` seconds."""
@@ -198,6 +205,18 @@ class Fleet:
         return _Authorized(direct, self._key, self._origin)
 
 
+class _Discreet(logging.Filter):
+    """Takes the key out of what httpcore logs of an answer's head, in which a relay may repeat it."""
+
+    def __init__(self, key: Key) -> None:
+        super().__init__()
+        self._key = key
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self._key.veil(record.getMessage()), ()
+        return True
+
+
 class _Authorized(httpx.AsyncBaseTransport):
     """Adds the key where the request goes to its origin, and takes it out of what comes back.
 
@@ -208,6 +227,9 @@ class _Authorized(httpx.AsyncBaseTransport):
         self._inner = inner
         self._key = key
         self._origin = origin
+        self._discreet = None if key is None else _Discreet(key)
+        if self._discreet is not None:
+            _TOLD_BY_HTTPCORE.addFilter(self._discreet)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self._key is None or origin_of(str(request.url)) != self._origin:
@@ -224,6 +246,8 @@ class _Authorized(httpx.AsyncBaseTransport):
         return _veiled(answer, self._key)
 
     async def aclose(self) -> None:
+        if self._discreet is not None:
+            _TOLD_BY_HTTPCORE.removeFilter(self._discreet)
         await self._inner.aclose()
 
 
