@@ -208,6 +208,8 @@ def test_odd_paths_work(name: str, tmp_path: Path, campaign: Any) -> None:
     with Relay() as relay, session_in(home, relay.url) as session:
         assert buy(session) is None
         assert len(session.history.search("fox")) == 1
+    assert (home / "index.sqlite").stat().st_size > 0  # a search without it finds all the same
+    assert [path.name for path in home.parent.iterdir()] == [home.name]
     with session_in(home, "") as session:
         assert session.history[0].pictures[0].bytes()
     campaign.outcome(outcome="works", billed="yes", kept="all", injected=f"folder {name[:20]!r}")
