@@ -16,6 +16,7 @@ import os
 import signal
 import threading
 import time
+import traceback
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, InvalidStateError
@@ -296,7 +297,8 @@ class Cells:
         self._ip: Any = ip  # typed loosely: only a kernel's shell has parents
         self._count = 0
         self._at_start: list[Callable[[], bool]] = []
-        self.depth = 0
+        self._depth = 0
+        self._begun: tuple[int, object] = (0, None)
         self.current = Execution(serial="0")
 
     def attach(self) -> None:
@@ -313,9 +315,35 @@ class Cells:
         """Have `act` called at the start of each of the following cells, for as long as it says so."""
         self._at_start.append(act)
 
+    @property
+    def depth(self) -> int:
+        """How many cells are running, one inside the other.
+
+        A cell that ■ strikes at its very end may never tell of it: it counts no more when another one is asked for.
+        """
+        if self._depth and self._is_over():
+            self._depth = 0
+        return self._depth
+
+    def _is_over(self) -> bool:
+        """Whether the outermost cell of this thread ended without telling."""
+        thread, request = self._begun
+        if thread != threading.get_ident():
+            return False
+        if hasattr(self._ip, "kernel"):
+            return request != self._request()
+        running = type(self._ip).run_cell_async.__code__
+        return all(frame.f_code is not running for frame, _ in traceback.walk_stack(None))
+
+    def _request(self) -> object:
+        if not hasattr(self._ip, "kernel"):
+            return None
+        return (self._ip.get_parent() or {}).get("header", {}).get("msg_id")
+
     def _before(self, info: Any) -> None:  # noqa: ANN401 - IPython's ExecutionInfo
-        self.depth += 1
-        if self.depth == 1:
+        self._depth = self.depth + 1
+        if self._depth == 1:
+            self._begun = (threading.get_ident(), self._request())
             self._count += 1
             cell = getattr(info, "cell_id", None) or None
             self.current = Execution(serial=str(self._count), cell=cell, watched=cell is not None or self._may_type())
@@ -324,7 +352,7 @@ class Cells:
     def _after(self, result: Any) -> None:  # noqa: ANN401 - IPython's ExecutionResult
         code = getattr(getattr(result, "info", None), "raw_cell", None)
         if code is None or code.strip():  # IPython tells of the end of an empty cell, not of its beginning
-            self.depth = max(0, self.depth - 1)
+            self._depth = max(0, self._depth - 1)
 
     def _may_type(self) -> bool:
         """Whether who runs the cell takes questions: front ends do, programs that run notebooks do not."""

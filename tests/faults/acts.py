@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import contextlib
 import hashlib
+import io
 import os
 import signal
 import sqlite3
@@ -133,6 +134,33 @@ def _tended(scene: Scene) -> Any:
     return {"came": came, **_goes_on(session or _new_session(scene), scene)}
 
 
+def _cell(scene: Scene) -> Any:
+    """Be interrupted in a cell of a shell that orders, then go on: other cells run, and are awaited as before."""
+    from now_jupyter import _notebook_session
+    from shells import shell_in
+
+    scene.watcher.end()
+    os.environ.update(NOW_BASE_URL=scene.url, NOW_FOLDER=str(scene.folder))
+    with contextlib.redirect_stdout(io.StringIO()), shell_in(scene.folder.parent) as shell:
+        shell.run("%load_ext now_jupyter")
+        code = f"%%nowimage -m gpt-image-2 -n 1\n{PROMPT}"
+        ip: Any = shell.ip
+        awaited = ip.transform_cell(code)
+        was_told = False
+
+        def run() -> None:
+            nonlocal was_told
+            result = ip.run_cell(code)
+            was_told = isinstance(result.error_in_exec or result.error_before_exec, KeyboardInterrupt)
+
+        scene.watcher.start()
+        came = _came(run, scene) or was_told
+        assert shell.run("1 + 1") == 2
+        assert ip.transform_cell(code) == awaited
+        assert shell.pictures(f"%%nowimage --fresh -m gpt-image-2 -n 1\n{PROMPT} again") == 1
+        return {"came": came, **_goes_on(_notebook_session.session(), scene)}
+
+
 def _came(act: Callable[[], None], scene: Scene) -> bool:
     came = False
     try:
@@ -224,6 +252,7 @@ ACTS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "recover": _recover,
         "interrupted": _interrupted,
         "tended": _tended,
+        "cell": _cell,
         "forked": _forked,
     }
 )

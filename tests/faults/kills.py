@@ -117,6 +117,7 @@ def serve() -> None:
     import now_jupyter._engines
     import now_jupyter._media
     import now_jupyter._session  # noqa: F401 - loaded once for all children
+    import shells  # noqa: F401 - loaded once for all children
 
     for line in sys.stdin:
         sys.stdout.write(json.dumps(_in_child(json.loads(line))) + "\n")

@@ -54,6 +54,7 @@ class Steps:
         self._signal, self._getsignal = signal.signal, signal.getsignal
 
     def start(self) -> None:
+        self._over = False
         vars(signal).update(signal=self._installed, getsignal=self._asked)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         threading.settrace(self._trace)

@@ -102,6 +102,8 @@ def test_an_interrupt_at_any_line_of_an_order_leaves_everything_usable(
     interrupts = Interrupts("interrupted", kind, tmp_path, awaited=awaited)
     with Relay() as relay:
         steps = interrupts.steps(kernels, relay)
+    if awaited:  # the other threads do the same as before
+        steps = [step for step in steps if step.startswith("main")]
     gone_through(interrupts, steps, STRIDE, campaign)
 
 
@@ -118,6 +120,18 @@ def test_an_interrupt_at_any_line_of_tending_a_history_leaves_everything_usable(
         kernels.act("generate", template / "n.now", relay)
         interrupts.earlier = relay.ledger
         steps = interrupts.steps(kernels, relay)
+    gone_through(interrupts, steps, STRIDE_OF_TENDING, campaign)
+
+
+@pytest.mark.row("K1", injected="SIGINT at every step of a cell")
+@pytest.mark.parametrize("kind", ["interrupt", "interrupts"])
+def test_an_interrupt_at_any_line_of_a_cell_leaves_the_shell_usable(
+    kind: Any, kernels: Kernels, tmp_path: Path, campaign: Any
+) -> None:
+    """Magic, display, rewriting and the count of running cells: the next cells run, show and are awaited as before."""
+    interrupts = Interrupts("cell", kind, tmp_path)
+    with Relay() as relay:
+        steps = [step for step in interrupts.steps(kernels, relay) if step.startswith("main")]
     gone_through(interrupts, steps, STRIDE_OF_TENDING, campaign)
 
 

@@ -14,8 +14,8 @@ from deaths import NO_END, Deaths, answers_on_disk
 from kills import Kernels, Relay, in_parallel, sold
 
 FORMS = [("b64", 1), ("b64", 4), ("url", 1), ("url", 4)]
-STRIDE = 13  # of the short form; the full one leaves out nothing
-LINES_STRIDE = 2503
+STRIDE = 17  # of the short form; the full one leaves out nothing
+LINES_STRIDE = 3001
 FULL_LINES_STRIDE = 67
 MOST_LINES = 22_000  # of the longest order
 ENDS = {"done", "MaybeBilledError", "partial"}
