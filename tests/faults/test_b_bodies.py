@@ -180,7 +180,8 @@ def test_items_in_every_form_are_taken(stand: Stand, campaign: Campaign) -> None
         stand.serve(stand.ledger.sells([Send(json_answer(shape))], pictures=[png(20)]))
         assert png(20) in [one.bytes() for one in stand.bought(n=1).pictures]
     for missing in ({}, {"data": None}, {"data": [{}]}, {"created": 1, "usage": {}}):
-        fails(stand, [Send(json_answer(missing))], BadResponseError)
+        error = fails(stand, [Send(json_answer(missing))], BadResponseError)
+        assert "holds no picture" in str(error)
     stand.verdict()
     campaign.outcome(outcome='usable saved, "asked for 4, got 2"', billed="yes", kept="pictures, raw answer")
 

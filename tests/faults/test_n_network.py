@@ -243,6 +243,7 @@ def test_an_order_of_unknown_outcome_stands_in_the_way_of_its_like(tmp_path: Pat
         stand.refused("one fox")
         again = stand.refused("one fox")
         assert isinstance(again, MaybeBilledError)
+        assert "the same order" in again.message()
         assert "--fresh" in again.next_step()
         assert stand.posts == 1
         assert len(stand.jobs) == 1
@@ -273,20 +274,22 @@ def test_odd_networks_work(tmp_path: Path, campaign: Campaign) -> None:
     campaign.outcome(outcome="RejectedError / works / works", billed="no / yes / yes", kept="pictures")
 
 
+def byte_by_byte(head: bytes, body: bytes) -> list[Any]:
+    """Send a body so that each byte is a piece of its own, however the packets are put together on their way."""
+    return [Send(head), *(Send(chunked(bytes([one]), end=False)) for one in body), Send(chunked())]
+
+
 @pytest.mark.row("N4", injected="streams and packed answers, one byte per packet")
 def test_an_answer_may_come_byte_by_byte(tmp_path: Path, campaign: Campaign) -> None:
     """However small the pieces are, what an answer is (JSON, packed, a stream) is told by its beginning as a whole."""
     whole = b64_answer(png(5)).partition(b"\r\n\r\n")[2]
     event = b'data: {"type":"image_generation.completed",' + json.dumps(item(png(5))).encode()[1:] + b"\n\n"
-    packed = response(200, gzip.compress(whole), headers={"Content-Encoding": "gzip"})
     nameless = stream_answer().replace(b"text/event-stream", b"text/plain")
+    packed = nameless.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
     scripts: dict[str, tuple[Sequence[Any], dict[str, Any]]] = {
-        "packed": ([Drip(packed)], {}),
-        "a stream": ([Send(nameless), *(Send(chunked(bytes([one]), end=False)) for one in event), Send(chunked())], {}),
-        "a stream that was asked for": (
-            [Send(nameless), *(Send(chunked(bytes([one]), end=False)) for one in event), Send(chunked())],
-            {"stream": True},
-        ),
+        "packed": (byte_by_byte(packed, gzip.compress(whole)), {}),
+        "a stream": (byte_by_byte(nameless, event), {}),
+        "a stream that was asked for": (byte_by_byte(nameless, event), {"stream": True}),
     }
     with on_stand(tmp_path / "a.now") as stand:
         for name, (script, params) in scripts.items():

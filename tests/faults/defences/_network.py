@@ -104,20 +104,20 @@ NETWORK = (
         test=_N + "test_an_order_of_unknown_outcome_stands_in_the_way_of_its_like",
     ),
     Defence(
+        row="N3",
+        says="an order of unknown outcome is not bought again",
+        path="now_jupyter/_reuse.py",
+        before='        if unsettled:\n            return Decision(kind="unsettled"',
+        after='        if False:\n            return Decision(kind="unsettled"',
+        test=_N + "test_an_order_of_unknown_outcome_stands_in_the_way_of_its_like",
+    ),
+    Defence(
         row="N4",
         says="an early refusal is that refusal",
         path=_REFUSALS,
         before="    413: _too_large,\n",
         after="    413: _unclear,\n",
         test=_N + "test_odd_networks_work",
-    ),
-    Defence(
-        row="N4",
-        says="a stream is known by its beginning as a whole",
-        path=_ANSWERS,
-        before="while len(start.strip()) < _PEEK and (chunk",
-        after="if len(start.strip()) < _PEEK and (chunk",
-        test=_N + "test_an_answer_may_come_byte_by_byte",
     ),
     Defence(
         row="N4",
