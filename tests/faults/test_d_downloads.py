@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import zlib
 from collections.abc import Iterator, Sequence
@@ -134,15 +135,21 @@ def test_a_slow_download_ends_at_its_deadline(tmp_path: Path, campaign: Campaign
             assert type(error) is DownloadError, name
             is_open(stand)
             assert not list((stand.folder / "answers").glob("*.tmp"))
+            downloader, place = stand.session.context.connection().downloader, tmp_path / "place"
+            with pytest.raises(DownloadError):
+                stand.session.ask(functools.partial(downloader.fetch, stand.link("/p"), place))
+            assert not place.exists()
     campaign.outcome(outcome="DownloadError at the deadline", billed="yes", kept="link")
 
 
-def bomb() -> bytes:
+def drawing(side: int, pixels: bytes) -> bytes:
+    """A PNG that is whole as a file, whatever its pixels are."""
+
     def part(tag: bytes, data: bytes) -> bytes:
         return len(data).to_bytes(4, "big") + tag + data + zlib.crc32(tag + data).to_bytes(4, "big")
 
-    head = part(b"IHDR", (9000).to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0]))
-    return b"\x89PNG\r\n\x1a\n" + head + part(b"IDAT", zlib.compress(bytes(100_000))) + part(b"IEND", b"")
+    head = part(b"IHDR", side.to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0]))
+    return b"\x89PNG\r\n\x1a\n" + head + part(b"IDAT", pixels) + part(b"IEND", b"")
 
 
 @pytest.mark.row("D3", injected="HTML, SVG, PDF, other bytes, truncated, bombs; wrong type header")
@@ -158,12 +165,16 @@ def test_what_is_no_picture_goes_into_quarantine(stand: Stand, campaign: Campaig
         "nothing": b"",
         "JSON": b'{"error": "expired"}',
         "truncated": png(2)[:-20],
-        "bomb": bomb(),
+        "bomb": drawing(9000, zlib.compress(bytes(100_000))),
+        "too few pixels": drawing(8, zlib.compress(bytes(20))),
+        "no pixels": drawing(8, b"not packed at all"),
         "EPS": b"%!PS-Adobe-3.0 EPSF-3.0\n",
         "ICO": b"\x00\x00\x01\x00" + bytes(60),
     }
+    told = {"HTML": "an HTML page", "SVG": "an SVG drawing", "PDF": "a PDF", "JSON": "text, not a picture"}
     for name, data in others.items():
         error = linked(stand, [Send(response(200, data, headers=PICTURE))], made=None)
+        assert told.get(name, "") in str(error)
         assert isinstance(error, BadImageError), (name, error)
         assert error.billed == "yes"
         assert ("9000 × 9000 pixels" in str(error)) == (name == "bomb")  # told by its header, not by decoding it
