@@ -1,7 +1,9 @@
-"""Row X1: the key is bound to one origin, whoever sends over the line that knows it."""
+"""Row X1: the key is bound to one origin, and is taken out of what was packed, where no byte of it is to be seen."""
 
 from __future__ import annotations
 
+import gzip
+import json
 from pathlib import Path
 
 import anyio
@@ -9,10 +11,10 @@ import httpx
 import pytest
 
 from campaign import Campaign
-from faultserver import FaultServer, Send, json_answer
+from faultserver import Close, Drip, FaultServer, Send, json_answer, response
 from now_jupyter._secret import Key
 from now_jupyter._transport._wire import Fleet
-from stand import new_key
+from stand import item, new_key, on_stand, png
 
 
 @pytest.mark.row("X1", injected="requests to other hosts, ports and schemes over the relay's own line")
@@ -37,3 +39,25 @@ def test_the_key_goes_to_its_own_origin_only(tmp_path: Path, campaign: Campaign)
         assert told == [f"Bearer {key}", None, f"Bearer {key}"]  # a user name is no other origin
         assert [one.headers.get("authorization") for one in other.seen] == [None]
     campaign.outcome(outcome="no key elsewhere", billed="–", kept="–")
+
+
+@pytest.mark.row("X1", injected="the key echoed inside packed answers, read at once and from the kept one")
+def test_the_key_is_taken_out_of_packed_answers(tmp_path: Path, campaign: Campaign) -> None:
+    """What a packed answer says of the key is covered in records and values, also where `resume` reads it again."""
+    with on_stand(tmp_path / "a.now") as stand:
+        said = {"data": [{**item(png(1)), "revised_prompt": f"a fox with {stand.key}"}]}
+        packed = gzip.compress(json.dumps(said).encode())
+        headers = {"Content-Encoding": "gzip"}
+        whole = [Send(response(200, packed, headers=headers))]
+        cut = [Send(response(200, packed, length=len(packed) + 9, headers=headers)), Close()]
+        dripped = [Drip(response(200, packed, headers=headers))]
+        for script in (whole, dripped, cut):
+            stand.serve(stand.ledger.sells(script, pictures=[png(1)]))
+            stand.buy()
+        stand.session.resume()
+        shown = list(stand.session.history)
+        assert [one.status for one in shown] == ["done"] * 3
+        assert all("a fox with ***" in str(one.pictures[0].revised_prompt) for one in shown)
+        assert not [path for path in stand.folder.rglob("*.json") if stand.key.encode() in path.read_bytes()]
+        stand.verdict()
+    campaign.outcome(outcome="0 hits", billed="yes", kept="pictures")
