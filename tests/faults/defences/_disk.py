@@ -16,6 +16,7 @@ _HISTORY = "now_jupyter/_history.py"
 _RECORDS = "now_jupyter/_records.py"
 _IN_S_STORAGE = "tests/faults/test_s_storage.py::"
 _IN_KILL_POINTS = "tests/faults/test_kill_points.py::"
+_IN_S_CLAIMS = "tests/faults/test_s_claims.py::"
 _IN_TWO_KERNELS = "tests/faults/test_two_kernels.py::"
 _IN_HOSTILE_DATA = "tests/faults/test_hostile_data.py::"
 _IN_RERUNS_UNDER_FIRE = "tests/faults/test_reruns_under_fire.py::"
@@ -207,7 +208,7 @@ DISK = (
         path=_STORE_FILES,
         before="    try:\n        link(temp, path)\n    except FileExistsError:\n",
         after="    try:\n        temp.replace(path)\n    except FileExistsError:\n",
-        test=_IN_TWO_KERNELS + "test_two_kernels_buy_fifty_pictures_each_into_one_history",
+        test=_IN_S_CLAIMS + "test_a_number_is_claimed_once_also_without_a_lock",
     ),
     Defence(
         row="S5",

@@ -11,6 +11,7 @@ _DEMO_SERVE = "now_jupyter/demo/_serve.py"
 _STORE_FILES = "now_jupyter/_store/_files.py"
 _SECRET = "now_jupyter/_secret.py"
 _TRANSPORT_WIRE = "now_jupyter/_transport/_wire.py"
+_TRANSPORT_ANSWERS = "now_jupyter/_transport/_answers.py"
 _TRANSPORT_MISHAPS = "now_jupyter/_transport/_mishaps.py"
 _ORDERS = "now_jupyter/_orders/__init__.py"
 _IN_W_MARKUP = "tests/faults/test_w_markup.py::"
@@ -220,6 +221,22 @@ WALLS = (
         before="        return _veiled(answer, self._key)\n",
         after="        return answer\n",
         test=_IN_X_SECRETS + "test_no_error_log_or_file_holds_the_key",
+    ),
+    Defence(
+        row="X1",
+        says="the key is taken out of what was packed",
+        path=_TRANSPORT_ANSWERS,
+        before="return self._veil.feed(self._inflater.feed(data))",
+        after="return self._inflater.feed(data)",
+        test=_IN_X_ORIGIN + "test_the_key_is_taken_out_of_packed_answers",
+    ),
+    Defence(
+        row="X1",
+        says="the key is taken out of what was packed and kept",
+        path=_TRANSPORT_ANSWERS,
+        before="data = covered(inflater.feed(body) + inflater.end())",
+        after="data = inflater.feed(body) + inflater.end()",
+        test=_IN_X_ORIGIN + "test_the_key_is_taken_out_of_packed_answers",
     ),
     Defence(
         row="X1",
