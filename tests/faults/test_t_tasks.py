@@ -263,7 +263,7 @@ def test_polls_are_asked_again(tmp_path: Path, campaign: Campaign) -> None:
         error = service.order()
         assert isinstance(error, AuthError)
         assert service.polls == 1
-        assert stand.last.status == "pending"
+        assert (stand.last.status, stand.last.billed, error.billed) == ("pending", "yes", "yes")
         service.forget_answers()
         service.answers("SUCCESS", image=stand.link("/p"))
         stand.serve_link("/p", [Send(response(200, png(5), headers=PICTURE))])
