@@ -137,6 +137,11 @@ def _copy() -> Iterator[Path]:
         yield copy
 
 
+def _made(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def _book(copy: Path) -> Path:
     return copy.with_name("imported")
 
@@ -149,7 +154,7 @@ def _ran(copy: Path, tests: Sequence[str], limit: float, *, hangs: bool) -> Verd
         **os.environ,
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "TMPDIR": str(copy.parent),
+        "TMPDIR": str(_made(copy.with_name("tmp"))),  # apart from what is written down beside the copy
     }
     heard = copy.with_name("heard")
     with (
