@@ -44,20 +44,24 @@ _CARELESS = re.compile(
     r"^E?\s*(?:NameError|ImportError|ModuleNotFoundError|SyntaxError|IndentationError|UnboundLocalError)\b.*",
     re.MULTILINE,
 )
-# Put behind the copy's own sitecustomize, which every Python process of a test imports at its start.
+# Put behind the copy's own sitecustomize, which every Python process of a test imports at its start. The book is opened
+# there and then, as some tests watch what is opened later.
 _WITNESS = """
 
+import os
 import sys
 from importlib.machinery import PathFinder
 
 
 class _Witness:
-    @staticmethod
-    def find_spec(name, path=None, target=None):
+    book = os.open({book!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    write = staticmethod(os.write)
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
         if name == "now_jupyter":
             spec = PathFinder.find_spec(name, path)
-            with open({book!r}, "a", encoding="utf-8") as book:
-                book.write(f"{{spec and spec.origin}}\\n")
+            cls.write(cls.book, f"{{spec and spec.origin}}\\n".encode())
 
 
 sys.meta_path.insert(0, _Witness)
