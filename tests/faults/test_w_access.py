@@ -18,7 +18,7 @@ from kills import PROMPT, Relay
 from limits import at_once
 from now_jupyter._errors import NowImageError, StoreCorrupt, StoreError, StoreUnavailable
 from now_jupyter._session import Session
-from now_jupyter._store._files import read_file
+from now_jupyter._store._files import private_folder, read_file
 from relays import Served, relay_on_loopback
 
 NOBODY = 65534
@@ -126,7 +126,7 @@ def open_way(folder: Path) -> None:
 
 
 @pytest.mark.row("W3", injected="another user of the machine reads the history")
-@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o777])
 def test_another_user_reads_nothing(umask: int, tmp_path: Path, campaign: Any) -> None:
     """Whatever the umask: folders 0700, files 0600, and another user can list and open none of it."""
     before = os.umask(umask)
@@ -145,6 +145,25 @@ def test_another_user_reads_nothing(umask: int, tmp_path: Path, campaign: Any) -
     assert as_nobody(lambda: 50 if os.access(tmp_path, os.R_OK) else 51) == 50, "the way itself is closed"
     assert as_nobody(pry) == 0
     campaign.outcome(outcome="no access", billed="yes", kept="all", injected=f"other user, umask {umask:03o}")
+
+
+@pytest.mark.row("W3", injected="a disk on which rights cannot be changed afterwards")
+def test_folders_are_closed_from_their_first_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, campaign: Any
+) -> None:
+    """Nobody slips in between making a folder and closing it: it is made closed."""
+
+    def refuse(_path: Path, _mode: int) -> None:
+        raise PermissionError
+
+    before = os.umask(0)
+    try:
+        monkeypatch.setattr(Path, "chmod", refuse)
+        private_folder(tmp_path / "x.now")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "x.now").stat().st_mode) == 0o700
+    campaign.outcome(outcome="0700", billed="-", kept="-")
 
 
 def bought(folder: Path) -> Path:

@@ -11,8 +11,11 @@ import httpx
 import pytest
 
 from campaign import Campaign
-from faultserver import Close, Drip, FaultServer, Send, json_answer, response
+from faultserver import Close, Drip, FaultServer, Reset, Send, json_answer, response
+from now_jupyter._errors import NowImageError
 from now_jupyter._secret import Key
+from now_jupyter._steps import Call
+from now_jupyter._transport import Api
 from now_jupyter._transport._wire import Fleet
 from stand import item, new_key, on_stand, png
 
@@ -61,3 +64,26 @@ def test_the_key_is_taken_out_of_packed_answers(tmp_path: Path, campaign: Campai
         assert not [path for path in stand.folder.rglob("*.json") if stand.key.encode() in path.read_bytes()]
         stand.verdict()
     campaign.outcome(outcome="0 hits", billed="yes", kept="pictures")
+
+
+@pytest.mark.row("X1", injected="a connection that breaks, asked for without anything around")
+def test_a_foreign_exception_does_not_hang_on(campaign: Campaign) -> None:
+    """The error comes from the transport itself without cause or context, whose frames hold the request."""
+    key = new_key()
+
+    async def ask(server: FaultServer) -> NowImageError:
+        api = Api(base_url=server.url, key=Key(key), sleep=anyio.sleep, jitter=lambda: -1.0)
+        try:
+            await api.fetch(Call(path="/v1/models"))
+        except NowImageError as error:
+            return error
+        finally:
+            await api.aclose()
+        raise AssertionError
+
+    with FaultServer() as server:
+        server.script([Reset()])
+        error = anyio.run(ask, server)
+    assert error.__context__ is None
+    assert error.__cause__ is None
+    campaign.outcome(outcome="nothing hangs on", billed="no", kept="–")

@@ -10,16 +10,9 @@ _BRIDGE = "now_jupyter/_bridge.py"
 _REUSE = "now_jupyter/_reuse.py"
 _DISPLAY = "now_jupyter/_display/__init__.py"
 _IN_K_KERNELS = "tests/faults/test_k_kernels.py::"
+_IN_RERUNS_UNDER_FIRE = "tests/faults/test_reruns_under_fire.py::"
 
 KERNELS = (
-    Defence(
-        row="K1",
-        says="an interrupt frees the cell, and only the cell",
-        path=_BRIDGE,
-        before="        with _interrupts(pressed.set):\n",
-        after="        if True:\n",
-        test=_IN_K_KERNELS + "test_an_interrupt_at_any_line_leaves_everything_usable[interrupt-False]",
-    ),
     Defence(
         row="K1",
         says="the handler before is put back",
@@ -67,6 +60,14 @@ KERNELS = (
         before="                hooks.remove(hook)\n",
         after="                pass\n",
         test=_IN_K_KERNELS + "test_loading_twice_hooks_once",
+    ),
+    Defence(
+        row="K2",
+        says="an order that died with its answer on disk is joined",
+        path="now_jupyter/_history.py",
+        before="    if record.state is not None or store.answer(record.number) is not None or record.kept:\n",
+        after="    if record.state is not None:\n",
+        test=_IN_RERUNS_UNDER_FIRE + "test_run_all_joins_an_order_that_died_with_its_answer",
     ),
     Defence(
         row="K3",

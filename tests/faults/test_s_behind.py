@@ -1,0 +1,109 @@
+"""Rows S3 to S7: what stands behind another defence of the disk, reached alone."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checker import jobs_in
+from now_jupyter._errors import BadImageError, StoreFull
+from now_jupyter._records import Record
+from now_jupyter._store import Store
+from now_jupyter._store._files import write_durably
+from now_jupyter._values import Request
+from stand import on_stand, png, sells
+
+KERNELS, ORDERS = 6, 20
+
+
+@pytest.mark.row("S5", injected="numbers claimed by six at once, on a file system without locks")
+def test_a_number_is_claimed_once_also_without_a_lock(tmp_path: Path, campaign: Any) -> None:
+    """Locks only say who is at work, and network homes may have none: the claim by itself gives each number once."""
+    folder = tmp_path / "n.now"
+    Store(folder).preflight()
+    together = threading.Barrier(KERNELS)
+    claimed: list[Record] = []
+
+    def claim(kernel: int) -> None:
+        store = Store(folder)
+        for order in range(ORDERS):
+            together.wait()
+            identity = f"{kernel * ORDERS + order:032x}"
+            claimed.append(store.claim(Record(id=identity, request=Request(prompt="fox"), created=0.0)))
+
+    threads = [threading.Thread(target=claim, args=(kernel,)) for kernel in range(KERNELS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(one.number for one in claimed) == list(range(1, KERNELS * ORDERS + 1))
+    assert {job.form["id"] for job in jobs_in(folder)} == {one.id for one in claimed}
+    campaign.outcome(outcome=f"{len(claimed)} numbers, each once", billed="no", kept="all records")
+
+
+def indexed(folder: Path) -> int:
+    with contextlib.closing(sqlite3.connect(f"{(folder / 'index.sqlite').as_uri()}?mode=ro", uri=True)) as index:
+        return int(index.execute("SELECT count(*) FROM records").fetchone()[0])
+
+
+@pytest.mark.row("S3", injected="index deleted between two searches")
+def test_an_index_that_is_gone_is_made_anew(tmp_path: Path, campaign: Any) -> None:
+    """The next search makes the file again, and does not go on without it for ever."""
+    store = Store(tmp_path / "n.now")
+    store.claim(Record(id="1" * 32, request=Request(prompt="fox"), created=0.0))
+    for _ in range(2):
+        assert store.find("fox") == [1]
+        assert indexed(store.folder) == 1
+        (store.folder / "index.sqlite").unlink()
+    campaign.outcome(outcome="made anew", billed="-", kept="all records")
+
+
+@pytest.mark.row("S7", injected="folders whose names mean something in a URI")
+@pytest.mark.parametrize("name", ["#hash", "what?mode=memory", "per%20cent", "a b", "图片"])
+def test_the_index_lies_in_the_folder_whatever_its_name(name: str, tmp_path: Path, campaign: Any) -> None:
+    """SQLite opens this very file, not one that the name would mean as an address."""
+    store = Store(tmp_path / f"{name}.now")
+    store.claim(Record(id="1" * 32, request=Request(prompt="fox"), created=0.0))
+    assert store.find("fox") == [1]
+    assert indexed(store.folder) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [store.folder.name]
+    campaign.outcome(outcome="works", billed="-", kept="all records", injected=f"folder {name!r}")
+
+
+@pytest.mark.row("S4", injected="a write that ends in the middle (limit on the size of files)")
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, campaign: Any) -> None:
+    """Whoever reads meets the old content or the new, never half of either, and nothing unfinished stays."""
+    place = tmp_path / "1.json"
+    write_durably(place, b"old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(StoreFull):
+            write_durably(place, b"n" * 100_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert place.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == [place.name]
+    campaign.outcome(outcome="StoreFull", billed="-", kept="the state before")
+
+
+@pytest.mark.row("S6", injected="a picture exchanged for another whole one")
+def test_changed_pictures_are_neither_shown_nor_lost(tmp_path: Path, campaign: Any) -> None:
+    """Other bytes than those that were received are not shown under its name, and are set aside when it comes again."""
+    with on_stand(tmp_path / "a.now") as stand:
+        stand.serve(sells(stand.ledger, png(1)))
+        picture = stand.bought().pictures[0]
+        picture.path.write_bytes(png(2))
+        with pytest.raises(BadImageError, match="no longer the picture"):
+            picture.bytes()
+        stand.bought()
+        assert picture.bytes() == png(1)
+        aside = [path.read_bytes() for path in (stand.folder / "quarantine").glob("*.png")]
+        assert aside == [png(2)]
+    campaign.outcome(outcome="BadImageError, then quarantine", billed="yes", kept="both")
