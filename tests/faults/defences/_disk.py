@@ -14,6 +14,8 @@ _STORE_INDEX = "now_jupyter/_store/_index.py"
 _STORE = "now_jupyter/_store/__init__.py"
 _RECORDS = "now_jupyter/_records.py"
 _IN_S_STORAGE = "tests/faults/test_s_storage.py::"
+_IN_S_AFTER_PAYING = "tests/faults/test_s_after_paying.py::"
+_IN_S_SPILLED = "tests/faults/test_s_spilled.py::"
 _IN_S_BEHIND = "tests/faults/test_s_behind.py::"
 _IN_KILL_POINTS = "tests/faults/test_kill_points.py::"
 _IN_TWO_KERNELS = "tests/faults/test_two_kernels.py::"
@@ -64,15 +66,15 @@ DISK = (
             "        error = StoreError('')\n"
             "        runner = self._runner\n"
         ),
-        test=_IN_S_STORAGE + "test_a_disk_that_fills_up_after_paying_loses_no_picture[b64-1]",
+        test=_IN_S_AFTER_PAYING + "test_a_disk_that_fills_up_after_paying_loses_no_picture[b64-1]",
     ),
     Defence(
         row="S2",
         says="what was rescued comes home",
-        path="now_jupyter/_runner/__init__.py",
-        before="        record = await to_thread.run_sync(brought_home, self.spill, self.store, record)\n",
-        after="",
-        test=_IN_S_STORAGE + "test_what_no_disk_takes_stays_in_memory_and_in_the_output",
+        path="now_jupyter/_session.py",
+        before="        home, problem = self._background.call(self._brought_home)\n",
+        after="        home: list[Record] = []\n        problem = None\n",
+        test=_IN_S_SPILLED + "test_pictures_of_a_settled_order_come_home",
     ),
     Defence(
         row="S2",
@@ -80,7 +82,7 @@ DISK = (
         path="now_jupyter/_runner/_keeping.py",
         before="        error.rescued = (data,)\n",
         after="",
-        test=_IN_S_STORAGE + "test_what_no_disk_takes_stays_in_memory_and_in_the_output",
+        test=_IN_S_SPILLED + "test_what_no_disk_takes_stays_in_memory_and_in_the_output",
     ),
     Defence(
         row="S2",
@@ -88,7 +90,7 @@ DISK = (
         path="now_jupyter/_spill.py",
         before="                self._memory[identity, index] = data\n",
         after="                pass\n",
-        test=_IN_S_STORAGE + "test_what_no_disk_takes_stays_in_memory_and_in_the_output",
+        test=_IN_S_SPILLED + "test_what_no_disk_takes_stays_in_memory_and_in_the_output",
     ),
     Defence(
         row="S2",
@@ -96,7 +98,7 @@ DISK = (
         path="now_jupyter/_transport/_answers.py",
         before="            action(self._sink)\n        except (NowImageError, OSError):\n",
         after="            action(self._sink)\n        except ZeroDivisionError:\n",
-        test=_IN_S_STORAGE + "test_a_folder_that_goes_while_the_relay_works_loses_nothing",
+        test=_IN_S_AFTER_PAYING + "test_a_folder_that_goes_while_the_relay_works_loses_nothing",
     ),
     Defence(
         row="S2",
@@ -104,7 +106,7 @@ DISK = (
         path=_STORE_PLACE,
         before="        if is_missing(self.path):\n            raise StoreUnavailable(",
         after="        if False:\n            raise StoreUnavailable(",
-        test=_IN_S_STORAGE + "test_a_folder_that_goes_while_the_relay_works_loses_nothing",
+        test=_IN_S_AFTER_PAYING + "test_a_folder_that_goes_while_the_relay_works_loses_nothing",
     ),
     Defence(
         row="S3",
@@ -126,8 +128,8 @@ DISK = (
         row="S3",
         says="an index that is gone is made anew",
         path=_STORE_INDEX,
-        before="        if is_missing(self._path):\n            claim_exclusively",
-        after="        if False:\n            claim_exclusively",
+        before="        if is_missing(self._path):\n            _made_empty(self._path)\n",
+        after="",
         test=_IN_S_BEHIND + "test_an_index_that_is_gone_is_made_anew",
     ),
     Defence(

@@ -28,8 +28,8 @@ TASKS = (
         row="T1",
         says="the raw answer knows the task before the record does",
         path="now_jupyter/_runner/__init__.py",
-        before="        if stored is not None:\n",
-        after="        if False:\n",
+        before="        if (stored := await to_thread.run_sync(Replay.of, self.store, record.number)) is not None:\n",
+        after="        stored = None\n        if stored is not None:\n",
         test=_IN_T_TASKS + "test_a_kill_after_the_submit_loses_nothing",
     ),
     Defence(
