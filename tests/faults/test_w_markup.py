@@ -194,4 +194,7 @@ def test_headers_of_answers_are_plain_too(shell: Shell, campaign: Campaign) -> N
                 is_plain(line)
                 assert len(line) < 700
             assert "hidden" not in str(error)
+        for one in shell.session.history:
+            is_plain(one.request_id or "")
+            assert len(one.request_id or "") <= 80
     campaign.outcome(outcome="plain, short, without signatures", billed="as the row", kept="record")
