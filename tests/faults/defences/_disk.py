@@ -136,16 +136,11 @@ DISK = (
         row="S4",
         says="a record is replaced as a whole or not at all",
         path=_STORE_FILES,
-        before="        temp.replace(path)\n    sync_folder(path.parent)\n\n\n@translated\ndef claim_exclusively",
+        before="    with _temp_with(data, path) as temp:\n        temp.replace(path)\n",
         after=(
-            "        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)\n"
-            "        write_all(file, data)\n"
-            "        os.close(file)\n"
-            "    sync_folder(path.parent)\n"
-            "\n"
-            "\n"
-            "@translated\n"
-            "def claim_exclusively"
+            "    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)\n"
+            "    write_all(file, data)\n"
+            "    os.close(file)\n"
         ),
         test=_IN_S_BEHIND + "test_a_write_that_fails_leaves_what_was_there",
     ),
