@@ -228,6 +228,7 @@ def _forked(scene: Scene) -> Any:
         time.sleep(0.001)
     child = os.fork()
     if child == 0:
+        signal.alarm(int(PATIENCE / 2))  # it hangs no longer: its parent's watch did not come along
         code = 1
         with contextlib.suppress(RuntimeError):
             session.submit("a child's fox", model="gpt-image-2")
