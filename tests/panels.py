@@ -190,6 +190,7 @@ def opened(session: Session, make: Callable[[Session], Any] | None = None) -> It
             yield wire
         finally:
             wire.widget.close()
+            wire.widget.wait_until_idle()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, ClassVar, TypeAlias
 
 import anywidget
@@ -49,12 +50,17 @@ class Worker:
     def do(self, work: Callable[..., object], *args: object) -> None:
         """Have `work(*args)` done after what was asked for before; nothing after `close`."""
         if not self._closed:
-            self._pool.submit(work, *args)
+            with suppress(RuntimeError):  # closed in this very moment, on another thread
+                self._pool.submit(work, *args)
 
     def close(self) -> None:
         """Do what is being done and no more."""
         self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def join(self) -> None:
+        """Wait for the end of what is being done; after `close`."""
+        self._pool.shutdown(wait=True)
 
 
 class Wired(anywidget.AnyWidget):
@@ -148,6 +154,11 @@ class Wired(anywidget.AnyWidget):
             worker.close()
         with self._sending:
             super().close()
+
+    def wait_until_idle(self) -> None:
+        """Wait, after `close`, for the questions to the relay that are still under way."""
+        for worker in self._workers.values():
+            worker.join()
 
 
 def _script(_message: Message) -> Answer:

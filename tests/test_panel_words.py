@@ -1,0 +1,86 @@
+"""What goes wrong is said in the panel in the words of a cell, in English and Chinese, and the draft stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import panels
+from faultserver import FaultServer, Send, json_answer, response
+from now_jupyter._errors import NowImageError
+from now_jupyter._panel._retelling import retold
+from now_jupyter._panel._state import Draft
+from now_jupyter._words import Language
+from now_jupyter._words_zh import CHINESE
+from panels import Browser
+from relays import new_session
+
+FOX: dict[str, Any] = {**Draft(prompt="a red fox", model="gpt-image-2").to_json()}
+PATH = "/v1/images/generations"
+REFUSALS = {
+    "no money": json_answer({"error": {"message": "额度不足", "code": "insufficient_user_quota"}}, status=403),
+    "content": json_answer({"error": {"message": "no", "code": "content_policy_violation"}}, status=400),
+    "key": json_answer({"error": {"message": "无效的令牌", "type": "new_api_error"}}, status=401),
+    "broken": response(500, b"<html>oops</html>"),
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser.started() as browser:
+        yield browser
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_failed_order_has_the_words_of_a_cell(tmp_path: Path, refusal: str, language: Language) -> None:
+    """Class, what happened, what was billed, what is kept and what to do: line for line as a cell shows it."""
+    with FaultServer() as server, new_session(tmp_path, server.url, typed=lambda: {"language": language}) as session:
+        server.script([Send(REFUSALS[refusal])], path=PATH)
+        with pytest.raises(NowImageError) as error:
+            session.generate("a red fox", model="gpt-image-2", reuse=False)
+        server.script([Send(REFUSALS[refusal])], path=PATH)
+        with panels.opened(session) as wire:
+            agreed: list[str] = ["#1"] if session.history["#1"].billed == "maybe" else []
+            wire.ask("generate", draft=FOX, at=0.0, agreed=agreed)
+            wire.until(lambda: [job["state"] for job in wire.widget.jobs] == ["failed"])
+            lines = wire.widget.jobs[0]["lines"]
+            assert [line.replace("#2", "#1") for line in lines] == error.value.lines()
+            told = wire.ask("detail", number=1).content["lines"]
+            assert told[0] == error.value.lines()[0]
+            assert told[-1] == error.value.lines()[-1]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_draft_stays_when_an_order_fails(browser: Browser, tmp_path: Path, language: Language) -> None:
+    """The form holds what was typed; the failure stands below it until it is put away."""
+    words = {"en": ("Prompt", "Dismiss"), "zh": ("提示词", "收起")}[language]
+    with FaultServer() as server, new_session(tmp_path, server.url, typed=lambda: {"language": language}) as session:
+        server.script([Send(REFUSALS["no money"])], path=PATH)
+        with panels.opened(session) as wire, browser.page(wire) as page:
+            page.fill(words[0], "a red fox\nin snow")
+            page.press("Control+Enter")
+            page.wait("() => document.querySelector('.nowp-job .nowp-error')")
+            assert page.evaluate("() => document.querySelector('.nowp-prompt').value") == "a red fox\nin snow"
+            assert ("计费：否" if language == "zh" else "billed: no") in page.text(".nowp-job .nowp-error")
+            page.evaluate("() => document.querySelector('.nowp-job .nowp-corner').click()")
+            page.wait("() => !document.querySelector('.nowp-job')")
+            assert page.evaluate("() => document.querySelector('.nowp-prompt').value") == "a red fox\nin snow"
+            assert page.errors == []
+
+
+def test_sentences_of_records_are_told_in_chinese() -> None:
+    """A kept sentence is recognised with its facts in their places; what is not ours stays as it is."""
+    template = "there is no {ref} in this history"
+    assert retold("there is no #12 in this history", "zh") == CHINESE[template].format(ref="#12")
+    assert retold("there is no #12 in this history", "en") == "there is no #12 in this history"
+    for words in ("some words of a relay", "", "{ref}", "there is no {0} in this history" * 100):
+        assert retold(words, "zh") == words
+
+
+def test_facts_of_a_kept_sentence_are_never_read_as_places() -> None:
+    """Braces that a relay sent stay braces."""
+    assert "{secret.real}" in retold("there is no {secret.real} in this history", "zh")
