@@ -30,6 +30,12 @@ def opened(lab: Lab, *cells: str, kernel: str = KERNEL_7) -> Page:
     return page
 
 
+def shown_outputs(page: Page, index: int) -> int:
+    """Count the outputs below a cell that can be seen."""
+    seen = "index => [...document.querySelectorAll('.jp-Cell')[index].querySelectorAll('.jp-OutputArea-child')]"
+    return int(page.evaluate(f"{seen}.filter((one) => one.offsetParent).length", index))
+
+
 def write(page: Page, prompt: str) -> None:
     page.do(lambda raw: raw.get_by_role("textbox", name="Prompt").fill(prompt))
 
@@ -114,12 +120,14 @@ def test_the_panel_outlives_a_reload_and_stands_as_a_picture_without_a_kernel(la
     make(page, "a red fox in snow", 1)
     page.wait_for("() => true")
     assert page.evaluate(_VISIBLE, f".jp-OutputArea-child:has({_MARKED})") is False
-    page.until(lambda: "#1 · a red fox" in str(page.save().cells[1].outputs[1].data["text/plain"]), what="its caption")
+    page.until(lambda: "#1 · a red fox" in str(page.save().cells[1].outputs[2].data["text/plain"]), what="its caption")
+    assert shown_outputs(page, 1) == 1
     page.load()
     page.wait_for("() => document.querySelector('.nowp-thumb')?.naturalWidth")
     assert page.evaluate("() => document.querySelector('.nowp-prompt').value") == "a red fox in snow"
     saved = page.save()
-    view, picture = saved.cells[1].outputs
+    view, picture, captions = saved.cells[1].outputs
+    assert captions.data == {"text/plain": picture.data["text/plain"]}
     assert "application/vnd.jupyter.widget-view+json" in view.data
     assert str(picture.data["image/jpeg"]).startswith(MARK[:40])
     assert "widgets" not in saved.metadata
@@ -127,6 +135,7 @@ def test_the_panel_outlives_a_reload_and_stands_as_a_picture_without_a_kernel(la
     reopened = _open_without_a_kernel(lab, page.path)
     reopened.wait_for(f'() => document.querySelector("{_MARKED}")?.naturalWidth')
     reopened.wait_for(f'() => ({_VISIBLE})(".jp-OutputArea-child:has({_MARKED})")')
+    assert "#1 · a red fox in snow" in reopened.text(1)
     reopened.screenshot("panel-without-a-kernel")
 
 
@@ -151,7 +160,8 @@ def test_a_comparison_in_a_cell(lab: Lab) -> None:
         "() => document.querySelector('.nowp-apart tr') && document.querySelector('.nowp-by-slider img')?.naturalWidth"
     )
     saved = page.save()
-    assert "quality: low | high" in saved.cells[3].outputs[1].data["text/plain"]
+    assert "quality: low | high" in saved.cells[3].outputs[2].data["text/plain"]
+    assert shown_outputs(page, 3) == 1
     assert base64.b64decode(saved.cells[3].outputs[1].data["image/jpeg"]).startswith(b"\xff\xd8")
     assert lab.page_errors == []
 

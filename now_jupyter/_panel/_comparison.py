@@ -19,7 +19,7 @@ from ._gallery import Gallery
 from ._labels import labels
 from ._messages import MOST_PICTURES, Message
 from ._pictures import picture_bytes
-from ._standing import view_bundle
+from ._standing import Static, view_bundle
 from ._wired import Answer, Wired
 
 __all__ = ["Comparison"]
@@ -81,7 +81,7 @@ class Comparison(Wired):
 
     def _ipython_display_(self, **_: object) -> None:
         Output().put(view_bundle(self))
-        Output().put(*self._static())
+        Static(*self._static())
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = self._static()

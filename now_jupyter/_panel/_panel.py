@@ -1,11 +1,11 @@
 """The panel: make, look, choose, change, beside the cells and on the same session and history.
 
-What is saved in a notebook. Showing a panel makes two outputs: the widget, and below it a sheet of the latest pictures
-(`_fallback`) that stands for it wherever the widget is not. JupyterLab shows the richest type of a bundle and never
-falls back to another when the widget's model is gone, hence an output of its own; while the panel is alive the styles
-hide it. So nothing hangs on saved widget state, for which front ends want a CDN. Where it is saved all the same (by
-nbclient, or a user's setting), it is small: a loader, words, draft and the relay's models. Script, styles, rows and
-pictures travel as messages and are no part of it.
+What is saved in a notebook. Showing a panel makes three outputs: the widget, and below it a sheet of the latest
+pictures (`_fallback`) with its captions, which stand for it wherever the widget is not. JupyterLab shows the richest
+type of a bundle and never falls back to another when the widget's model is gone, hence an output of its own; while
+the panel is alive the styles hide it. So nothing hangs on saved widget state, for which front ends want a CDN. Where
+it is saved all the same (by nbclient, or a user's setting), it is small: a loader, words, draft and the relay's
+models. Script, styles, rows and pictures travel as messages and are no part of it.
 """
 
 from __future__ import annotations
@@ -84,9 +84,15 @@ class Panel(Wired):
         self._answering: object = None
         self._asking = threading.Event()
         self._forget = session.history.observe(self._heard)
-        self._ask_relay_soon()
+        self.worker("files").do(self._begin)
         self._board.look()
         OPEN.add(self)
+
+    def _begin(self) -> None:
+        """Read the history, then ask the relay: at once they would both read all of it."""
+        with suppress(NowImageError):
+            self._gallery.records()
+        self._ask_relay_soon()
 
     def show(self) -> None:
         """Appear in the running cell."""

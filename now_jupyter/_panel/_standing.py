@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from .._display._outputs import Output
@@ -11,7 +12,7 @@ from ._fallback import latest, static_bundle
 from ._gallery import Gallery
 from ._wired import Wired
 
-__all__ = ["WIDGET_VIEW", "Standing", "view_bundle"]
+__all__ = ["WIDGET_VIEW", "Standing", "Static", "view_bundle"]
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -22,6 +23,22 @@ def view_bundle(widget: Wired) -> dict[str, Any]:
     return {WIDGET_VIEW: view, "text/plain": repr(widget)}
 
 
+class Static:
+    """The two outputs that stand for a widget: a picture, and its captions, as pages show the richest type alone."""
+
+    def __init__(self, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+        """Appear in the running cell, right below the widget."""
+        self._picture = Output()
+        self._captions = Output()
+        self.put(data, metadata)
+
+    def put(self, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+        """Show these instead."""
+        words = str(data["text/plain"])
+        self._picture.put({**data, "text/plain": words.partition("\n")[0]}, metadata)
+        self._captions.put({"text/plain": words}, {"now": {"static": True}})
+
+
 class Standing:
     """The outputs of one panel; their static picture follows the history."""
 
@@ -30,16 +47,14 @@ class Standing:
         self._widget = widget
         self._session = session
         self._gallery = gallery
-        self._pictures: list[Output] = []
+        self._statics: list[Static] = []
         self._shown = ""
         self._due = threading.Event()
 
     def show(self) -> None:
-        """Appear in the running cell: the widget, and below it the picture that stands for it."""
+        """Appear in the running cell: the widget, and below it what stands for it."""
         Output().put(view_bundle(self._widget))
-        picture = Output()
-        picture.put(*self.static())
-        self._pictures.append(picture)
+        self._statics.append(Static(*self.static()))
 
     def whole_bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Give view and static picture as one bundle, for those who ask for nothing else."""
@@ -54,7 +69,7 @@ class Standing:
 
     def renew_soon(self) -> None:
         """Bring the static picture up to date after what the worker has to do now; once, however often it is asked."""
-        if self._pictures and not self._due.is_set():
+        if self._statics and not self._due.is_set():
             self._due.set()
             self._widget.worker("files").do(self._renew)
 
@@ -64,5 +79,5 @@ class Standing:
         if data["text/plain"] == self._shown:
             return
         self._shown = data["text/plain"]
-        for picture in self._pictures:
-            picture.put(data, metadata)
+        for one in self._statics:
+            one.put(data, metadata)

@@ -1,0 +1,133 @@
+"""What stands for a panel where it is not: in HTML, on pages without widgets, in an executed notebook."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbconvert import HTMLExporter
+
+from now_jupyter._panel._fallback import MARK
+from panels import Browser
+
+CELLS = [
+    "%load_ext now_jupyter\nimport now_jupyter as nj\nnj.use_demo(instant=True)",
+    "a = nj.generate('a red fox in snow'); b = nj.generate('a blue fox in snow', quality='high')",
+    "nj.panel()",
+    "nj.compare(a, b)",
+]
+_STATE = re.compile(r'<script type="application/vnd.jupyter.widget-state\+json">.*?</script>', re.DOTALL)
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+
+
+class Seen(HTMLParser):
+    """Collects pictures and what a page would fetch from elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pictures: list[dict[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "img":
+            self.pictures.append(dict(attrs))
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The notebook, run by `jupyter nbconvert --execute` as people do, which saves the state of widgets."""
+    folder = tmp_path_factory.mktemp("executed")
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in CELLS])
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "python3", "language": "python"}
+    nbformat.write(book, folder / "panel.ipynb")
+    command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", "panel.ipynb"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder / "panel.ipynb"
+
+
+def test_the_saved_state_of_widgets_is_small(executed: Path) -> None:
+    """An executed notebook holds both widgets in far less than 100 KB; scripts, rows and pictures are no part of it."""
+    book: Any = nbformat.read(executed, as_version=4)
+    state = json.dumps(book.metadata["widgets"][WIDGET_STATE])
+    assert 0 < len(state) < 100_000
+    assert "a red fox in snow" not in json.dumps([one["state"].get("rows") for one in _models(book)])
+    assert not any(one.get("buffers") for one in _models(book))
+
+
+def _models(book: Any) -> list[Any]:
+    return list(book.metadata["widgets"][WIDGET_STATE]["state"].values())
+
+
+def test_the_outputs_bear_the_pictures_and_their_words(executed: Path) -> None:
+    """Beside each widget's view stands a marked picture with captions, and the difference of the two pictures."""
+    book: Any = nbformat.read(executed, as_version=4)
+    panel, comparison = book.cells[2].outputs, book.cells[3].outputs
+    assert "#2 · a blue fox in snow" in panel[2].data["text/plain"]
+    assert "quality:  | high" in comparison[2].data["text/plain"]
+    for outputs in (panel, comparison):
+        assert outputs[1].data["image/jpeg"].startswith(MARK)
+        assert set(outputs[1].data) == {"image/jpeg", "text/plain"}
+
+
+@pytest.mark.parametrize("template", ["lab", "classic", "basic"])
+@pytest.mark.parametrize("stripped", [False, True], ids=["with widget state", "without"])
+def test_html_shows_the_pictures_and_runs_nothing_of_ours(executed: Path, template: str, stripped: bool) -> None:
+    """`nbconvert --to html` holds both pictures, described in words; no script of ours is on the page."""
+    book: Any = nbformat.read(executed, as_version=4)
+    if stripped:
+        del book.metadata["widgets"]
+    page, _ = HTMLExporter(template_name=template).from_notebook_node(book)
+    seen = Seen()
+    seen.feed(page)
+    marked = [one for one in seen.pictures if MARK in (one.get("src") or "").replace("\n", "")]
+    assert len(marked) == 2
+    assert page.count("#1 · a red fox in snow · gpt-image-2 · 1024×1024") >= len(marked)
+    if template != "lab":  # which knows no alternative text for JPEG
+        assert all("a blue fox in snow" in (one.get("alt") or "") for one in marked)
+    assert "nowp-" not in _STATE.sub("", page)
+
+
+def test_a_page_without_require_and_network_shows_the_pictures(executed: Path) -> None:
+    """As on nbviewer with everything blocked: scripts from elsewhere never come, the pictures are painted."""
+    book: Any = nbformat.read(executed, as_version=4)
+    html, _ = HTMLExporter(template_name="classic").from_notebook_node(book)
+    with Browser.started() as browser:
+        context = browser.portal.call(browser.chromium.new_context)
+        try:
+            shown = browser.portal.call(_painted, context, html)
+        finally:
+            browser.portal.call(context.close)
+    assert shown == 2
+
+
+async def _painted(context: Any, html: str) -> int:
+    page = await context.new_page()
+
+    async def only_the_page(route: Any) -> None:
+        if route.request.url == "http://127.0.0.1/page":
+            await route.fulfill(body=html, content_type="text/html")
+        else:
+            await route.abort()
+
+    await page.route("**/*", only_the_page)
+    await page.goto("http://127.0.0.1/page", wait_until="domcontentloaded")
+    marked = f"img[src^='data:image/jpeg;base64,{MARK}']"
+    await page.wait_for_function("one => document.querySelectorAll(one).length === 2", arg=marked, timeout=10_000)
+    shown = "one => [...document.querySelectorAll(one)].filter((one) => one.naturalWidth && one.offsetParent).length"
+    return int(await page.evaluate(shown, marked))
+
+
+def test_the_picture_is_a_plain_jpeg(executed: Path) -> None:
+    """Whatever shows pictures shows this one."""
+    book: Any = nbformat.read(executed, as_version=4)
+    data = base64.b64decode(book.cells[2].outputs[1].data["image/jpeg"])
+    assert data[:3] == b"\xff\xd8\xff"
+    assert len(data) < 100_000
