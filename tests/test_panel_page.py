@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -281,3 +282,19 @@ def test_an_empty_parameter_row_stays_while_answers_arrive(page: Page) -> None:
     page.fill("Name", "user")
     page.fill("Value", "me")
     page.wire.until(lambda: page.wire.widget.draft["params"] == [["user", "me"]])
+
+
+def test_a_change_that_is_told_before_the_first_answer_breaks_nothing(browser: Browser, wire: Wire) -> None:
+    """What a cell makes while the panel is still opening is taken up, and can be filtered by at once."""
+    row = {"status": "done", "prompt": "p", "count": 0, "starred": False, "tags": [], "failure": "", "version": ""}
+    busy = threading.Event()
+    wire.widget.worker("files").do(busy.wait)
+    try:
+        with browser.page(wire) as page:
+            page.wait("() => document.querySelector('.nowp-gallery')")
+            for number, model in enumerate(("first", "second"), 1):
+                wire.widget.tell({"event": "changed", "row": {**row, "number": number, "model": model}})
+            page.wait("() => document.querySelector('[aria-label=\"All models\"]').options.length === 3")
+            assert page.errors == []
+    finally:
+        busy.set()

@@ -30,7 +30,7 @@ export function gallery(ctx, to) {
   let total = 0;
 
   const search = h("input", { class: "nowp-input nowp-search", type: "search", "aria-label": t("search"), placeholder: t("search"), oninput: later(signal, 200, () => find()) });
-  const choice = (label) => h("select", { class: "nowp-input nowp-select", "aria-label": label, onchange: () => find() });
+  const choice = (label) => h("select", { class: "nowp-input nowp-select", "aria-label": label, hidden: true, onchange: () => find() }, h("option", { value: "", text: label }));
   const byModel = choice(t("allModels"));
   const byTag = choice(t("allTags"));
   const byStatus = choice(t("allStates"));
