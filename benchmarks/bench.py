@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import long_history
 import one_picture
 import preview
 import startup
@@ -12,6 +13,7 @@ def main() -> None:
     startup.main()
     one_picture.main()
     preview.main(rounds=5)
+    long_history.main()
 
 
 if __name__ == "__main__":

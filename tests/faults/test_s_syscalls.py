@@ -23,12 +23,13 @@ from typing import IO, Any, Self, cast
 
 import pytest
 
+from acts import ACTS
 from checker import checked
 from disks import Struck, book_of, digests_below, session_in, sold_digests, spilled, until
-from kills import _ACTS, PATIENCE
 from now_jupyter._errors import NowImageError
 from now_jupyter._spill import spill_folder
 from now_jupyter._values import Status
+from sellers import PATIENCE
 
 CALLS = {
     "write": "write,pwrite64,writev",
@@ -88,7 +89,7 @@ def serve(report: int) -> None:
         order = json.loads(line)
         if os.fork() == 0:
             os.environ["XDG_DATA_HOME"] = order["data"]
-            told = _ACTS["generate"](Path(order["folder"]), order["url"], count=order["count"])
+            told = ACTS["generate"](Path(order["folder"]), order["url"], count=order["count"])
             said.send(json.dumps(told).encode())
             os._exit(0)
         os.wait()
