@@ -23,9 +23,10 @@ from typing import IO, Any, Self, cast
 
 import pytest
 
-from acts import ACTS
+from acts import ACTS, Scene
 from checker import checked
 from disks import Struck, book_of, digests_below, session_in, sold_digests, spilled, until
+from effects import Effects
 from now_jupyter._errors import NowImageError
 from now_jupyter._spill import spill_folder
 from now_jupyter._values import Status
@@ -89,7 +90,9 @@ def serve(report: int) -> None:
         order = json.loads(line)
         if os.fork() == 0:
             os.environ["XDG_DATA_HOME"] = order["data"]
-            told = ACTS["generate"](Path(order["folder"]), order["url"], count=order["count"])
+            watcher = Effects("effect", 0, report)  # strace does the watching
+            scene = Scene(Path(order["folder"]), order["url"], watcher)
+            told = ACTS["generate"](scene, count=order["count"])
             said.send(json.dumps(told).encode())
             os._exit(0)
         os.wait()
