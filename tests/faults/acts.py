@@ -157,7 +157,8 @@ def _cell(scene: Scene) -> Any:
         came = _came(run, scene) or was_told
         assert shell.run("1 + 1") == 2
         assert ip.transform_cell(code) == awaited
-        assert shell.pictures(f"%%nowimage --fresh -m gpt-image-2 -n 1\n{PROMPT} again") == 1
+        # That of the interrupted cell may come late, into its own output.
+        assert shell.pictures(f"%%nowimage --fresh -m gpt-image-2 -n 1\n{PROMPT} again") in (1, 2)
         return {"came": came, **_goes_on(_notebook_session.session(), scene)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,13 @@ def test_kill_9_at_any_effect_loses_no_picture_and_sends_nothing_twice(
     assert deaths.survived >= len(whole) // stride - count  # in some, other pictures were written side by side
     assert deaths.recoveries_killed > 0
     if campaign.is_full:
-        assert set(whole) == set(deaths.places)
+        assert inside(whole) == inside(deaths.places)
     told(deaths, campaign)
+
+
+def inside(points: Iterable[str]) -> set[str]:
+    """Leave out the folder above, which bears another name each time."""
+    return {point for point in points if " /" not in point}
 
 
 def points_of(act: str, kind: Any, kernels: Kernels, relay: Relay, home: Path, **more: Any) -> list[str]:
