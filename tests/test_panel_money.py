@@ -85,6 +85,12 @@ def test_remarks_say_what_a_model_does_with_the_request(wire: Wire) -> None:
     assert quoted(wire, model="unheard-of", options=sepia)["notes"] == []
 
 
+def test_a_click_that_makes_several_requests_says_so(wire: Wire) -> None:
+    """Where the model makes fewer pictures at a time than are asked for, each request is counted before it is paid."""
+    assert quoted(wire, model="dall-e-3", options={"n": "4"})["notes"] == ["4 × dall-e-3: one request each"]
+    assert quoted(wire, model="dall-e-3")["notes"] == []
+
+
 def test_looking_at_prices_costs_nothing(wire: Wire, served: Served) -> None:
     """Opening the panel and typing ask free questions only, and the price list once."""
     for count in range(1, 6):

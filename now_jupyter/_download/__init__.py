@@ -154,7 +154,7 @@ class Downloader:
 
     async def _once(self, place: str, file: BinaryIO, until: Deadline) -> Downloaded:
         url = self._guard.checked(place)
-        with from_network(lambda problem: _broken(problem, url, self._deadline)), until.scope():
+        with from_network(lambda problem: _broken(problem, url)), until.scope():
             response = await self._followed(url)
             try:
                 _ensure_it_is_there(response)
@@ -329,9 +329,9 @@ def _packed(encoding: str) -> DownloadError:
     )
 
 
-def _broken(problem: Exception, url: httpx.URL, seconds: float) -> NowImageError:
+def _broken(problem: Exception, url: httpx.URL) -> NowImageError:
     host = url.raw_host.decode("ascii")
-    if not_sent(problem, host=host, seconds=seconds).code == CERTIFICATE:
+    if not_sent(problem, host=host).code == CERTIFICATE:
         return DownloadError(
             "the certificate of {host} is not trusted, so the picture was not fetched",
             kept="the link is kept",

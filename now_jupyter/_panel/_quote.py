@@ -11,7 +11,7 @@ from .._errors import NowImageError
 from .._money import estimate, in_currency, spent
 from .._options import option
 from .._session import Session
-from .._values import Money, Request
+from .._values import JSON, Money, Request
 from .._words import Language, plain, say
 from ._state import FIELDS, Draft, request_of
 
@@ -36,8 +36,17 @@ def quote_of(session: Session, draft: Draft) -> dict[str, Any]:
         "price": _in_words(price_of(session, request, model), session),
         "demo": session.context.is_demo(),
         "controls": controls_of(model, draft, settings.language),
-        "notes": [plain(note) for note in warnings_for(body, settings.language)],
+        "notes": [plain(note) for note in (*warnings_for(body, settings.language), *_split(body, settings.language))],
     }
+
+
+def _split(body: Mapping[str, JSON], language: Language) -> list[str]:
+    """Say where one click makes several requests."""
+    known, count = known_model(str(body.get("model"))), body.get("n", 1)
+    if known is None or not isinstance(count, int) or count <= known.most:
+        return []
+    times = -(-count // known.most)
+    return [say("{times} × {model}: one request each", language, times=times, model=str(body["model"]))]
 
 
 def price_of(session: Session, request: Request, model: str) -> Money:

@@ -160,8 +160,7 @@ class Exchange:
 
     def _meaning(self, problem: Exception) -> NowImageError:
         if not self.watch.is_sent:
-            seconds = min(_OPENING_SECONDS, self.until.seconds)
-            return not_sent(problem, host=self.peer.host, seconds=seconds, proxy=self.peer.proxy)
+            return not_sent(problem, host=self.peer.host, proxy=self.peer.proxy)
         if not self.patience.paid:
             return cut_short(problem, seconds=self.until.seconds)
         attempt = self.watch.attempt

@@ -125,14 +125,14 @@ def is_timeout(problem: BaseException) -> bool:
 # No connection
 
 
-def not_sent(problem: Exception, *, host: str, seconds: float, proxy: str | None = None) -> NowImageError:
+def not_sent(problem: Exception, *, host: str, proxy: str | None = None) -> NowImageError:
     """Say why no connection came about."""
     chain = list(_chain(problem))
     if _any(chain, ssl.SSLCertVerificationError):
         return _untrusted(chain, host)
     if proxy is not None:
         return _proxy_failed(problem, host=host, proxy=proxy)
-    return _no_connection(problem, chain, host=host, seconds=seconds)
+    return _no_connection(problem, chain, host=host)
 
 
 def _proxy_failed(problem: Exception, *, host: str, proxy: str) -> NowImageError:
@@ -151,7 +151,7 @@ def _proxy_failed(problem: Exception, *, host: str, proxy: str) -> NowImageError
     )
 
 
-def _no_connection(problem: Exception, chain: list[BaseException], *, host: str, seconds: float) -> ConnectFailed:
+def _no_connection(problem: Exception, chain: list[BaseException], *, host: str) -> ConnectFailed:
     if _any(chain, socket.gaierror):
         return ConnectFailed("the name {host} cannot be found", advice="check the address and the network", host=host)
     if _any(chain, ConnectionRefusedError):
@@ -160,10 +160,7 @@ def _no_connection(problem: Exception, chain: list[BaseException], *, host: str,
         )
     if is_timeout(problem):
         return ConnectFailed(
-            "no connection to {host} within {seconds} s",
-            advice="check the network, then try again",
-            host=host,
-            seconds=f"{seconds:g}",
+            "no connection to {host} came about in time", advice="check the network, then try again", host=host
         )
     if _any(chain, ssl.SSLError):
         return ConnectFailed(
