@@ -269,7 +269,7 @@ def test_two_tabs_of_one_notebook(lab: Lab) -> None:
     one.save()
     two = Page(lab, one.path, lab.house.portal.call(lab.context.new_page))
     two.load()
-    two.wait_for(f"() => ({_SHOWN})() === 1")
+    two.wait_for(f"() => ({_SHOWN})() === 1", timeout=90)
     assert two.evaluate("() => document.querySelector('.nowp-prompt').value") == "a red fox in snow"
     write(one, "typed in the first")
     two.wait_for("() => document.querySelector('.nowp-prompt').value === 'typed in the first'")
