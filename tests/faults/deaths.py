@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import threading
 from collections import Counter
@@ -16,6 +17,7 @@ __all__ = ["NO_END", "Deaths", "answers_on_disk"]
 
 NO_END = 10**9
 Kind = Literal["effect", "line", "call"]
+Place = int | str
 
 
 def digests_sold(relay: Relay, key: str) -> list[str]:
@@ -54,20 +56,20 @@ class Deaths:
         self.survived = 0
         self.recoveries_killed = 0
         self.outcomes: Counter[str] = Counter()
-        self.places: Counter[str] = Counter()
+        self._homes = itertools.count(1)
         self._lock = threading.Lock()
 
-    def one(self, kernels: Kernels, relay: Relay, kind: Kind, place: int, *, recovery: int) -> Literal[0, 1, 2]:
+    def one(self, kernels: Kernels, relay: Relay, kind: Kind, place: Place, *, recovery: Place) -> Literal[0, 1, 2]:
         """Kill one order at a place and its recovery at another; tell how many of the two came to their place."""
-        home = self.folder / f"{kind}-{place}-{recovery}" / "n.now"
-        home.parent.mkdir()
+        with self._lock:
+            home = self.folder / f"{kind}-{next(self._homes)}" / "n.now"
+            home.parent.mkdir()
         relay.forget()
         ran = kernels.act("generate", home, relay, (kind, place), count=relay.count)
         if not ran.killed:
             return 0
         is_killed_again, outcome = _lived_on(kernels, relay, home, ("call" if kind == "call" else "effect", recovery))
         with self._lock:
-            self.places[ran.where] += 1
             self.survived += 1
             self.recoveries_killed += is_killed_again
             self.outcomes[outcome] += 1

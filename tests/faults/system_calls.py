@@ -14,6 +14,7 @@ import os
 import re
 import signal
 import struct
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -83,10 +84,11 @@ def let_me_be_followed() -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def follow(child: int, target: int, note: Callable[[str], object]) -> int:
-    """Go with a child to its end, kill it at its `target`-th point, and give its exit status.
+def follow(child: int, target: int | str, note: Callable[[str], object]) -> int:
+    """Go with a child to its end, kill it at a point, and give its exit status; each point is told to `note`.
 
-    Each point is told to `note`.
+    `target` is the number of the point, or its name: `fsync jobs#3` is the third of its kind, whatever threads that run
+    side by side do in between.
     """
     follower = _Follower(child, target, note)
     while True:
@@ -98,11 +100,11 @@ def follow(child: int, target: int, note: Callable[[str], object]) -> int:
 
 
 class _Follower:
-    def __init__(self, child: int, target: int, note: Callable[[str], object]) -> None:
+    def __init__(self, child: int, target: int | str, note: Callable[[str], object]) -> None:
         self._child = child
         self._target = target
         self._note = note
-        self._points = 0
+        self._seen: Counter[str] = Counter()
         self._connected: set[str] = set()
         self._halved = 0  # the thread that is writing its last
 
@@ -133,9 +135,10 @@ class _Follower:
             self._halved = pid
 
     def _is_hit(self, told: str) -> bool:
-        self._points += 1
-        self._note(told)
-        return self._points == self._target
+        self._seen[told] += 1
+        name = f"{told}#{self._seen[told]}"
+        self._note(name)
+        return self._target in (name, self._seen.total())
 
 
 _Args: TypeAlias = "ctypes.Array[ctypes.c_uint64]"
@@ -184,8 +187,9 @@ def _plain(path: str) -> str:
     """Name a file so that it bears the same name in each run."""
     parts = Path(path.removesuffix(" (deleted)")).parts
     home = next((place for place, part in enumerate(parts) if part.endswith(".now")), None)
-    inside = "/".join(parts[home + 1 :]) if home is not None else path
-    return _RANDOM.sub("*", inside) or "."
+    if home is None:
+        return "outside"
+    return _RANDOM.sub("*", "/".join(parts[home + 1 :])) or "."
 
 
 def _file(pid: int, number: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from deaths import NO_END, Deaths, answers_on_disk
 from kills import Kernels, Relay, in_parallel, sold
 
 FORMS = [("b64", 1), ("b64", 4), ("url", 1), ("url", 4)]
+MOST_TRIES = 4  # two pictures may share a folder, which is made but once then
 STRIDE = 17  # of the short form; the full one leaves out nothing
 LINES_STRIDE = 3001
 FULL_LINES_STRIDE = 67
@@ -38,33 +39,28 @@ def test_kill_9_at_any_effect_loses_no_picture_and_sends_nothing_twice(
     Python, as system calls, whoever makes them: every call of an undisturbed order was a place where one died.
     """
     kind: Any = "call" if campaign.is_full else "effect"
-    stride = 1 if campaign.is_full else STRIDE
     with Relay(form=form, count=count) as relay:
         (tmp_path / "whole").mkdir()
-        whole = points_of("generate", kind, kernels, relay, tmp_path / "whole" / "n.now", count=count)
+        places = points_of("generate", kind, kernels, relay, tmp_path / "whole" / "n.now", count=count)
         recovery = len(points_of("recover", kind, kernels, relay, tmp_path / "whole" / "n.now"))
     deaths = Deaths(tmp_path)
 
-    def die(others: Kernels, relay: Relay, place: int) -> None:
-        deaths.one(others, relay, kind, place, recovery=place * 7 % recovery + 1)
+    def die(others: Kernels, relay: Relay, place: tuple[int, Any]) -> None:
+        number, name = place
+        tries = (deaths.one(others, relay, kind, name, recovery=number * 7 % recovery + 1) for _ in range(MOST_TRIES))
+        assert any(tries), f"nothing came to {name}"
 
-    in_parallel(range(1, len(whole) + count + 1, stride), die, form=form, count=count)
-    assert deaths.survived >= len(whole) // stride - count  # in some, other pictures were written side by side
+    chosen = list(enumerate(places))[:: 1 if campaign.is_full else STRIDE]
+    in_parallel(chosen, die, form=form, count=count)
+    assert deaths.survived == len(chosen)
     assert deaths.recoveries_killed > 0
-    if campaign.is_full:
-        assert inside(whole) == inside(deaths.places)
     told(deaths, campaign)
 
 
-def inside(points: Iterable[str]) -> set[str]:
-    """Leave out the folder above, which bears another name each time."""
-    return {point for point in points if " /" not in point}
-
-
-def points_of(act: str, kind: Any, kernels: Kernels, relay: Relay, home: Path, **more: Any) -> list[str]:
-    """Name all places of an undisturbed act where it can be killed."""
-    found: list[str] = kernels.act(act, home, relay, (kind, NO_END), **more).found["points"]
-    return found
+def points_of(act: str, kind: Any, kernels: Kernels, relay: Relay, home: Path, **more: Any) -> list[Any]:
+    """Give all places of an undisturbed act where it can be killed: system calls by name, effects by number."""
+    found = kernels.act(act, home, relay, (kind, NO_END), **more).found["points"]
+    return list(found) if kind == "call" else list(range(1, len(found) + 1))
 
 
 @pytest.mark.row("S4", injected="kill -9 at lines of our code")
@@ -107,18 +103,19 @@ def test_kill_9_at_any_effect_of_a_recovery_loses_nothing(
     full form kills at system calls, so in SQLite too.
     """
     kind: Any = "call" if campaign.is_full else "effect"
-    stride = 1 if campaign.is_full else STRIDE
     with Relay(form=form, count=count) as relay:
         place, home = _place_with_an_answer(kind, kernels, relay, tmp_path)
-        most = len(points_of("recover", kind, kernels, relay, home))
+        places = points_of("recover", kind, kernels, relay, home)
     deaths = Deaths(tmp_path)
 
-    def die(others: Kernels, relay: Relay, recovery: int) -> None:
-        assert deaths.one(others, relay, kind, place, recovery=recovery)
+    def die(others: Kernels, relay: Relay, recovery: Any) -> None:
+        tries = (deaths.one(others, relay, kind, place, recovery=recovery) == 2 for _ in range(MOST_TRIES))
+        assert any(tries), f"nothing came to {recovery}"
 
-    in_parallel(range(1, most + count + 1, stride), die, form=form, count=count)
+    chosen = places[:: 1 if campaign.is_full else STRIDE]
+    in_parallel(chosen, die, form=form, count=count)
     assert deaths.outcomes.keys() == {"done"}
-    assert deaths.recoveries_killed >= most // stride - count
+    assert deaths.recoveries_killed == len(chosen)
     told(deaths, campaign)
 
 
@@ -153,7 +150,7 @@ def test_the_effects_are_all_that_an_order_does_to_the_world(
             (tmp_path / name).mkdir()
         inside = kernels.act("generate", tmp_path / "inside" / "n.now", relay, ("effect", NO_END), count=count)
         outside = kernels.act("generate", tmp_path / "outside" / "n.now", relay, ("call", NO_END), count=count)
-    calls = [call.split()[0] for call in outside.found["points"] if not BEHIND_PYTHON.match(call)]
+    calls = [re.split("[ #]", call)[0] for call in outside.found["points"] if not BEHIND_PYTHON.match(call)]
     effects = [name for one in inside.found["points"] if not (name := one.split()[0]).endswith("half")]
     assert sorted(SEEN_AS.get(name, name) for name in calls) == sorted(effects)
 
