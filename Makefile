@@ -21,6 +21,8 @@ PIP := $(RUN) -m pip --disable-pip-version-check --no-input
 KERNEL6 := ipykernel==6.31.0
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60 --nbval-sanitize-with now_jupyter/nbval.cfg
 OF_INSTALLATION := pyproject.toml constraints.txt
+# A worker for each core, each with a JupyterLab of its own; a file's tests stay together.
+WORKERS := -n auto --maxprocesses=4 --dist=loadfile
 PYTEST_ARGS ?=
 DEFENCES ?=
 
@@ -33,7 +35,7 @@ try: $(VENV)/try.stamp
 environment: $(VENV)/test.stamp
 
 test: $(VENV)/test.stamp kernel6 browser lint
-	$(RUN) -m pytest $(NBVAL) $(PYTEST_ARGS)
+	$(RUN) -m pytest $(WORKERS) $(NBVAL) $(PYTEST_ARGS)
 
 lint: $(VENV)/test.stamp
 	$(RUN) -m ruff check

@@ -566,7 +566,7 @@ def test_opening_has_a_limit_of_its_own_that_ends_with_the_first_byte(
     server.forget()
     came = order(server.url.replace("http:", "https:"), deadline=100.0)
     assert isinstance(came.error, ConnectFailed)
-    assert "0.1 s" in came.error.message()
+    assert "in time" in came.error.message()
 
 
 def test_an_answer_byte_by_byte_is_an_answer(server: FaultServer) -> None:

@@ -77,8 +77,8 @@ DOWNLOADS = (
         row="D2",
         says="a download has one deadline over everything",
         path=_DOWNLOAD,
-        before="self._deadline)), until.scope():",
-        after="self._deadline)):",
+        before="_broken(problem, url)), until.scope():",
+        after="_broken(problem, url)):",
         test=_IN_D_DOWNLOADS + "test_a_slow_download_ends_at_its_deadline",
     ),
     Defence(
