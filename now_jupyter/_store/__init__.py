@@ -9,10 +9,7 @@ an exclusive link and never used again. Many threads and kernels may use one fol
 from __future__ import annotations
 
 import os
-import re
-import secrets
 import threading
-import time
 import weakref
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,13 +33,13 @@ from ._files import (
 from ._holds import Hold, Holds
 from ._index import Index, needles, words_of
 from ._place import Place
-from ._shelf import Shelf, encode, highest_number
+from ._quarantine import LARGEST_PICTURE, set_aside, size_of
+from ._shelf import Shelf, highest_number
 from ._stored_answers import AnswerFile, StoredAnswer, drop_answer, find_answer
 
 __all__ = ["AnswerFile", "Hold", "Store", "StoredAnswer"]
 
 _NEED_BYTES = 32 << 20
-_LARGEST_PICTURE = 256 << 20
 _LARGEST_NUMBER = 10**15 - 1
 
 
@@ -284,7 +281,7 @@ class Store:
             )
         target = self.pictures / picture_file(actual, mime)
         private_folder(target.parent)
-        if not self._is_kept(target, actual, _size(source)):
+        if not self._is_kept(target, actual, size_of(source)):
             self._put(source, target, actual)
         if isinstance(source, Path) and self._is_temporary(source):
             remove_file(source)
@@ -294,7 +291,7 @@ class Store:
         if is_missing(target):
             return False
         try:
-            intact = _size(target) == size and digest_of_file(target) == sha256
+            intact = size_of(target) == size and digest_of_file(target) == sha256
             reason = "" if intact else "other bytes than its name says"
         except StoreCorrupt as problem:
             reason = problem.message()
@@ -306,7 +303,7 @@ class Store:
         if isinstance(source, Path) and self._is_temporary(source):
             move_durably(source, target)
         else:
-            write_durably(target, source if isinstance(source, bytes) else read_file(source, limit=_LARGEST_PICTURE))
+            write_durably(target, source if isinstance(source, bytes) else read_file(source, limit=LARGEST_PICTURE))
         if digest_of_file(target) != sha256:
             self._set_aside(target, "the disk gave back other bytes than it was given")
             raise StoreError(
@@ -325,20 +322,7 @@ class Store:
         return self._set_aside(source, reason)
 
     def _set_aside(self, source: bytes | Path, reason: str) -> Path:
-        folder = self.folder / "quarantine"
-        private_folder(folder)
-        name = "bytes" if isinstance(source, bytes) else re.sub(r"[^\w.-]", "_", source.name)[:80]
-        mark = digest(source) if isinstance(source, bytes) else secrets.token_hex(6)
-        target = folder / f"{mark[:12]}-{name}"
-        if isinstance(source, bytes) and not is_missing(target) and _size(target) == len(source):
-            return target  # each `resume` meets the same bytes again
-        if isinstance(source, Path) and self.folder in source.parents:
-            _move_if_there(source, target)
-        else:
-            write_durably(target, source if isinstance(source, bytes) else read_file(source, limit=_LARGEST_PICTURE))
-        note = encode({"from": name, "reason": reason, "at": time.time()})
-        write_durably(target.with_name(f"{target.name}.why"), note)
-        return target
+        return set_aside(self.folder, source, reason)
 
     def leftovers(self) -> list[Path]:
         """Find the unfinished files of writes and downloads: those of a living kernel are young."""
@@ -394,18 +378,6 @@ def _renew_after_fork(store: Store) -> None:
 
 def _unknown(number: int) -> StoreCorrupt:
     return StoreCorrupt("#{number} is not in this history", number=number)
-
-
-def _size(source: bytes | Path) -> int:
-    return len(source) if isinstance(source, bytes) else os.lstat(source).st_size
-
-
-def _move_if_there(source: Path, target: Path) -> None:
-    try:
-        move_durably(source, target)
-    except StoreError:
-        if not is_missing(source):  # else another kernel was faster
-            raise
 
 
 def _contains(record: Record, parts: Sequence[str]) -> bool:
