@@ -22,7 +22,7 @@ KERNEL6 := ipykernel==6.31.0
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60 --nbval-sanitize-with now_jupyter/nbval.cfg
 OF_INSTALLATION := pyproject.toml constraints.txt
 # A worker for each core, each with a JupyterLab of its own; a file's tests stay together.
-WORKERS := -n auto --maxprocesses=4 --dist=loadfile
+WORKERS := -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 PYTEST_ARGS ?=
 DEFENCES ?=
 
