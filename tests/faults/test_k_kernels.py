@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -48,6 +49,21 @@ def environment(relay: Relay, folder: Path) -> dict[str, str]:
 
 
 # K2
+
+
+@pytest.mark.row("K1", injected="an order waited for in the main thread, twice")
+def test_after_waiting_an_interrupt_is_handled_as_before(tmp_path: Path, campaign: Any) -> None:
+    """While a cell waits, ■ is ours; afterwards the handler of the shell is back, the very same."""
+    before = signal.getsignal(signal.SIGINT)
+    session = Session(folder=tmp_path / "a.now", environ={}, working=tmp_path)
+    session.use_demo(on=True, instant=True)
+    try:
+        for _ in range(2):
+            session.generate("a fox")
+            assert signal.getsignal(signal.SIGINT) is before
+    finally:
+        session.close()
+    campaign.outcome(outcome="the handler before", billed="-", kept="both pictures")
 
 
 @pytest.mark.row("K2", injected="kernel killed while the relay works, restart, Run All")

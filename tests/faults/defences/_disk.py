@@ -156,12 +156,12 @@ DISK = (
         test=_IN_KILL_POINTS + "test_kill_9_at_any_effect_loses_no_picture_and_sends_nothing_twice[b64-1]",
     ),
     Defence(
-        row="S4",
+        row="T1",
         says="an order that died after it was sent may have been billed",
         path="now_jupyter/_history.py",
         before='Status.CANCELLED if record.billed == "no" else Status.UNKNOWN',
         after="Status.CANCELLED",
-        test=_IN_KILL_POINTS + "test_kill_9_at_any_effect_loses_no_picture_and_sends_nothing_twice[b64-1]",
+        test=_IN_KILL_POINTS + "test_an_order_that_died_right_after_it_was_sent_is_marked_and_not_sent_again",
     ),
     Defence(
         row="S5",

@@ -10,7 +10,6 @@ _BRIDGE = "now_jupyter/_bridge.py"
 _REUSE = "now_jupyter/_reuse.py"
 _DISPLAY = "now_jupyter/_display/__init__.py"
 _IN_K_KERNELS = "tests/faults/test_k_kernels.py::"
-_IN_INTERRUPTS = "tests/faults/test_interrupts.py::"
 _IN_RERUNS_UNDER_FIRE = "tests/faults/test_reruns_under_fire.py::"
 
 KERNELS = (
@@ -20,7 +19,7 @@ KERNELS = (
         path=_BRIDGE,
         before="            signal.signal(signal.SIGINT, bell.before)\n",
         after="            pass\n",
-        test=_IN_INTERRUPTS + "test_an_interrupt_at_any_line_of_an_order_leaves_everything_usable[interrupt-True]",
+        test=_IN_K_KERNELS + "test_after_waiting_an_interrupt_is_handled_as_before",
     ),
     Defence(
         row="K1",
