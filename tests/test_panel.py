@@ -264,8 +264,27 @@ def test_buttons_show_only_where_the_session_can_press_them(session: Session) ->
         pressed: list[tuple[str, str]] = []
         session.press = lambda ref, label: pressed.append((ref, label))  # type: ignore[attr-defined]
         assert wire.ask("detail", number=1).content["buttons"] == ["U1"]
-        wire.ask("press", number=1, label="U1")
+        wire.ask("press", number=1, label="U1", at=1000.0)
+        assert wire.ask("press", number=1, label="U1", at=1200.0).content["repeat"] is True
         assert pressed == [("#1", "U1")]
+
+
+def test_edit_and_vary_show_where_the_session_has_the_verb(session: Session) -> None:
+    """They call it with the picture, and Edit with the form's prompt; a double click does it once."""
+    session.generate("a red fox")
+    with panels.opened(session) as wire:
+        assert wire.ask("detail", number=1).content["verbs"] == []
+        assert "cannot" in wire.ask("vary", number=1, place=1, at=0.0).content["error"]["lines"][0]
+        done: list[tuple[str, ...]] = []
+        session.edit = lambda *given: done.append(("edit", *given))  # type: ignore[attr-defined]
+        session.vary = lambda ref: session.submit(f"a fox like {ref}")  # type: ignore[attr-defined]
+        assert wire.ask("detail", number=1).content["verbs"] == ["edit", "vary"]
+        wire.ask("edit", number=1, place=1, draft=draft("in snow"), at=1000.0)
+        wire.ask("edit", number=1, place=1, draft=draft("in snow"), at=1100.0)
+        assert done == [("edit", "#1.1", "in snow")]
+        assert "no prompt" in wire.ask("edit", number=1, place=1, draft=draft(" "), at=9e3).content["error"]["lines"][0]
+        assert "job" in wire.ask("vary", number=1, place=1, at=2e4).content
+        wire.until(lambda: len(session.history) == 2)
 
 
 def test_a_dropped_file_is_recalled(wire: Wire, session: Session, tmp_path: Path) -> None:
@@ -357,7 +376,7 @@ def test_a_hostile_message_is_read_or_refused(content: object, buffers: list[byt
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_hostile_message_buys_nothing_and_breaks_nothing(wire: Wire, session: Session, content: Any) -> None:
     """After any message the panel still answers and nothing was ordered."""
-    if content["action"] in ("generate", "press"):
+    if content["action"] in ("generate", "press", "edit", "vary"):
         content["action"] = "find"
     wire.message(content)
     assert wire.ask("find").content["count"] == 0

@@ -298,3 +298,18 @@ def test_a_change_that_is_told_before_the_first_answer_breaks_nothing(browser: B
             assert page.errors == []
     finally:
         busy.set()
+
+
+def test_vary_and_edit_in_the_full_view(page: Page, session: Session) -> None:
+    """Where the session has the verbs they stand beside the others; a double click orders once, Edit takes the form."""
+    session.generate("a red fox")
+    edited: list[tuple[str, ...]] = []
+    session.vary = lambda ref: session.submit(f"a fox like {ref}")  # type: ignore[attr-defined]
+    session.edit = lambda *given: edited.append(given)  # type: ignore[attr-defined]
+    page.wait_for_pictures(1)
+    page.fill("Prompt", "in snow")
+    open_first(page)
+    page.do(lambda raw: raw.get_by_role("button", name="Vary", exact=True).dblclick())
+    page.click("button", "Edit")
+    page.wire.until(lambda: edited == [("#1.1", "in snow")])
+    page.wire.until(lambda: not session.jobs() and len(session.history) == 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from .._errors import class_of_error
@@ -20,7 +21,7 @@ __all__ = ["detail_of", "draft_in_file", "lines_of"]
 _PROMPT_SHOWN = 20_000
 
 
-def detail_of(record: Record, gallery: Gallery, *, language: Language, pressable: bool) -> dict[str, Any]:
+def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Sequence[str]) -> dict[str, Any]:
     """Give the full view's text, the draft that makes it again, and its cell."""
     kept = [one for one in record.kept if one.sha256]
     return {
@@ -41,7 +42,8 @@ def detail_of(record: Record, gallery: Gallery, *, language: Language, pressable
         ],
         "facts": _facts(record, gallery, language),
         "lines": lines_of(record, language),
-        "buttons": [plain(button.label, 40) for button in record.buttons] if pressable else [],
+        "verbs": [verb for verb in verbs if kept and verb != "press"],
+        "buttons": [plain(button.label, 40) for button in record.buttons] if "press" in verbs else [],
         **gallery.family(record),
         "draft": draft_of(record.request, model=record.model, parent=record.id).to_json(),
         "cell": cell_of(record.request, model=record.model),

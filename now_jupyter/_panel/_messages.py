@@ -61,7 +61,9 @@ ACTIONS: Mapping[str, Form] = MappingProxyType(
         "tag": {"number": number, "tag": flat_text(100), "on": flag},
         "trash": {"number": number},
         "restore": {"number": number},
-        "press": {"number": number, "label": _word},
+        "press": {"number": number, "label": _word, "at": moment},
+        "vary": {"number": number, "place": number, "at": moment},
+        "edit": {"number": number, "place": number, "draft": _draft, "at": moment},
         "drop": {},
     }
 )

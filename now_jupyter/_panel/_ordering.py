@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from .._errors import MaybeBilledError
+from .._errors import InputError, MaybeBilledError
+from .._job import Job
+from .._options._readers import checked_prompt
 from .._orders._planning import Order
 from .._session import Session
 from .._words import say
 from ._jobs import JobBoard
 from ._messages import Message
 from ._quote import price_of
-from ._state import order_from
+from ._state import Draft, order_from
 from ._wired import Answer, Asked
 
-__all__ = ["Ordering"]
+__all__ = ["VERBS", "Ordering", "verbs_of"]
+
+VERBS = ("edit", "vary", "press")
+"""The session's verbs for one picture (design.md §2.2); each takes its reference and gives a `Job`."""
 
 _REMEMBERED = 1000
 _DOUBLE_CLICK_MS = 800.0
@@ -42,22 +48,40 @@ class Ordering:
         """
         order = order_from(message.fields["draft"])
         agreed = frozenset(message.fields.get("agreed", ()))
-        if self._is_repeat(message, order):
+        if self._is_repeat(message, order.request.fingerprint()):
             return {"repeat": True}, ()
         self._ask_about_unsettled(order, agreed)
         self._ask_about_price(order, agreed)
-        self._remember(message, order)
+        self._remember(message, order.request.fingerprint())
         job = self._session.place(replace(order, agreed=_PRICE in agreed, settles=agreed - {_PRICE}))
         return {"job": self._board.add(job, order.request.prompt)}, ()
 
-    def _is_repeat(self, message: Message, order: Order) -> bool:
+    def act(self, message: Message) -> Answer:
+        """Do with a picture what the session has a verb for (`VERBS`), once for each click.
+
+        Raises:
+            InputError: the session has no such verb, or the draft has no prompt to edit by.
+        """
+        fields, verb = message.fields, message.action
+        given = {"press": fields.get("label"), "edit": fields.get("draft")}.get(verb)
+        mark = f"{verb} {fields['number']} {fields.get('place', '')} {given}"
+        if self._is_repeat(message, mark):
+            return {"repeat": True}, ()
+        if verb not in verbs_of(self._session):
+            raise InputError("this session cannot do that with a picture")
+        words = [checked_prompt(given.prompt)] if isinstance(given, Draft) else [given] if given else []
+        self._remember(message, mark)
+        job = getattr(self._session, verb)(_ref(fields), *words)
+        return {"job": self._board.add(job, words[0] if words else "")} if isinstance(job, Job) else {}, ()
+
+    def _is_repeat(self, message: Message, mark: str) -> bool:
         if message.id in self._seen:
             return True
-        draft, at = self._last
-        return draft == order.request.fingerprint() and abs(message.fields["at"] - at) < _DOUBLE_CLICK_MS
+        last, at = self._last
+        return last == mark and abs(message.fields["at"] - at) < _DOUBLE_CLICK_MS
 
-    def _remember(self, message: Message, order: Order) -> None:
-        self._last = (order.request.fingerprint(), message.fields["at"])
+    def _remember(self, message: Message, mark: str) -> None:
+        self._last = (mark, message.fields["at"])
         self._seen[message.id] = None
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
@@ -93,3 +117,13 @@ class Ordering:
 
     def _in_words(self, error: MaybeBilledError) -> Sequence[str]:
         return error.in_language(self._session.settings().language).lines()
+
+
+def verbs_of(session: Session) -> list[str]:
+    """Name what can be done with a picture here: a verb that the session has not is not offered."""
+    return [verb for verb in VERBS if callable(getattr(session, verb, None))]
+
+
+def _ref(fields: Mapping[str, Any]) -> str:
+    place = fields.get("place")
+    return f"#{fields['number']}.{place}" if place else f"#{fields['number']}"

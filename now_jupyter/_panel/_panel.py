@@ -32,7 +32,7 @@ from ._gallery import Gallery, Query, packed, row_of
 from ._jobs import JobBoard
 from ._labels import labels
 from ._messages import Message
-from ._ordering import Ordering
+from ._ordering import VERBS, Ordering, verbs_of
 from ._pictures import picture_bytes
 from ._quote import quote_of, relay_of
 from ._standing import Standing
@@ -157,7 +157,7 @@ class Panel(Wired):
             "generate": ("orders", self._ordering.order),
             "stop": ("orders", self._stop),
             "dismiss": ("orders", self._dismiss),
-            "press": ("orders", self._of_this_folder(self._press)),
+            **dict.fromkeys(VERBS, ("orders", self._of_this_folder(self._ordering.act))),
         }
 
     # The folder it shows
@@ -225,14 +225,11 @@ class Panel(Wired):
     def _detail(self, message: Message) -> Answer:
         record = self._gallery.record(message.fields["number"])
         self._gallery.renew(record)
-        return detail_of(record, self._gallery, language=self._language, pressable=self._can_press()), _NO_BYTES
+        return detail_of(record, self._gallery, language=self._language, verbs=verbs_of(self._session)), _NO_BYTES
 
     @property
     def _language(self) -> Language:
         return self._session.settings().language
-
-    def _can_press(self) -> bool:
-        return callable(getattr(self._session, "press", None))
 
     def _picture(self, message: Message) -> Answer:
         record = self._gallery.record(message.fields["number"])
@@ -293,13 +290,6 @@ class Panel(Wired):
 
     def _dismiss(self, message: Message) -> Answer:
         self._board.dismiss(message.fields["job"])
-        return {}, _NO_BYTES
-
-    def _press(self, message: Message) -> Answer:
-        press = getattr(self._session, "press", None)
-        if not callable(press):
-            raise InputError("this session presses no buttons")
-        press(f"#{message.fields['number']}", message.fields["label"])
         return {}, _NO_BYTES
 
     def _quote(self, message: Message) -> Answer:

@@ -108,19 +108,22 @@ export function fullView(ctx) {
     const picture = shown.pictures[place - 1];
     const { seed: _seed, ...unseeded } = shown.draft.options;
     const act = (label, why, onclick) => h("button", { class: "nowp-plain", title: why, text: label, onclick });
+    const paid = (verb, fields) => ctx.attempt(async () => { await wire.ask(verb, { ...fields, number: shown.number, at: Date.now() }); ctx.announce(t("ordered")); });
     const leave = (draft) => { hide(); ctx.draft.use(draft); ctx.announce(t("recalled")); };
     return [
       h("div", { class: "nowp-actions" },
         act(t("usePrompt"), "", () => leave({ ...ctx.draft.draft, prompt: shown.draft.prompt, parent: shown.draft.parent })),
         act(t("useAll"), "", () => leave(shown.draft)),
         act(t("remix"), t("remixWhy"), () => leave({ ...shown.draft, options: unseeded })),
-        act(t("copyCell"), "", () => ctx.copyCell(shown.cell))),
+        act(t("copyCell"), "", () => ctx.copyCell(shown.cell)),
+        shown.verbs.includes("edit") ? act(t("edit"), t("editWhy"), () => paid("edit", { place, draft: ctx.draft.draft })) : null,
+        shown.verbs.includes("vary") ? act(t("vary"), "", () => paid("vary", { place })) : null),
       shown.lines.length && shown.count ? ctx.errorCard(shown.lines) : null,
       part(t("prompt"), h("p", { class: "nowp-words", text: shown.prompt })),
       picture?.revised ? part(t("revised"), h("p", { class: "nowp-words", text: picture.revised })) : null,
       part(t("parameters"), facts([...shown.params, ...(picture ? [["", `${picture.width} × ${picture.height}`]] : []), ...shown.facts])),
       part(t("tags"), tags()),
-      shown.buttons.length ? part(t("service"), h("div", { class: "nowp-actions" }, ...shown.buttons.map((label) => act(label, "", () => ctx.attempt(() => wire.ask("press", { number: shown.number, label })))))) : null,
+      shown.buttons.length ? part(t("service"), h("div", { class: "nowp-actions" }, ...shown.buttons.map((label) => act(label, "", () => paid("press", { label }))))) : null,
       shown.parents.length ? part(t("parents"), family(shown.parents)) : null,
       shown.children.length ? part(t("children"), family(shown.children)) : null,
     ];
