@@ -21,6 +21,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(clean)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name no test by bytes: they may hold the time (gzip's do), and all workers must collect the same names."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Take the folders away."""
     if home := config.stash.get(_home, None):
