@@ -17,8 +17,9 @@ from ._store import Store
 from ._store._files import remove_file, try_read_file, write_durably
 from ._store._shelf import encode, parse_json
 from ._values import JSON, Money
+from ._words import Language, say
 
-__all__ = ["Budget", "in_force", "lift_budget", "read_budget", "set_budget"]
+__all__ = ["Budget", "budget_line", "in_force", "lift_budget", "read_budget", "set_budget"]
 
 _FILE = "budget.json"
 _LARGEST = 1 << 16
@@ -56,14 +57,23 @@ def in_force(amount: Money, settings: Settings) -> Money:
     Raises:
         InputError: it is in another currency.
     """
-    if amount.currency in ("", settings.currency) or str(amount) == str(replace(amount, currency=settings.currency)):
-        return replace(amount, currency=settings.currency)
+    counted = replace(amount, currency=settings.currency)
+    if not amount.currency or amount.sign == counted.sign:
+        return counted
     raise InputError(
         "{amount} is not in {currency}, in which prices are counted here",
         advice="give the amount in {currency}, or set Now.currency and Now.rate",
         amount=amount,
         currency=settings.currency,
     )
+
+
+def budget_line(budget: tuple[Money, Money] | None, language: Language) -> str:
+    """Say what a budget is and what is left of it; empty where none is set."""
+    if budget is None:
+        return ""
+    amount, left = budget
+    return say("budget: {amount}, {left} left", language, amount=amount, left=left)
 
 
 def read_budget(store: Store) -> Budget | None:

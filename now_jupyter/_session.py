@@ -136,6 +136,18 @@ class Session:
         """Say exactly what an order would send and cost, without sending it."""
         return self._background.call(self._orders.rehearse, order)
 
+    def price(self, order: Order) -> Money:
+        """Give what an order will probably cost if none of it is taken from the history; unknown in the demo."""
+        return self._background.call(self._orders.price, order)
+
+    def unconfirmed(self, order: Order) -> InputError | None:
+        """Give what would refuse this order for its price without the user's word (`Order.agreed`); None if nothing.
+
+        Raises:
+            StoreCorrupt: there is a budget, and it cannot be read.
+        """
+        return self._background.call(self._orders.unconfirmed, order)
+
     def unsettled(self, order: Order) -> list[str]:
         """Name the equal orders that may have been billed and of which nobody knows what became (`#12`)."""
         return [record.ref for record in self._background.call(self._orders.unsettled, order)]

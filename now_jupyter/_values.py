@@ -61,9 +61,13 @@ class Money:
         if self.amount is None:
             return "?"
         places = 2 if self.amount >= Decimal("0.1") or not self.amount else 4
-        sign = _SIGNS.get(self.currency, f"{self.currency} ")
         about = "~" if self.source == "estimated" else ""
-        return f"{about}{sign}{self.amount:.{places}f}"
+        return f"{about}{self.sign}{self.amount:.{places}f}"
+
+    @property
+    def sign(self) -> str:
+        """What stands before the amount; yuan and yen share theirs."""
+        return _SIGNS.get(self.currency, f"{self.currency} ")
 
     def times(self, count: int) -> Money:
         """Multiply the amount."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
+from .._budget import budget_line
 from .._errors import InputError
 from .._money import spent
 from .._session import Session
@@ -13,7 +14,6 @@ from ._commands import command_named, usage_of_now
 from ._login import LoginTalk
 from ._nest import nest_off, nest_on
 from ._reports import (
-    budget_line,
     cell_of,
     endpoint,
     facts_of,
@@ -129,7 +129,7 @@ class NowCommands:
     def _budget(self, amount: str) -> str:
         if amount:
             self._session.set_budget(None if amount in ("off", "关") else amount)
-        return budget_line(self._session) or say("no budget is set", self._language)
+        return budget_line(self._session.budget(), self._language) or say("no budget is set", self._language)
 
     def _models(self, words: str) -> str:
         models = [one for one in self._session.models() if one.makes_pictures and words.lower() in one.name.lower()]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from .._budget import budget_line
 from .._catalogue import ListedModel
 from .._errors import InputError
 from .._media._provenance import extract
@@ -22,7 +23,6 @@ from .._values import Generation, Status
 from .._words import Language, say
 
 __all__ = [
-    "budget_line",
     "cell_of",
     "endpoint",
     "facts_of",
@@ -92,17 +92,9 @@ def spent_line(session: Session) -> str:
     line = " + ".join(str(one) for one in history.costs()) or str(history.cost())
     maybe = sum(one.billed == "maybe" and not one.demo for one in history)
     worth = " + ".join(str(one) for one in history.costs(billed="maybe")) or "?"
-    unclear = say("{count} maybe: {worth}", session.settings().language, count=maybe, worth=worth) if maybe else ""
-    return " · ".join(part for part in (line, unclear, budget_line(session)) if part)
-
-
-def budget_line(session: Session) -> str:
-    """Say what the budget is and what is left of it; empty where none is set."""
-    budget, language = session.budget(), session.settings().language
-    if budget is None:
-        return ""
-    amount, left = budget
-    return say("budget: {amount}, {left} left", language, amount=amount, left=left)
+    language = session.settings().language
+    unclear = say("{count} maybe: {worth}", language, count=maybe, worth=worth) if maybe else ""
+    return " · ".join(part for part in (line, unclear, budget_line(session.budget(), language)) if part)
 
 
 def unsettled(session: Session) -> int:

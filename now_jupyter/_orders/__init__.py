@@ -18,7 +18,7 @@ from .._budget import Budget
 from .._connection import Connection
 from .._context import Context
 from .._engines import body_of
-from .._errors import Interrupted, NowImageError, RejectedError, TaskStillPending, class_of_error
+from .._errors import InputError, Interrupted, NowImageError, RejectedError, TaskStillPending, class_of_error
 from .._folder import Home
 from .._job import Job
 from .._records import Record, generation_of
@@ -202,6 +202,16 @@ class Orders:
             demo=self._around.is_demo(),
             balance_after=await self._quotes.balance_after(price),
         )
+
+    async def price(self, order: Order) -> Money:
+        """Give what an order will probably cost if all of it is bought."""
+        model = await self._planner.model(order.request)
+        return await self._quotes.price([body_of(one, model=model) for one in await self._planner.split(order)])
+
+    async def unconfirmed(self, order: Order) -> InputError | None:
+        """Give what the price of an order needs the user's word for, if all of it is bought."""
+        limits = await self._quotes.limits(order.budget)
+        return None if limits is None or order.agreed else limits.doubt(await self.price(order))
 
     async def unsettled(self, order: Order) -> list[Record]:
         """Give the equal orders of unknown outcome that stand before this one."""

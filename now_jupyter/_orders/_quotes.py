@@ -17,7 +17,7 @@ from .._records import Record
 from .._relay_facts import RelayFacts
 from .._values import JSON, Money
 
-__all__ = ["Agreed", "Quotes"]
+__all__ = ["Agreed", "Limits", "Quotes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,31 @@ class Agreed:
 
     prices: tuple[Money, ...] = ()
     budget: Budget | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What stands before a purchase: a price above which we ask, the order's own limit, the folder's budget."""
+
+    ask_above: float | None = None
+    most: Money | None = None
+    budget: Budget | None = None
+
+    def doubt(self, price: Money) -> InputError | None:
+        """Give what the user's word is needed for; an unknown price is above every limit."""
+        if self.ask_above is not None and (price.amount is None or price.amount > self.ask_above):
+            return InputError(
+                "the expected price is {price}, and Now.confirm_over is {limit}",
+                advice="add --yes (-y) to order it all the same",
+                price=price,
+                limit=self.ask_above,
+            )
+        if price.amount is None and (self.most is not None or self.budget is not None):
+            return InputError(
+                "the price of this order is not known, and there is a budget",
+                advice="add --yes (-y) to order it all the same",
+            )
+        return None
 
 
 class Quotes:
@@ -64,21 +89,30 @@ class Quotes:
             InputError: the user's word is needed, or the order is too dear.
             StoreCorrupt: there is a budget, and it cannot be read.
         """
-        if self._around.is_demo():
-            return Agreed()
-        ask_above = self._around.settings().confirm_over
-        budget = await to_thread.run_sync(read_budget, self._around.home().store)
-        if ask_above is None and most is None and budget is None:
+        limits = await self.limits(most)
+        if limits is None:
             return Agreed()
         prices = await self._each(bodies)
         price = self._together(prices)
-        if not agreed:
-            _refuse_unconfirmed(price, ask_above, has_limit=most is not None or budget is not None)
-        if most is not None:
-            self._refuse_above(price, most)
-        if budget is not None:
-            await to_thread.run_sync(self._refuse_beyond, price, budget)
-        return Agreed(prices=tuple(prices), budget=budget)
+        if not agreed and (doubt := limits.doubt(price)) is not None:
+            raise doubt
+        if limits.most is not None:
+            self._refuse_above(price, limits.most)
+        if limits.budget is not None:
+            await to_thread.run_sync(self._refuse_beyond, price, limits.budget)
+        return Agreed(prices=tuple(prices), budget=limits.budget)
+
+    async def limits(self, most: Money | None = None) -> Limits | None:
+        """Give what stands before a purchase now; None where nothing does.
+
+        Raises:
+            StoreCorrupt: there is a budget, and it cannot be read.
+        """
+        if self._around.is_demo():
+            return None
+        budget = await to_thread.run_sync(read_budget, self._around.home().store)
+        limits = Limits(ask_above=self._around.settings().confirm_over, most=most, budget=budget)
+        return None if limits == Limits() else limits
 
     async def stay_within(self, budget: Budget | None, record: Record) -> None:
         """Look once more when a number is claimed: other kernels may have claimed lower ones meanwhile.
@@ -127,18 +161,3 @@ class Quotes:
         except NowImageError:
             return None
         return None if left is None or left.amount is None else replace(left, amount=left.amount - price.amount)
-
-
-def _refuse_unconfirmed(price: Money, ask_above: float | None, *, has_limit: bool) -> None:
-    if ask_above is not None and (price.amount is None or price.amount > ask_above):
-        raise InputError(
-            "the expected price is {price}, and Now.confirm_over is {limit}",
-            advice="add --yes (-y) to order it all the same",
-            price=price,
-            limit=ask_above,
-        )
-    if has_limit and price.amount is None:
-        raise InputError(
-            "the price of this order is not known, and there is a budget",
-            advice="add --yes (-y) to order it all the same",
-        )

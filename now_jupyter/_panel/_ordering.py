@@ -12,10 +12,8 @@ from .._job import Job
 from .._options._readers import checked_prompt
 from .._orders._planning import Order
 from .._session import Session
-from .._words import say
 from ._jobs import JobBoard
 from ._messages import Message
-from ._quote import price_of
 from ._state import Draft, order_from
 from ._wired import Answer, Asked
 
@@ -101,19 +99,9 @@ class Ordering:
             raise Asked(self._in_words(error), [*agreed, *refs])
 
     def _ask_about_price(self, order: Order, agreed: frozenset[str]) -> None:
-        limit, has_budget = self._session.settings().confirm_over, self._session.budget() is not None
-        if (limit is None and not has_budget) or _PRICE in agreed or self._session.context.is_demo():
-            return
-        price = price_of(self._session, order.request, order.request.model or self._session.default_model())
-        language = self._session.settings().language
-        if limit is not None and (price.amount is None or price.amount > limit):
-            words = say(
-                "the expected price is {price}, and Now.confirm_over is {limit}", language, price=price, limit=limit
-            )
-            raise Asked([words], [*agreed, _PRICE])
-        if price.amount is None:
-            words = say("the price of this order is not known, and there is a budget", language)
-            raise Asked([words], [*agreed, _PRICE])
+        doubt = None if _PRICE in agreed else self._session.unconfirmed(order)
+        if doubt is not None:
+            raise Asked([doubt.in_language(self._session.settings().language).message()], [*agreed, _PRICE])
 
     def _in_words(self, error: MaybeBilledError) -> Sequence[str]:
         return error.in_language(self._session.settings().language).lines()

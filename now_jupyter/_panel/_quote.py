@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._budget import budget_line
 from .._catalogue import ListedModel
 from .._engines import Model, body_of, known_model, warnings_for
 from .._errors import NowImageError
-from .._money import estimate, in_currency, spent
+from .._money import in_currency, spent
 from .._options import option
+from .._orders._planning import Order
 from .._session import Session
-from .._values import JSON, Money, Request
+from .._values import JSON, Request
 from .._words import Language, plain, say
 from ._state import FIELDS, Draft, request_of
 
-__all__ = ["controls_of", "price_of", "quote_of", "relay_of"]
+__all__ = ["controls_of", "quote_of", "relay_of"]
 
 _MOST_MODELS = 400
 _ROOM_FOR_MODELS = 24_000
@@ -33,7 +35,7 @@ def quote_of(session: Session, draft: Draft) -> dict[str, Any]:
     body = body_of(request, model=model)
     return {
         "model": plain(model, 200),
-        "price": _in_words(price_of(session, request, model), session),
+        "price": _price(session, request),
         "demo": session.context.is_demo(),
         "controls": controls_of(model, draft, settings.language),
         "notes": [plain(note) for note in (*warnings_for(body, settings.language), *_split(body, settings.language))],
@@ -49,30 +51,17 @@ def _split(body: Mapping[str, JSON], language: Language) -> list[str]:
     return [say("{times} × {model}: one request each", language, times=times, model=str(body["model"]))]
 
 
-def price_of(session: Session, request: Request, model: str) -> Money:
-    """Estimate the price of a request by the relay's list and the user's own prices."""
-    settings = session.settings()
-    prices = {one.name: one.price for one in _listed(session) if one.price is not None}
-    return estimate(body_of(request, model=model), prices, settings)
-
-
-def _listed(session: Session) -> Sequence[ListedModel]:
+def _price(session: Session, request: Request) -> str:
+    """Give the expected price; nothing where nobody knows it."""
     try:
-        return session.models()
+        price = session.price(Order(request=request))
     except NowImageError:
-        return ()
-
-
-def _in_words(price: Money, session: Session) -> str:
-    return "" if session.context.is_demo() or price.amount is None else str(price)
+        return ""
+    return "" if price.amount is None else str(price)
 
 
 def _budget(session: Session) -> str:
-    budget = None if session.context.is_demo() else session.budget()
-    if budget is None:
-        return ""
-    amount, left = budget
-    return say("budget: {amount}, {left} left", session.settings().language, amount=amount, left=left)
+    return "" if session.context.is_demo() else budget_line(session.budget(), session.settings().language)
 
 
 # Controls
