@@ -182,7 +182,8 @@ class Downloader:
             received += len(chunk)
             if received > self._cap:
                 raise self._too_large()
-            _write(file, inflater.feed(chunk))
+            for piece in inflater.feed(chunk):
+                _write(file, piece)
         _write(file, inflater.end())
         if not inflater.is_readable:
             raise _packed(encoding)

@@ -8,7 +8,7 @@ that fails (a full disk) does not end the reading: the answer was paid for, and 
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -103,6 +103,7 @@ class Incoming:
         self.head = _head(response)
         self._response: httpx.Response | None = response
         self._raw: AsyncIterator[bytes] | None = response.aiter_raw()
+        self._pieces: Iterator[bytes] = iter(())  # of what was read last
         self._until = until
         self._judge = judge
         self._paid = paid
@@ -118,17 +119,25 @@ class Incoming:
         raw, self._raw = self._raw, None  # given back only where reading went well
         if raw is None:
             return None
+        piece = next(self._pieces, None)
+        if piece is None:
+            if (data := await self._read(raw)) is None:
+                return self._last()
+            self._pieces = self._taken(data)
+            piece = next(self._pieces, b"")
+        self._raw = raw
+        return piece
+
+    async def _read(self, raw: AsyncIterator[bytes]) -> bytes | None:
         with from_network(self._judge), self._until.scope():
             self._until.ensure_left()  # thousands of small chunks that are here already never let the loop look
-            data = await anext(raw, None)
-        if data is None:
-            rest = self._veil.feed(self._inflater.end()) + self._veil.end()
-            self._keeping.write(rest)
-            self.finish()
-            return rest or None
-        unpacked = self._taken(data)
-        self._raw = raw
-        return unpacked
+            return await anext(raw, None)
+
+    def _last(self) -> bytes | None:
+        rest = self._veil.feed(self._inflater.end()) + self._veil.end()
+        self._keeping.write(rest)
+        self.finish()
+        return rest or None
 
     async def rest(self) -> bytes:
         """Give all that is still to come."""
@@ -137,17 +146,20 @@ class Incoming:
             whole.write(piece)
         return whole.getvalue()
 
-    def _taken(self, data: bytes) -> bytes:
+    def _taken(self, data: bytes) -> Iterator[bytes]:
         try:
-            unpacked = self._veil.feed(self._inflater.feed(data))
+            for piece in self._inflater.feed(data):
+                unpacked = self._veil.feed(piece)
+                self._keeping.write(unpacked)
+                yield unpacked
         except NowImageError:
             self._keeping.write(self._veil.feed(self._inflater.last) + self._veil.end())
             raise
-        self._keeping.write(unpacked if self._inflater.is_readable else data)
+        if not self._inflater.is_readable:
+            self._keeping.write(data)
         self._size += len(data)
         if self._size > JSON_CAP:
             raise self._too_large()
-        return unpacked
 
     def finish(self) -> None:
         """Take the answer as complete, also where the connection stays open."""
@@ -223,7 +235,7 @@ def reply_of(head: Mapping[str, JSON], data: bytes) -> tuple[Reply, list[Event]]
 def replayed(head: Mapping[str, JSON], body: bytes) -> tuple[Reply | None, list[Event]]:
     """Understand a raw answer that was kept, also one that was cut; None where no picture can be had from it."""
     inflater = Inflater(_text(head, "content_encoding"), cap=JSON_CAP, excess=_far_too_large)
-    data = inflater.feed(body) + inflater.end()
+    data = b"".join(piece for piece in (*inflater.feed(body), inflater.end()) if piece)  # a single one is not copied
     reply, events = reply_of(head, data)
     if reply.body is not None or events or reply.media_type.startswith("image/"):
         return reply, events

@@ -6,7 +6,7 @@ import codecs
 import json
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from .._errors import NowImageError
 from .._values import JSON
@@ -22,6 +22,7 @@ _PICTURE_LIST = re.compile(r'"(?:data|images|output)"\s*:\s*\[\s*')
 _BETWEEN = re.compile(r"\s*,?\s*")
 _FOREIGN = re.compile(r"[^\x00-\x7f]+")
 _PIECE = 1 << 20
+_STEP = 1 << 16
 _DECODER = json.JSONDecoder()
 _MOST_ITEMS = 1000
 _MOST_VALUES = 1 << 20  # of one document: small ones take twenty times their text in memory
@@ -41,39 +42,39 @@ class Inflater:
         self._size = 0
         self._start = b""
         self.last = b""  # what still fitted when it became too much
-        self._unpack: Callable[[bytes], bytes] | None = None if self._encoding in PACKED else self._counted
+        self._unpack: Callable[[bytes], Iterable[bytes]] | None = None if self._encoding in PACKED else _as_it_is
         self.is_readable = self._encoding in ("", "identity", *PACKED)
 
-    def feed(self, chunk: bytes) -> bytes:
-        """Give what the next bytes come to."""
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Give what the next bytes come to; what was packed, a piece of at most 1 MiB after the other."""
         if self._unpack is None:
             chunk, self._start = self._start + chunk, b""
             if len(chunk) < len(_GZIP):
                 self._start = chunk
-                return b""
+                return
             self._unpack = self._chosen(chunk)
-        return self._unpack(chunk) if self.is_readable else b""
+        if self.is_readable:
+            yield from map(self._counted, self._unpack(chunk))
 
     def end(self) -> bytes:
         """Give what was held back."""
         return self._start if self._unpack is None else b""
 
-    def _chosen(self, start: bytes) -> Callable[[bytes], bytes]:
+    def _chosen(self, start: bytes) -> Callable[[bytes], Iterable[bytes]]:
         if self._encoding == "deflate":
             has_head = start[0] & 0x0F == _ZLIB_METHOD and int.from_bytes(start[:2], "big") % 31 == 0
             return self._unpacking(zlib.decompressobj(zlib.MAX_WBITS if has_head else -zlib.MAX_WBITS))
         if start.startswith(_GZIP):
             return self._unpacking(zlib.decompressobj(zlib.MAX_WBITS | 16))
-        return self._counted
+        return _as_it_is
 
-    def _unpacking(self, packed: zlib._Decompress) -> Callable[[bytes], bytes]:
-        def unpack(chunk: bytes) -> bytes:
+    def _unpacking(self, packed: zlib._Decompress) -> Callable[[bytes], Iterable[bytes]]:
+        def unpack(chunk: bytes) -> Iterator[bytes]:
             try:
-                data = packed.decompress(chunk, self._cap - self._size + 1)
+                for start in range(0, len(chunk), _STEP):
+                    yield from _pieces_of(chunk[start : start + _STEP], packed)
             except zlib.error:
                 self.is_readable = False
-                return b""
-            return self._counted(data)
 
         return unpack
 
@@ -83,6 +84,19 @@ class Inflater:
             self.last = data[: self._cap - self._size]
             raise self._excess()
         return data
+
+
+def _pieces_of(chunk: bytes, packed: zlib._Decompress) -> Iterator[bytes]:
+    """Unpack a little at a time: 64 KiB may come to 64 MiB."""
+    piece = b""
+    while chunk or len(piece) == _PIECE:  # a full piece may have left some of it inside
+        piece = packed.decompress(chunk, _PIECE)
+        chunk = packed.unconsumed_tail
+        yield piece
+
+
+def _as_it_is(chunk: bytes) -> Iterable[bytes]:
+    return (chunk,)
 
 
 def image_type(data: bytes) -> str | None:

@@ -179,7 +179,7 @@ async def _error_body(response: httpx.Response, until: Deadline) -> bytes:
     inflater = Inflater(response.headers.get("content-encoding", ""), cap=ERROR_CAP, excess=_enough)
     with suppress(NowImageError), from_network(partial(cut_short, seconds=_ERROR_SECONDS)), until.scope(_ERROR_SECONDS):
         async for chunk in response.aiter_raw():
-            pieces.append(inflater.feed(chunk))  # noqa: PERF401 - what came before a failure is kept
+            pieces.extend(inflater.feed(chunk))  # what came before a failure is kept
     with anyio.CancelScope(shield=True):
         await response.aclose()
     return b"".join(pieces)

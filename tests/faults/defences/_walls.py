@@ -226,8 +226,8 @@ WALLS = (
         row="X1",
         says="the key is taken out of what was packed",
         path=_TRANSPORT_ANSWERS,
-        before="            unpacked = self._veil.feed(self._inflater.feed(data))\n",
-        after="            unpacked = self._inflater.feed(data)\n",
+        before="                unpacked = self._veil.feed(piece)\n",
+        after="                unpacked = piece\n",
         test=_IN_X_ORIGIN + "test_the_key_is_taken_out_of_packed_answers",
     ),
     Defence(
