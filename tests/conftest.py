@@ -12,6 +12,7 @@ from house import folders_below
 from kernels import KERNEL_6, KERNEL_7, overlay_is_there, write_kernelspecs
 from lab import Lab, LabHouse
 from network_guard import LOG
+from panels import Browser
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -74,6 +75,13 @@ def lab_house(kernels_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """One JupyterLab server and one Chromium for the whole run."""
     with LabHouse(tmp_path_factory.mktemp("lab")) as house:
         yield house
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium for pages that show a panel without a kernel."""
+    with Browser.started() as browser:
+        yield browser
 
 
 @pytest.fixture

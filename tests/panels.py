@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import struct
 import threading
 import time
 import uuid
@@ -27,12 +28,13 @@ from playwright import async_api as playwright
 
 from lab import _launch
 from now_jupyter._panel._assets import loader
+from now_jupyter._panel._state import Draft
 from now_jupyter._records import Kept, Record
 from now_jupyter._session import Session
 from now_jupyter._store import Store
 from now_jupyter._values import Request, Status
 
-__all__ = ["Browser", "Page", "Said", "Wire", "fill_store", "opened", "quiet_session", "wired"]
+__all__ = ["Browser", "Page", "Said", "Wire", "draft", "fill_store", "opened", "quiet_session", "wired"]
 
 T = TypeVar("T")
 _ADDRESS = "http://127.0.0.1/panel"
@@ -99,6 +101,12 @@ class Said:
         return content
 
     @property
+    def numbers(self) -> list[int]:
+        """The numbers of generations in an answer to "find"."""
+        data = self.buffers[0]
+        return [int(one) for one in struct.unpack(f"<{len(data) // 8}d", data)]
+
+    @property
     def size(self) -> int:
         return len(json.dumps(self.data).encode()) + sum(len(one) for one in self.buffers)
 
@@ -136,6 +144,10 @@ class Wire:
         self.message({"id": identity, "action": action, **fields}, buffers)
         return self.wait_for(lambda one: one.content.get("re") == identity)
 
+    def order(self, form: Mapping[str, Any], *, at: float = 0.0, agreed: Sequence[str] = ()) -> Said:
+        """Click on "Generate" at a time in milliseconds."""
+        return self.ask("generate", draft=dict(form), at=at, agreed=list(agreed))
+
     def event(self, name: str, **facts: object) -> Said:
         """Wait for something that is told without being asked."""
         return self.wait_for(
@@ -160,6 +172,11 @@ class Wire:
             with self.changed:
                 self.changed.wait(0.05)
             assert time.monotonic() < end, "it did not come true"
+
+
+def draft(prompt: str = "a red fox", **more: Any) -> dict[str, Any]:
+    """Fill the form as a front end sends it."""
+    return {**Draft().to_json(), "prompt": prompt, **more}
 
 
 @contextmanager

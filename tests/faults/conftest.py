@@ -9,11 +9,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from campaign import Book, Campaign, Line
 from checker import counting
+from disks import small_disk
+from kills import Kernels
 
 FULL, TABLE = "--full-faults", "--fault-table"
 _WIDTHS = (4, 58, 44, 6)
@@ -74,6 +77,19 @@ def campaign(request: pytest.FixtureRequest) -> Campaign:
 def full_faults(request: pytest.FixtureRequest) -> bool:
     """Whether the enumerated long forms are wanted."""
     return bool(request.config.getoption(FULL, default=False))
+
+
+@pytest.fixture(scope="module")
+def kernels() -> Iterator[Kernels]:
+    with Kernels() as kernels:
+        yield kernels
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 48 MiB and 400 files."""
+    with small_disk(tmp_path / "disk", inodes=400) as disk:
+        yield disk
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,6 @@ from disks import (
     free,
     read_only,
     session_in,
-    small_disk,
     sold_digests,
     spilled,
     until,
@@ -44,20 +43,6 @@ from kills import Kernels, Relay
 from now_jupyter._errors import StoreUnavailable
 from now_jupyter._spill import spill_folder
 from now_jupyter._values import Status
-
-
-@pytest.fixture(scope="module")
-def kernels() -> Iterator[Kernels]:
-    with Kernels() as kernels:
-        yield kernels
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 48 MiB and 400 files."""
-    with small_disk(tmp_path / "disk", inodes=400) as disk:
-        yield disk
-
 
 # Full
 

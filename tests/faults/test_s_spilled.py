@@ -36,20 +36,6 @@ from kills import Kernels, Relay
 from now_jupyter._spill import spill_folder
 from now_jupyter._values import Status
 
-
-@pytest.fixture(scope="module")
-def kernels() -> Iterator[Kernels]:
-    with Kernels() as kernels:
-        yield kernels
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 48 MiB and 400 files."""
-    with small_disk(tmp_path / "disk", inodes=400) as disk:
-        yield disk
-
-
 # The spill folder itself
 
 

@@ -25,12 +25,6 @@ from now_jupyter._session import Session
 from now_jupyter._values import Status
 
 
-@pytest.fixture(scope="module")
-def kernels() -> Iterator[Kernels]:
-    with Kernels() as kernels:
-        yield kernels
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 48 MiB."""

@@ -44,12 +44,6 @@ _TRAP = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser.started() as browser:
-        yield browser
-
-
 @pytest.fixture
 def evil(tmp_path: Path) -> Iterator[Session]:
     """A history of hostile text: prompts, revised prompts, tags, models, errors, as relays and users give them."""

@@ -8,21 +8,13 @@ from typing import Any
 
 import pytest
 
-import panels
-from now_jupyter._panel._state import Draft
 from now_jupyter._session import Session
-from panels import Browser, Page, Said, Wire
+from panels import Page, Wire, draft
 from relays import Served, new_session, relay_on_loopback
 
-FOX: dict[str, Any] = {**Draft(prompt="a red fox", model="gpt-image-2").to_json()}
+FOX = draft(model="gpt-image-2")
 _PRICE = "() => document.querySelector('.nowp-price')?.textContent"
 _LEFT = "() => document.querySelector('.nowp-purse')?.textContent ?? ''"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser.started() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -38,25 +30,8 @@ def session(served: Served, tmp_path: Path) -> Iterator[Session]:
         yield session
 
 
-@pytest.fixture
-def wire(session: Session) -> Iterator[Wire]:
-    with panels.opened(session) as wire:
-        yield wire
-
-
-@pytest.fixture
-def page(browser: Browser, wire: Wire) -> Iterator[Page]:
-    with browser.page(wire) as page:
-        yield page
-        assert page.errors == []
-
-
 def quoted(wire: Wire, **changes: Any) -> dict[str, Any]:
     return dict(wire.ask("quote", draft={**FOX, **changes}).content)
-
-
-def ordered(wire: Wire, form: dict[str, Any], *, at: float = 0.0, agreed: list[str] | None = None) -> Said:
-    return wire.ask("generate", draft=form, at=at, agreed=agreed or [])
 
 
 @pytest.mark.parametrize(
@@ -103,7 +78,7 @@ def test_looking_at_prices_costs_nothing(wire: Wire, served: Served) -> None:
 def test_what_is_left_is_told_anew_after_a_purchase(wire: Wire, session: Session) -> None:
     """The balance that the panel shows is the one after the last picture, whoever bought it."""
     wire.until(lambda: wire.widget.relay.get("left") == "$100.00")
-    ordered(wire, FOX)
+    wire.order(FOX)
     wire.until(lambda: wire.widget.relay["left"] == "$99.96")
     session.generate("from a cell", model="gpt-image-2")
     wire.until(lambda: wire.widget.relay["left"] == "$99.92")
@@ -125,20 +100,20 @@ def test_over_the_limit_the_panel_asks_and_orders_once_after_the_word(
 ) -> None:
     """Below `Now.confirm_over` a click orders; above it nothing is sent or recorded before the user agrees."""
     two = {**FOX, "options": {"n": "2"}}
-    asked = ordered(wire, two, at=1000.0).content["ask"]
+    asked = wire.order(two, at=1000.0).content["ask"]
     assert "~$0.0800" in asked["lines"][0]
     assert (served.posts, len(session.history)) == (0, 0)
-    assert "job" in ordered(wire, two, at=9000.0, agreed=asked["agree"]).content
-    assert ordered(wire, two, at=9100.0, agreed=asked["agree"]).content["repeat"] is True
+    assert "job" in wire.order(two, at=9000.0, agreed=asked["agree"]).content
+    assert wire.order(two, at=9100.0, agreed=asked["agree"]).content["repeat"] is True
     wire.until(lambda: not session.jobs() and len(session.history) == 1)
     assert served.posts == 1
-    assert "job" in ordered(wire, FOX, at=20_000.0).content
+    assert "job" in wire.order(FOX, at=20_000.0).content
     wire.until(lambda: served.posts == 2)
 
 
 def test_an_unknown_price_is_asked_about_too(wire: Wire, served: Served) -> None:
     """Where the relay tells no price, a limit means that the user decides."""
-    assert ordered(wire, {**FOX, "model": "unheard-of"}).content["ask"]
+    assert wire.order({**FOX, "model": "unheard-of"}).content["ask"]
     assert served.posts == 0
 
 

@@ -6,39 +6,19 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import panels
 from now_jupyter._panel import follow
-from now_jupyter._panel._state import Draft
 from now_jupyter._panel._wanted import Wanted
 from now_jupyter._session import Session
-from panels import Browser, Page, Wire
+from panels import Browser, Page, Wire, draft
 from relays import new_session, relay_on_loopback
 
-FOX: dict[str, Any] = {**Draft(prompt="a red fox", model="gpt-image-2").to_json()}
+FOX = draft(model="gpt-image-2")
 _TILES = "count => document.querySelectorAll('.nowp-tile').length === count"
 _OURS = ("now-jupyter-files", "now-jupyter-relay", "now-jupyter-orders", "now-jupyter-panel")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser.started() as browser:
-        yield browser
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with panels.quiet_session(tmp_path) as session:
-        yield session
-
-
-@pytest.fixture
-def wire(session: Session) -> Iterator[Wire]:
-    with panels.opened(session) as wire:
-        yield wire
 
 
 @pytest.fixture
@@ -180,9 +160,9 @@ def _threads() -> Counter[str]:
 def test_two_panels_and_a_cell_see_what_each_makes(session: Session) -> None:
     """What a panel orders is told to the other one, and is in the history of the cells."""
     with panels.opened(session) as one, panels.opened(session) as two:
-        one.ask("generate", draft=FOX, at=0.0, agreed=[])
+        one.order(FOX)
         two.wait_for(lambda said: said.content.get("event") == "changed" and said.content["row"]["status"] == "done")
-        two.ask("generate", draft={**FOX, "prompt": "a whale"}, at=0.0, agreed=[])
+        two.order({**FOX, "prompt": "a whale"})
         one.wait_for(lambda said: said.content.get("event") == "changed" and said.content["row"]["number"] == 2)
         one.until(lambda: not session.jobs())
         assert [each.prompt for each in session.history] == ["a red fox", "a whale"]

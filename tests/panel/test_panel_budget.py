@@ -10,12 +10,9 @@ from typing import Any
 import pytest
 
 import panels
-from now_jupyter._panel._state import Draft
 from now_jupyter._session import Session
-from panels import Said, Wire
+from panels import Said, Wire, draft
 from relays import Served, new_session, relay_on_loopback
-
-EMPTY: dict[str, Any] = Draft().to_json()  # type: ignore[assignment]
 
 
 @pytest.fixture
@@ -31,7 +28,7 @@ def panel_on(folder: Path, served: Served, **typed: Any) -> Iterator[tuple[Sessi
 
 
 def ordered(wire: Wire, prompt: str = "a fox", *, at: float = 0.0, agreed: tuple[str, ...] = (), **more: Any) -> Said:
-    return wire.ask("generate", draft={**EMPTY, "prompt": prompt, **more}, at=at, agreed=list(agreed))
+    return wire.order(draft(prompt, **more), at=at, agreed=agreed)
 
 
 def test_what_is_left_and_the_budget_are_shown_and_follow_each_order(served: Served, tmp_path: Path) -> None:

@@ -32,40 +32,6 @@ _CONTRAST = """selector => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser.started() as browser:
-        yield browser
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with panels.quiet_session(tmp_path) as session:
-        yield session
-
-
-@pytest.fixture
-def wire(session: Session) -> Iterator[Wire]:
-    with panels.opened(session) as wire:
-        yield wire
-
-
-@pytest.fixture
-def page(browser: Browser, wire: Wire) -> Iterator[Page]:
-    with browser.page(wire) as page:
-        yield page
-        assert page.errors == []
-
-
-@pytest.fixture
-def four(session: Session) -> list[str]:
-    """Four pictures, of which two differ in one word."""
-    prompts = ["a red fox in snow", "a blue fox in snow", "a lighthouse", "a whale"]
-    for index, prompt in enumerate(prompts):
-        session.generate(prompt, quality=["low", "high"][index % 2], size="square")
-    return prompts
-
-
 @pytest.mark.parametrize("light", [True, False])
 def test_axe_finds_nothing_serious(
     browser: Browser, wire: Wire, session: Session, four: list[str], light: bool

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-import panels
 from lab import Lab
-from now_jupyter._session import Session
 from panels import Browser, Page, Wire
 
 _THUMBS = "least => [...document.querySelectorAll('.nowp-thumb')].filter((one) => one.naturalWidth).length >= least"
 GONE = "The kernel does not answer. Run this cell to bring the panel back."
 BUSY = "The kernel is busy or gone; what you asked for waits."
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with panels.quiet_session(tmp_path) as session:
-        yield session
-
-
-@pytest.fixture
-def wire(session: Session) -> Iterator[Wire]:
-    with panels.opened(session) as wire:
-        yield wire
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,40 +18,6 @@ from panel_steps import count, open_first, violations
 from panels import Browser, Page, Wire
 
 HOSTILE = "<img src=x onerror=window.bad=1><b>bold</b> {{1+1}} \\( x \\) & <script>window.bad=1</script>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser.started() as browser:
-        yield browser
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with panels.quiet_session(tmp_path) as session:
-        yield session
-
-
-@pytest.fixture
-def wire(session: Session) -> Iterator[Wire]:
-    with panels.opened(session) as wire:
-        yield wire
-
-
-@pytest.fixture
-def page(browser: Browser, wire: Wire) -> Iterator[Page]:
-    with browser.page(wire) as page:
-        yield page
-        assert page.errors == []
-
-
-@pytest.fixture
-def four(session: Session) -> list[str]:
-    """Four pictures, of which two differ in one word."""
-    prompts = ["a red fox in snow", "a blue fox in snow", "a lighthouse", "a whale"]
-    for index, prompt in enumerate(prompts):
-        session.generate(prompt, quality=["low", "high"][index % 2], size="square")
-    return prompts
 
 
 # Making

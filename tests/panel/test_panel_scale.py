@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import panels
 from panel_steps import SCROLL, count
-from panels import Browser, Said
+from panels import Browser
 
 _PAINTED_AT_THE_END = """() => {
     const last = document.querySelector('.nowp-open[aria-label^="#1 "] img');
@@ -20,21 +19,10 @@ _PAINTED_AT_THE_END = """() => {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser.started() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> Sequence[bytes]:
     """Real pictures of the demo, as the histories below hold them."""
     with panels.quiet_session(tmp_path_factory.mktemp("originals")) as session:
         return [session.generate(f"picture {index}").pictures[0].bytes() for index in range(3)]
-
-
-def numbers(said: Said) -> list[int]:
-    data = said.buffers[0]
-    return [int(one) for one in struct.unpack(f"<{len(data) // 8}d", data)]
 
 
 @pytest.mark.parametrize("many", [10, 1_000, 10_000])
@@ -46,7 +34,7 @@ def test_the_first_paint_is_small(tmp_path: Path, originals: Sequence[bytes], ma
             state = len(json.dumps(wire.widget.get_state(), default=str).encode())
             wire.ask("script")
             found = wire.ask("find")
-            shown = numbers(found)[:24]
+            shown = found.numbers[:24]
             wire.ask("rows", numbers=shown)
             wire.ask("thumbs", numbers=shown)
             for number in shown:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,13 +10,12 @@ import panels
 from faultserver import FaultServer, Send, json_answer, response
 from now_jupyter._errors import NowImageError
 from now_jupyter._panel._retelling import retold
-from now_jupyter._panel._state import Draft
 from now_jupyter._words import Language
 from now_jupyter._words_zh import CHINESE
-from panels import Browser
+from panels import Browser, draft
 from relays import new_session
 
-FOX: dict[str, Any] = {**Draft(prompt="a red fox", model="gpt-image-2").to_json()}
+FOX = draft(model="gpt-image-2")
 PATH = "/v1/images/generations"
 REFUSALS = {
     "no money": json_answer({"error": {"message": "额度不足", "code": "insufficient_user_quota"}}, status=403),
@@ -26,12 +23,6 @@ REFUSALS = {
     "key": json_answer({"error": {"message": "无效的令牌", "type": "new_api_error"}}, status=401),
     "broken": response(500, b"<html>oops</html>"),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser.started() as browser:
-        yield browser
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -45,7 +36,7 @@ def test_a_failed_order_has_the_words_of_a_cell(tmp_path: Path, refusal: str, la
         server.script([Send(REFUSALS[refusal])], path=PATH)
         with panels.opened(session) as wire:
             agreed: list[str] = ["#1"] if session.history["#1"].billed == "maybe" else []
-            wire.ask("generate", draft=FOX, at=0.0, agreed=agreed)
+            wire.order(FOX, agreed=agreed)
             wire.until(lambda: [job["state"] for job in wire.widget.jobs] == ["failed"])
             lines = wire.widget.jobs[0]["lines"]
             assert [line.replace("#2", "#1") for line in lines] == error.value.lines()

@@ -1,0 +1,188 @@
+"""The gallery, comparing, and what is shown without a kernel: what goes over the wire."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import panels
+from now_jupyter._errors import InputError
+from now_jupyter._panel import Comparison, Panel, compare
+from now_jupyter._panel._compare import words_apart
+from now_jupyter._panel._fallback import MARK
+from now_jupyter._panel._state import order_from, read_draft
+from now_jupyter._records import Record
+from now_jupyter._session import Session
+from panels import Wire, draft
+
+# Looking
+
+
+def test_the_gallery_is_found_newest_first_and_filtered(wire: Wire, session: Session) -> None:
+    """Numbers come newest first; words, model, tag, star and status narrow them."""
+    for prompt in ("a red fox", "a blue whale", "a red lighthouse"):
+        session.generate(prompt)
+    session.star("#2")
+    session.tag("#3", "cover")
+    assert wire.ask("find").numbers == [3, 2, 1]
+    assert wire.ask("find", text="RED").numbers == [3, 1]
+    assert wire.ask("find", starred=True).numbers == [2]
+    assert wire.ask("find", tag="cover").numbers == [3]
+    assert wire.ask("find", status="failed").numbers == []
+    assert wire.ask("find").content["choices"]["tags"] == ["cover"]
+
+
+def test_what_a_cell_makes_appears_and_what_is_trashed_goes(wire: Wire, session: Session) -> None:
+    """The panel follows the history; the trash gives back what it took."""
+    session.generate("a red fox")
+    wire.wait_for(lambda one: one.content.get("event") == "changed" and one.content["row"]["status"] == "done")
+    wire.ask("trash", number=1)
+    wire.event("gone", number=1)
+    assert len(session.history) == 0
+    wire.ask("restore", number=1)
+    wire.until(lambda: len(session.history) == 1)
+
+
+def test_two_panels_on_one_session_hear_of_one_another(session: Session) -> None:
+    """A star given in one panel shows in the other."""
+    session.generate("a red fox")
+    with panels.opened(session) as one, panels.opened(session) as two:
+        one.ask("star", number=1, on=True)
+        two.wait_for(lambda said: said.content.get("event") == "changed" and said.content["row"]["starred"])
+
+
+def test_marks_and_detail(wire: Wire, session: Session) -> None:
+    """The full view knows what was asked, what it cost, its cell and its family."""
+    session.generate("a {red} fox", size="16:9")
+    wire.ask("tag", number=1, tag="cover", on=True)
+    found = wire.ask("detail", number=1).content
+    assert found["tags"] == ["cover"]
+    assert found["cell"] == "%%nowimage --model gpt-image-2 --size 16:9 --literal\na {red} fox"
+    assert ["size", "16:9"] in found["params"]
+    wire.order(found["draft"])
+    wire.until(lambda: len(session.history) == 2 and not session.jobs())
+    assert wire.ask("detail", number=2).content["parents"] == [1]
+    wire.ask("find")
+    assert wire.ask("detail", number=1).content["children"] == [2]
+    assert wire.ask("tag", number=1, tag="*", on=True).content["error"]["lines"]
+
+
+def test_buttons_show_only_where_the_session_can_press_them(session: Session) -> None:
+    """No stub: a button of the service is offered when the session has the verb, and is then pressed once."""
+    session.generate("a red fox")
+    store = session.context.home().store
+    from now_jupyter._values import Button
+
+    store.write(replace(store.read(1), buttons=(Button(label="U1", action="up"),)))
+    with panels.opened(session) as wire:
+        assert wire.ask("detail", number=1).content["buttons"] == []
+        pressed: list[tuple[str, str]] = []
+        session.press = lambda ref, label: pressed.append((ref, label))  # type: ignore[attr-defined]
+        assert wire.ask("detail", number=1).content["buttons"] == ["U1"]
+        wire.ask("press", number=1, label="U1", at=1000.0)
+        assert wire.ask("press", number=1, label="U1", at=1200.0).content["repeat"] is True
+        assert pressed == [("#1", "U1")]
+
+
+def test_edit_and_vary_show_where_the_session_has_the_verb(session: Session) -> None:
+    """They call it with the picture, and Edit with the form's prompt; a double click does it once."""
+    session.generate("a red fox")
+    with panels.opened(session) as wire:
+        assert wire.ask("detail", number=1).content["verbs"] == []
+        assert "cannot" in wire.ask("vary", number=1, place=1, at=0.0).content["error"]["lines"][0]
+        done: list[tuple[str, ...]] = []
+        session.edit = lambda *given: done.append(("edit", *given))  # type: ignore[attr-defined]
+        session.vary = lambda ref: session.submit(f"a fox like {ref}")  # type: ignore[attr-defined]
+        assert wire.ask("detail", number=1).content["verbs"] == ["edit", "vary"]
+        wire.ask("edit", number=1, place=1, draft=draft("in snow"), at=1000.0)
+        wire.ask("edit", number=1, place=1, draft=draft("in snow"), at=1100.0)
+        assert done == [("edit", "#1.1", "in snow")]
+        assert "no prompt" in wire.ask("edit", number=1, place=1, draft=draft(" "), at=9e3).content["error"]["lines"][0]
+        assert "job" in wire.ask("vary", number=1, place=1, at=2e4).content
+        wire.until(lambda: len(session.history) == 2)
+
+
+def test_a_dropped_file_is_recalled(wire: Wire, session: Session, tmp_path: Path) -> None:
+    """A picture of the history is known by its bytes; a copy with metadata says itself how it was made."""
+    made = session.generate("a red fox", size="16:9")
+    by_bytes = wire.ask("drop", buffers=[made.pictures[0].bytes()]).content["draft"]
+    assert by_bytes["parent"] == made.id
+    saved = made.pictures[0].save(tmp_path / "fox.png").read_bytes()
+    by_words = wire.ask("drop", buffers=[saved]).content["draft"]
+    assert (by_words["prompt"], by_words["options"]) == ("a red fox", {"size": "16:9"})
+    assert "does not say" in wire.ask("drop", buffers=[b"no picture"]).content["error"]["lines"][0]
+
+
+# Comparing
+
+
+def test_words_apart() -> None:
+    """What stayed, went and came, word by word."""
+    assert words_apart("a red fox", "a blue fox") == [
+        ("same", "a "),
+        ("gone", "red"),
+        ("new", "blue"),
+        ("same", " fox"),
+    ]
+
+
+def test_a_comparison_in_a_cell(session: Session) -> None:
+    """`compare` shows pictures with their differences; its static form names them too."""
+    session.generate("a red fox", quality="low")
+    session.generate("a blue fox", quality="high")
+    with panels.opened(session, lambda one: compare(one, "#1", "#2")) as wire:
+        found = wire.ask("compare", pictures=[[1, 1], [2, 1]]).content
+        assert [row["name"] for row in found["params"] if not row["same"]] == ["quality"]
+        assert wire.ask("picture", number=1, place=1).buffers[0].startswith(b"\x89PNG")
+        assert wire.ask("picture", number=9, place=1).content["error"]
+        data, _ = wire.widget._repr_mimebundle_()
+        assert "quality: low | high" in data["text/plain"] or "image/jpeg" in data
+        assert isinstance(wire.widget, Comparison)
+    with pytest.raises(InputError, match="cannot be compared"):
+        compare(session, "#1")
+
+
+# What is shown without a kernel, and what goes over the wire
+
+
+def test_the_static_picture_stands_for_the_panel(wire: Wire, session: Session) -> None:
+    """The bundle holds the latest pictures as a marked JPEG with captions, also while there is none."""
+    data, _ = wire.widget._repr_mimebundle_()
+    assert base64.b64encode(data["image/jpeg"]).decode().startswith(MARK)
+    session.generate("a red fox")
+    data, metadata = wire.widget._repr_mimebundle_()
+    assert base64.b64encode(data["image/jpeg"]).decode().startswith(MARK)
+    assert "#1 · a red fox" in metadata["image/jpeg"]["alt"]
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == wire.widget.model_id
+
+
+def test_the_state_that_may_be_saved_is_small(wire: Wire, session: Session) -> None:
+    """A loader, words, draft and models: far below 100 KB, also where several panels stand in a notebook."""
+    session.generate("a red fox")
+    wire.until(lambda: wire.widget.relay)
+    assert len(json.dumps(wire.widget.get_state(), default=str).encode()) < 40_000
+
+
+def test_a_panel_leaves_nothing_running(session: Session) -> None:
+    """Closing ends its threads and its ears."""
+    with panels.opened(session) as wire:
+        wire.ask("find")
+    names = ("now-jupyter-files", "now-jupyter-relay", "now-jupyter-orders", "now-jupyter-panel")
+    end = time.monotonic() + 10
+    while any(thread.name.startswith(names) for thread in threading.enumerate()):
+        assert time.monotonic() < end
+    assert isinstance(wire.widget, Panel)
+
+
+def test_a_record_keeps_its_family(session: Session) -> None:
+    """A draft filled from a picture makes its order a child of it."""
+    order = order_from(read_draft(draft(parent="f" * 32)))
+    assert order.parents == ("f" * 32,)
+    assert order.reuse == "never"
+    assert Record(id="f" * 32, request=order.request, created=0.0).ref == "#0"
