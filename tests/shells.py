@@ -24,7 +24,10 @@ from now_jupyter._session import Session
 from now_jupyter.demo import Relay, Request, Response
 from now_jupyter.demo._serve import listening
 
-__all__ = ["Listener", "Shell", "listener", "shell_in"]
+__all__ = ["SMALL", "Listener", "Shell", "listener", "shell_in"]
+
+SMALL = "-m dall-e-2 -s 256x256"
+"""The picture that is drawn fastest."""
 
 
 @dataclass

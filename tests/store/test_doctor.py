@@ -17,8 +17,8 @@ from now_jupyter._records import Kept
 from now_jupyter._spill import Spill
 from now_jupyter._store import Store
 from now_jupyter._values import Status, digest
+from records_made import record_of
 from relays import new_session, relay_on_loopback
-from test_store import record_of
 
 PNG = png()
 

@@ -17,7 +17,7 @@ import pytest
 from now_jupyter._records import Kept, Record, picture_file
 from now_jupyter._store import Store
 from now_jupyter._values import Status, digest
-from test_store import PNG, record_of
+from records_made import PNG, record_of
 
 STRIDE_OF_KILLS = 31  # lines from one kill to the next; 3 was tried by hand, and is too slow for every day
 STRIDE_OF_INTERRUPTS = 37

@@ -1,0 +1,55 @@
+"""Pictures made for tests, and ways to look at them."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from typing import Any
+
+from PIL import Image, ImageChops
+
+TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
+
+
+def texture(width: int = 96, height: int = 64, seed: int = 1) -> Image.Image:
+    """A picture that compresses like a photograph: the same spots at every scale."""
+    state, layers = seed, []
+    for size in (3, 7, 17):
+        spots = bytearray()
+        for _ in range(size * size * 3):
+            state = (state * 1103515245 + 12345) % (1 << 31)
+            spots.append(state >> 16 & 255)
+        small = Image.frombytes("RGB", (size, size), bytes(spots))
+        layers.append(small.resize((width, height), Image.Resampling.BICUBIC))
+    return Image.blend(Image.blend(layers[0], layers[1], 0.35), layers[2], 0.2)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    target = io.BytesIO()
+    image.save(target, kind, **options)
+    return target.getvalue()
+
+
+def opened(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return len(body).to_bytes(4) + kind + body + zlib.crc32(kind + body).to_bytes(4)
+
+
+def png(width: int, height: int, *chunks: bytes) -> bytes:
+    header = width.to_bytes(4) + height.to_bytes(4) + b"\x08\x02\0\0\0"
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(chunks) + chunk(b"IEND", b"")
+
+
+def spliced(data: bytes, *chunks: bytes) -> bytes:
+    return data[:33] + b"".join(chunks) + data[33:]
+
+
+def far_apart(one: Image.Image, other: Image.Image) -> float:
+    bands = ImageChops.difference(one.convert("RGB"), other.convert("RGB")).split()
+    pixels = one.width * one.height
+    return max(sum(level * count for level, count in enumerate(band.histogram())) / pixels for band in bands)

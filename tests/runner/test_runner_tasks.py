@@ -1,0 +1,265 @@
+"""Tasks, processes that die, and two who resume at once."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from faultserver import FaultServer, Reset, Send, json_answer, response
+from house import ROOT
+from now_jupyter._errors import (
+    AuthError,
+    LinkExpiredError,
+    QuotaError,
+    TaskFailed,
+    TaskLost,
+    TaskNeedsAction,
+    TaskStillPending,
+)
+from now_jupyter._runner import Performed
+from now_jupyter._steps import Conversation, Outcome, Submit
+from now_jupyter._values import Request, Status
+from relays import Watching, new_session, relay_on_loopback
+from task_engine import TaskService
+from workshop import OPENAI, TASKS, finished, perform, resume, task_shop, workshop
+
+
+def test_a_task_goes_from_submit_to_its_picture_and_buttons(tmp_path: Path) -> None:
+    """Submit → checkpoint → polls with progress → one picture, its buttons in the record."""
+    shop, watch = task_shop(tmp_path), Watching()
+    done = perform(shop, shop.claimed(service="tasks"), engine=TASKS, watch=watch)
+    assert (done.record.status, done.record.billed, len(shop.pictures)) == (Status.DONE, "yes", 1)
+    assert [one.label for one in done.record.buttons][:2] == ["U1", "U2"]
+    fractions = [one.fraction for one in watch.progress]
+    assert fractions == sorted(fractions)
+    assert len(set(fractions)) > 3
+    first = next(record for record in watch.records if record.state)
+    assert first.kept == ()
+    assert shop.record().state == first.state
+
+
+def test_a_button_is_an_order_of_its_own(tmp_path: Path) -> None:
+    """The button under a picture gives another one."""
+    shop = task_shop(tmp_path)
+
+    async def run() -> Performed:
+        first = await shop.runner.run(shop.claimed(service="tasks"), TASKS, Watching())
+        task = dict(first.record.state or {})["task"]
+        record = shop.claimed(service="tasks", task=task, button=first.record.buttons[0].action)
+        return await shop.runner.run(record, TASKS, Watching())
+
+    done = anyio.run(run)
+    assert (done.record.status, done.record.number, len(shop.pictures)) == (Status.DONE, 2, 2)
+
+
+def test_tasks_share_their_polls(tmp_path: Path) -> None:
+    """Two tasks that are under way together are asked for with one call each time."""
+    with relay_on_loopback(latency=0.02) as served:
+        shop = workshop(tmp_path, url=served.url)
+        shop.runner.sleep = anyio.sleep
+        records = [shop.claimed(f"fox {n}", service="tasks") for n in range(2)]
+        engine = TaskService(pause=0.1)
+
+        async def run() -> None:
+            async with anyio.create_task_group() as group:
+                for record in records:
+                    group.start_soon(shop.runner.run, record, engine, Watching())
+            await shop.aclose()
+
+        anyio.run(run)
+        bodies = [
+            json.loads(one.body)["ids"] for one in served.relay.requests if one.path == "/mj/task/list-by-condition"
+        ]
+    assert [shop.record(number).status for number in (1, 2)] == [Status.DONE, Status.DONE]
+    assert [len(ids) for ids in bodies].count(2) >= 2
+    assert len(bodies) < 2 * sum(len(ids) == 2 for ids in bodies)
+
+
+@pytest.mark.parametrize(
+    ("wish", "error", "status", "billed"),
+    [
+        ({"fault": "failure"}, TaskFailed, Status.FAILED, "no"),
+        ({"fault": "modal"}, TaskNeedsAction, Status.PENDING, "maybe"),
+        ({"latency": 3600}, TaskStillPending, Status.PENDING, "yes"),
+        ({"fault": "dead_link", "latency": 0}, LinkExpiredError, Status.PARTIAL, "yes"),
+        ({"code": 23}, None, Status.UNKNOWN, "maybe"),
+        ({"code": "insufficient_user_quota"}, QuotaError, Status.FAILED, "no"),
+    ],
+    ids=["failure", "modal", "never ends", "dead link", "queue full", "refused"],
+)
+def test_how_a_task_may_end(wish: dict[str, Any], error: Any, status: Status, billed: str, tmp_path: Path) -> None:
+    """FAILURE, MODAL, a task without end, a dead link and a refusal each leave their own record; none is confirmed."""
+    shop = task_shop(tmp_path)
+    done = perform(shop, shop.claimed(service="tasks", demo=wish), engine=TASKS)
+    assert done.error is not None
+    assert error is None or type(done.error) is error
+    assert (done.record.status, done.record.billed, done.error.billed) == (status, billed, billed)
+
+
+def test_the_time_limit_is_half_an_hour_of_our_own_time(tmp_path: Path) -> None:
+    """T2: the limit ends the polling, not the task."""
+    shop = task_shop(tmp_path)
+    done = perform(shop, shop.claimed(service="tasks", demo={"latency": 3000}), engine=TASKS)
+    assert isinstance(done.error, TaskStillPending)
+    assert 1800 <= done.record.elapsed <= 1900  # type: ignore[operator]
+    shop.clock.now += 3600
+    later = resume(shop, engine=TASKS)
+    assert (later.record.status, len(shop.pictures)) == (Status.DONE, 1)
+
+
+def test_a_task_that_the_service_forgot_is_lost_but_may_be_asked_again(tmp_path: Path) -> None:
+    """T5: after a minute of not knowing it: `TaskLost`, maybe billed, its id kept."""
+    shop = task_shop(tmp_path)
+    record = replace(shop.claimed(service="tasks"), state={"task": "42"}, billed="yes", status=Status.PENDING)
+    shop.store.write(record)
+    done = resume(shop, engine=TASKS)
+    assert isinstance(done.error, TaskLost)
+    assert (done.record.status, done.record.billed, done.record.state) == (Status.UNKNOWN, "maybe", {"task": "42"})
+    assert sum(shop.clock.slept) >= 60
+
+
+def polls(server: FaultServer, *answers: list[Send]) -> None:
+    server.script([Send(json_answer({"code": 1, "result": "7"}))], path="/mj/submit/imagine")
+    server.script(*answers, path="/mj/task/list-by-condition")
+
+
+def test_polls_that_fail_are_repeated(tmp_path: Path) -> None:
+    """T6: a poll costs nothing: it is asked again until the service answers."""
+    with FaultServer() as server:
+        polls(server, *[[Send(response(502))]] * 9, [Reset()], finished(server))
+        shop = workshop(tmp_path, url=server.url)
+        done = perform(shop, shop.claimed(service="tasks"), engine=TASKS)
+        submits = sum(one.path == "/mj/submit/imagine" for one in server.seen)
+    assert (done.error, done.record.status, submits) == (None, Status.DONE, 1)
+
+
+def test_a_key_refused_while_polling_leaves_the_task_pending(tmp_path: Path) -> None:
+    """T6: 401 stops the polling; the order was billed, and `resume` collects it once the key is right."""
+    with FaultServer() as server:
+        polls(server, [Send(json_answer({"error": {"message": "no"}}, status=401))], finished(server))
+        shop = workshop(tmp_path, url=server.url)
+        done = perform(shop, shop.claimed(service="tasks"), engine=TASKS)
+        assert isinstance(done.error, AuthError)
+        assert (done.record.status, done.record.billed, done.error.billed) == (Status.PENDING, "yes", "yes")
+        shop = workshop(tmp_path, url=server.url)
+        later = resume(shop, engine=TASKS)
+        assert sum(one.path == "/mj/submit/imagine" for one in server.seen) == 1
+    assert later.record.status is Status.DONE
+
+
+def test_one_who_leaves_does_not_take_the_poll_of_the_others_along(tmp_path: Path) -> None:
+    """Whoever asked for all may be stopped; the others ask again."""
+    shop = task_shop(tmp_path, life=0)
+
+    async def run() -> object:
+        first = await shop.runner.run(shop.claimed(service="tasks"), TASKS, Watching())
+        poller = shop.runner.poller(TASKS)
+        answers: list[Any] = []
+
+        async def leave(scope: anyio.CancelScope) -> None:
+            with scope:
+                await poller.ask("nobody")
+
+        async def stay() -> None:
+            answers.append(await poller.ask(str(dict(first.record.state or {})["task"])))
+
+        scope = anyio.CancelScope()
+        async with anyio.create_task_group() as group:
+            group.start_soon(leave, scope)
+            await anyio.lowlevel.checkpoint()
+            group.start_soon(stay)
+            await anyio.lowlevel.checkpoint()
+            scope.cancel()
+        return answers[0]["status"]
+
+    assert anyio.run(run) == "SUCCESS"
+
+
+KILLED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, "tests")
+from relays import new_session
+from task_engine import TaskService
+
+folder, url, key = sys.argv[1:]
+with new_session(Path(folder), url, api_key=key, engines={"tasks": TaskService(pause=0.05)}) as session:
+    job = session.submit("a fox", service="tasks", params={"demo": {"latency": 1}})
+    while not any(record.state for record in job.records):
+        pass
+    print("submitted", flush=True)
+    job.wait_quietly()
+"""
+
+
+@contextmanager
+def served_elsewhere() -> Iterator[tuple[str, str]]:
+    """The demo relay as a process of its own."""
+    command = [sys.executable, "-m", "now_jupyter.demo", "--latency", "0.01"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        facts = json.loads(process.stdout.readline())
+        yield facts["base_url"], facts["key"]
+        process.send_signal(signal.SIGINT)
+
+
+def test_a_killed_process_is_resumed_by_another_and_nothing_is_submitted_twice(tmp_path: Path) -> None:
+    """T1: kill -9 while the task is going on; a new process collects it, and the relay's books show one submit."""
+    engines = {"tasks": TaskService(pause=0.05)}
+    with served_elsewhere() as (url, key):
+        command = [sys.executable, "-c", KILLED, str(tmp_path), url, key]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "submitted\n"
+            process.kill()
+        with new_session(tmp_path, url, api_key=key, engines=engines) as session:
+            assert [one.status for one in session.history] == [Status.PENDING]
+            (collected,) = session.resume()
+            assert session.resume() == []
+            used = session.balance().used
+    assert (collected.status, len(collected.pictures)) == (Status.DONE, 1)
+    assert used == Decimal("0.05")
+
+
+def test_two_who_resume_at_once_do_it_once(tmp_path: Path) -> None:
+    """S5: one has the hold and collects; the other leaves it alone."""
+    engines = {"tasks": TaskService(pause=0.05)}
+    with relay_on_loopback() as served, new_session(tmp_path, served.url, engines=engines) as first:
+        job = first.submit("a fox", service="tasks", params={"demo": {"latency": 0.6}})
+        while not (job.generation and any(record.state for record in job.records)):
+            pass
+        with new_session(tmp_path, served.url, engines=engines) as second:
+            (other,) = second.history
+            assert other.status is Status.RUNNING
+            assert second.resume() == []
+        assert job.result(20).status is Status.DONE
+        assert served.posts == 1
+
+
+def test_a_bug_in_an_engine_reaches_the_caller_and_the_record_stays_unsettled(tmp_path: Path) -> None:
+    """A bug is no error of ours; what may have been billed is not called anything else."""
+
+    class Buggy:
+        name = "buggy"
+
+        def start(self, request: Request, *, model: str, partials: int = 0) -> Conversation:
+            yield Submit(OPENAI.start(request, model=model, partials=partials).send(None).call)  # type: ignore[union-attr]
+            raise ZeroDivisionError(request.prompt)
+            return Outcome()
+
+    with relay_on_loopback() as served, new_session(tmp_path, served.url, engines={"openai": Buggy()}) as session:
+        with pytest.raises(ZeroDivisionError):
+            session.generate("a fox")
+        (one,) = session.history
+        assert (one.status, one.billed) == (Status.PENDING, "maybe")

@@ -1,0 +1,114 @@
+"""A runner with its store and relay, and ways to set it to work."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from demo_calls import BASE_URL, Clock, new_relay, png
+from faultserver import FaultServer, Send, json_answer, response
+from now_jupyter._download import Downloader
+from now_jupyter._engines import ENGINES
+from now_jupyter._records import Record
+from now_jupyter._runner import Performed, Runner
+from now_jupyter._steps import Engine
+from now_jupyter._store import Store
+from now_jupyter._transport import Api
+from now_jupyter._values import Request
+from now_jupyter.demo import Relay
+from relays import Watching
+from task_engine import TaskService
+
+OPENAI = ENGINES["openai"]
+
+TASKS = TaskService(pause=1.0)
+
+
+class YieldingClock(Clock):
+    """A clock whose sleepers let the others go on."""
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds)
+        for _ in range(5):
+            await anyio.lowlevel.checkpoint()
+
+
+@dataclass
+class Workshop:
+    """A runner over a real store and a relay, with time that passes only when somebody sleeps."""
+
+    store: Store
+    runner: Runner
+    clock: YieldingClock
+
+    def claimed(self, prompt: str = "a fox", *, service: str = "openai", **params: Any) -> Record:
+        request = Request(prompt=prompt, service=service, params=params)
+        identity = uuid.uuid4().hex
+        record = Record(id=identity, request=request, created=1.0, model="gpt-image-2", idempotency_key=identity)
+        return self.store.claim(record)
+
+    def record(self, number: int = 1) -> Record:
+        return self.store.read(number)
+
+    @property
+    def pictures(self) -> list[Path]:
+        return sorted(self.store.pictures.glob("*/*"))
+
+    async def aclose(self) -> None:
+        await self.runner.api.aclose()
+        await self.runner.downloader.aclose()
+
+
+def workshop(folder: Path, *, relay: Relay | None = None, url: str = BASE_URL) -> Workshop:
+    clock = YieldingClock()
+    runner = Runner(
+        api=Api(base_url=url, relay=relay, sleep=clock.sleep),
+        downloader=Downloader(origin=url, relay=relay, sleep=clock.sleep),
+        store=Store(folder / "fox.now"),
+        clock=clock,
+        stopwatch=clock,
+        sleep=clock.sleep,
+    )
+    return Workshop(runner.store, runner, clock)
+
+
+def perform(shop: Workshop, record: Record, *, engine: Engine = OPENAI, watch: Watching | None = None) -> Performed:
+    async def run() -> Performed:
+        try:
+            return await shop.runner.run(record, engine, watch or Watching())
+        finally:
+            await shop.aclose()
+
+    return anyio.run(run)
+
+
+def resume(shop: Workshop, number: int = 1, *, engine: Engine = OPENAI) -> Performed:
+    async def run() -> Performed:
+        try:
+            return await shop.runner.resume(shop.record(number), engine, Watching())
+        finally:
+            await shop.aclose()
+
+    return anyio.run(run)
+
+
+def item(data: bytes) -> dict[str, str]:
+    return {"b64_json": base64.b64encode(data).decode()}
+
+
+def task_shop(folder: Path, *, life: float = 10.0) -> Workshop:
+    shop = workshop(folder, relay=new_relay())
+    relay = Relay(base_url=BASE_URL, latency=life / 20, clock=shop.clock, sleep=shop.clock.sleep)
+    shop.runner.api = Api(base_url=BASE_URL, relay=relay, sleep=shop.clock.sleep)
+    shop.runner.downloader = Downloader(origin=BASE_URL, relay=relay, sleep=shop.clock.sleep)
+    return shop
+
+
+def finished(server: FaultServer) -> list[Send]:
+    server.script([Send(response(200, png(), headers={"Content-Type": "image/png"}))], path="/p.png")
+    return [Send(json_answer([{"id": "7", "status": "SUCCESS", "imageUrl": f"{server.url}/p.png", "buttons": []}]))]

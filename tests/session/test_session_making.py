@@ -1,0 +1,174 @@
+"""Making pictures, and asking before paying."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from buying import slow, until
+from now_jupyter._errors import InputError, Interrupted, NowImageError, TaskStillPending
+from now_jupyter._options._parsing import parse_keywords
+from now_jupyter._orders._requests import order_of
+from now_jupyter._session import Session
+from now_jupyter._values import Status
+from relays import Served, new_session
+
+
+def test_generate_gives_the_picture_and_keeps_it(session: Session) -> None:
+    """One call, one picture: in the folder, in the history, with model and cost."""
+    generation = session.generate("a fox", size="16:9")
+    (picture,) = generation.pictures
+    assert picture.bytes() == picture.path.read_bytes()
+    assert (generation.ref, generation.model, generation.billed) == ("#1", "gpt-image-2", "yes")
+    assert str(generation.cost) == "~$0.0400"
+    assert session.history[-1] == generation
+
+
+def test_agenerate_does_not_hold_up_the_callers_loop(session: Session) -> None:
+    """While the picture is made, the user's own tasks go on."""
+
+    async def both() -> tuple[str, int]:
+        job = asyncio.create_task(session.agenerate("a fox", **slow()))
+        turns = 0
+        while not job.done():
+            turns += 1
+            await asyncio.sleep(0.01)
+        return (await job).ref, turns
+
+    ref, turns = asyncio.run(both())
+    assert ref == "#1"
+    assert turns > 10
+
+
+def test_a_job_may_be_awaited(session: Session) -> None:
+    """`await job` from the user's loop."""
+
+    async def wait() -> str:
+        return (await session.submit("a fox")).ref
+
+    assert asyncio.run(wait()) == "#1"
+
+
+def test_a_time_limit_frees_the_caller_and_not_the_job(session: Session) -> None:
+    """`timeout` ends the wait; the picture arrives in the history."""
+    with pytest.raises(TaskStillPending, match="#1 goes on"):
+        session.generate("a fox", timeout=0.1, **slow())
+    session.wait()
+    assert session.history["#1"].status is Status.DONE
+
+
+def test_stop_waiting_frees_the_waiter(session: Session, served: Served) -> None:
+    """From another thread; what was ordered goes on, and the error says maybe billed."""
+    job = session.submit("a fox", **slow())
+    until(lambda: job.is_sent)
+    threading.Timer(0.05, job.stop_waiting).start()
+    with pytest.raises(TaskStillPending) as caught:
+        job.result()
+    assert caught.value.billed == "maybe"
+    assert job.result().status is Status.DONE
+    assert served.posts == 1
+
+
+def test_cancelling_before_it_is_sent_sends_nothing(session: Session, served: Served) -> None:
+    """One at a time: the second order waits for its turn and can be taken back."""
+    session.generate("warm up")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session.context, "_given", {**session.context._given, "max_concurrency": 1})
+        first = session.submit("a fox", **slow())
+        until(lambda: first.is_sent)
+        second = session.submit("a hare")
+        until(lambda: second.records)
+        assert second.cancel()
+        with pytest.raises(Interrupted, match="nothing was sent"):
+            second.result(10)
+        assert not first.cancel()
+        first.result(10)
+    assert session.history["#3"].status is Status.CANCELLED
+    assert session.context.home().store.read(3).status is Status.CANCELLED
+    assert served.posts == 2
+
+
+def test_a_cancel_that_comes_too_late_changes_nothing(session: Session, served: Served) -> None:
+    """Taken back in the very moment in which it was sent: the picture arrives, and nobody says "nothing was sent"."""
+    job = session.submit("a fox", **slow(0.3))
+    until(lambda: job.is_sent)
+    assert job._scope is not None
+    session._background.soon(job._scope.cancel)
+    assert job.result(10).status is Status.DONE
+    assert served.posts == 1
+
+
+def test_many_pictures_of_a_model_that_makes_one_at_a_time(session: Session, served: Served) -> None:
+    """`n=4` with dall-e-3 is four requests, counted and shown as one generation."""
+    whole = session.generate("a fox", model="dall-e-3", n=4)
+    assert (whole.ref, len(whole.pictures), len(whole.parts)) == ("#1–#4", 4, 4)
+    assert str(whole.cost) == "~$0.16"
+    assert served.posts == 4
+
+
+def test_the_default_model_is_asked_for_once_and_remembered_in_the_folder(served: Served, tmp_path: Path) -> None:
+    """The next kernel goes by what the folder remembers, without asking; no address is written there."""
+    for prompt in ("a fox", "a hare"):
+        with new_session(tmp_path, served.url) as one:
+            assert one.generate(prompt).model == "gpt-image-2"
+    assert served.count("/v1/models") == 1
+    memory = (tmp_path / "untitled.now" / "models.json").read_text()
+    assert "127.0.0.1" not in memory
+    assert list(json.loads(memory).values()) == ["gpt-image-2"]
+
+
+def test_saving_writes_the_pictures_there(session: Session, tmp_path: Path) -> None:
+    """Several pictures get a number each."""
+    session.generate("a fox", n=2, save=str(tmp_path / "fox.png"))
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["fox-1.png", "fox-2.png"]
+
+
+def test_what_is_asked_wrongly_is_refused_at_once(session: Session, served: Served) -> None:
+    """An input error is raised by the call itself; nothing is recorded."""
+    with pytest.raises(InputError):
+        session.submit("a fox", sise="1:1")
+    assert (len(session.history), served.posts) == (0, 0)
+
+
+def test_several_claims_are_given_back_when_one_fails(session: Session, served: Served) -> None:
+    """The second number cannot be claimed: the first is cancelled, its hold is gone, nothing is sent."""
+    store, claims = session.context.home().store, iter([True])
+    claim = store.claim_and_hold
+
+    def only_once(record: Any) -> Any:
+        if next(claims, False):
+            return claim(record)
+        raise NowImageError("no more numbers")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "claim_and_hold", only_once)
+        with pytest.raises(NowImageError, match="no more numbers"):
+            session.generate("a fox", model="dall-e-3", n=2)
+    assert [one.status for one in session.history] == [Status.CANCELLED]
+    assert not store.is_held(1)
+    assert served.posts == 0
+    assert session.generate("a fox", model="dall-e-3").ref == "#2"
+
+
+def test_an_expected_price_over_the_limit_needs_the_users_word(served: Served, tmp_path: Path) -> None:
+    """`confirm_over` stops it before anything is recorded; `yes` orders it."""
+    with new_session(tmp_path, served.url, typed=lambda: {"confirm_over": 0.05}) as session:
+        with pytest.raises(InputError, match=r"~\$0\.0800"):
+            session.generate("a fox", n=2)
+        assert (len(session.history), served.posts) == (0, 0)
+        assert session.generate("a fox").billed == "yes"
+        assert session.generate("a fox", n=2, yes=True).billed == "yes"
+
+
+def test_rehearsing_sends_no_paid_call(session: Session, served: Served) -> None:
+    """The bodies, the price and the balance after it, from free questions alone."""
+    rehearsal = session.rehearse(order_of(parse_keywords("a fox", {"model": "dall-e-3", "n": 2, "size": "16:9"})))
+    assert [body["size"] for body in rehearsal.bodies] == ["1792x1024"] * 2
+    assert (str(rehearsal.price), str(rehearsal.balance_after)) == ("~$0.16", "$99.84")
+    assert (served.posts, len(session.history)) == (0, 0)
+    assert not any(request.method == "POST" for request in served.relay.requests)

@@ -1,0 +1,236 @@
+"""Answers, holds and pictures."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from now_jupyter._errors import StoreCorrupt, StoreError, StoreFull
+from now_jupyter._store import Store
+from now_jupyter._values import digest
+from records_made import PNG, files_below
+
+
+def test_an_answer_is_kept_byte_for_byte(store: Store) -> None:
+    """Head and body come back; the name says that it is complete."""
+    answer = store.open_answer(3)
+    answer.begin({"status": 200, "content_type": "application/json"})
+    answer.write(b'{"data":\n')
+    answer.write(b"\x00\xff}")
+    answer.finish()
+    answer.finish()
+    found = store.answer(3)
+    assert found is not None
+    assert found.head == {"status": 200, "content_type": "application/json"}
+    assert found.body() == b'{"data":\n\x00\xff}'
+    assert found.complete
+    assert found.path.read_bytes()[found.offset :] == found.body()
+    assert [path.name for path in (store.folder / "answers").iterdir()] == ["3"]
+    store.drop_answer(3)
+    store.drop_answer(3)
+    assert store.answer(3) is None
+
+
+def test_a_cut_answer_is_kept_and_says_so(store: Store) -> None:
+    """What came before the cut can be looked through for pictures."""
+    answer = store.open_answer(3)
+    answer.begin({"status": 200})
+    answer.write(b"half")
+    answer.abandon()
+    answer.abandon()
+    found = store.answer(3)
+    assert found is not None
+    assert (found.body(), found.complete) == (b"half", False)
+    with pytest.raises(StoreError):
+        answer.write(b"more")
+
+
+def test_an_earlier_answer_is_never_overwritten(store: Store) -> None:
+    """A second answer to the same request puts the first one aside."""
+    for text in (b"first", b"second"):
+        answer = store.open_answer(3)
+        answer.begin({})
+        answer.write(text)
+        answer.finish()
+    part = store.open_answer(3)
+    part.begin({})
+    part.write(b"third")
+    part.abandon()
+    part = store.open_answer(3)
+    part.begin({})
+    part.abandon()
+    found = store.answer(3)
+    assert found is not None
+    assert found.body() == b"second"
+    kept = b"".join(files_below(store.folder / "quarantine").values())
+    assert b"first" in kept
+    assert b"third" in kept
+
+
+def test_an_answer_with_a_spoilt_head_still_gives_its_body(store: Store) -> None:
+    """Paid bytes are not lost to a bad first line; a cut first line has no body."""
+    (store.folder / "answers" / "1").write_bytes(b"\xff\xfe\nbody")
+    (store.folder / "answers" / "2.part").write_bytes(b'{"status"')
+    found = store.answer(1)
+    assert found is not None
+    assert (found.head, found.body()) == ({}, b"body")
+    assert store.answer(2) is None
+
+
+def test_a_full_disk_in_the_middle_of_an_answer_keeps_what_came(store: Store) -> None:
+    """The error says that the disk is full; the part stays."""
+    answer = store.open_answer(1)
+    answer.begin({})
+    answer.write(b"paid")
+    kept = answer._file
+    with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123 - unbuffered
+        answer._file = full.fileno()
+        with pytest.raises(StoreFull):
+            answer.write(b"more")
+        answer._file = kept
+    answer.abandon()
+    found = store.answer(1)
+    assert found is not None
+    assert found.body() == b"paid"
+
+
+def test_a_job_is_held_by_one_at_a_time(store: Store) -> None:
+    """Neither this store nor another one gets a job that is held; released, it is free."""
+    other = Store(store.folder)
+    hold = store.hold(1)
+    assert hold is not None
+    assert store.hold(1) is None
+    assert other.hold(1) is None
+    assert store.is_held(1)
+    assert other.is_held(1)
+    hold.release()
+    hold.release()
+    assert not other.is_held(1)
+    with other.hold(1) or pytest.fail("held"):
+        assert store.is_held(1)
+    store.close()
+    store.close()
+
+
+HOLD_AND_WAIT = """
+import sys; from pathlib import Path
+from now_jupyter._store import Store
+hold = Store(Path(sys.argv[1])).hold(1)
+print("held", flush=True); sys.stdin.read()
+"""
+
+
+def test_a_kernel_that_is_killed_holds_nothing(store: Store) -> None:
+    """The operating system gives the job free after kill -9."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD_AND_WAIT, store.folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as kernel:
+        assert kernel.stdout is not None
+        assert kernel.stdout.readline() == b"held\n"
+        assert store.is_held(1)
+        assert store.hold(1) is None
+        kernel.kill()
+    assert not store.is_held(1)
+
+
+FORK_AND_DIE = """
+import os, signal, sys; from pathlib import Path
+from now_jupyter._store import Store
+store = Store(Path(sys.argv[1]))
+hold = store.hold(1)
+if os.fork() == 0:
+    mine = store._holds._mine
+    with store._lock:
+        print("child", len(mine), flush=True)
+    sys.stdin.read()
+    os._exit(0)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_forked_child_does_not_keep_what_its_parent_held(store: Store) -> None:
+    """After the parent was killed the job is free, although the child lives on."""
+    with subprocess.Popen(
+        [sys.executable, "-c", FORK_AND_DIE, store.folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"child 0\n"
+        parent.wait()
+        assert not store.is_held(1)
+
+
+def test_a_picture_is_kept_under_its_digest(store: Store) -> None:
+    """Bytes as received, private, once; a second time changes nothing."""
+    path = store.keep_picture(PNG, mime="image/png")
+    sha = digest(PNG)
+    assert path == store.pictures / sha[:2] / f"{sha}.png"
+    before = path.stat().st_ino
+    assert store.keep_picture(PNG, mime="image/png", sha256=sha) == path
+    assert (path.read_bytes(), path.stat().st_ino) == (PNG, before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_download_is_moved_and_a_file_of_the_user_copied(store: Store, tmp_path: Path) -> None:
+    """The temporary file is gone afterwards, also when the picture was there; the user's own file stays."""
+    for _ in range(2):
+        temp = store.temp_path()
+        temp.write_bytes(PNG)
+        path = store.keep_picture(temp, mime="image/png")
+        assert not temp.exists()
+    (tmp_path / "mine.png").write_bytes(PNG + b"2")
+    store.keep_picture(tmp_path / "mine.png", mime="image/png")
+    assert (tmp_path / "mine.png").exists()
+    assert store.keep_picture(path, mime="image/png") == path
+    assert path.read_bytes() == PNG
+
+
+def test_a_picture_that_is_not_the_announced_one_goes_to_quarantine(store: Store) -> None:
+    """The bytes are kept, with the reason, and the error says where."""
+    with pytest.raises(StoreCorrupt) as caught:
+        store.keep_picture(PNG, mime="image/png", sha256="0" * 64)
+    kept = files_below(store.folder / "quarantine")
+    assert PNG in kept.values()
+    assert any(name.endswith(".why") for name in kept)
+    assert "quarantine" in str(caught.value)
+    assert files_below(store.pictures) == {}
+
+
+@pytest.mark.parametrize("odd", ["bytes", "longer", "link", "pipe", "folder"])
+def test_wrong_bytes_under_a_pictures_name_are_moved_aside(store: Store, tmp_path: Path, odd: str) -> None:
+    """Whatever stands in the picture's place goes to quarantine, and the picture is written."""
+    path = store.keep_picture(PNG, mime="image/png")
+    path.unlink()
+    match odd:
+        case "bytes":
+            path.write_bytes(PNG[::-1])
+        case "longer":
+            path.write_bytes(PNG + b"!")
+        case "link":
+            (tmp_path / "victim").write_bytes(b"precious")
+            path.symlink_to(tmp_path / "victim")
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+    assert store.keep_picture(PNG, mime="image/png").read_bytes() == PNG
+    assert not path.is_symlink()
+    assert len(list((store.folder / "quarantine").iterdir())) == 2
+    if odd == "link":
+        assert (tmp_path / "victim").read_bytes() == b"precious"
+
+
+def test_quarantine_keeps_bytes_and_files_with_the_reason(store: Store, tmp_path: Path) -> None:
+    """Nothing of what is put there is lost or named by others."""
+    (tmp_path / "user.png").write_bytes(b"user's")
+    temp = store.temp_path()
+    temp.write_bytes(b"download")
+    places = [store.quarantine(one, reason="not a picture") for one in (b"raw", temp, tmp_path / "user.png")]
+    assert [place.read_bytes() for place in places] == [b"raw", b"download", b"user's"]
+    assert (tmp_path / "user.png").exists()
+    assert not temp.exists()
+    assert all(b"not a picture" in place.with_name(f"{place.name}.why").read_bytes() for place in places)

@@ -1,0 +1,153 @@
+"""One paid call and one free one, and all that came of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+
+from faultserver import Send, json_answer
+from now_jupyter._errors import NowImageError, StoreFull
+from now_jupyter._records import Attempt
+from now_jupyter._steps import Call, Event, Reply
+from now_jupyter._transport import Api, Key
+from now_jupyter._values import JSON
+from now_jupyter.demo import Relay
+
+PATH = "/v1/images/generations"
+
+ORDER = Call(path=PATH, method="POST", body={"model": "gpt-image-2", "prompt": '纸船 a "fox"\n\\ 🦊'})
+
+PICTURE = {"created": 1, "data": [{"b64_json": "aGk="}]}
+
+OK = [Send(json_answer(PICTURE))]
+
+
+@dataclass
+class Kept:
+    """A sink in memory."""
+
+    head: Mapping[str, JSON] | None = None
+    data: bytes = b""
+    end: str = ""
+    fail_at: str = ""
+
+    def begin(self, head: Mapping[str, JSON]) -> None:
+        self._maybe_fail("begin")
+        self.head = head
+
+    def write(self, data: bytes) -> None:
+        self._maybe_fail("write")
+        self.data += data
+
+    def finish(self) -> None:
+        self._maybe_fail("finish")
+        self.end = "finished"
+
+    def abandon(self) -> None:
+        self.end = self.end or "abandoned"
+
+    def _maybe_fail(self, moment: str) -> None:
+        if self.fail_at == moment:
+            raise StoreFull("full")
+
+
+@dataclass
+class Outcome:
+    """All that came of one paid call."""
+
+    reply: Reply | None = None
+    events: list[Event] = field(default_factory=list)
+    error: NowImageError | None = None
+    sink: Kept = field(default_factory=Kept)
+    attempts: list[Attempt] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
+
+    @property
+    def phases(self) -> list[str]:
+        return [one.phase for one in self.attempts]
+
+
+def order(
+    url: str,
+    call: Call = ORDER,
+    *,
+    key: Key | None = None,
+    deadline: float = 30.0,
+    stream: bool = False,
+    sink: Kept | None = None,
+    relay: Relay | None = None,
+    on_attempt: Callable[[Attempt], None] | None = None,
+) -> Outcome:
+    """Place one order and report what came of it."""
+    came = Outcome(sink=sink or Kept())
+
+    async def pause(seconds: float) -> None:
+        came.pauses.append(seconds)
+
+    def told(attempt: Attempt) -> None:
+        came.attempts.append(attempt)
+        if on_attempt:
+            on_attempt(attempt)
+
+    async def place() -> None:
+        api = Api(base_url=url, key=key, relay=relay, deadline=deadline, sleep=pause, jitter=lambda: 0.0)
+        try:
+            async with api.submit(
+                call, sink=came.sink, idempotency_key="one-order", stream=stream, on_attempt=told
+            ) as submission:
+                came.reply = submission.reply
+                while (event := await submission.next()) is not None:
+                    came.events.append(event)
+        except NowImageError as problem:
+            came.error = problem
+        finally:
+            await api.aclose()
+            await api.aclose()
+
+    anyio.run(place)
+    return came
+
+
+def ask(
+    url: str, call: Call, *, key: Key | None = None, relay: Any = None, params: Mapping[str, str] | None = None
+) -> Any:
+    """Make one free call; gives the reply or the error."""
+
+    async def at_once(_seconds: float) -> None:
+        return None
+
+    async def perform() -> Reply | NowImageError:
+        api = Api(base_url=url, key=key, relay=relay, sleep=at_once)
+        try:
+            return await api.fetch(call, params=params)
+        except NowImageError as problem:
+            return problem
+        finally:
+            await api.aclose()
+
+    return anyio.run(perform)
+
+
+PARTIAL = {"type": "image_generation.partial_image", "b64_json": "YQ==", "partial_image_index": 0}
+
+
+def frames(*events: object, line_end: str = "\n", named: bool = True) -> bytes:
+    text = ""
+    for event in events:
+        name = event.get("type") if isinstance(event, dict) else None
+        text += f"event: {name}{line_end}" if named and name else ""
+        text += f"data: {event if isinstance(event, str) else json.dumps(event)}{line_end}{line_end}"
+    return text.encode()
+
+
+def made(kind: type[BaseException]) -> BaseException:
+    for arguments in (("x",), ("x", "y"), ()):
+        try:
+            return kind(*arguments)
+        except TypeError:
+            continue
+    raise TypeError(kind)

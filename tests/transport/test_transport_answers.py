@@ -1,0 +1,248 @@
+"""Odd answers and streams."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+import tracemalloc
+import zlib
+
+import anyio
+import pytest
+
+from faultserver import Await, Drip, FaultServer, Hang, Reset, Send, chunked, json_answer, response, stream_answer
+from now_jupyter._errors import BadResponseError, MaybeBilledError, RejectedError
+from now_jupyter._steps import Event, Reply
+from now_jupyter._transport import Api, _answers, replayed
+from now_jupyter._transport._bodies import Inflater
+from paid_calls import OK, ORDER, PARTIAL, PICTURE, Kept, frames, order
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"Content-Type": "text/html"}, json.dumps(PICTURE).encode()),
+        ({"Content-Type": "text/event-stream"}, json.dumps(PICTURE).encode()),
+        ({}, b"\xef\xbb\xbf" + json.dumps(PICTURE).encode()),
+        ({}, b"\n\n  " + json.dumps(PICTURE).encode()),
+        ({}, b"data: " + json.dumps(PICTURE).encode()),
+        ({"Content-Type": "text/event-stream"}, b"data: " + json.dumps(PICTURE).encode() + b"\n\ndata: [DONE]\n\n"),
+        ({"Content-Encoding": "gzip"}, gzip.compress(json.dumps(PICTURE).encode())),
+        ({"Content-Encoding": "deflate"}, zlib.compress(json.dumps(PICTURE).encode())),
+        ({"Content-Encoding": "deflate"}, zlib.compress(json.dumps(PICTURE).encode())[2:-4]),
+        ({"Content-Encoding": "gzip"}, json.dumps(PICTURE).encode()),
+        ({"Set-Cookie": "a=b", "Content-Type": ""}, json.dumps(PICTURE).encode()),
+    ],
+)
+def test_a_usable_answer_is_used_whatever_it_calls_itself(
+    server: FaultServer, headers: dict[str, str], body: bytes
+) -> None:
+    """It was paid for. It is kept as it came, but unpacked."""
+    server.script([Send(response(200, body, headers=headers))])
+    came = order(server.url)
+    assert came.error is None
+    assert came.reply is not None
+    assert (came.reply.body, came.reply.streamed) == (PICTURE, False)
+    assert came.sink.data in (body, json.dumps(PICTURE).encode())
+
+
+@pytest.mark.parametrize(
+    ("start", "mime"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"RIFF1234WEBP", "image/webp"),
+        (b"GIF89a", "image/gif"),
+    ],
+)
+def test_a_bare_picture_is_handed_on(server: FaultServer, start: bytes, mime: str) -> None:
+    """Whatever the Content-Type says; all of it."""
+    server.script([Send(response(200, start + b"x" * 5000, headers={"Content-Type": "application/json"}))])
+    reply = order(server.url).reply
+    assert reply == Reply(status=200, media_type=mime, raw=start + b"x" * 5000)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>" + b"x" * 9000, b'{"data": [', b"[" * 100_000, b"null"])
+def test_what_is_no_answer_is_shown_to_the_engine_in_part(server: FaultServer, body: bytes) -> None:
+    """Its first KiB; all of it is kept."""
+    server.script([Send(response(200, body, headers={"Content-Type": "text/html"}))])
+    came = order(server.url)
+    assert came.reply is not None
+    assert came.reply.body is None
+    assert came.reply.raw == (b"" if body == b"null" else body[:1024])
+    assert (came.sink.data, came.sink.end) == (body, "finished")
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip"])
+def test_an_answer_packed_strangely_is_kept_and_told(server: FaultServer, encoding: str) -> None:
+    """BadResponseError, maybe billed, with the raw bytes in the store."""
+    server.script([Send(response(200, b"\x01\x02\x03", headers={"Content-Encoding": encoding}))])
+    came = order(server.url)
+    assert isinstance(came.error, BadResponseError)
+    assert came.error.billed == "maybe"
+    assert (came.sink.data, came.sink.end) == (b"\x01\x02\x03", "finished")
+
+
+def test_an_answer_has_a_cap(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packed or not: reading stops there, what was read is kept, maybe billed."""
+    monkeypatch.setattr(_answers, "JSON_CAP", 100_000)
+    bomb = gzip.compress(b" " * 5_000_000)
+    server.script(
+        [Send(response(200, b" " * 200_000))],
+        [Send(response(200, bomb, headers={"Content-Encoding": "gzip"}))],
+        [Send(response(200, b" " * 200_000, headers={"Content-Encoding": "br"}))],
+    )
+    for _ in range(3):
+        came = order(server.url)
+        assert isinstance(came.error, BadResponseError)
+        assert came.error.billed == "maybe"
+        assert 0 < len(came.sink.data) <= 100_000 + (64 << 10)
+        assert came.sink.end == "abandoned"
+
+
+def test_unpacking_takes_no_more_memory_than_its_cap() -> None:
+    """A bomb is never unpacked as a whole."""
+    bomb = gzip.compress(b" " * 50_000_000)
+    inflater = Inflater("gzip", cap=10_000, excess=lambda: BadResponseError("too large"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadResponseError):
+            list(inflater.feed(bomb))
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_error_in_a_200_is_an_error(server: FaultServer) -> None:
+    """Maybe billed where its code is not a known refusal; the raw answer is kept."""
+    server.script(
+        [Send(json_answer({"error": {"message": "upstream", "code": "weird"}}))],
+        [Send(json_answer({"error": {"message": "no", "code": "content_policy_violation"}}))],
+        [Send(json_answer({**PICTURE, "error": {"message": "one of two failed"}}))],
+    )
+    doubtful, refused, half = (order(server.url) for _ in range(3))
+    assert isinstance(doubtful.error, BadResponseError)
+    assert doubtful.error.billed == "maybe"
+    assert doubtful.sink.end == "finished"
+    assert isinstance(refused.error, RejectedError)
+    assert refused.error.billed == "no"
+    assert half.error is None
+
+
+def test_numbers_and_characters_that_are_none_are_forgiven(server: FaultServer) -> None:
+    """NaN, half surrogates and broken UTF-8 must not cost a picture."""
+    server.script([Send(response(200, b'{"a": NaN, "b": "x\\ud800y", "c": "\xff", "d": "\\ud83e\\udd8a"}'))])
+    reply = order(server.url).reply
+    assert reply is not None
+    assert reply.body == {"a": None, "b": "x\ufffdy", "c": "\ufffd", "d": "🦊"}
+
+
+COMPLETED = {"type": "image_generation.completed", "b64_json": "Yg=="}
+
+WANTED = [Event(type=str(one["type"]), data=one) for one in (PARTIAL, COMPLETED)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        frames(PARTIAL, COMPLETED, "[DONE]"),
+        frames(PARTIAL, COMPLETED),
+        frames(PARTIAL, COMPLETED, named=False),
+        frames(PARTIAL, COMPLETED, "[DONE]", line_end="\r\n"),
+        frames(PARTIAL, COMPLETED, line_end="\r"),
+        b": PING\n\n" + frames(PARTIAL) + b": PING\n" + frames(COMPLETED) + b"id: 7\nretry: 5\n\n",
+        frames(PARTIAL, COMPLETED).rstrip(),
+        b"\xef\xbb\xbf" + frames(PARTIAL, COMPLETED),
+        b"data: " + json.dumps(PARTIAL).encode() + b"\ndata: " + json.dumps(COMPLETED).encode() + b"\ndata: [DONE]\n",
+        frames(PARTIAL, COMPLETED, "[DONE]", {"type": "late"}),
+        frames(PARTIAL) + b"data: " + json.dumps(COMPLETED, indent=1).encode().replace(b"\n", b"\ndata: ") + b"\n\n",
+    ],
+)
+@pytest.mark.parametrize("content_type", ["text/event-stream", "application/json"])
+def test_events_are_read_in_every_dialect(server: FaultServer, body: bytes, content_type: str) -> None:
+    """Names or none, any line end, comments, no last empty line, lines of data, [DONE] or not; also byte by byte."""
+    sent = response(200, body, headers={"Content-Type": content_type})
+    server.script([Send(sent)], [Drip(sent)], [Send(sent)])
+    for asked in (True, True, False):
+        came = order(server.url, stream=asked)
+        assert came.error is None
+        assert came.reply is not None
+        assert came.reply.streamed
+        assert came.events == WANTED
+        assert body.startswith(came.sink.data)
+        assert came.sink.end == "finished"
+
+
+def test_an_event_is_given_as_soon_as_it_is_there(server: FaultServer) -> None:
+    """A preview is of no use at the end."""
+    go_on = Await(threading.Event())
+    server.script(
+        [Send(stream_answer()), Send(chunked(frames(PARTIAL), end=False)), go_on, Send(chunked(frames(COMPLETED)))]
+    )
+
+    async def watch() -> list[Event | None]:
+        api = Api(base_url=server.url)
+        async with api.submit(ORDER, sink=Kept(), idempotency_key="x", stream=True) as submission:
+            first = await submission.next()
+            go_on.event.set()
+            rest = [await submission.next(), await submission.next(), await submission.next()]
+        await api.aclose()
+        return [first, *rest]
+
+    assert anyio.run(watch) == [*WANTED, None, None]
+
+
+def test_done_ends_a_stream_whose_connection_stays_open(server: FaultServer) -> None:
+    """Nobody waits for the relay to hang up."""
+    server.script([Send(stream_answer()), Send(chunked(frames(COMPLETED, "[DONE]"), end=False)), Hang()])
+    came = order(server.url, stream=True, deadline=10.0)
+    assert came.events == WANTED[1:]
+    assert came.sink.end == "finished"
+    assert came.phases[-1] == "answered"
+
+
+def test_a_stream_that_breaks_gives_what_came_and_then_the_error(server: FaultServer) -> None:
+    """Maybe billed; the bytes are kept."""
+    server.script([Send(stream_answer()), Send(chunked(frames(PARTIAL), end=False)), Reset()])
+    came = order(server.url, stream=True)
+    assert came.events == WANTED[:1]
+    assert isinstance(came.error, MaybeBilledError)
+    assert (came.sink.data, came.sink.end) == (frames(PARTIAL), "abandoned")
+
+
+def test_a_stream_that_is_left_early_is_still_kept_whole(server: FaultServer) -> None:
+    """An engine that has its pictures leaves; the rest of the answer is read for the store."""
+    server.script([Send(stream_answer()), Send(chunked(frames(PARTIAL, COMPLETED)))])
+    sink = Kept()
+
+    async def leave_early() -> None:
+        api = Api(base_url=server.url)
+        async with api.submit(ORDER, sink=sink, idempotency_key="x", stream=True) as submission:
+            await submission.next()
+        await api.aclose()
+
+    anyio.run(leave_early)
+    assert (sink.data, sink.end) == (frames(PARTIAL, COMPLETED), "finished")
+
+
+def test_a_relay_that_drops_the_stream_flag_is_understood(server: FaultServer) -> None:
+    """An ordinary reply, although a stream was asked for."""
+    server.script(OK)
+    came = order(server.url, stream=True)
+    assert came.reply is not None
+    assert (came.reply.streamed, came.reply.body, came.events) == (False, PICTURE, [])
+
+
+def test_a_kept_answer_can_be_understood_again(server: FaultServer) -> None:
+    """From head and bytes alone, packed or not, whole or cut."""
+    packed = gzip.compress(json.dumps(PICTURE).encode())
+    server.script([Send(response(200, packed, headers={"Content-Encoding": "gzip"}))])
+    came = order(server.url)
+    assert came.sink.head is not None
+    assert replayed(came.sink.head, came.sink.data) == (came.reply, [])
+    reply, events = replayed({"status": 200, "content_type": "text/event-stream"}, frames(PARTIAL, COMPLETED)[:-9])
+    assert reply is not None
+    assert events[0] == WANTED[0]
+    assert replayed({"status": 200}, b'{"data": [')[0] is None
+    assert replayed({}, b"")[0] is None
