@@ -248,11 +248,16 @@ def fill_store(folder: Path, count: int, pictures: Sequence[bytes], *, size: tup
         path.write_text(json.dumps(record.to_json()), encoding="utf-8")
 
 
+async def _running_loop() -> asyncio.AbstractEventLoop:
+    return asyncio.get_running_loop()
+
+
 class Browser:
     """One Chromium for a run of tests."""
 
     def __init__(self, portal: BlockingPortal) -> None:
         self.portal = portal
+        self.loop = portal.call(_running_loop)
         self._driver = portal.call(playwright.async_playwright().start)
         self.chromium = portal.call(_launch, self._driver)
 
@@ -282,6 +287,7 @@ class Page:
 
     def __init__(self, browser: Browser, wire: Wire, *, width: int = 900, height: int = 820, **looks: Any) -> None:
         self.portal = browser.portal
+        self._loop = browser.loop
         self.wire = wire
         self.errors: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -336,15 +342,10 @@ class Page:
     def _to_page(self, said: Said) -> None:
         method = said.data.get("method")
         if method in ("custom", "update") or (method == "echo_update" and not self._is_setting):
-            self._soon(said)
+            self._loop.call_soon_threadsafe(self._begin_passing_on, said)  # as a kernel's sockets, it makes nobody wait
 
-    def _soon(self, said: Said) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.portal.start_task_soon(self._pass_on, said)
-            return
-        task = loop.create_task(self._pass_on(said))  # what another page of this browser has just sent
+    def _begin_passing_on(self, said: Said) -> None:
+        task = self._loop.create_task(self._pass_on(said))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
