@@ -30,12 +30,6 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     return target.getvalue()
 
 
-def opened(data: bytes) -> Image.Image:
-    image = Image.open(io.BytesIO(data))
-    image.load()
-    return image
-
-
 def chunk(kind: bytes, body: bytes) -> bytes:
     return len(body).to_bytes(4) + kind + body + zlib.crc32(kind + body).to_bytes(4)
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from drawing import TYPES, encoded, far_apart, opened, texture
+from demo_calls import opened
+from drawing import TYPES, encoded, far_apart, texture
 from now_jupyter import _media
 from now_jupyter._errors import BadImageError, InputError
 from now_jupyter._media import _decoding, _provenance

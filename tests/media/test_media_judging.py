@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from drawing import TYPES, chunk, encoded, far_apart, opened, png, spliced, texture
+from demo_calls import opened
+from drawing import TYPES, chunk, encoded, far_apart, png, spliced, texture
 from now_jupyter import _media
 from now_jupyter._errors import BadImageError
 from now_jupyter._media import _decoding, _provenance

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from drawing import TYPES, chunk, encoded, far_apart, opened, png, spliced, texture
+from demo_calls import opened
+from drawing import TYPES, chunk, encoded, far_apart, png, spliced, texture
 from now_jupyter import _media
 from now_jupyter._errors import BadImageError
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 import re
 import zlib
@@ -11,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
+from demo_calls import opened
+from drawing import chunk, encoded, spliced
 from now_jupyter import _media
 from now_jupyter._media import _containers, _provenance
 
@@ -42,32 +43,19 @@ def ramp(mode: str = "RGB") -> Image.Image:
     return Image.merge("RGB", [image, image.rotate(90), image.rotate(180)]).convert(mode)
 
 
-def encoded(kind: str, image: Image.Image | None = None, **options: Any) -> bytes:
-    target = io.BytesIO()
-    (image or ramp()).save(target, kind, **options)
-    return target.getvalue()
-
-
-def opened(data: bytes) -> Image.Image:
-    image = Image.open(io.BytesIO(data))
-    image.load()
-    return image
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return len(body).to_bytes(4) + kind + body + zlib.crc32(kind + body).to_bytes(4)
+def file_of(kind: str, image: Image.Image | None = None, **options: Any) -> bytes:
+    return encoded(image or ramp(), kind, **options)
 
 
 def with_chunks(*chunks: bytes) -> bytes:
-    data = encoded("PNG")
-    return data[:33] + b"".join(chunks) + data[33:]
+    return spliced(file_of("PNG"), *chunks)
 
 
 def with_text(**texts: str) -> bytes:
     info = PngImagePlugin.PngInfo()
     for keyword, text in texts.items():
         info.add_text(keyword.replace("_", "-") if keyword == "sd_metadata" else keyword, text)
-    return encoded("PNG", pnginfo=info)
+    return file_of("PNG", pnginfo=info)
 
 
 def coded_pixels(kind: str, data: bytes) -> bytes:
@@ -85,7 +73,7 @@ def coded_pixels(kind: str, data: bytes) -> bytes:
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_was_embedded_is_read_back(kind: str) -> None:
     """A picture tells how it was made, with every character of the prompt."""
-    assert _provenance.extract(_provenance.embed(encoded(kind), MADE)) == MADE
+    assert _provenance.extract(_provenance.embed(file_of(kind), MADE)) == MADE
 
 
 @settings(max_examples=150, deadline=None)
@@ -93,7 +81,7 @@ def test_what_was_embedded_is_read_back(kind: str) -> None:
 def test_any_json_survives_the_way_through_a_file(kind: str, made: dict[str, Any], prompt: str) -> None:
     """Whatever JSON a record holds, lone surrogates and NULs too, comes back equal, from a file Pillow reads."""
     made = {**made, "prompt": prompt}
-    data = _provenance.embed(encoded(kind), made)
+    data = _provenance.embed(file_of(kind), made)
     assert _provenance.extract(data) == made
     assert _media.examine(data).width == 61
     assert opened(data).size == (61, 41)
@@ -119,7 +107,7 @@ def test_any_json_survives_the_way_through_a_file(kind: str, made: dict[str, Any
 )
 def test_no_pixel_is_touched(kind: str, image: Image.Image, options: dict[str, Any]) -> None:
     """The coded pixels are the same bytes, and the picture, its animation and its profile stay what they were."""
-    before = encoded(kind, image, **options)
+    before = file_of(kind, image, **options)
     after = _provenance.embed(before, MADE)
     assert coded_pixels(kind, after) == coded_pixels(kind, before)
     one, other = opened(before), opened(after)
@@ -133,7 +121,7 @@ def test_no_pixel_is_touched(kind: str, image: Image.Image, options: dict[str, A
 @pytest.mark.parametrize("size", [10, 30_000, 70_000, 200_000])
 def test_embedding_twice_replaces(kind: str, size: int) -> None:
     """The last one counts and nothing of the first stays behind, however long it was."""
-    plain = _provenance.embed(encoded(kind), {"prompt": "short"})
+    plain = _provenance.embed(file_of(kind), {"prompt": "short"})
     long = {"prompt": "é<" * (size // 2), "n": 1}
     data = _provenance.embed(plain, long)
     assert _provenance.extract(data) == long
@@ -146,7 +134,7 @@ def test_embedding_twice_replaces(kind: str, size: int) -> None:
 @pytest.mark.parametrize("size", [10, 70_000])
 def test_the_words_of_others_are_kept(kind: str, size: int) -> None:
     """XMP that says "made by an algorithm" stays, beside ours, in one well-formed packet."""
-    data = encoded(kind, xmp=FOREIGN.encode())
+    data = file_of(kind, xmp=FOREIGN.encode())
     made = {"prompt": "x" * size}
     for _ in range(2):
         data = _provenance.embed(data, made)
@@ -162,7 +150,7 @@ def test_a_description_of_others_is_not_doubled(kind: str) -> None:
     """Where somebody has described the picture already, the common words stay theirs."""
     words = '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:description>hi'
     packet = FOREIGN.replace("</rdf:RDF>", f"{words}</dc:description></rdf:Description></rdf:RDF>")
-    data = _provenance.embed(encoded(kind, xmp=packet.encode()), MADE)
+    data = _provenance.embed(file_of(kind, xmp=packet.encode()), MADE)
     assert opened(data).info["xmp"].count(b"<dc:description>") == 1
     assert _provenance.extract(data) == MADE
 
@@ -177,24 +165,24 @@ def test_a_png_keeps_the_words_of_others() -> None:
 
 def test_people_and_other_tools_can_read_it() -> None:
     """The prompt stands where file browsers look: PNG `Description`, XMP `dc:description`."""
-    text = opened(_provenance.embed(encoded("PNG"), {"prompt": "狐狸\0"})).text  # type: ignore[attr-defined]
+    text = opened(_provenance.embed(file_of("PNG"), {"prompt": "狐狸\0"})).text  # type: ignore[attr-defined]
     assert (text["Description"], text["Software"]) == ("狐狸", "now_jupyter")
     for kind in ("JPEG", "WEBP"):
-        packet = opened(_provenance.embed(encoded(kind), {"prompt": "狐狸 <a>"})).info["xmp"].decode()
+        packet = opened(_provenance.embed(file_of(kind), {"prompt": "狐狸 <a>"})).info["xmp"].decode()
         assert '<rdf:li xml:lang="x-default">狐狸 &lt;a&gt;</rdf:li>' in packet
 
 
 def test_a_jpeg_stays_in_order() -> None:
     """JFIF and EXIF stay in front of ours, where readers want them."""
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"
-    data = _provenance.embed(encoded("JPEG", exif=exif), MADE)
+    data = _provenance.embed(file_of("JPEG", exif=exif), MADE)
     kinds = [_containers.body_of(data, one)[:4] for one in _containers.jpeg_segments(data)][:3]
     assert kinds == [b"JFIF", b"Exif", b"http"]
 
 
 def test_extended_xmp_follows_the_standard() -> None:
     """A long record goes into segments with the digest that the main packet names, their length and their place."""
-    data = _provenance.embed(encoded("JPEG"), {"prompt": "é" * 100_000})
+    data = _provenance.embed(file_of("JPEG"), {"prompt": "é" * 100_000})
     guid = re.search(rb'xmpNote:HasExtendedXMP="([0-9A-F]{32})"', data)
     bodies = [_containers.body_of(data, one) for one in _containers.jpeg_segments(data)]
     more = [body[35:] for body in bodies if body.startswith(b"http://ns.adobe.com/xmp/extension/\0")]
@@ -209,14 +197,14 @@ def test_extended_xmp_follows_the_standard() -> None:
 def test_extended_xmp_of_others_stays_alone() -> None:
     """Where another tool has extended XMP and ours would need it too, the file stays as it is."""
     packet = FOREIGN.replace("xmlns:q=", 'xmlns:n="http://ns.adobe.com/xmp/note/" n:HasExtendedXMP="AB" xmlns:q=')
-    data = encoded("JPEG", xmp=packet.encode())
+    data = file_of("JPEG", xmp=packet.encode())
     assert _provenance.embed(data, {"prompt": "x" * 70_000}) == data
     assert _provenance.extract(_provenance.embed(data, MADE)) == MADE
 
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"GIF89a", b"<svg/>", encoded("GIF"), encoded("PNG")[:50], encoded("JPEG")[:90], encoded("WEBP")[:40]],
+    [b"", b"GIF89a", b"<svg/>", file_of("GIF"), file_of("PNG")[:50], file_of("JPEG")[:90], file_of("WEBP")[:40]],
     ids=range(7),
 )
 def test_what_cannot_hold_it_stays_unchanged(data: bytes) -> None:
@@ -238,7 +226,7 @@ def itxt(text: bytes, *, packed: bool = False) -> bytes:
 
 def xmp(inner: str, head: str = "") -> bytes:
     packet = f'{head}<r><now:made xmlns:now="urn:now-jupyter:1">{inner}</now:made></r>'.encode()
-    return encoded("WEBP", xmp=packet)
+    return file_of("WEBP", xmp=packet)
 
 
 def laughs() -> str:
@@ -270,7 +258,7 @@ def laughs() -> str:
         xmp(nested(50_000)),
         xmp("{}", head="<!--" + "x" * (1 << 20) + "-->"),
         xmp('{"a":"' + "x" * (1 << 20) + '"}'),
-        encoded("WEBP", xmp=b"\xff\xfe<\0r\0>\0"),
+        file_of("WEBP", xmp=b"\xff\xfe<\0r\0>\0"),
     ],
     ids=range(22),
 )
@@ -308,17 +296,17 @@ def test_a_block_that_another_tool_rewrote_takes_nothing_with_it() -> None:
     """Where our block has another form by now, the words behind it stay."""
     block = '<rdf:Description rdf:about="" xmlns:now="urn:now-jupyter:1" now:made="{}"/>'
     packet = FOREIGN.replace('<rdf:Description rdf:about="" xmlns:q', block + '<rdf:Description rdf:about="" xmlns:q')
-    data = _provenance.embed(encoded("JPEG", xmp=packet.encode()), MADE)
+    data = _provenance.embed(file_of("JPEG", xmp=packet.encode()), MADE)
     assert b"trainedAlgorithmicMedia" in opened(data).info["xmp"]
     assert _provenance.extract(data) == MADE
     cut = FOREIGN.replace("</rdf:Description></rdf:RDF>", block.replace("/>", "") + "</rdf:RDF>")
-    assert b"trainedAlgorithmicMedia" in _provenance.embed(encoded("JPEG", xmp=cut.encode()), MADE)
+    assert b"trainedAlgorithmicMedia" in _provenance.embed(file_of("JPEG", xmp=cut.encode()), MADE)
 
 
 def test_a_picture_full_of_our_marks_is_handled_at_once() -> None:
     """Thousands of openings of our block without an end cost no more than one look."""
     block = '<rdf:Description rdf:about="" xmlns:now="urn:now-jupyter:1"'
-    data = encoded("WEBP", xmp=(block * 100_000).encode())
+    data = file_of("WEBP", xmp=(block * 100_000).encode())
     assert _provenance.extract(_provenance.embed(data, MADE)) == MADE
 
 
@@ -327,7 +315,7 @@ def test_a_picture_full_of_our_marks_is_handled_at_once() -> None:
 def test_hostile_bytes_never_raise(draw: st.DataObject) -> None:
     """Reading gives a dict or None and writing gives bytes, whatever was done to the file."""
     kind = draw.draw(st.sampled_from(KINDS))
-    changed = bytearray(_provenance.embed(encoded(kind), MADE))
+    changed = bytearray(_provenance.embed(file_of(kind), MADE))
     for _ in range(draw.draw(st.integers(1, 6))):
         at = draw.draw(st.integers(0, len(changed)))
         cut = draw.draw(st.sampled_from([0, 0, 1, 4, 50]))
@@ -402,7 +390,7 @@ def test_a_description_in_xmp_is_a_prompt() -> None:
     """Where XMP of others describes the picture, that is the prompt."""
     words = '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:description><rdf:Alt>'
     words += "<rdf:li>a fox</rdf:li></rdf:Alt></dc:description></rdf:Description></rdf:RDF>"
-    data = encoded("JPEG", xmp=FOREIGN.replace("</rdf:RDF>", words).encode())
+    data = file_of("JPEG", xmp=FOREIGN.replace("</rdf:RDF>", words).encode())
     assert _provenance.extract(data) == {"prompt": "a fox"}
 
 
