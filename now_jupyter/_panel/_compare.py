@@ -15,7 +15,8 @@ from .._words import plain
 __all__ = ["differences", "parameters", "words_apart"]
 
 Run: TypeAlias = tuple[Literal["same", "gone", "new"], str]
-_PIECES = re.compile(r"\s+|[\w’'-]+|.", re.DOTALL)
+_WRITTEN_WITHOUT_SPACES = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # kana and Chinese: each character is a word
+_PIECES = re.compile(rf"\s+|[{_WRITTEN_WITHOUT_SPACES}]|(?:(?![{_WRITTEN_WITHOUT_SPACES}])[\w’'-])+|.", re.DOTALL)
 _LONGEST = 4000
 _LONGEST_VALUE = 400
 
@@ -45,13 +46,23 @@ def differences(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def words_apart(before: str, after: str) -> list[Run]:
-    """Tell how one prompt becomes another: runs of text that stayed, went or came."""
+    """Tell how one prompt becomes another: runs of text that stayed, went or came.
+
+    Blanks and signs between two changes belong to the change: "a red fox" and "a blue wolf" differ in one run.
+    """
     old, new = _PIECES.findall(before[:_LONGEST]), _PIECES.findall(after[:_LONGEST])
+    codes = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     runs: list[Run] = []
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if kind == "equal":
-            runs.append(("same", "".join(old[a:b])))
-            continue
-        runs += [("gone", "".join(old[a:b]))] if b > a else []
-        runs += [("new", "".join(new[c:d]))] if d > c else []
-    return runs
+    gone = came = ""
+    for at, (kind, a, b, c, d) in enumerate(codes, 1):
+        went, arrived = "".join(old[a:b]), "".join(new[c:d])
+        if kind == "equal" and (at in (1, len(codes)) or any(map(str.isalnum, went))):
+            runs += [*_changed(gone, came), ("same", went)]
+            gone = came = ""
+        else:
+            gone, came = gone + went, came + arrived
+    return [*runs, *_changed(gone, came)]
+
+
+def _changed(gone: str, came: str) -> list[Run]:
+    return [run for run in (("gone", gone), ("new", came)) if run[1]]

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import panels
 from now_jupyter._errors import InputError
@@ -122,14 +124,32 @@ def test_a_dropped_file_is_recalled(wire: Wire, session: Session, tmp_path: Path
 # Comparing
 
 
-def test_words_apart() -> None:
-    """What stayed, went and came, word by word."""
-    assert words_apart("a red fox", "a blue fox") == [
-        ("same", "a "),
-        ("gone", "red"),
-        ("new", "blue"),
-        ("same", " fox"),
-    ]
+@pytest.mark.parametrize(
+    ("before", "after", "runs"),
+    [
+        ("a red fox", "a blue fox", ["=a ", "-red", "+blue", "= fox"]),
+        ("a red fox", "a blue wolf", ["=a ", "-red fox", "+blue wolf"]),
+        ("low poly lake, dawn", "macro of dew, leaf", ["-low poly lake, dawn", "+macro of dew, leaf"]),
+        ("a fox", "a red fox", ["=a ", "+red ", "=fox"]),
+        ("一只戴眼镜的猫", "一只戴帽子的猫", ["=一只戴", "-眼镜", "+帽子", "=的猫"]),
+        ("a fox", "a fox", ["=a fox"]),
+        ("", "a fox", ["+a fox"]),
+        ("fox,", "wolf,", ["-fox", "+wolf", "=,"]),
+    ],
+)
+def test_words_apart(before: str, after: str, runs: list[str]) -> None:
+    """What stayed, went and came, word by word, in Chinese character by character; blanks alone do not tear it up."""
+    signs = {"same": "=", "gone": "-", "new": "+"}
+    assert [signs[kind] + text for kind, text in words_apart(before, after)] == runs
+
+
+@settings(deadline=None)
+@given(st.text("ab, 猫狗"), st.text("ab, 猫狗"))
+def test_words_apart_lose_nothing(before: str, after: str) -> None:
+    """What stayed and went is the one prompt, what stayed and came the other."""
+    runs = words_apart(before, after)
+    assert "".join(text for kind, text in runs if kind != "new") == before
+    assert "".join(text for kind, text in runs if kind != "gone") == after
 
 
 def test_a_comparison_in_a_cell(session: Session) -> None:
