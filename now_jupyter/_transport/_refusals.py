@@ -130,17 +130,22 @@ def _until(text: str, now: datetime) -> float | None:
 
 def _read(status: int, headers: Mapping[str, str], form: JSON, veil: Callable[[str], str]) -> _Facts:
     message, code, kind = _said(form)
-    words = plain(veil(_ID_SUFFIX.sub("", message)), _LONGEST_WORDS)
+    words = _shown(_ID_SUFFIX.sub("", message), _LONGEST_WORDS, veil)
     lower = {name.lower(): value for name, value in headers.items()}
     return _Facts(
         status=status,
         words=words or f"HTTP {status}",
-        code=plain(veil(code), _LONGEST_CODE),
+        code=_shown(code, _LONGEST_CODE, veil),
         type=kind.lower(),
         request_id=request_id_of(lower),
         location=_address(lower.get("location", "")),
         wait=wait_asked(lower),
     )
+
+
+def _shown(text: str, limit: int, veil: Callable[[str], str]) -> str:
+    """Make a text fit to be shown; the veil comes last, because what is invisible may have parted the key."""
+    return plain(veil(plain(text, 8 * limit)), limit)
 
 
 def _form(body: bytes | JSON) -> JSON:

@@ -78,7 +78,7 @@ STATUS = (
     ),
     Defence(
         row="H2",
-        says="the key is taken out of what a relay says, packed or not",
+        says="the key is taken out of what a relay says, packed, parted or not",
         path=_REFUSALS,
         before="veil = key.veil if key else str",
         after="veil = str",
