@@ -26,7 +26,7 @@ WORKERS := -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 PYTEST_ARGS ?=
 DEFENCES ?=
 
-.PHONY: try test lint format faults defences bench clean browser kernel6 environment
+.PHONY: try test lint format faults defences bench clean programs kernel6 environment
 .DEFAULT_GOAL := try
 
 try: $(VENV)/try.stamp
@@ -34,7 +34,7 @@ try: $(VENV)/try.stamp
 
 environment: $(VENV)/test.stamp
 
-test: $(VENV)/test.stamp kernel6 browser lint
+test: $(VENV)/test.stamp kernel6 programs lint
 	$(RUN) -m pytest $(WORKERS) $(NBVAL) $(PYTEST_ARGS)
 
 lint: $(VENV)/test.stamp
@@ -46,17 +46,17 @@ format: $(VENV)/test.stamp
 	$(RUN) -m ruff check --fix
 	$(RUN) -m ruff format
 
-faults: $(VENV)/test.stamp kernel6
+faults: $(VENV)/test.stamp kernel6 programs
 	$(RUN) -m pytest tests/faults --full-faults --fault-table
 
-defences: $(VENV)/test.stamp kernel6
+defences: $(VENV)/test.stamp kernel6 programs
 	$(RUN) tools/take_out.py $(DEFENCES)
 
 bench: $(VENV)/test.stamp
 	$(RUN) benchmarks/bench.py
 
-browser:
-	@$(PYTHON) tools/ensure_browser.py
+programs:
+	@$(PYTHON) tools/ensure_programs.py
 
 # The second kernel lies apart from the environment's own; its kernelspec puts it in front (tests/kernels.py).
 kernel6: $(VENV)/kernel6.stamp

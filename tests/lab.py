@@ -32,7 +32,7 @@ import nbformat
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from playwright import async_api as playwright
 
-from ensure_browser import find_browser
+from ensure_programs import find_browser
 from house import folders_below
 from kernels import KERNEL_7
 
