@@ -137,6 +137,17 @@ SEEN_AS = {"openat": "create", "sendto": "send", "rename": "replace"}
 BEHIND_PYTHON = re.compile(r"half |flock |(write|ftruncate) answers/.download")
 
 
+def points_of_an_order(kernels: Kernels, place: Path, relay: Relay, kind: str, count: int) -> list[str]:
+    """Name all points of an order; two pictures that share a folder need fewer, so such an order is placed again."""
+    for again in itertools.count():
+        home = place / str(again) / "n.now"
+        home.parent.mkdir(parents=True)
+        points: list[str] = kernels.act("generate", home, relay, (kind, NO_END), count=count).found["points"]
+        if len(list((home / "pictures").iterdir())) == count:
+            return points
+    raise AssertionError
+
+
 @pytest.mark.full_faults
 @pytest.mark.parametrize(("form", "count"), FORMS)
 def test_the_effects_are_all_that_an_order_does_to_the_world(
@@ -146,12 +157,10 @@ def test_the_effects_are_all_that_an_order_does_to_the_world(
     the bytes of downloads.
     """
     with Relay(form=form, count=count) as relay:
-        for name in ("inside", "outside"):
-            (tmp_path / name).mkdir()
-        inside = kernels.act("generate", tmp_path / "inside" / "n.now", relay, ("effect", NO_END), count=count)
-        outside = kernels.act("generate", tmp_path / "outside" / "n.now", relay, ("call", NO_END), count=count)
-    calls = [re.split("[ #]", call)[0] for call in outside.found["points"] if not BEHIND_PYTHON.match(call)]
-    effects = [name for one in inside.found["points"] if not (name := one.split()[0]).endswith("half")]
+        inside = points_of_an_order(kernels, tmp_path / "inside", relay, "effect", count)
+        outside = points_of_an_order(kernels, tmp_path / "outside", relay, "call", count)
+    calls = [re.split("[ #]", call)[0] for call in outside if not BEHIND_PYTHON.match(call)]
+    effects = [name for one in inside if not (name := one.split()[0]).endswith("half")]
     assert sorted(SEEN_AS.get(name, name) for name in calls) == sorted(effects)
 
 
