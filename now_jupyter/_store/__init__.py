@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -41,6 +42,8 @@ __all__ = ["AnswerFile", "Hold", "Store", "StoredAnswer"]
 
 _NEED_BYTES = 32 << 20
 _LARGEST_NUMBER = 10**15 - 1
+_TURN = 0  # no job has this number; its lock says whose turn it is to claim one
+_PATIENCE_TO_CLAIM = 20.0
 
 
 class Store:
@@ -59,6 +62,7 @@ class Store:
         self._holds = Holds(self.folder / "locks")
         self._index = Index(self.folder / "index.sqlite", set_aside=self._set_aside)
         self._lock = threading.RLock()
+        self._claiming = threading.Lock()
         _renew_after_fork(self)
 
     # The place.
@@ -111,18 +115,34 @@ class Store:
     def claim_and_hold(self, record: Record) -> tuple[Record, Hold]:
         """Claim a number for an order that this process is about to work on; nobody ever sees it without its hold.
 
+        Kernels claim one after another: whoever has a number finds every lower one on the disk.
+
         Raises:
             StoreError: it could not be written; nothing may be sent.
         """
         self._place.create(self._notebook)
-        for number in range(self._highest() + 1, _LARGEST_NUMBER):
-            claimed = replace(record, number=number)
-            hold = self._holds.hold(number, patience=0)
-            if hold is None:
-                continue  # another kernel is claiming it
-            if self._claimed(claimed, hold):
-                return claimed, hold
+        with self._turn_to_claim():
+            for number in range(self._highest() + 1, _LARGEST_NUMBER):
+                claimed = replace(record, number=number)
+                hold = self._holds.hold(number, patience=0)
+                if hold is None:
+                    continue  # somebody asks whether it is held
+                if self._claimed(claimed, hold):
+                    return claimed, hold
         raise StoreError("the numbers of this history have run out")
+
+    @contextmanager
+    def _turn_to_claim(self) -> Iterator[None]:
+        with self._claiming:
+            hold = self._holds.hold(_TURN, patience=_PATIENCE_TO_CLAIM)
+            if hold is None:
+                raise StoreError(
+                    "another program has been about to order for {seconds} seconds",
+                    advice="end it, or restart its kernel",
+                    seconds=round(_PATIENCE_TO_CLAIM),
+                )
+            with hold:
+                yield
 
     def _claimed(self, record: Record, hold: Hold) -> bool:
         claimed = False
@@ -360,6 +380,7 @@ class Store:
     def renew(self) -> None:
         """Forget what belongs to the parent of a forked process."""
         self._lock = threading.RLock()
+        self._claiming = threading.Lock()
         self._holds.renew()
 
 

@@ -7,6 +7,7 @@ import json
 import sqlite3
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ import pytest
 from checker import checked, pictures_in
 from kernels import KERNEL_6, KERNEL_7, Kernel
 from kills import Relay
+from now_jupyter._records import Record
 from now_jupyter._store import Store
+from now_jupyter._values import Request
 
 JOBS = 50
 ORDER = (
@@ -115,3 +118,38 @@ def test_two_kernels_with_the_same_cell_order_it_once(tmp_path: Path, campaign: 
         assert sorted(one["status"] for one in records) in (["done"], ["cancelled", "done"])
         assert len(relay.ledger) == len(shown) == 1
     campaign.outcome(outcome="joined", billed="once", kept="all")
+
+
+def intent(prompt: str) -> Record:
+    return Record(id=uuid.uuid4().hex, request=Request(prompt=prompt), created=1.0)
+
+
+@pytest.mark.row("S5", injected="a kernel stands still in the midst of claiming a number")
+def test_no_number_is_claimed_while_another_kernel_is_about_to_claim_a_lower_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, campaign: Any
+) -> None:
+    """Who has a number finds every lower one on the disk: else two that order the same at once would both pay."""
+    store, other = Store(tmp_path / "n.now"), Store(tmp_path / "n.now")
+    about_to, may_go_on = threading.Event(), threading.Event()
+    seen: list[Any] = []
+    write = other._jobs.claim
+
+    def late(record: Record) -> bool:
+        about_to.set()
+        may_go_on.wait(30)
+        return write(record)
+
+    monkeypatch.setattr(other._jobs, "claim", late)
+    slow = threading.Thread(target=lambda: other.claim_and_hold(intent("slow")))
+    quick = threading.Thread(target=lambda: seen.extend([store.claim_and_hold(intent("quick"))[0], store.records()]))
+    slow.start()
+    about_to.wait(30)
+    quick.start()
+    quick.join(0.3)
+    assert not seen
+    may_go_on.set()
+    slow.join(30)
+    quick.join(30)
+    claimed, records = seen
+    assert (claimed.number, [one.number for one in records]) == (2, [1, 2])
+    campaign.outcome(outcome="the other waits its turn", billed="once", kept="all")

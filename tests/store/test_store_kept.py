@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from now_jupyter import _store
 from now_jupyter._errors import StoreCorrupt, StoreError, StoreFull
 from now_jupyter._store import Store
 from now_jupyter._values import digest
-from records_made import PNG, files_below
+from records_made import PNG, files_below, record_of
 
 
 def test_an_answer_is_kept_byte_for_byte(store: Store) -> None:
@@ -234,3 +235,11 @@ def test_quarantine_keeps_bytes_and_files_with_the_reason(store: Store, tmp_path
     assert (tmp_path / "user.png").exists()
     assert not temp.exists()
     assert all(b"not a picture" in place.with_name(f"{place.name}.why").read_bytes() for place in places)
+
+
+def test_a_claim_waits_for_nobody_for_ever(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that stands still in the midst of claiming is named, and nothing is sent."""
+    monkeypatch.setattr(_store, "_PATIENCE_TO_CLAIM", 0.05)
+    with Store(store.folder)._turn_to_claim(), pytest.raises(StoreError, match="about to order"):
+        store.claim_and_hold(record_of())
+    assert store.claim_and_hold(record_of())[0].number == 1

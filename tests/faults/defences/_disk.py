@@ -181,6 +181,14 @@ DISK = (
     ),
     Defence(
         row="S5",
+        says="kernels claim one after another",
+        path=_STORE,
+        before="        with self._turn_to_claim():\n",
+        after="        if True:\n",
+        test=_IN_TWO_KERNELS + "test_no_number_is_claimed_while_another_kernel_is_about_to_claim_a_lower_one",
+    ),
+    Defence(
+        row="S5",
         says="two kernels order the same once",
         path=_ORDERS_BUYING,
         before="        if faster is not None:\n",
@@ -224,14 +232,14 @@ DISK = (
         says="numbers come from the folder",
         path=_STORE,
         before=(
-            "        for number in range(self._highest() + 1, _LARGEST_NUMBER):\n"
-            "            claimed = replace(record, number=number)\n"
-            "            hold"
+            "            for number in range(self._highest() + 1, _LARGEST_NUMBER):\n"
+            "                claimed = replace(record, number=number)\n"
+            "                hold"
         ),
         after=(
-            "        for number in range(int(record.created) + 1, _LARGEST_NUMBER):\n"
-            "            claimed = replace(record, number=number)\n"
-            "            hold"
+            "            for number in range(int(record.created) + 1, _LARGEST_NUMBER):\n"
+            "                claimed = replace(record, number=number)\n"
+            "                hold"
         ),
         test=_IN_S_STORAGE + "test_the_clock_may_jump",
     ),
