@@ -285,7 +285,7 @@ def test_a_late_refusal_is_told_in_its_place(page: Page) -> None:
 
 def test_what_comes_between_two_cells_is_sent_again_where_nobody_watches(page: Page) -> None:
     """Programs that run notebooks take updates of the running cell only: the next cell repeats what came before it."""
-    ran = page.kernel.run(f'%nowimage {SMALL} --no-wait -p demo={{"latency":0.5}} a fox for nobody')
+    ran = page.kernel.run(f'%nowimage {SMALL} --no-wait -p demo={{"latency":3}} a fox for nobody')
     page.arrives(ran)
     following = page.kernel.run("None")
     again = [
