@@ -67,9 +67,9 @@ def test_the_whole_way(lab: Lab) -> None:
     cell = page.evaluate("() => navigator.clipboard.readText()")
     assert cell == "%%nowimage --model gpt-image-2\na red fox in snow"
     click(page, "Use all", inside=".nowp-side")
-    page.wait_for("() => document.querySelector('.nowp-prompt').value === 'a red fox in snow'")
+    page.wait_for("() => document.querySelector('.nowp-prompt')?.value === 'a red fox in snow'")
     click(page, "Bring back the draft before")
-    page.wait_for("() => document.querySelector('.nowp-prompt').value === 'a blue fox in snow'")
+    page.wait_for("() => document.querySelector('.nowp-prompt')?.value === 'a blue fox in snow'")
 
     page.do(lambda raw: raw.locator(".nowp-open").first.focus())
     for key in ("c", "ArrowRight", "c"):
@@ -272,7 +272,7 @@ def test_two_tabs_of_one_notebook(lab: Lab) -> None:
     two.wait_for(f"() => ({_SHOWN})() === 1", timeout=90)
     assert two.evaluate("() => document.querySelector('.nowp-prompt').value") == "a red fox in snow"
     write(one, "typed in the first")
-    two.wait_for("() => document.querySelector('.nowp-prompt').value === 'typed in the first'")
+    two.wait_for("() => document.querySelector('.nowp-prompt')?.value === 'typed in the first'")
     make(two, "made in the second", 2)
     one.wait_for(f"() => ({_SHOWN})() === 2")
     assert lab.page_errors == []

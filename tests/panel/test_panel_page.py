@@ -159,7 +159,7 @@ def test_a_picture_dropped_on_the_panel_is_recalled(page: Page, session: Session
         }""",
         data,
     )
-    page.wait("() => document.querySelector('.nowp-prompt').value === 'a red fox'")
+    page.wait("() => document.querySelector('.nowp-prompt')?.value === 'a red fox'")
 
 
 def test_comparing_shows_what_differs(page: Page, four: list[str]) -> None:
@@ -243,7 +243,7 @@ def test_an_empty_parameter_row_stays_while_answers_arrive(page: Page) -> None:
     page.evaluate("() => { document.querySelector('.nowp-more').open = true; }")
     page.click("button", "+ Add a parameter")
     page.wire.widget.put("draft", {**page.wire.widget.draft, "prompt": "from another tab"})
-    page.wait("() => document.querySelector('.nowp-prompt').value === 'from another tab'")
+    page.wait("() => document.querySelector('.nowp-prompt')?.value === 'from another tab'")
     page.fill("Name", "user")
     page.fill("Value", "me")
     page.wire.until(lambda: page.wire.widget.draft["params"] == [["user", "me"]])

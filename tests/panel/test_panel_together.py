@@ -41,7 +41,7 @@ def test_what_one_tab_does_shows_in_the_other(tabs: tuple[Page, Page], session: 
     """Draft, picture, star and trash: the second tab follows without being touched."""
     one, two = tabs
     one.fill("Prompt", "a red fox")
-    two.wait("() => document.querySelector('.nowp-prompt').value === 'a red fox'")
+    two.wait("() => document.querySelector('.nowp-prompt')?.value === 'a red fox'")
     one.press("Control+Enter")
     for page in tabs:
         page.wait_for_pictures(1)
@@ -61,7 +61,7 @@ def test_typing_in_one_tab_is_not_undone_by_its_own_echo(tabs: tuple[Page, Page]
     words = "a red fox in fresh snow, evening light, long lens"
     one.evaluate("() => document.querySelector('.nowp-prompt').focus()")
     one.do(lambda raw: raw.keyboard.type(words, delay=15))
-    two.wait("words => document.querySelector('.nowp-prompt').value === words", words)
+    two.wait("words => document.querySelector('.nowp-prompt')?.value === words", words)
     assert one.evaluate("() => document.querySelector('.nowp-prompt').value") == words
 
 
@@ -75,7 +75,7 @@ def test_a_click_in_each_tab_at_once_buys_once(browser: Browser, tmp_path: Path)
         browser.page(wire) as two,
     ):
         one.fill("Prompt", "a red fox")
-        two.wait("() => document.querySelector('.nowp-prompt').value === 'a red fox'")
+        two.wait("() => document.querySelector('.nowp-prompt')?.value === 'a red fox'")
         for page in (one, two):
             page.evaluate("() => document.querySelector('.nowp-go').click()")
         one.wait_for_pictures(1)
