@@ -3,8 +3,8 @@
 #   make try     the quickstart on the built-in demo, then JupyterLab: no key, no network after installing
 #   make test    everything: lint, types, tests with real kernels and a real browser, notebooks
 #   make lint    ruff and mypy only             make format  let ruff write
-#   make faults  the fault campaign             make defences  its counter-check: each defence taken out, its test fails
-#   make bench   the benchmarks                 make clean     what tools left behind
+#   make faults  the fault campaign             make bench   the benchmarks
+#   make clean   what tools left behind
 #   make PYTHON=python3.13 …  another Python
 #
 # The environment is .venv; it is made anew only where pyproject.toml or constraints.txt have changed. pip is used as it is configured.
@@ -24,9 +24,8 @@ OF_INSTALLATION := pyproject.toml constraints.txt
 # A worker for each core, each with a JupyterLab of its own; a file's tests stay together.
 WORKERS := -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 PYTEST_ARGS ?=
-DEFENCES ?=
 
-.PHONY: try test lint format faults defences bench clean programs kernel6 environment
+.PHONY: try test lint format faults bench clean programs kernel6 environment
 .DEFAULT_GOAL := try
 
 try: $(VENV)/try.stamp
@@ -48,9 +47,6 @@ format: $(VENV)/test.stamp
 
 faults: $(VENV)/test.stamp kernel6 programs
 	$(RUN) -m pytest tests/faults --full-faults --fault-table
-
-defences: $(VENV)/test.stamp kernel6 programs
-	$(RUN) tools/take_out.py $(DEFENCES)
 
 bench: $(VENV)/test.stamp
 	$(RUN) benchmarks/bench.py

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from house import clean_environment
+from clean_room import clean_environment
 
 _home = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ._history import History
-    from ._job import Job
+    from ._orders import Job
     from ._session import Session
     from ._values import Generation, Money, Picture
 
@@ -83,7 +83,7 @@ __all__ = [
 _CLASSES = {
     "Generation": "_values",
     "History": "_history",
-    "Job": "_job",
+    "Job": "_orders",
     "Money": "_values",
     "Picture": "_values",
     "Session": "_session",
@@ -98,9 +98,9 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - public names are loaded whe
     from importlib import import_module
 
     if name in __all__ and name[0].isupper():
-        return getattr(import_module(f".{_CLASSES.get(name, '_errors')}", __name__), name)
+        return getattr(import_module(f".{_CLASSES.get(name, '_messages')}", __name__), name)
     if name in _VERBS or name in _OF_THE_NOTEBOOK or name == "history":
-        notebook = import_module("._notebook_session", __name__)
+        notebook = import_module("._ipython", __name__)
         return getattr(notebook, name) if name in _OF_THE_NOTEBOOK else getattr(notebook.session(), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -111,13 +111,13 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(ip: InteractiveShell) -> None:
     """Put the magics into a shell; sends nothing, prints nothing, may be called again."""
-    from ._notebook_session import load
+    from ._ipython import load
 
     load(ip)
 
 
 def unload_ipython_extension(ip: InteractiveShell) -> None:
     """Take everything out again, as it was before."""
-    from ._notebook_session import unload
+    from ._ipython import unload
 
     unload(ip)

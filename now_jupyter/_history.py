@@ -12,11 +12,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from ._errors import Billed, InputError, StoreCorrupt
-from ._records import Record, generation_of
-from ._store import Store
+from ._messages import Billed, InputError, StoreCorrupt, plain
+from ._store import Record, Store, generation_of
 from ._values import Generation, Money, Picture, Status
-from ._words import plain
 
 if TYPE_CHECKING:
     import pandas as pd

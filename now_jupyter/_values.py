@@ -12,8 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ._errors import Billed
 from ._json import JSON, canonical, digest
+from ._messages import Billed
 
 if TYPE_CHECKING:
     from PIL.Image import Image

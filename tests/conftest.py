@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from house import folders_below
+from clean_room import folders_below
 from kernels import KERNEL_6, KERNEL_7, overlay_is_there, write_kernelspecs
-from lab import Lab, LabHouse
+from lab import Lab, LabServer
 from network_guard import LOG
 from panels import Browser
 
@@ -71,10 +71,10 @@ def either_kernel(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def lab_house(kernels_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHouse]:
+def lab_server(kernels_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
     """One JupyterLab server and one Chromium for the whole run."""
-    with LabHouse(tmp_path_factory.mktemp("lab")) as house:
-        yield house
+    with LabServer(tmp_path_factory.mktemp("lab")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +85,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def lab(lab_house: LabHouse, request: pytest.FixtureRequest) -> Iterator[Lab]:
+def lab(lab_server: LabServer, request: pytest.FixtureRequest) -> Iterator[Lab]:
     """A folder and a browser context of its own for every test; nothing in the page may leave this machine."""
-    with lab_house.room(request.node.name) as lab:
+    with lab_server.open_folder(request.node.name) as lab:
         yield lab
     assert not lab.strangers, f"the page asked for {lab.strangers}"

@@ -25,7 +25,7 @@ import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
-from house import GUARD, ROOT
+from clean_room import GUARD, ROOT
 
 __all__ = ["KERNEL_6", "KERNEL_7", "Kernel", "Ran", "overlay_is_there", "write_kernelspecs"]
 

@@ -5,7 +5,7 @@
         page.run(0)
         page.wait_for_text(0, "2")
 
-One server and one browser serve the whole run (`LabHouse`); every test has a folder and a browser context of its own
+One server and one browser serve the whole run (`LabServer`); every test has a folder and a browser context of its own
 (`Lab`), every opened notebook is a `Page`. Playwright's asynchronous API runs on a thread of its own, because its
 synchronous one keeps a loop running in the test's thread, where `anyio.run` could then not be used.
 Waiting is always for a condition. The flags of server and browser are those that were measured to be robust.
@@ -32,11 +32,11 @@ import nbformat
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from playwright import async_api as playwright
 
+from clean_room import folders_below
 from ensure_programs import find_browser
-from house import folders_below
 from kernels import KERNEL_7
 
-__all__ = ["Lab", "LabHouse", "Page"]
+__all__ = ["Lab", "LabServer", "Page"]
 
 T = TypeVar("T")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
@@ -76,7 +76,7 @@ _CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(cell
 }))"""
 
 
-class LabHouse:
+class LabServer:
     """The server and the browser; a context manager."""
 
     def __init__(self, folder: Path) -> None:
@@ -103,7 +103,7 @@ class LabHouse:
         self._stack.close()
 
     @contextmanager
-    def room(self, name: str) -> Iterator[Lab]:
+    def open_folder(self, name: str) -> Iterator[Lab]:
         """Give a test its folder and its browser context, and end its kernels afterwards."""
         self._rooms += 1
         folder = self.root / f"{self._rooms}-{_file_name(name)[:40]}"
@@ -165,8 +165,8 @@ class LabHouse:
 class Lab:
     """One test's folder below the server's root, and its browser context."""
 
-    def __init__(self, house: LabHouse, folder: Path, context: playwright.BrowserContext) -> None:
-        self.house = house
+    def __init__(self, server: LabServer, folder: Path, context: playwright.BrowserContext) -> None:
+        self.server = server
         self.folder = folder
         self.context = context
         self.strangers: list[str] = []
@@ -202,7 +202,7 @@ class Lab:
     def open(self, notebook: Path | Sequence[str], *, kernel: str = KERNEL_7) -> Page:
         """Open a notebook of the test's folder, or one of these cells, and wait until its kernel is idle."""
         path = notebook if isinstance(notebook, Path) else self.write(notebook, kernel=kernel)
-        page = Page(self, path, self.house.portal.call(self.context.new_page))
+        page = Page(self, path, self.server.portal.call(self.context.new_page))
         page.load()
         return page
 
@@ -218,7 +218,7 @@ class Page:
 
     def do(self, action: Callable[[playwright.Page], Awaitable[T]]) -> T:
         """Do anything with Playwright: `page.do(lambda p: p.keyboard.press("Tab"))`."""
-        return self.lab.house.portal.call(_awaited, action, self.raw)
+        return self.lab.server.portal.call(_awaited, action, self.raw)
 
     def evaluate(self, script: str, argument: object = None) -> Any:
         """Run JavaScript in the page."""
@@ -226,8 +226,8 @@ class Page:
 
     def load(self, timeout: float = 60) -> None:
         """Load the page anew, as a person who comes back to it, and wait for its kernel."""
-        relative = self.path.relative_to(self.lab.house.root).as_posix()
-        address = f"{self.lab.house.address}/doc/tree/{quote(relative)}?reset"
+        relative = self.path.relative_to(self.lab.server.root).as_posix()
+        address = f"{self.lab.server.address}/doc/tree/{quote(relative)}?reset"
         self.do(lambda page: page.goto(address, wait_until="domcontentloaded", timeout=timeout * 1000))
         self.wait_until_idle(timeout)
 

@@ -28,10 +28,10 @@ from playwright import async_api as playwright
 
 from lab import _launch
 from now_jupyter._panel._assets import loader
-from now_jupyter._panel._state import Draft
-from now_jupyter._records import Kept, Record
+from now_jupyter._panel._draft import Draft
 from now_jupyter._session import Session
 from now_jupyter._store import Store
+from now_jupyter._store._record import Kept, Record
 from now_jupyter._values import Request, Status
 
 __all__ = ["Browser", "Page", "Said", "Wire", "draft", "fill_store", "opened", "quiet_session", "wired"]

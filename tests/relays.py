@@ -10,9 +10,9 @@ from typing import Any
 
 from anyio.from_thread import start_blocking_portal
 
-from now_jupyter._keys import Logins
+from now_jupyter._protocol import Progress
 from now_jupyter._session import Session
-from now_jupyter._steps import Progress
+from now_jupyter._settings._logins import Logins
 from now_jupyter.demo import Relay, Request, Response
 from now_jupyter.demo._serve import listening
 

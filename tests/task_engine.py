@@ -1,4 +1,4 @@
-"""An engine for a task service (the demo's Midjourney protocol), as small as the protocol of the house allows.
+"""An engine for a task service (the demo's Midjourney protocol), as small as the protocol allows.
 
 It proves that submit → poll with progress → pictures → a button, stopping and resuming need nothing but steps; the
 engine that users get is written later, on the same steps.
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-from now_jupyter._engines._pace import Pace
-from now_jupyter._errors import BadResponseError, RejectedError, TaskFailed
-from now_jupyter._steps import (
+from now_jupyter._json import JSON
+from now_jupyter._messages._errors import BadResponseError, RejectedError, TaskFailed
+from now_jupyter._protocol import (
     Answer,
     Call,
     Checkpoint,
@@ -26,7 +26,8 @@ from now_jupyter._steps import (
     Submit,
     Wait,
 )
-from now_jupyter._values import JSON, Button, Request
+from now_jupyter._services._pace import Pace
+from now_jupyter._values import Button, Request
 
 ACCEPTED = (1, 22)
 GIVEN_UP = ("FAILURE", "CANCEL")
@@ -35,7 +36,7 @@ GIVEN_UP = ("FAILURE", "CANCEL")
 class TaskService:
     """Imagine and action of the Midjourney protocol (reference/midjourney.md §2–§4).
 
-    `pause` is a short one for tests that wait; without it the pauses are those of the house.
+    `pause` is a short one for tests that wait; without it the pauses are the usual ones.
     """
 
     name = "tasks"

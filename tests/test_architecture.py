@@ -1,4 +1,4 @@
-"""The storeys of the house (design.md §4): imports go down, and to neighbours only where the table names them."""
+"""The layers of the package (design.md §4): imports go down, and to neighbours only where the table names them."""
 
 from __future__ import annotations
 
@@ -13,71 +13,47 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-from house import ROOT
+from clean_room import ROOT
 
 PACKAGE = ROOT / "now_jupyter"
 HEAVY = ("IPython", "httpx", "PIL", "ipywidgets", "anyio", "anywidget", "pandas", "numpy", "traitlets", "sqlite3")
 SLOWEST_IMPORT_MS = 30
 
-# Room → storey, and the neighbours of the same storey that it may import. A package is one room: its modules may
-# import one another.
-ROOMS: dict[str, tuple[int, set[str]]] = {
-    "_words_zh": (0, set()),
-    "_words": (0, {"_words_zh"}),
-    "_errors": (0, {"_words"}),
-    "_bridge": (0, {"_errors", "_words"}),
-    "_rewriting": (0, {"_bridge"}),
-    # Values and what is reckoned without the world
+# Package or module → layer, and the neighbours of the same layer that it may import (design.md §4).
+LAYERS: dict[str, tuple[int, set[str]]] = {
+    "_messages": (0, set()),
+    "_background": (0, {"_messages"}),
+    # Values, and what is reckoned without the world
     "_json": (1, set()),
     "_values": (1, {"_json", "_media"}),  # a picture reads its own file
-    "_steps": (1, {"_values"}),
-    "_records": (1, {"_values"}),
+    "_protocol": (1, {"_json", "_values"}),
     "_media": (1, {"_json"}),
-    "_options": (1, {"_values"}),
-    "_secret": (1, set()),
+    "_options": (1, {"_json", "_values"}),
     "_settings": (1, set()),
-    "_config": (1, {"_settings"}),
-    "_keys": (1, {"_secret"}),
-    "_notebook": (1, set()),
     # The world: services, wire, disk
-    "_engines": (2, set()),
-    "_transport": (2, set()),
-    "_download": (2, {"_transport"}),
+    "_services": (2, set()),
+    "_transport": (2, {"_store"}),
     "_store": (2, set()),
-    "_spill": (2, {"_store"}),
     # What happens to an order
-    "_catalogue": (3, set()),
-    "_money": (3, {"_catalogue"}),
-    "_budget": (3, set()),
-    "_connection": (3, set()),
-    "_reuse": (3, set()),
-    "_job": (3, set()),
-    "_history": (3, set()),
-    "_folder": (3, set()),
+    "_relay": (3, set()),
     "_runner": (3, set()),
-    "_waking": (3, set()),
-    # Where parts are put together
-    "_context": (4, set()),
-    "_relay_facts": (4, {"_context"}),
-    "_doctor": (4, set()),
-    "_orders": (4, {"_context", "_relay_facts"}),
-    "_session": (4, {"_context", "_doctor", "_orders", "_relay_facts"}),
+    "_history": (3, set()),
+    "_orders": (4, set()),
+    "_session": (4, {"_orders"}),
     # What people see
     "_display": (5, set()),
     "_panel": (5, {"_display"}),
-    "_now": (5, {"_display", "_panel"}),
-    "_magics": (5, {"_display", "_now"}),
-    "_notebook_session": (5, {"_display", "_magics", "_panel"}),
+    "_ipython": (5, {"_display", "_panel"}),
     "__init__": (6, set()),
 }
 UNPLACED: tuple[int, set[str]] = (99, set())
-WAYS_INTO_THE_DEMO = {"_connection", "_transport"}
-DOORS_OF_HTTPX = {"_download", "_transport"}
+PACKAGES_THAT_USE_THE_DEMO = {"_transport"}
+USERS_OF_HTTPX = {"_transport"}
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One import: the module that wants, the room that is wanted ("" for the world outside) and where it is written."""
+    """One import: the module, the package it wants ("" for the world outside) and where it is written."""
 
     module: Path
     target: str
@@ -86,11 +62,11 @@ class Import:
     at_load: bool
 
     @property
-    def room(self) -> str:
-        return room_of(self.module)
+    def package(self) -> str:
+        return package_of(self.module)
 
 
-def room_of(module: Path) -> str:
+def package_of(module: Path) -> str:
     return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
@@ -118,7 +94,7 @@ def is_function(node: ast.AST) -> bool:
 
 
 def run_nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """Walk what is run; imports for types only are none of the house's stairs."""
+    """Walk what is run; imports for types only are none of the package's imports."""
     for child in ast.iter_child_nodes(tree):
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
             yield from (node for other in child.orelse for node in [other, *run_nodes(other)])
@@ -139,63 +115,78 @@ def targets_of(node: ast.AST, module: Path) -> Iterator[tuple[str, str]]:
 def relative_targets(node: ast.ImportFrom, module: Path) -> Iterator[str]:
     package = module.parents[node.level - 1]
     if node.module:
-        yield room_of(package / node.module.split(".")[0])
+        yield package_of(package / node.module.split(".")[0])
         return
     for alias in node.names:
         named = package / alias.name
         is_module = named.is_dir() or named.with_suffix(".py").is_file()
-        yield room_of(named if is_module else package / "__init__.py")
+        yield package_of(named if is_module else package / "__init__.py")
 
 
 def report(faults: list[str]) -> str:
     return "\n" + "\n".join(faults)
 
 
-def test_every_room_has_a_storey() -> None:
+def test_every_package_has_a_layer() -> None:
     """A new module is given its place in the table before it is used."""
-    unknown = {room_of(module) for module in modules()} - set(ROOMS) - {"demo"}
-    assert not unknown, f"give it a storey: {sorted(unknown)}"
+    unknown = {package_of(module) for module in modules()} - set(LAYERS) - {"demo"}
+    assert not unknown, f"give it a layer: {sorted(unknown)}"
 
 
 def test_imports_go_down() -> None:
-    """A room imports lower storeys, and neighbours where its row names them; nothing upward, nowhere."""
-    wrong = [f"{one.place} {one.room} → {one.target}" for one in imports() if not is_allowed(one)]
+    """A package imports lower layers, and neighbours where its row names them; nothing upward, nowhere."""
+    wrong = [f"{one.place} {one.package} → {one.target}" for one in imports() if not is_allowed(one)]
     assert not wrong, report(wrong)
 
 
+def test_no_package_reaches_into_another() -> None:
+    """What a package gives stands in its `__init__`; its modules are its own."""
+    wrong = [place for module in modules() for place in reaching_into_others(module)]
+    assert not wrong, report(wrong)
+
+
+def reaching_into_others(module: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level and node.module:
+            target = module.parents[node.level - 1].joinpath(*node.module.split("."))
+            parts = target.relative_to(PACKAGE).parts
+            if len(parts) > 1 and parts[0] != package_of(module):
+                yield f"{module.relative_to(ROOT)}:{node.lineno} {'.'.join(parts)}"
+
+
 def is_allowed(one: Import) -> bool:
-    if not one.target or one.target == one.room:
+    if not one.target or one.target == one.package:
         return True
-    if "demo" in (one.target, one.room):
-        return one.room in WAYS_INTO_THE_DEMO
-    storey, neighbours = ROOMS.get(one.room, UNPLACED)
-    below, _ = ROOMS.get(one.target, UNPLACED)
-    return below < storey or one.target in neighbours
+    if "demo" in (one.target, one.package):
+        return one.package in PACKAGES_THAT_USE_THE_DEMO
+    layer, neighbours = LAYERS.get(one.package, UNPLACED)
+    below, _ = LAYERS.get(one.target, UNPLACED)
+    return below < layer or one.target in neighbours
 
 
-def test_no_room_is_reached_from_itself_while_loading() -> None:
+def test_no_package_is_reached_from_itself_while_loading() -> None:
     """There is no circle of imports."""
-    stairs: dict[str, set[str]] = {}
+    arrows: dict[str, set[str]] = {}
     for one in imports():
-        if one.at_load and one.target not in ("", one.room):
-            stairs.setdefault(one.room, set()).add(one.target)
-    circles = [room for room in stairs if room in reached_from(stairs, room)]
+        if one.at_load and one.target not in ("", one.package):
+            arrows.setdefault(one.package, set()).add(one.target)
+    circles = [package for package in arrows if package in reached_from(arrows, package)]
     assert not circles
 
 
-def reached_from(stairs: dict[str, set[str]], room: str) -> set[str]:
+def reached_from(arrows: dict[str, set[str]], package: str) -> set[str]:
     seen: set[str] = set()
-    ahead = set(stairs.get(room, ()))
+    ahead = set(arrows.get(package, ()))
     while ahead:
         seen |= ahead
-        ahead = {further for near in ahead for further in stairs.get(near, ())} - seen
+        ahead = {further for near in ahead for further in arrows.get(near, ())} - seen
     return seen
 
 
 def test_the_demo_stands_alone() -> None:
     """The relay's double knows the standard library and Pillow, and nothing of ours."""
     known = {*sys.stdlib_module_names, "PIL"}
-    of_demo = [one for one in imports() if one.room == "demo"]
+    of_demo = [one for one in imports() if one.package == "demo"]
     strange = [
         f"{one.place} {one.outside}" for one in of_demo if one.outside and one.outside.split(".")[0] not in known
     ]
@@ -203,15 +194,15 @@ def test_the_demo_stands_alone() -> None:
 
 
 def test_nothing_imports_the_package_by_its_name() -> None:
-    """Siblings are relative; the package's own name would run the top storey."""
+    """Siblings are relative; the package's own name would run the top layer."""
     wrong = [one.place for one in imports() if one.outside.split(".")[0] == "now_jupyter"]
     assert not wrong, report(wrong)
 
 
 def test_httpx_has_one_door() -> None:
-    """The HTTP library can be replaced in one place: the rooms of transport and download."""
-    users = {one.room for one in imports() if one.outside.split(".")[0] in ("httpx", "httpx_sse", "httpcore")}
-    assert users <= DOORS_OF_HTTPX
+    """The HTTP library can be replaced in one place: the packages of transport and download."""
+    users = {one.package for one in imports() if one.outside.split(".")[0] in ("httpx", "httpx_sse", "httpcore")}
+    assert users <= USERS_OF_HTTPX
 
 
 def test_every_module_says_what_it_gives() -> None:
@@ -270,8 +261,8 @@ def import_ms() -> float:
     return int(found[1]) / 1000
 
 
-def test_storeys_fall_from_top_to_bottom() -> None:
-    """The table is written in the order of the house."""
-    storeys = [storey for storey, _ in ROOMS.values()]
-    assert all(lower <= upper for lower, upper in pairwise(storeys))
-    assert all(ROOMS[near][0] == storey for storey, neighbours in ROOMS.values() for near in neighbours)
+def test_layers_fall_from_top_to_bottom() -> None:
+    """The table is written in the order of the layers."""
+    layers = [layer for layer, _ in LAYERS.values()]
+    assert all(lower <= upper for lower, upper in pairwise(layers))
+    assert all(LAYERS[near][0] == layer for layer, neighbours in LAYERS.values() for near in neighbours)

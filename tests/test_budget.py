@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from now_jupyter._budget import Budget, read_budget
-from now_jupyter._errors import InputError, NowImageError, StoreCorrupt
+from now_jupyter._messages._errors import InputError, NowImageError, StoreCorrupt
 from now_jupyter._options._readers import read_amount
-from now_jupyter._records import Record
+from now_jupyter._orders._budget import Budget, read_budget
 from now_jupyter._session import Session
+from now_jupyter._store._record import Record
 from now_jupyter._values import Money, Request, Status
 from relays import Served, new_session, relay_on_loopback
 

@@ -17,7 +17,7 @@ import pytest
 from nbclient import NotebookClient
 
 from kernels import KERNEL_6, KERNEL_7, Kernel, Ran
-from now_jupyter._records import Record
+from now_jupyter._store._record import Record
 
 SMALL = "-m dall-e-2 -s 256x256"
 FREED = 2.0  # seconds from the signal to the idle kernel: 0.1 on an idle machine, see reference/jupyter.md

@@ -14,8 +14,7 @@ import pytest
 
 from certificates import make_certificate
 from faultserver import Close, Drip, FaultServer, Hang, Reset, Send, chunked, response, stream_answer
-from now_jupyter._download import Downloaded, Downloader
-from now_jupyter._errors import (
+from now_jupyter._messages._errors import (
     DownloadError,
     LinkExpiredError,
     NowImageError,
@@ -23,7 +22,8 @@ from now_jupyter._errors import (
     StoreUnavailable,
     UnsafeURLError,
 )
-from now_jupyter._transport._mishaps import from_disk
+from now_jupyter._transport._download import Downloaded, Downloader
+from now_jupyter._transport._exception_map import from_disk
 from now_jupyter.demo import Relay
 
 BYTES = b"\x89PNG\r\n\x1a\n" + b"x" * 100_000

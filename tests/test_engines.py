@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from now_jupyter._engines import body_of, engine_for, known_model, preferred_model, resolve_size, warnings_for
-from now_jupyter._engines._openai import OpenAIImages
-from now_jupyter._errors import BadResponseError, InputError, MaybeBilledError, TaskFailed
-from now_jupyter._steps import Call, Checkpoint, Event, Found, Next, Outcome, Poll, Progress, Reply, Submit, Wait
+from now_jupyter._messages._errors import BadResponseError, InputError, MaybeBilledError, TaskFailed
+from now_jupyter._protocol import Call, Checkpoint, Event, Found, Next, Outcome, Poll, Progress, Reply, Submit, Wait
+from now_jupyter._services._models import known_model, preferred_model, resolve_size
+from now_jupyter._services._openai_images import OpenAIImages, body_of, warnings_for
+from now_jupyter._services._registry import engine_for
 from now_jupyter._values import Request
 from task_engine import TaskService
 

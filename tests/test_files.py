@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from now_jupyter._errors import StoreCorrupt, StoreError, StoreFull, StoreUnavailable
+from now_jupyter._json import digest
+from now_jupyter._messages._errors import StoreCorrupt, StoreError, StoreFull, StoreUnavailable
 from now_jupyter._store._files import (
     claim_exclusively,
     digest_of_file,
@@ -24,7 +25,6 @@ from now_jupyter._store._files import (
     write_all,
     write_durably,
 )
-from now_jupyter._values import digest
 
 
 def names(folder: Path) -> list[str]:
@@ -69,7 +69,7 @@ def test_a_full_disk_leaves_the_old_content(tmp_path: Path) -> None:
     code = (
         "import resource, sys; from pathlib import Path\n"
         "from now_jupyter._store._files import write_durably\n"
-        "from now_jupyter._errors import StoreFull\n"
+        "from now_jupyter._messages._errors import StoreFull\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try: write_durably(Path(sys.argv[1]), bytes(5000))\n"
         "except StoreFull as error: assert error.__context__ is None and error.__cause__ is None\n"

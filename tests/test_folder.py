@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from now_jupyter._errors import ConfigError, InputError
-from now_jupyter._folder import adopt, find_home, sibling_stores
-from now_jupyter._notebook import folder_of, notebook_path, pictures_shown
-from now_jupyter._records import Record
+from now_jupyter._messages._errors import ConfigError, InputError
 from now_jupyter._store import Store
+from now_jupyter._store._folder import adopt, find_home, sibling_stores
+from now_jupyter._store._notebook import folder_of, notebook_path, pictures_shown
+from now_jupyter._store._record import Record
 from now_jupyter._values import Request, Status
 from relays import new_session, relay_on_loopback
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from now_jupyter._errors import InputError
 from now_jupyter._history import History, Reading, live_record
-from now_jupyter._records import Kept, Record
+from now_jupyter._messages._errors import InputError
 from now_jupyter._store import Store
+from now_jupyter._store._record import Kept, Record
 from now_jupyter._values import Money, Request, Status
 
 

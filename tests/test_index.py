@@ -10,10 +10,10 @@ from uuid import uuid4
 
 import pytest
 
-from now_jupyter._errors import StoreUnavailable
-from now_jupyter._records import Record
+from now_jupyter._messages._errors import StoreUnavailable
 from now_jupyter._store import Store
 from now_jupyter._store._index import Index, needles
+from now_jupyter._store._record import Record
 from now_jupyter._values import Request
 
 

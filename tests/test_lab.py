@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from house import ROOT
+from clean_room import ROOT
 from lab import Lab
 
 QUICKSTART = ROOT / "notebooks" / "01-quickstart.ipynb"

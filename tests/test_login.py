@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from faultserver import FaultServer, Send, closed_port, json_answer, response
-from now_jupyter._errors import AuthError, ConfigError, ConnectFailed, InputError
-from now_jupyter._now._login import LoginTalk, address_in
+from now_jupyter._ipython._login import LoginTalk, address_in
+from now_jupyter._messages._errors import AuthError, ConfigError, ConnectFailed, InputError
 from now_jupyter._session import Session
 from relays import new_session, relay_on_loopback
 

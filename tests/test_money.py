@@ -11,9 +11,9 @@ import pytest
 
 from demo_calls import BASE_URL, new_relay
 from faultserver import FaultServer, Send, json_answer, response
-from now_jupyter._catalogue import Balance, Price, read_balance, read_models, read_prices, read_status
-from now_jupyter._errors import NowImageError
-from now_jupyter._money import estimate, in_currency, spent
+from now_jupyter._messages._errors import NowImageError
+from now_jupyter._relay._catalogue import Balance, Price, read_balance, read_models, read_prices, read_status
+from now_jupyter._relay._money import estimate, in_currency, spent
 from now_jupyter._settings import Settings
 from now_jupyter._transport import Api
 from now_jupyter._values import Money

@@ -13,18 +13,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from now_jupyter._errors import InputError, NowImageError
-from now_jupyter._keys import Login
-from now_jupyter._now import NowCommands
-from now_jupyter._now._commands import COMMANDS
-from now_jupyter._now._reports import rehearsal_text
+from now_jupyter._ipython._commands import COMMANDS
+from now_jupyter._ipython._now import NowCommands
+from now_jupyter._ipython._reports import rehearsal_text
+from now_jupyter._json import JSON
+from now_jupyter._messages._errors import InputError, NowImageError
 from now_jupyter._options import OPTIONS
 from now_jupyter._options._parsing import parse_cell, parse_keywords
 from now_jupyter._options._prompts import fill
 from now_jupyter._options._recipes import cell_text
 from now_jupyter._orders._requests import order_of
 from now_jupyter._session import Session
-from now_jupyter._values import JSON, Money, Request, Status
+from now_jupyter._settings._logins import Login
+from now_jupyter._values import Money, Request, Status
 from relays import Served, new_session, relay_on_loopback
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from now_jupyter._errors import InputError
+from now_jupyter._messages._errors import InputError
 from now_jupyter._options._parsing import Parsed, parse_cell, parse_line
 from now_jupyter._options._prompts import fill, interpolate
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from house import ROOT
+from clean_room import ROOT
 
 READMES = ("README.md", "README.zh-CN.md")
 

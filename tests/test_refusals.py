@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from now_jupyter._errors import (
+from now_jupyter._messages._errors import (
     AuthError,
     BadResponseError,
     ConfigError,
@@ -17,8 +17,8 @@ from now_jupyter._errors import (
     RateLimitError,
     RejectedError,
 )
-from now_jupyter._secret import Key
-from now_jupyter._transport._refusals import error_in, refusal, wait_asked
+from now_jupyter._settings._key import Key
+from now_jupyter._transport._error_responses import error_in, refusal, wait_asked
 
 
 def paid(status: int, body: object = None, **headers: str) -> NowImageError:

@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from now_jupyter._bridge import Execution
-from now_jupyter._errors import MaybeBilledError
+from now_jupyter._background._loop import Execution
+from now_jupyter._messages._errors import MaybeBilledError
 from now_jupyter._options._parsing import parse_keywords
 from now_jupyter._orders._requests import order_of
-from now_jupyter._records import Kept, Record
-from now_jupyter._reuse import Candidate, Place, Reruns
+from now_jupyter._orders._reuse import Candidate, Place, Reruns
 from now_jupyter._session import Session
 from now_jupyter._store import Store
+from now_jupyter._store._record import Kept, Record
 from now_jupyter._values import Generation, Request, Status
 from relays import new_session, relay_on_loopback
 

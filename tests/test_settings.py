@@ -14,12 +14,12 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.backends.null import Keyring as Forgetful
 
-from now_jupyter._connection import check_address
-from now_jupyter._errors import AuthError, ConfigError, NowImageError
-from now_jupyter._keys import Login, Logins, is_same_address, key_from_environment, keyring_backend
-from now_jupyter._secret import Key
+from now_jupyter._messages._errors import AuthError, ConfigError, NowImageError
 from now_jupyter._session import Session
 from now_jupyter._settings import Settings, from_environment, layered
+from now_jupyter._settings._key import Key
+from now_jupyter._settings._logins import Login, Logins, is_same_address, key_from_environment, keyring_backend
+from now_jupyter._transport._connection import check_address
 from relays import new_session, relay_on_loopback
 
 

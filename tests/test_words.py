@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from now_jupyter import _errors
-from now_jupyter._words import say
-from now_jupyter._words_zh import CHINESE
+from now_jupyter._messages import _errors
+from now_jupyter._messages._chinese import CHINESE
+from now_jupyter._messages._text import say
 
 PACKAGE = Path(_errors.__file__).parent
 ERRORS = {name for name in _errors.__all__ if isinstance(getattr(_errors, name), type)}

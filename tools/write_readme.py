@@ -6,9 +6,9 @@ import re
 import sys
 from pathlib import Path
 
-from now_jupyter._now._commands import usage_of_now
+from now_jupyter._ipython._commands import usage_of_now
+from now_jupyter._messages._text import Language
 from now_jupyter._options import usage
-from now_jupyter._words import Language
 
 ROOT = Path(__file__).parents[1]
 _BLOCK = re.compile(r"(?P<mark><!-- (?P<what>usage|now) (?P<language>en|zh) -->\n```text\n).*?(?=```)", re.DOTALL)

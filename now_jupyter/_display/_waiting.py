@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipywidgets as widgets
 
-from .._job import Job
-from .._media._preview import preview
-from .._words import Language, say
+from .._media import preview
+from .._messages import Language, say
+from .._orders import Job
 from ._outputs import Output
 
 __all__ = ["WaitingLine", "WaitingText"]

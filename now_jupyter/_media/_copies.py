@@ -11,8 +11,8 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from .._errors import InputError
 from .._json import JSON
+from .._messages import InputError
 from ._containers import Layout
 from ._decoding import PICTURES, layout_of, load, upright
 from ._preview import displayable

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from .._errors import BadImageError
+from .._messages import BadImageError
 from ._containers import CutOffError, DamagedError, Layout, read_layout
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .._errors import InputError
-from . import OPTIONS, Option, option_of_flag
+from .._messages import InputError
+from ._table import OPTIONS, Option, option_of_flag
 from ._typed import flag_at, skip_blanks, word_at
 
 __all__ = ["complete"]

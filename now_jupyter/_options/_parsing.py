@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from .._errors import InputError
-from . import OPTIONS, Option, closest, option, option_of_flag
+from .._messages import InputError
 from ._completion import complete
 from ._readers import checked_param, checked_prompt, plain_number, refuse_credentials, refuse_unsendable
+from ._table import OPTIONS, Option, closest, option, option_of_flag
 from ._typed import Deferred, Flag, end_mark_at, flag_at, reference_in, skip_blanks, word_at
 
 __all__ = [

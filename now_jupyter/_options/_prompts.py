@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
-from .._errors import InputError
-from . import Option, closest
-from ._parsing import Deferred, Parsed, gather, read_value, unfold
+from .._messages import InputError
+from ._parsing import Parsed, gather, read_value, unfold
 from ._readers import checked_param, checked_prompt
-from ._typed import REFERENCE, reference_in
+from ._table import Option, closest
+from ._typed import REFERENCE, Deferred, reference_in
 
 __all__ = ["fill", "interpolate"]
 

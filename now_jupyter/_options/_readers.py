@@ -15,8 +15,9 @@ from decimal import Decimal
 from numbers import Integral, Rational, Real
 from types import MappingProxyType
 
-from .._errors import InputError
-from .._values import JSON, Money, canonical
+from .._json import JSON, canonical
+from .._messages import InputError
+from .._values import Money
 from ._typed import STRICT_JSON, Deferred, reference_in, unquoted
 
 __all__ = [

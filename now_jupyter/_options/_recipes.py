@@ -9,9 +9,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from .._errors import InputError
-from .._values import JSON
-from . import OPTIONS, Option
+from .._json import JSON
+from .._messages import InputError
+from ._table import OPTIONS, Option
 
 __all__ = ["cell_text"]
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from .._errors import InputError
+from .._messages import InputError
 
 __all__ = [
     "REFERENCE",

@@ -13,25 +13,23 @@ from typing import TypeAlias
 import anyio
 from anyio import CancelScope, to_thread
 
-from .._budget import Budget
-from .._connection import Connection
-from .._context import Context
-from .._engines import body_of, engine_for, warnings_for
-from .._errors import ConfigError, StoreError
-from .._folder import Home
+from .._background import Waking
 from .._history import live_record
-from .._job import Job
-from .._records import Record, generation_of
-from .._relay_facts import relay_mark
-from .._reuse import Candidate, Decision
+from .._json import JSON
+from .._messages import ConfigError, StoreError, say
+from .._protocol import Engine
+from .._relay import relay_mark
 from .._runner import Performed, Runner
-from .._steps import Engine
-from .._store import Hold, Store
-from .._values import JSON, Money, Status
-from .._waking import Waking
-from .._words import say
+from .._services import body_of, engine_for, warnings_for
+from .._store import Hold, Home, Record, Store, generation_of
+from .._transport import Connection
+from .._values import Money, Status
+from ._budget import Budget
+from ._job import Job
 from ._planning import Order, Part, Planner
 from ._quotes import Quotes
+from ._reuse import Candidate, Decision
+from ._workspace import Context
 
 __all__ = ["Buyer", "Work"]
 

@@ -10,18 +10,16 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from .._bridge import Execution
-from .._context import Context
-from .._engines import known_model
-from .._errors import MaybeBilledError, StoreError
-from .._folder import sibling_stores
+from .._background import Execution
 from .._history import Reading, live_record
-from .._records import Record
-from .._relay_facts import RelayFacts
-from .._reuse import Candidate, Decision, Place, Reruns
+from .._messages import MaybeBilledError, StoreError
+from .._relay import RelayFacts
+from .._services import known_model
 from .._settings import Reuse
-from .._store import Store
+from .._store import Record, Store, sibling_stores
 from .._values import Money, Request
+from ._reuse import Candidate, Decision, Place, Reruns
+from ._workspace import Context
 
 __all__ = ["Order", "Part", "Planner"]
 

@@ -9,13 +9,13 @@ from functools import partial
 
 from anyio import to_thread
 
-from .._budget import Budget, in_force, read_budget
-from .._context import Context
-from .._errors import InputError, NowImageError
-from .._money import estimate, spent
-from .._records import Record
-from .._relay_facts import RelayFacts
-from .._values import JSON, Money
+from .._json import JSON
+from .._messages import InputError, NowImageError
+from .._relay import RelayFacts, estimate, spent
+from .._store import Record
+from .._values import Money
+from ._budget import Budget, in_force, read_budget
+from ._workspace import Context
 
 __all__ = ["Agreed", "Limits", "Quotes"]
 

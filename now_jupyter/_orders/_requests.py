@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from .._bridge import Execution
-from .._errors import InputError
-from .._options import option
-from .._options._parsing import Parsed
+from .._background import Execution
+from .._json import JSON
+from .._messages import InputError
+from .._options import Parsed, option
 from .._settings import Reuse
-from .._values import JSON, Money, Request
+from .._values import Money, Request
 from ._planning import Order
 
 __all__ = ["order_of"]

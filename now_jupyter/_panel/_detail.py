@@ -6,15 +6,15 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from .._errors import class_of_error
-from .._media._provenance import extract
-from .._records import Record
-from .._values import JSON, Request
-from .._words import Language, plain, say
-from ._compare import parameters
+from .._json import JSON
+from .._media import extract
+from .._messages import Language, class_of_error, plain, say
+from .._store import Record
+from .._values import Request
+from ._diff import parameters
+from ._draft import Draft, cell_of, draft_of, read_draft
 from ._gallery import Gallery, row_of
 from ._retelling import retold
-from ._state import Draft, cell_of, draft_of, read_draft
 
 __all__ = ["detail_of", "draft_in_file", "lines_of"]
 

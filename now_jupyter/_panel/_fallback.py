@@ -12,11 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .._errors import NowImageError
-from .._media import read_verified
-from .._media._preview import preview, sheet
-from .._records import Kept, Record, picture_file
-from .._words import Language, plain, say
+from .._media import preview, read_verified, sheet
+from .._messages import Language, NowImageError, plain, say
+from .._store import Kept, Record, picture_file
 
 __all__ = ["MARK", "latest", "static_bundle"]
 

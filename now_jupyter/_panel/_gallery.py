@@ -12,14 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from .._errors import InputError, NowImageError
 from .._history import live_record
-from .._money import in_currency
-from .._records import Record
+from .._json import digest
+from .._messages import InputError, Language, NowImageError, plain
+from .._relay import in_currency
 from .._session import Session
-from .._store._index import needles, words_of
-from .._values import Money, digest
-from .._words import Language, plain
+from .._store import Record, needles, words_of
+from .._values import Money
 from ._retelling import retold
 
 __all__ = ["Gallery", "Query", "packed", "row_of"]

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from .._errors import NowImageError
-from .._job import Job
+from .._messages import NowImageError, plain
+from .._orders import Job
 from .._session import Session
-from .._words import plain
 
 __all__ = ["JobBoard"]
 

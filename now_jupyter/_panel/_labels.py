@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._words import Language, say
+from .._messages import Language, say
 
 __all__ = ["labels"]
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from ._reading import Form, flag, flat_text, many, moment, number, read_form, text_up_to
-from ._state import Draft, read_draft
+from ._draft import Draft, read_draft
+from ._validators import Form, flag, flat_text, many, moment, number, read_form, text_up_to
 
 __all__ = ["ACTIONS", "MOST_PICTURES", "Message", "read_message"]
 

@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .._errors import InputError, MaybeBilledError
-from .._job import Job
-from .._options._readers import checked_prompt
-from .._orders._planning import Order
+from .._messages import InputError, MaybeBilledError
+from .._options import checked_prompt
+from .._orders import Job, Order
 from .._session import Session
+from ._draft import Draft, order_from
 from ._jobs import JobBoard
 from ._messages import Message
-from ._state import Draft, order_from
-from ._wired import Answer, Asked
+from ._rpc import Answer, Asked
 
 __all__ = ["VERBS", "Ordering", "verbs_of"]
 

@@ -19,15 +19,15 @@ from weakref import WeakSet
 
 from traitlets import Dict, List, Unicode
 
-from .._errors import InputError, NowImageError
-from .._media._preview import preview
-from .._records import Record
+from .._json import digest
+from .._media import preview
+from .._messages import InputError, Language, NowImageError, plain
 from .._session import Session
-from .._store._files import read_file
-from .._values import Generation, Status, digest
-from .._words import Language, plain
-from ._compare import differences
+from .._store import Record, read_file
+from .._values import Generation, Status
 from ._detail import detail_of, draft_in_file
+from ._diff import differences
+from ._draft import Draft, cell_of, draft_of, request_of
 from ._gallery import Gallery, Query, packed, row_of
 from ._jobs import JobBoard
 from ._labels import labels
@@ -35,11 +35,10 @@ from ._messages import Message
 from ._ordering import VERBS, Ordering, verbs_of
 from ._pictures import picture_bytes
 from ._quote import quote_of, relay_of
-from ._standing import Standing
-from ._state import Draft, cell_of, draft_of, request_of
+from ._rpc import Answer, Wired
+from ._static_output import Standing
+from ._thumb_queue import Wanted
 from ._thumbs import Thumbs
-from ._wanted import Wanted
-from ._wired import Answer, Wired
 
 __all__ = ["OPEN", "Panel"]
 

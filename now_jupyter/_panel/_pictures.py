@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .._errors import InputError
-from .._media import read_verified
-from .._media._preview import preview
-from .._records import Record, picture_file
+from .._media import preview, read_verified
+from .._messages import InputError
+from .._store import Record, picture_file
 
 __all__ = ["picture_bytes"]
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._budget import budget_line
-from .._catalogue import ListedModel
-from .._engines import Model, body_of, known_model, warnings_for
-from .._errors import NowImageError
-from .._money import in_currency, spent
+from .._json import JSON
+from .._messages import Language, NowImageError, plain, say
 from .._options import option
-from .._orders._planning import Order
+from .._orders import Order, budget_line
+from .._relay import ListedModel, in_currency, spent
+from .._services import Model, body_of, known_model, warnings_for
 from .._session import Session
-from .._values import JSON, Request
-from .._words import Language, plain, say
-from ._state import FIELDS, Draft, request_of
+from .._values import Request
+from ._draft import FIELDS, Draft, request_of
 
 __all__ = ["controls_of", "quote_of", "relay_of"]
 

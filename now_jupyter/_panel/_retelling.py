@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from .._words import Language
-from .._words_zh import CHINESE
+from .._messages import CHINESE, Language
 
 __all__ = ["retold"]
 

@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._media import read_verified
-from .._media._decoding import layout_of, load, upright
-from .._media._preview import displayable
-from .._records import Record, picture_file
+from .._media import displayable, layout_of, load, read_verified, upright
+from .._store import Record, picture_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -7,10 +7,10 @@ from copy import copy
 
 import anyio
 
-from .._errors import NowImageError
-from .._steps import TaskEngine
+from .._json import JSON
+from .._messages import NowImageError
+from .._protocol import TaskEngine
 from .._transport import Api
-from .._values import JSON
 
 __all__ = ["Poller"]
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from .._errors import StoreCorrupt, StoreError, StoreFull, StoreUnavailable
+from .._messages import StoreCorrupt, StoreError, StoreFull, StoreUnavailable
 
 __all__ = [
     "claim_exclusively",

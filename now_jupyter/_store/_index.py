@@ -19,9 +19,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from .._errors import StoreCorrupt, StoreError, StoreFull, StoreUnavailable
-from .._records import Record
+from .._messages import StoreCorrupt, StoreError, StoreFull, StoreUnavailable
 from ._files import create_privately, is_missing, is_writable_in_place, open_to_read, translated
+from ._record import Record
 
 __all__ = ["Index", "needles", "words_of"]
 

@@ -8,10 +8,10 @@ import secrets
 import time
 from pathlib import Path
 
-from .._errors import StoreError
-from .._values import digest
+from .._json import digest
+from .._messages import StoreError
 from ._files import is_missing, move_durably, private_folder, read_file, write_durably
-from ._shelf import encode
+from ._record_files import encode
 
 __all__ = ["LARGEST_PICTURE", "set_aside", "size_of"]
 

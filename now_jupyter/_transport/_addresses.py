@@ -14,7 +14,7 @@ import urllib.request
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
-from .._errors import ConfigError
+from .._messages import ConfigError
 
 __all__ = [
     "environment_proxy",

@@ -8,8 +8,8 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 
-from .._errors import NowImageError
-from .._values import JSON
+from .._json import JSON
+from .._messages import NowImageError
 
 __all__ = ["PACKED", "Inflater", "image_type", "read_json", "whole_items"]
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from .._errors import BadResponseError, ConnectFailed, NowImageError, RateLimitError
-from .._secret import Key
-from .._steps import Reply
-from ._answers import Incoming, Sink
+from .._messages import BadResponseError, ConnectFailed, NowImageError, RateLimitError
+from .._protocol import Reply
+from .._settings import Key
 from ._bodies import Inflater
-from ._mishaps import CERTIFICATE, broken_off, cut_short, from_network, not_sent
-from ._refusals import error_in, refusal, request_id_of, wait_asked
-from ._wire import Deadline, Line, Watch
+from ._connections import Deadline, Line, Watch
+from ._error_responses import error_in, refusal, request_id_of, wait_asked
+from ._exception_map import CERTIFICATE, broken_off, cut_short, from_network, not_sent
+from ._responses import Incoming, Sink
 
 if TYPE_CHECKING:
     import httpx

@@ -14,8 +14,8 @@ from typing import Protocol
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
-from .._steps import Event
-from .._values import JSON
+from .._json import JSON
+from .._protocol import Event
 from ._bodies import read_json
 
 __all__ = ["EVENT_STREAM", "Chunks", "Live", "events_in", "looks_like_events"]

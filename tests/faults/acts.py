@@ -60,7 +60,7 @@ def _seen(generation: Any) -> dict[str, Any]:
 
 
 def _generate(scene: Scene, *, count: int = 1, prompt: str = PROMPT, **options: Any) -> Any:
-    from now_jupyter._errors import NowImageError
+    from now_jupyter._messages._errors import NowImageError
 
     with _session(scene) as session:
         try:
@@ -136,7 +136,7 @@ def _tended(scene: Scene) -> Any:
 
 def _cell(scene: Scene) -> Any:
     """Be interrupted in a cell of a shell that orders, then go on: other cells run, and are awaited as before."""
-    from now_jupyter import _notebook_session
+    from now_jupyter._ipython import _extension as _notebook_session
     from shells import shell_in
 
     scene.watcher.end()

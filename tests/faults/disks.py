@@ -19,9 +19,9 @@ from typing import Any
 
 from checker import Ledger, Verdict, checked
 from kills import GENERATE, PATIENCE, PROMPT, Relay
-from now_jupyter._errors import NowImageError, StoreError
+from now_jupyter._messages._errors import NowImageError, StoreError
 from now_jupyter._session import Session
-from now_jupyter._spill import spill_folder
+from now_jupyter._store._rescue import spill_folder
 from now_jupyter._values import Status
 
 __all__ = [

@@ -14,9 +14,9 @@ from types import MappingProxyType
 from typing import Any
 
 from faultserver import Action, Seen, Send, json_answer
-from now_jupyter._engines import ENGINES
-from now_jupyter._errors import NowImageError, RateLimitError, RejectedError
-from now_jupyter._steps import Conversation, Engine, Reply, Submit
+from now_jupyter._messages._errors import NowImageError, RateLimitError, RejectedError
+from now_jupyter._protocol import Conversation, Engine, Reply, Submit
+from now_jupyter._services._registry import ENGINES
 from now_jupyter._values import Generation, Request
 from stand import Stand, on_stand
 from task_engine import GIVEN_UP, TaskService

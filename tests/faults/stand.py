@@ -23,12 +23,12 @@ from PIL import Image
 
 from checker import Job, Ledger, Verdict, checked, jobs_in
 from faultserver import FaultServer, Script, Send, json_answer, response
-from now_jupyter._connection import Connection
-from now_jupyter._download import Downloader
-from now_jupyter._errors import NowImageError
+from now_jupyter._messages._errors import NowImageError
 from now_jupyter._runner import Runner
 from now_jupyter._session import Session
 from now_jupyter._transport import Api
+from now_jupyter._transport._connection import Connection
+from now_jupyter._transport._download import Downloader
 from now_jupyter._values import Generation
 
 __all__ = [

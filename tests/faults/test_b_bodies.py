@@ -14,7 +14,7 @@ import pytest
 
 from campaign import Campaign
 from faultserver import Close, Reset, Send, chunked, json_answer, response, stream_answer
-from now_jupyter._errors import BadImageError, BadResponseError, MaybeBilledError, NowImageError
+from now_jupyter._messages._errors import BadImageError, BadResponseError, MaybeBilledError, NowImageError
 from stand import Stand, b64_answer, item, on_stand, png, sells, web_page
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

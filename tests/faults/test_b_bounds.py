@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from campaign import Campaign
+from clean_room import ROOT
 from faultserver import Drip, Hang, Send, chunked, response, stream_answer
-from house import ROOT
 from limits import at_once
-from now_jupyter._errors import BadResponseError, MaybeBilledError, NowImageError, RejectedError
-from now_jupyter._transport import _answers
+from now_jupyter._messages._errors import BadResponseError, MaybeBilledError, NowImageError, RejectedError
+from now_jupyter._transport import _responses as _answers
 from stand import Stand, b64_answer, on_stand, png
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -145,7 +145,7 @@ CHILD = """
 import gzip, json, re, resource, struct, sys, tempfile, zlib
 from pathlib import Path
 sys.path[:0] = [{tests!r}, {faults!r}]
-import now_jupyter._transport._answers as answers
+import now_jupyter._transport._responses as answers
 from faultserver import Close, Send, response, json_answer, stream_answer, chunked
 from stand import on_stand, b64_answer, png
 bomb = {bomb!r}
@@ -243,9 +243,8 @@ def test_memory_stays_bounded_under_bombs(campaign: Campaign) -> None:
 @pytest.mark.row("B5", injected="an answer of more than 256 MiB")
 def test_the_cap_of_an_answer_is_the_documented_one(campaign: Campaign) -> None:
     """The caps are those that are written down: 256 MiB of answer, 64 MiB of picture, 64 KiB of refusal."""
-    from now_jupyter import _download
     from now_jupyter._media._decoding import MOST_PIXELS
-    from now_jupyter._transport import _exchange
+    from now_jupyter._transport import _download, _exchange
 
     assert (_answers.JSON_CAP, _download.CAP, _exchange.ERROR_CAP) == (256 << 20, 64 << 20, 64 << 10)
     assert MOST_PIXELS == 80_000_000

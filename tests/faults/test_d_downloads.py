@@ -15,7 +15,7 @@ import pytest
 from campaign import Campaign
 from faultserver import Close, FaultServer, Hang, Reset, Send, chunked, response, stream_answer
 from limits import at_once
-from now_jupyter._errors import BadImageError, DownloadError, LinkExpiredError, UnsafeURLError
+from now_jupyter._messages._errors import BadImageError, DownloadError, LinkExpiredError, UnsafeURLError
 from now_jupyter._values import Generation
 from services import ENGINES_WITH_TASKS, LIST, Service
 from stand import Stand, on_stand, png, url_answer, web_page

@@ -16,7 +16,7 @@ import pytest
 from campaign import Campaign
 from faultserver import Close, FaultServer, Hang, Send, chunked, json_answer, response
 from limits import at_once
-from now_jupyter._errors import (
+from now_jupyter._messages._errors import (
     AuthError,
     BadResponseError,
     ConfigError,

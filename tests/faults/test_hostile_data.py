@@ -20,10 +20,10 @@ from campaign import Campaign
 from checker import sha256
 from faultserver import Send, chunked, json_answer, stream_answer
 from hostile import QUIET, RECORD, REPLY, changed
-from now_jupyter._errors import NowImageError, StoreCorrupt, StoreError
-from now_jupyter._records import Record, generation_of
-from now_jupyter._transport._answers import replayed
+from now_jupyter._messages._errors import NowImageError, StoreCorrupt, StoreError
+from now_jupyter._store._record import Record, generation_of
 from now_jupyter._transport._bodies import read_json
+from now_jupyter._transport._responses import replayed
 from now_jupyter._transport._sse import events_in
 from now_jupyter._values import Generation
 from stand import Stand, is_short, on_stand

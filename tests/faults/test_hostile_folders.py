@@ -17,12 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaign import Campaign
+from clean_room import GUARD, ROOT
 from faultserver import FaultServer, Send, response
 from hostile import INDEXES, QUIET, RECORD, changed, hostile_folder, write
-from house import GUARD, ROOT
-from now_jupyter._errors import NowImageError
-from now_jupyter._notebook import pictures_shown
+from now_jupyter._messages._errors import NowImageError
 from now_jupyter._store import Store
+from now_jupyter._store._notebook import pictures_shown
 from stand import is_short, on_stand
 
 LEAVING = ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.exec", "sqlite3.load_extension")
@@ -43,16 +43,16 @@ config = Config()
 config.HistoryManager.enabled = False
 ip = InteractiveShell.instance(config=config)
 ip.display_pub = CapturingDisplayPublisher()
-import now_jupyter._magics, PIL.Image, sqlite3
-from now_jupyter._errors import NowImageError
-from now_jupyter import _notebook_session
+import now_jupyter._ipython._magics, PIL.Image, sqlite3
+from now_jupyter._messages._errors import NowImageError
+from now_jupyter._ipython import _extension
 sys.addaudithook(watch)
 told = []
 for code in {cells!r}:
     result = ip.run_cell(code)
     error = result.error_before_exec or result.error_in_exec
     told.append([code, type(error).__name__, error is None or isinstance(error, NowImageError)])
-_notebook_session._HELD.session.close()
+_extension._HELD.session.close()
 mimes = sorted({{mime for one in ip.display_pub.outputs for mime in one["data"]}})
 sys.stderr.write("\\n@@" + json.dumps([told, opened, away, mimes]))
 """

@@ -18,9 +18,9 @@ from nbconvert import HTMLExporter
 from faultserver import Await
 from kernels import KERNEL_7, Kernel
 from kills import GENERATE, Kernels, Relay
+from now_jupyter._background._waking import Waking
 from now_jupyter._session import Session
 from now_jupyter._values import Status
-from now_jupyter._waking import Waking
 
 LOAD = "%load_ext now_jupyter"
 CELL = "%%nowimage -m gpt-image-2\na fox in the snow"

@@ -21,6 +21,7 @@ import pytest
 from campaign import Campaign
 from certificates import make_certificate
 from checker import jobs_in
+from clean_room import ROOT
 from faultserver import (
     Close,
     Drip,
@@ -36,9 +37,8 @@ from faultserver import (
     response,
     stream_answer,
 )
-from house import ROOT
 from limits import at_once
-from now_jupyter._errors import ConnectFailed, MaybeBilledError, NowImageError, RejectedError
+from now_jupyter._messages._errors import ConnectFailed, MaybeBilledError, NowImageError, RejectedError
 from stand import Stand, b64_answer, item, on_stand, png, sells, url_answer
 
 
@@ -110,7 +110,7 @@ def silent_port() -> Iterator[int]:
 @pytest.mark.row("N1", injected="nobody answers while connecting (SYN dropped)")
 def test_a_connection_that_nobody_answers_is_given_up(tmp_path: Path, campaign: Campaign) -> None:
     """Connecting has a limit of its own, 10 s, far below that of the answer: `ConnectFailed`, not billed, 3 tries."""
-    from now_jupyter._transport import CONNECT_SECONDS
+    from now_jupyter._transport._api import CONNECT_SECONDS
 
     assert CONNECT_SECONDS == 10.0
     with FaultServer() as server, silent_port() as port, at_once():

@@ -40,8 +40,8 @@ from disks import (
 )
 from faultserver import Close, Seen, Send, json_answer
 from kills import Kernels, Relay
-from now_jupyter._errors import StoreUnavailable
-from now_jupyter._spill import spill_folder
+from now_jupyter._messages._errors import StoreUnavailable
+from now_jupyter._store._rescue import spill_folder
 from now_jupyter._values import Status
 
 # Full
@@ -154,7 +154,7 @@ OBEDIENT = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-c
 BOUGHT = """
 import json, sys
 from pathlib import Path
-from now_jupyter._errors import NowImageError
+from now_jupyter._messages._errors import NowImageError
 from now_jupyter._session import Session
 session = Session(folder=Path(sys.argv[1]), base_url=sys.argv[2], environ={}, working=Path(sys.argv[1]).parent)
 try:

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from checker import jobs_in
-from now_jupyter._errors import BadImageError, StoreFull
-from now_jupyter._records import Record
+from now_jupyter._messages._errors import BadImageError, StoreFull
 from now_jupyter._store import Store
 from now_jupyter._store._files import write_durably
+from now_jupyter._store._record import Record
 from now_jupyter._values import Request
 from stand import on_stand, png, sells
 

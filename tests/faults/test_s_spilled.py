@@ -33,7 +33,7 @@ from disks import (
     writable_again,
 )
 from kills import Kernels, Relay
-from now_jupyter._spill import spill_folder
+from now_jupyter._store._rescue import spill_folder
 from now_jupyter._values import Status
 
 # The spill folder itself

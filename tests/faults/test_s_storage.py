@@ -20,7 +20,7 @@ import pytest
 from disks import buy, fill, read_only, session_in, small_disk
 from faultserver import Await, Seen
 from kills import Kernels, Relay
-from now_jupyter._errors import StoreFull, StoreTooNew, StoreUnavailable
+from now_jupyter._messages._errors import StoreFull, StoreTooNew, StoreUnavailable
 from now_jupyter._session import Session
 from now_jupyter._values import Status
 

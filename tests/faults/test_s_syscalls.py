@@ -27,8 +27,8 @@ from acts import ACTS, Scene
 from checker import checked
 from disks import Struck, book_of, digests_below, session_in, sold_digests, spilled, until
 from effects import Effects
-from now_jupyter._errors import NowImageError
-from now_jupyter._spill import spill_folder
+from now_jupyter._messages._errors import NowImageError
+from now_jupyter._store._rescue import spill_folder
 from now_jupyter._values import Status
 from sellers import PATIENCE
 
@@ -80,9 +80,8 @@ class Buyers:
 
 def serve(report: int) -> None:
     """Fork a buyer for every line of stdin."""
-    import now_jupyter._download
-    import now_jupyter._engines
     import now_jupyter._media
+    import now_jupyter._services._registry
     import now_jupyter._session  # noqa: F401 - loaded once for all children
 
     said = socket.socket(fileno=report)

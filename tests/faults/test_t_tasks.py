@@ -20,10 +20,10 @@ from pathlib import Path
 import pytest
 
 from campaign import Campaign
+from clean_room import ROOT
 from faultserver import Action, Await, Close, FaultServer, Reset, Send, json_answer, response
-from house import ROOT
 from limits import at_once
-from now_jupyter._errors import (
+from now_jupyter._messages._errors import (
     AuthError,
     QuotaError,
     RateLimitError,

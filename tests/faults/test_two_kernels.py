@@ -17,8 +17,8 @@ import pytest
 from checker import checked, pictures_in
 from kernels import KERNEL_6, KERNEL_7, Kernel
 from kills import Relay
-from now_jupyter._records import Record
 from now_jupyter._store import Store
+from now_jupyter._store._record import Record
 from now_jupyter._values import Request
 
 JOBS = 50

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from campaign import Campaign
 from checker import jobs_in
 from faultserver import FaultServer, Send
-from now_jupyter._errors import InputError, NowImageError
+from now_jupyter._messages._errors import InputError, NowImageError
 from now_jupyter._options._parsing import parse_cell, parse_line
 from shells import Shell, shell_in
 from stand import PATH, Stand, b64_answer, is_short, on_stand, png, sells

@@ -13,12 +13,12 @@ import pytest
 from campaign import Campaign
 from faultserver import FaultServer
 from limits import at_once
-from now_jupyter._errors import BadImageError, ConfigError, InputError, NowImageError
-from now_jupyter._keys import key_from_environment
+from now_jupyter._ipython._login import address_in
 from now_jupyter._media import examine
-from now_jupyter._now._login import address_in
-from now_jupyter._secret import Key
+from now_jupyter._messages._errors import BadImageError, ConfigError, InputError, NowImageError
 from now_jupyter._session import Session
+from now_jupyter._settings._key import Key
+from now_jupyter._settings._logins import key_from_environment
 from now_jupyter._transport import normal_base_url
 from now_jupyter._values import Picture
 from shells import Shell, shell_in

@@ -15,8 +15,8 @@ import pytest
 from nbconvert import HTMLExporter
 
 from campaign import Campaign
+from clean_room import ROOT
 from faultserver import FaultServer, Send, json_answer, response
-from house import ROOT
 from shells import Shell, shell_in
 from stand import PATH, png
 

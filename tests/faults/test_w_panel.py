@@ -16,7 +16,7 @@ from nbconvert import HTMLExporter
 import panels
 from campaign import Campaign
 from faultserver import FaultServer, Send, json_answer
-from now_jupyter._errors import NowImageError
+from now_jupyter._messages._errors import NowImageError
 from now_jupyter._panel import compare
 from now_jupyter._session import Session
 from now_jupyter._values import Status

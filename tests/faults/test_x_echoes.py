@@ -27,8 +27,8 @@ from PIL import Image, PngImagePlugin
 from campaign import Campaign
 from checker import sha256
 from faultserver import FaultServer, Seen, Send, chunked, json_answer, response, stream_answer
-from now_jupyter._errors import NowImageError
-from now_jupyter._secret import Key
+from now_jupyter._messages._errors import NowImageError
+from now_jupyter._settings._key import Key
 from stand import PATH, new_key, on_stand
 from test_x_secrets import Logs, all_frames, hits, logs  # noqa: F401 - a fixture
 

@@ -12,11 +12,11 @@ import pytest
 
 from campaign import Campaign
 from faultserver import Close, Drip, FaultServer, Reset, Send, json_answer, response
-from now_jupyter._errors import NowImageError
-from now_jupyter._secret import Key
-from now_jupyter._steps import Call
+from now_jupyter._messages._errors import NowImageError
+from now_jupyter._protocol import Call
+from now_jupyter._settings._key import Key
 from now_jupyter._transport import Api
-from now_jupyter._transport._wire import Fleet
+from now_jupyter._transport._connections import Fleet
 from stand import item, new_key, on_stand, png
 
 

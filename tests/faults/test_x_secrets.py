@@ -27,8 +27,8 @@ from nbclient import NotebookClient
 from campaign import Campaign
 from faultserver import Action, Close, Drip, FaultServer, Hang, Reset, Seen, Send, json_answer, response, stream_answer
 from kernels import KERNEL_6, KERNEL_7
-from now_jupyter._errors import NowImageError
-from now_jupyter._secret import Key
+from now_jupyter._messages._errors import NowImageError
+from now_jupyter._settings._key import Key
 from stand import PATH, b64_answer, new_key, on_stand, png, url_answer
 
 _SHORTEST = 24  # characters of the key that are looked for; a part of it would do, too
@@ -228,7 +228,7 @@ logging.basicConfig(level=logging.DEBUG, filename='debug.log', force=True)
 for name in ('httpx', 'httpcore', 'asyncio', 'anyio', 'now_jupyter', 'Comm', 'traitlets'):
     logging.getLogger(name).setLevel(logging.DEBUG)"""
 INSIDE = """\
-from now_jupyter._notebook_session import session as _session
+from now_jupyter._ipython._extension import session as _session
 context = _session().context
 [vars(_session()), context, context.key(), context.connection(), _session().settings()]"""
 BUG = """\
@@ -239,12 +239,12 @@ try:
 finally:
     Runner.run = run"""
 DEEPER_BUG = """\
-from now_jupyter import _transport
-kept, _transport.json.dumps = _transport.json.dumps, None
+from now_jupyter._transport import _api
+kept, _api.json.dumps = _api.json.dumps, None
 try:
     nj.generate('a fox and a deeper bug', model='gpt-image-2', reuse=False)
 finally:
-    _transport.json.dumps = kept"""
+    _api.json.dumps = kept"""
 CELLS = [
     "%load_ext now_jupyter",
     LOGGING,

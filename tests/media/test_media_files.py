@@ -12,9 +12,9 @@ from PIL import Image
 
 from demo_calls import opened
 from drawing import TYPES, encoded, far_apart, texture
-from now_jupyter import _media
-from now_jupyter._errors import BadImageError, InputError
 from now_jupyter._media import _decoding, _provenance
+from now_jupyter._media import _examine as _media
+from now_jupyter._messages._errors import BadImageError, InputError
 
 
 # reading the history's files

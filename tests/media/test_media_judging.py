@@ -19,9 +19,9 @@ from PIL import Image, ImageFile
 
 from demo_calls import opened
 from drawing import TYPES, chunk, encoded, far_apart, png, spliced, texture
-from now_jupyter import _media
-from now_jupyter._errors import BadImageError
 from now_jupyter._media import _decoding, _provenance
+from now_jupyter._media import _examine as _media
+from now_jupyter._messages._errors import BadImageError
 
 
 def why_not(data: bytes, **limits: int) -> str:

@@ -12,8 +12,8 @@ from PIL import Image, PngImagePlugin
 
 from demo_calls import opened
 from drawing import chunk, encoded, spliced
-from now_jupyter import _media
 from now_jupyter._media import _containers, _provenance
+from now_jupyter._media import _examine as _media
 
 KINDS = ("PNG", "JPEG", "WEBP")
 MADE = {

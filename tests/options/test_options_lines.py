@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lines import PROMPT, options_of, refusal, sendable
-from now_jupyter._errors import InputError
+from now_jupyter._messages._errors import InputError
 from now_jupyter._options import OPTIONS, closest, option, usage
-from now_jupyter._options._parsing import Parsed, complete, parse_cell, parse_keywords, parse_line
+from now_jupyter._options._completion import complete
+from now_jupyter._options._parsing import Parsed, parse_cell, parse_keywords, parse_line
 
 
 def test_these_are_the_options() -> None:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from lines import PROMPT, options_of, refusal, sendable
 from now_jupyter._options import OPTIONS
-from now_jupyter._options._parsing import Deferred, Parsed, parse_cell, parse_keywords, parse_line
+from now_jupyter._options._parsing import Parsed, parse_cell, parse_keywords, parse_line
 from now_jupyter._options._readers import read_size
+from now_jupyter._options._typed import Deferred
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import panels
-from now_jupyter._errors import InputError
+from now_jupyter._messages._errors import InputError
 from now_jupyter._options._parsing import parse_cell
 from now_jupyter._orders._requests import order_of
 from now_jupyter._panel import recall
+from now_jupyter._panel._draft import FIELDS, cell_of, draft_of, order_from, read_draft
 from now_jupyter._panel._messages import ACTIONS, read_message
-from now_jupyter._panel._state import FIELDS, cell_of, draft_of, order_from, read_draft
 from now_jupyter._session import Session
 from now_jupyter._values import Request
 from panels import Wire, draft

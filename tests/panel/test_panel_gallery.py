@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import panels
-from now_jupyter._errors import InputError
+from now_jupyter._messages._errors import InputError
 from now_jupyter._panel import Comparison, Panel, compare
-from now_jupyter._panel._compare import words_apart
+from now_jupyter._panel._diff import words_apart
+from now_jupyter._panel._draft import order_from, read_draft
 from now_jupyter._panel._fallback import MARK
-from now_jupyter._panel._state import order_from, read_draft
-from now_jupyter._records import Record
 from now_jupyter._session import Session
+from now_jupyter._store._record import Record
 from panels import Wire, draft
 
 # Looking

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import panels
-from now_jupyter._errors import InputError, MaybeBilledError
-from now_jupyter._panel._state import order_from, read_draft
+from now_jupyter._messages._errors import InputError, MaybeBilledError
+from now_jupyter._panel._draft import order_from, read_draft
 from now_jupyter._session import Session
 from now_jupyter._values import Status
 from panels import Wire, draft

@@ -8,10 +8,10 @@ import pytest
 
 import panels
 from faultserver import FaultServer, Send, json_answer, response
-from now_jupyter._errors import NowImageError
+from now_jupyter._messages._chinese import CHINESE
+from now_jupyter._messages._errors import NowImageError
+from now_jupyter._messages._text import Language
 from now_jupyter._panel._retelling import retold
-from now_jupyter._words import Language
-from now_jupyter._words_zh import CHINESE
 from panels import Browser, draft
 from relays import new_session
 

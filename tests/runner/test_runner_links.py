@@ -8,7 +8,7 @@ from pathlib import Path
 
 from demo_calls import new_relay, png
 from faultserver import FaultServer, Send, json_answer, response
-from now_jupyter._errors import LinkExpiredError, MaybeBilledError
+from now_jupyter._messages._errors import LinkExpiredError, MaybeBilledError
 from now_jupyter._values import Status
 from workshop import Workshop, item, perform, resume, workshop
 

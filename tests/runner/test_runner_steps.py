@@ -12,7 +12,7 @@ import pytest
 
 from demo_calls import new_relay, png
 from faultserver import FaultServer, Send, json_answer
-from now_jupyter._errors import BadImageError, RejectedError
+from now_jupyter._messages._errors import BadImageError, RejectedError
 from now_jupyter._values import Status
 from relays import Watching
 from workshop import item, perform, workshop

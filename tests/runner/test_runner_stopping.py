@@ -13,12 +13,12 @@ import pytest
 
 from demo_calls import new_relay, png
 from faultserver import Await, FaultServer, Send, json_answer
-from now_jupyter._errors import MaybeBilledError, StoreFull
-from now_jupyter._records import Record
+from now_jupyter._messages._errors import MaybeBilledError, StoreFull
+from now_jupyter._protocol import Outcome
 from now_jupyter._runner import Performed
-from now_jupyter._runner._keeping import ended
-from now_jupyter._steps import Outcome
+from now_jupyter._runner._saving import ended
 from now_jupyter._store import Store
+from now_jupyter._store._record import Record
 from now_jupyter._values import Status
 from now_jupyter.demo import Relay
 from relays import Watching

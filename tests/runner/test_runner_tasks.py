@@ -16,9 +16,9 @@ from typing import Any
 import anyio
 import pytest
 
+from clean_room import ROOT
 from faultserver import FaultServer, Reset, Send, json_answer, response
-from house import ROOT
-from now_jupyter._errors import (
+from now_jupyter._messages._errors import (
     AuthError,
     LinkExpiredError,
     QuotaError,
@@ -27,8 +27,8 @@ from now_jupyter._errors import (
     TaskNeedsAction,
     TaskStillPending,
 )
+from now_jupyter._protocol import Conversation, Outcome, Submit
 from now_jupyter._runner import Performed
-from now_jupyter._steps import Conversation, Outcome, Submit
 from now_jupyter._values import Request, Status
 from relays import Watching, new_session, relay_on_loopback
 from task_engine import TaskService

@@ -12,13 +12,13 @@ import anyio
 
 from demo_calls import BASE_URL, Clock, new_relay, png
 from faultserver import FaultServer, Send, json_answer, response
-from now_jupyter._download import Downloader
-from now_jupyter._engines import ENGINES
-from now_jupyter._records import Record
+from now_jupyter._protocol import Engine
 from now_jupyter._runner import Performed, Runner
-from now_jupyter._steps import Engine
+from now_jupyter._services._registry import ENGINES
 from now_jupyter._store import Store
+from now_jupyter._store._record import Record
 from now_jupyter._transport import Api
+from now_jupyter._transport._download import Downloader
 from now_jupyter._values import Request
 from now_jupyter.demo import Relay
 from relays import Watching

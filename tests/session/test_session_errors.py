@@ -13,8 +13,7 @@ import pytest
 from buying import PATH
 from certificates import make_certificate
 from faultserver import FaultServer, Send, closed_port, json_answer, response
-from now_jupyter._connection import Connection
-from now_jupyter._errors import (
+from now_jupyter._messages._errors import (
     AuthError,
     BadImageError,
     BadResponseError,
@@ -26,11 +25,12 @@ from now_jupyter._errors import (
     RateLimitError,
     RejectedError,
 )
+from now_jupyter._protocol import Conversation
 from now_jupyter._runner import Runner
-from now_jupyter._secret import Key
 from now_jupyter._session import Session
-from now_jupyter._steps import Conversation
+from now_jupyter._settings._key import Key
 from now_jupyter._transport import Api
+from now_jupyter._transport._connection import Connection
 from now_jupyter._values import Request, Status
 from relays import Served, new_session, relay_on_loopback
 

@@ -13,7 +13,7 @@ import pytest
 from buying import PATH, slow, until
 from demo_calls import png
 from faultserver import Await, FaultServer, Send, json_answer
-from now_jupyter._errors import ConfigError, Interrupted, MaybeBilledError, TaskStillPending
+from now_jupyter._messages._errors import ConfigError, Interrupted, MaybeBilledError, TaskStillPending
 from now_jupyter._session import Session
 from now_jupyter._store import Store
 from now_jupyter._values import Status

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from buying import slow, until
-from now_jupyter._errors import InputError, Interrupted, NowImageError, TaskStillPending
+from now_jupyter._messages._errors import InputError, Interrupted, NowImageError, TaskStillPending
 from now_jupyter._options._parsing import parse_keywords
 from now_jupyter._orders._requests import order_of
 from now_jupyter._session import Session

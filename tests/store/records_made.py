@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
-from now_jupyter._records import Record
+from now_jupyter._store._record import Record
 from now_jupyter._values import Request
 
 PNG = b"\x89PNG\r\n\x1a\n and so on"

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from demo_calls import png
-from now_jupyter._doctor import examined
-from now_jupyter._errors import StoreUnavailable
-from now_jupyter._records import Kept
-from now_jupyter._spill import Spill
+from now_jupyter._json import digest
+from now_jupyter._messages._errors import StoreUnavailable
+from now_jupyter._session._doctor import examined
 from now_jupyter._store import Store
-from now_jupyter._values import Status, digest
+from now_jupyter._store._record import Kept
+from now_jupyter._store._rescue import Spill
+from now_jupyter._values import Status
 from records_made import record_of
 from relays import new_session, relay_on_loopback
 

@@ -14,9 +14,10 @@ from types import FrameType
 
 import pytest
 
-from now_jupyter._records import Kept, Record, picture_file
+from now_jupyter._json import digest
 from now_jupyter._store import Store
-from now_jupyter._values import Status, digest
+from now_jupyter._store._record import Kept, Record, picture_file
+from now_jupyter._values import Status
 from records_made import PNG, record_of
 
 STRIDE_OF_KILLS = 31  # lines from one kill to the next; 3 was tried by hand, and is too slow for every day

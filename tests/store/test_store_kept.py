@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from now_jupyter import _store
-from now_jupyter._errors import StoreCorrupt, StoreError, StoreFull
-from now_jupyter._store import Store
-from now_jupyter._values import digest
+from now_jupyter._json import digest
+from now_jupyter._messages._errors import StoreCorrupt, StoreError, StoreFull
+from now_jupyter._store import Store, _store
 from records_made import PNG, files_below, record_of
 
 

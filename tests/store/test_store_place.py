@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from now_jupyter._errors import StoreCorrupt, StoreFull, StoreTooNew, StoreUnavailable
+from now_jupyter._messages._errors import StoreCorrupt, StoreFull, StoreTooNew, StoreUnavailable
 from now_jupyter._store import Store
 from records_made import PNG, files_below, record_of
 
@@ -61,7 +61,7 @@ def test_preflight_really_writes(tmp_path: Path) -> None:
     code = (
         "import resource, sys; from pathlib import Path\n"
         "from now_jupyter._store import Store\n"
-        "from now_jupyter._errors import StoreFull\n"
+        "from now_jupyter._messages._errors import StoreFull\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
         "try: Store(Path(sys.argv[1])).preflight()\n"
         "except StoreFull: pass\n"

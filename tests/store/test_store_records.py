@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from now_jupyter._errors import StoreCorrupt, StoreError, StoreTooNew
-from now_jupyter._records import Attempt, Kept, Record
+from now_jupyter._messages._errors import StoreCorrupt, StoreError, StoreTooNew
 from now_jupyter._store import Store
+from now_jupyter._store._record import Attempt, Kept, Record
 from now_jupyter._values import Button, Failure, Money, Request, Status
 from records_made import PNG, files_below, record_of
 

@@ -10,11 +10,12 @@ from typing import Any
 import anyio
 
 from faultserver import Send, json_answer
-from now_jupyter._errors import NowImageError, StoreFull
-from now_jupyter._records import Attempt
-from now_jupyter._steps import Call, Event, Reply
-from now_jupyter._transport import Api, Key
-from now_jupyter._values import JSON
+from now_jupyter._json import JSON
+from now_jupyter._messages._errors import NowImageError, StoreFull
+from now_jupyter._protocol import Call, Event, Reply
+from now_jupyter._settings._key import Key
+from now_jupyter._store._record import Attempt
+from now_jupyter._transport import Api
 from now_jupyter.demo import Relay
 
 PATH = "/v1/images/generations"

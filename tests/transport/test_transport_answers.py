@@ -12,9 +12,10 @@ import anyio
 import pytest
 
 from faultserver import Await, Drip, FaultServer, Hang, Reset, Send, chunked, json_answer, response, stream_answer
-from now_jupyter._errors import BadResponseError, MaybeBilledError, RejectedError
-from now_jupyter._steps import Event, Reply
-from now_jupyter._transport import Api, _answers, replayed
+from now_jupyter._messages._errors import BadResponseError, MaybeBilledError, RejectedError
+from now_jupyter._protocol import Event, Reply
+from now_jupyter._transport import Api, replayed
+from now_jupyter._transport import _responses as _answers
 from now_jupyter._transport._bodies import Inflater
 from paid_calls import OK, ORDER, PARTIAL, PICTURE, Kept, frames, order
 

@@ -25,7 +25,7 @@ from faultserver import (
     response,
     stream_answer,
 )
-from now_jupyter._errors import (
+from now_jupyter._messages._errors import (
     AuthError,
     ConfigError,
     ConnectFailed,
@@ -35,8 +35,9 @@ from now_jupyter._errors import (
     RateLimitError,
     RejectedError,
 )
-from now_jupyter._steps import Call, Reply
-from now_jupyter._transport import Api, Key, _exchange
+from now_jupyter._protocol import Call, Reply
+from now_jupyter._settings._key import Key
+from now_jupyter._transport import Api, _exchange
 from paid_calls import OK, ORDER, PATH, PICTURE, Kept, ask, order
 
 

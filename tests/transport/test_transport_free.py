@@ -8,10 +8,10 @@ import pytest
 
 from certificates import make_certificate
 from faultserver import Close, FaultServer, Reset, Send, Tunnel, closed_port, json_answer, response
-from now_jupyter._errors import ConfigError, ConnectFailed, MaybeBilledError, NowImageError, RejectedError
-from now_jupyter._steps import Call
-from now_jupyter._transport import Key
-from now_jupyter._values import JSON
+from now_jupyter._json import JSON
+from now_jupyter._messages._errors import ConfigError, ConnectFailed, MaybeBilledError, NowImageError, RejectedError
+from now_jupyter._protocol import Call
+from now_jupyter._settings._key import Key
 from now_jupyter.demo import Relay
 from paid_calls import OK, PATH, Outcome, ask, order
 

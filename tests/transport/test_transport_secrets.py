@@ -15,10 +15,10 @@ import httpx
 import pytest
 
 from faultserver import FaultServer, Hang, Reset, Send, chunked, json_answer, stream_answer
-from now_jupyter._errors import BadResponseError, MaybeBilledError
-from now_jupyter._steps import Call
-from now_jupyter._transport import Key
-from now_jupyter._transport._wire import Fleet
+from now_jupyter._messages._errors import BadResponseError, MaybeBilledError
+from now_jupyter._protocol import Call
+from now_jupyter._settings._key import Key
+from now_jupyter._transport._connections import Fleet
 from now_jupyter.demo import Response
 from paid_calls import PARTIAL, PICTURE, ask, frames, made, order
 

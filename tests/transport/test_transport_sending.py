@@ -10,11 +10,12 @@ import httpx
 import pytest
 
 from faultserver import Await, FaultServer, Reset, Send, json_answer, response
-from now_jupyter._errors import NowImageError, StoreFull
-from now_jupyter._records import Attempt
-from now_jupyter._steps import Call, Reply
-from now_jupyter._transport import Api, Key
-from now_jupyter._transport._wire import Fleet, Line
+from now_jupyter._messages._errors import NowImageError, StoreFull
+from now_jupyter._protocol import Call, Reply
+from now_jupyter._settings._key import Key
+from now_jupyter._store._record import Attempt
+from now_jupyter._transport import Api
+from now_jupyter._transport._connections import Fleet, Line
 from paid_calls import OK, ORDER, PATH, PICTURE, Kept, ask, order
 
 

@@ -1,0 +1,133 @@
+"""`%now login`: ask for an address and a hidden key, look around with free questions, remember what was chosen."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+
+import anyio
+
+from .._messages import BadResponseError, ConfigError, InputError, NowImageError, RejectedError, say
+from .._relay import ListedModel, in_currency, spent
+from .._services import preferred_model
+from .._session import Session
+from .._settings import Key, Login
+from .._transport import Connection, connect, is_loopback, normal_base_url
+
+__all__ = ["LoginTalk", "address_in"]
+
+_LINK = re.compile(r"https?://[^\s'\"\\]+|\{\{\s*BASE_URL\s*\}\}[^\s'\"\\]*")
+_KEY_IN_CURL = re.compile(
+    r"authorization\s*:\s*bearer\s+(?!\$|\{|<|your)[^\s'\"]{8,}|\bsk-[A-Za-z0-9_-]{16,}", re.IGNORECASE
+)
+_SHOWN = 12
+
+
+def address_in(text: str) -> str:
+    """Find the address in what was pasted: an address, a full endpoint or a whole curl command.
+
+    Raises:
+        ConfigError: there is none, or a key was pasted along with it.
+    """
+    if _KEY_IN_CURL.search(text):
+        raise ConfigError(
+            "what was pasted holds a key, and notebooks keep what is typed",
+            advice="paste it without the key, which is asked for hidden; if this was saved anywhere, make a new key",
+        )
+    found = _LINK.search(text)
+    return normal_base_url(found.group(0) if found else text)
+
+
+class LoginTalk:
+    """One conversation with the user; `ask` and `ask_hidden` are the ways to ask."""
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        ask: Callable[[str], str] = input,
+        ask_hidden: Callable[[str], str] = getpass.getpass,
+        tell: Callable[[str], None] = print,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        """Talk for a session."""
+        self._session = session
+        self._language = session.settings().language
+        self._ask = ask
+        self._ask_hidden = ask_hidden
+        self._tell = tell
+        self._sleep = sleep
+
+    def run(self, name: str) -> str:
+        """Hold the conversation and remember the login under `name`; gives the sentence that says so."""
+        address = address_in(self._ask(say("address of the relay (or a whole curl without its key): ", self._language)))
+        key = self._key(address)
+        connection = connect(address, key, self._session.settings(), sleep=self._sleep)
+        try:
+            models = self._look_around(connection)
+            login = Login(name=name, base_url=address, settings={**self._money(connection), **self._model(models)})
+        finally:
+            self._session.ask(connection.aclose)
+        kept = self._session.context.logins.remember(login, key)
+        return say("{name} is in use: {address}", self._language, name=name, address=address) + (
+            "" if kept else self._only_here()
+        )
+
+    def _only_here(self) -> str:
+        return " · " + say("no keyring was found: the key is kept for this kernel only", self._language)
+
+    def _key(self, address: str) -> Key | None:
+        text = self._ask_hidden(say("key (not shown): ", self._language))
+        if not text.strip() and is_loopback(address):
+            return None
+        return Key(text, source="login")
+
+    def _look_around(self, connection: Connection) -> list[ListedModel]:
+        """Show models and balance; a relay that tells neither is no obstacle, one that refuses the key is."""
+        models = [one for one in self._listed(connection) if one.makes_pictures]
+        settings = self._session.settings()
+        for one in models[:_SHOWN]:
+            price = "" if one.price is None or one.price.per_call is None else in_currency(one.price.per_call, settings)
+            self._tell(f"  {one.name}  {price}".rstrip())
+        try:
+            left, _used = spent(self._session.ask(lambda: self._session.facts.balance(connection)), settings)
+            self._tell(say("left: {left}", self._language, left="∞" if left is None else left))
+        except NowImageError as problem:
+            self._tell(problem.in_language(self._language).message())
+        return models
+
+    def _listed(self, connection: Connection) -> list[ListedModel]:
+        try:
+            models: list[ListedModel] = self._session.ask(lambda: self._session.facts.models(connection))
+        except (BadResponseError, RejectedError) as problem:
+            self._tell(problem.in_language(self._language).message())
+            return []
+        return models
+
+    def _money(self, connection: Connection) -> dict[str, object]:
+        status = self._session.ask(lambda: self._session.facts.status(connection))
+        if status.rate is None:
+            return {}
+        answer = self._ask(
+            say("one relay dollar costs (¥ for CNY, Enter for {rate}): ", self._language, rate=f"¥{status.rate}")
+        ).strip()
+        amount = Decimal(str(status.rate)) if not answer else _amount(answer)
+        dollars = answer.startswith("$")
+        return {"currency": "USD" if dollars else "CNY", "rate": float(amount)}
+
+    def _model(self, models: list[ListedModel]) -> dict[str, object]:
+        names = [one.name for one in models]
+        best = preferred_model(names) or ""
+        answer = (
+            self._ask(say("default model (Enter for {model}): ", self._language, model=best or "–")).strip() or best
+        )
+        return {"model": answer} if answer else {}
+
+
+def _amount(text: str) -> Decimal:
+    digits = text.strip().lstrip("¥￥$").strip()
+    if re.fullmatch(r"\d+(\.\d+)?", digits):
+        return Decimal(digits)
+    raise InputError("{text} is no amount", advice="give a number such as 7.2", text=text)

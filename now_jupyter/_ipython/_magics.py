@@ -1,0 +1,295 @@
+"""`%%nowimage` and `%nowimage`: read what was typed, ask the session, show what came, return it.
+
+The same magic is registered under a second name for cells that await it; `_rewriting` decides which one a cell
+calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import wraps
+from itertools import product
+from typing import TYPE_CHECKING, Any, cast
+
+from IPython.core.magic import needs_local_scope, no_var_expand
+
+from .._background import Cells
+from .._display import Progress, View, register_formatters, unregister_formatters
+from .._messages import NowImageError
+from .._options import complete, fill, parse_cell, parse_line, usage
+from .._orders import Job, order_of
+from .._session import Session
+from .._settings import Now, Settings
+from .._values import Generation
+from ._commands import COMMANDS, usage_of_now
+from ._nest import serves_clicks
+from ._now import NowCommands
+from ._reports import rehearsal_text
+from ._rewriting import AWAITED_PREFIX, Rewriting
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["Extension"]
+
+_MAGIC = "nowimage"
+_PLACES = tuple(product(("line", "cell"), (_MAGIC, AWAITED_PREFIX + _MAGIC, "now")))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Asked:
+    """One request of a cell that waits for it, and where it appears."""
+
+    job: Job
+    settings: Settings
+    how: str | None
+    timeout: float | None
+    name: str | None
+    prompt: str
+    progress: Progress
+    view: View = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.view = View(self.job, self.settings, prompt=self.prompt, how=self.how, progress=self.progress)
+
+
+class Extension:
+    """Everything that `%load_ext now_jupyter` puts into a shell, and takes out again."""
+
+    def __init__(self, ip: InteractiveShell, session: Session, config: Now) -> None:
+        """Connect a session to a shell; `attach` puts the parts in place."""
+        self.session = session
+        self.cells = Cells(ip)
+        self._ip: Any = ip  # typed loosely: IPython's own types know neither hooks nor configurables
+        self._config = config
+        self._before: dict[tuple[str, str], Any] = {}
+        self._rewriting = Rewriting(
+            ip, self.cells, names=(_MAGIC,), wanted=lambda: self._settings_or_default().await_cells
+        )
+        self._now = NowCommands(ip, session)
+
+    def attach(self) -> None:
+        """Put magics, hooks, formatters, completion and settings in place."""
+        language = self._settings_or_default().language
+        magics = self._ip.magics_manager.magics
+        self._before = {(kind, name): magics[kind].get(name) for kind, name in _PLACES}
+        register = self._ip.register_magic_function
+        for magic, name in ((self.nowimage, _MAGIC), (self.await_nowimage, AWAITED_PREFIX + _MAGIC)):
+            register(needs_local_scope(_documented(magic, usage(language))), "line_cell", name)
+        register(_documented(self.now, usage_of_now(language)), "line", "now")
+        self.cells.attach()
+        self._rewriting.attach()
+        register_formatters(self._ip, self._was_shown, self.session.settings)
+        for key, completions in self._completers():
+            self._ip.set_hook("complete_command", completions, str_key=key)
+        if self._config not in self._ip.configurables:
+            self._ip.configurables.append(self._config)
+
+    def detach(self) -> None:
+        """Take everything out again."""
+        for (kind, name), before in self._before.items():
+            _put_back(self._ip.magics_manager.magics[kind], name, before)
+        self._rewriting.detach()
+        self.cells.detach()
+        unregister_formatters(self._ip)
+        for key, completions in self._completers():
+            _take_out(self._ip.strdispatchers["complete_command"].strs, key, completions)
+        if self._config in self._ip.configurables:
+            self._ip.configurables.remove(self._config)
+
+    # The magics
+
+    def nowimage(self, line: str, cell: str | None = None, local_ns: Mapping[str, object] | None = None) -> object:
+        """Make pictures, blocking this thread in short slices."""
+        with self._plainly():
+            asked = self._asked(line, cell, local_ns, awaited=False)
+            if not isinstance(asked, _Asked):
+                return asked
+            with self._waiting(asked):
+                return self._finished(asked.job.wait(asked.timeout, asked.view.tick), asked)
+            return self._left(asked)
+
+    def await_nowimage(
+        self, line: str, cell: str | None = None, local_ns: Mapping[str, object] | None = None
+    ) -> Awaitable[object]:
+        """Make pictures, letting the kernel go on meanwhile."""
+        return self._awaited(line, cell, local_ns)
+
+    async def _awaited(self, line: str, cell: str | None, local_ns: Mapping[str, object] | None) -> object:
+        with self._plainly():
+            asked = self._asked(line, cell, local_ns, awaited=True)
+            if not isinstance(asked, _Asked):
+                return asked
+            with self._waiting(asked):
+                return self._finished(await asked.job.wait_awaiting(asked.timeout, asked.view.tick), asked)
+            return self._left(asked)
+
+    def now(self, line: str) -> Any:  # noqa: ANN401 - each command's own result
+        """Do everything that is not a picture."""
+        with self._plainly():
+            return self._now.run(line)
+
+    # The way of one request
+
+    def _asked(
+        self, line: str, cell: str | None, names: Mapping[str, object] | None, *, awaited: bool
+    ) -> _Asked | object:
+        """Read and place a request; help, `--dry-run` and `--no-wait` give their value at once."""
+        parsed = parse_line(line) if cell is None else parse_cell(line, cell)
+        settings = self.session.settings()
+        if parsed.help:
+            return print(usage(settings.language))  # noqa: T201 - help is text for the cell
+        parsed = fill(parsed, self._users_names(names), literal=bool(parsed.options.get("literal")))
+        order = order_of(parsed, execution=self.cells.current)
+        if parsed.options.get("dry_run"):
+            return print(rehearsal_text(self.session.rehearse(order), settings))  # noqa: T201 - as above
+        asked = _Asked(
+            job=self.session.place(order),
+            settings=settings,
+            how=_text(parsed.options.get("show")),
+            timeout=cast("float | None", parsed.options.get("timeout")) or settings.timeout,
+            name=order.name,
+            prompt=order.request.prompt,
+            progress=self._progress(awaited=awaited),
+        )
+        return self._let_go(asked) if parsed.options.get("no_wait") else asked
+
+    def _users_names(self, local: Mapping[str, object] | None) -> dict[str, object]:
+        """Give what the user has defined; IPython's own names (`open`, `exit`, `In`) are none of it."""
+        everyone, hidden = self._ip.user_ns, self._ip.user_ns_hidden
+        names = {name: value for name, value in everyone.items() if name not in hidden or hidden[name] is not value}
+        return names if local is None or local is everyone else {**names, **local}
+
+    def _progress(self, *, awaited: bool) -> Progress:
+        if not hasattr(self._ip, "kernel"):
+            return "text"
+        if not self.cells.current.watched:
+            return "none"
+        return "buttons" if awaited and serves_clicks() else "line"
+
+    def _let_go(self, asked: _Asked) -> Job:
+        self.cells.current.note_shown(asked.job)
+        if asked.name:
+            self._ip.user_ns[asked.name] = asked.job
+        self._leave(asked)
+        return asked.job
+
+    @contextmanager
+    def _waiting(self, asked: _Asked) -> Iterator[None]:
+        """However the wait ends, the cell's outputs say so; a click on "Stop waiting" ends it without an error."""
+        try:
+            yield
+        except BaseException as error:
+            if asked.job.is_decided:
+                asked.view.fail(error)
+                raise
+            self._leave(asked)
+            if asked.job.left_by != "stop":
+                raise
+
+    def _finished(self, generation: Generation, asked: _Asked) -> Generation:
+        asked.view.finish(generation)
+        self.cells.current.note_shown(generation)
+        self.session.remember_shown(generation)
+        if asked.name:
+            self._ip.user_ns[asked.name] = generation
+        return generation
+
+    def _left(self, asked: _Asked) -> Generation | None:
+        generation = asked.job.generation
+        self.cells.current.note_shown(generation)
+        if asked.name and generation is not None:
+            self._ip.user_ns[asked.name] = generation
+        return generation
+
+    def _leave(self, asked: _Asked) -> None:
+        asked.view.leave()
+        if not self.cells.current.watched:
+            self.cells.at_start(asked.view.show_again)
+        self._bind_when_done(asked)
+
+    def _bind_when_done(self, asked: _Asked) -> None:
+        def bind(job: Job) -> None:
+            if job.error() is not None or job.generation is None:
+                return
+            self.session.remember_shown(job.generation)
+            if asked.name:
+                self._ip.user_ns[asked.name] = job.generation
+
+        asked.job.on_done(bind)
+
+    def _was_shown(self, value: object) -> bool:
+        return self.cells.current.was_shown(value)
+
+    # Around
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        """Let our own errors show as a few lines in the user's language, or whole (`Now.short_errors`)."""
+        problem: NowImageError | None = None
+        try:
+            yield
+        except NowImageError as error:
+            problem = error.in_language(self._settings_or_default().language)
+        if problem is not None:
+            raise problem.shown_short(on=self._settings_or_default().short_errors)
+
+    def _settings_or_default(self) -> Settings:
+        try:
+            return self.session.settings()
+        except NowImageError:
+            return Settings()
+
+    def _completers(self) -> list[tuple[str, Callable[[object, Any], list[str]]]]:
+        return [(f"%{_MAGIC}", self._options), (f"%%{_MAGIC}", self._options), ("%now", self._commands)]
+
+    def _options(self, _shell: object, event: Any) -> list[str]:  # noqa: ANN401 - IPython's completion event
+        return complete(_typed_behind(_MAGIC, event), models=self.session.known_models())
+
+    def _commands(self, _shell: object, event: Any) -> list[str]:  # noqa: ANN401 - as above
+        begun = _typed_behind("now", event)
+        return [] if " " in begun else [word for word in _command_names() if word.startswith(begun)]
+
+
+def _command_names() -> list[str]:
+    return [name for one in COMMANDS for name in (one.name, one.chinese)]
+
+
+def _documented(magic: Callable[..., Any], text: str) -> Callable[..., Any]:
+    """Give a magic the generated help as its docstring, which `%%nowimage?` shows."""
+
+    @no_var_expand
+    @wraps(magic)
+    def run(*arguments: str, **around: Any) -> Any:  # noqa: ANN401 - whatever IPython and the magic give
+        return magic(*arguments, **around)
+
+    run.__doc__ = text
+    return run
+
+
+def _typed_behind(name: str, event: Any) -> str:  # noqa: ANN401 - IPython's completion event
+    text = getattr(event, "text_until_cursor", None) or event.line
+    return str(text).partition(name)[2].lstrip()
+
+
+def _put_back(table: dict[str, Any], name: str, before: object) -> None:
+    if before is None:
+        table.pop(name, None)
+    else:
+        table[name] = before
+
+
+def _take_out(chains: dict[str, Any], key: str, hook: object) -> None:
+    """Take one hook out of IPython's chain for `key`; an empty chain goes too."""
+    chain = chains[key].chain
+    chain[:] = [entry for entry in chain if entry[1].__func__ != hook]  # IPython binds what it is given to the shell
+    if not chain:
+        del chains[key]
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None

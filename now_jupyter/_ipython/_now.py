@@ -1,0 +1,267 @@
+"""`%now`: everything that is not a picture. One table makes dispatch, help, completion and Chinese aliases."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from .._messages import InputError, Language, printable, say
+from .._orders import budget_line
+from .._relay import spent
+from .._session import Session
+from ._commands import command_named, usage_of_now
+from ._login import LoginTalk
+from ._nest import nest_off, nest_on
+from ._reports import (
+    cell_of,
+    endpoint,
+    facts_of,
+    file_named,
+    given,
+    key_source,
+    price_of,
+    recipe_in,
+    spent_line,
+    unsettled,
+    viewer,
+)
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["NowCommands"]
+
+_MOST_ROWS = 50
+_LARGEST_FILE = 256 << 20
+
+
+class NowCommands:
+    """The commands, for one shell and session. Each gives the text that the cell shows."""
+
+    def __init__(self, ip: InteractiveShell, session: Session) -> None:
+        """Make the table."""
+        self._ip = ip
+        self._session = session
+        doers = (
+            self._panel,
+            self._login,
+            self._use,
+            self._logout,
+            self._models,
+            self._balance,
+            self._budget,
+            self._history,
+            self._recall,
+            self._cell,
+            self._open,
+            self._star,
+            self._tag,
+            self._trash,
+            self._restore,
+            self._folder,
+            self._adopt,
+            self._wait,
+            self._resume,
+            self._doctor,
+            self._demo,
+            self._nest,
+        )
+        self._doers = {doer.__name__.removeprefix("_"): doer for doer in doers}
+
+    @property
+    def _language(self) -> Language:
+        return self._session.settings().language
+
+    def run(self, line: str) -> None:
+        """Carry out one line and print what it gives.
+
+        Raises:
+            InputError: there is no such command.
+        """
+        word, _, rest = line.strip().partition(" ")
+        if word in ("", "status", "状态"):
+            text = self._status()
+        elif word in ("-h", "--help", "help", "帮助", "?"):
+            text = usage_of_now(self._language)
+        else:
+            text = self._doers[command_named(word).name](rest.strip())
+        if text:
+            print(printable(text))  # noqa: T201 - commands answer with text
+
+    # Status and money
+
+    def _status(self) -> str:
+        session, language = self._session, self._language
+        context = session.context
+        return "\n".join(
+            [
+                say("endpoint: {value}", language, value=endpoint(session)),
+                say("key: {value}", language, value=key_source(session)),
+                say(
+                    "model: {value}",
+                    language,
+                    value=session.settings().model or say("the relay's best known", language),
+                ),
+                say("spent: {value}", language, value=spent_line(session)),
+                say(
+                    "history: {count} in {path}", language, count=len(session.history), path=context.home().store.folder
+                ),
+                say(
+                    "under way: {count}, unsettled: {unknown}",
+                    language,
+                    count=len(session.jobs()),
+                    unknown=unsettled(session),
+                ),
+            ]
+        )
+
+    def _balance(self, _rest: str) -> str:
+        settings = self._session.settings()
+        left, used = spent(self._session.balance(), settings)
+        return say(
+            "left: {left} · used: {used} (as reported by the relay)",
+            self._language,
+            left="∞" if left is None else left,
+            used="?" if used is None else used,
+        )
+
+    def _budget(self, amount: str) -> str:
+        if amount:
+            self._session.set_budget(None if amount in ("off", "关") else amount)
+        return budget_line(self._session.budget(), self._language) or say("no budget is set", self._language)
+
+    def _models(self, words: str) -> str:
+        models = [one for one in self._session.models() if one.makes_pictures and words.lower() in one.name.lower()]
+        if not models:
+            return say("the relay lists no picture model of that name", self._language)
+        width = max(len(one.name) for one in models) + 2
+        return "\n".join(f"{one.name:<{width}}{price_of(one, self._session.settings())}" for one in models)
+
+    # History
+
+    def _history(self, words: str) -> str:
+        history = self._session.history
+        if not words:
+            return repr(history)
+        found = history.search(words)
+        if not found:
+            return say("nothing found", self._language)
+        return "\n".join(
+            f"{one.ref:>5}  {one.model}  {' '.join(one.prompt.split())[:70]}" for one in found[:_MOST_ROWS]
+        )
+
+    def _recall(self, ref: str) -> str:
+        from .._panel import recall  # noqa: PLC0415 - widgets are loaded when a panel is shown
+
+        path = file_named(ref)
+        if recall(self._session, path or given(ref)):
+            return say("the draft of the panel is filled", self._language)
+        if path is not None:
+            return recipe_in(path)
+        generation = self._session.generation(given(ref))
+        return "\n".join([cell_of(generation), "", *facts_of(generation)])
+
+    def _cell(self, ref: str) -> str:
+        text = cell_of(self._session.generation(given(ref)))
+        self._ip.set_next_input(text)
+        return ""
+
+    def _open(self, ref: str) -> str:
+        path = self._session.picture(given(ref)).path
+        command = viewer()
+        if command is not None:
+            quiet = subprocess.DEVNULL
+            subprocess.Popen([*command, str(path)], stdin=quiet, stdout=quiet, stderr=quiet)  # noqa: S603 - our own file
+        return str(path)
+
+    def _star(self, ref: str) -> str:
+        generation = self._session.generation(given(ref))
+        starred = self._session.star(generation.ref, on=not generation.starred).starred
+        return f"{generation.ref} {'★' if starred else '☆'}"
+
+    def _tag(self, rest: str) -> str:
+        ref, *tags = given(rest).split()
+        if not tags:
+            raise InputError("a tag is missing", advice="%now tag #12 fox; %now tag #12 -fox takes it off")
+        off = [tag.removeprefix("-") for tag in tags if tag.startswith("-")]
+        on = [tag for tag in tags if not tag.startswith("-")]
+        generation = self._session.tag(ref, *off, remove=True) if off else self._session.generation(ref)
+        generation = self._session.tag(ref, *on) if on else generation
+        return f"{generation.ref} {', '.join(generation.tags) or '–'}"
+
+    def _trash(self, ref: str) -> str:
+        generation = self._session.trash(given(ref))
+        return say("{ref} is in the trash; %now restore {ref} brings it back", self._language, ref=generation.ref)
+
+    def _restore(self, ref: str) -> str:
+        return say("{ref} is back", self._language, ref=self._session.restore(given(ref)).ref)
+
+    def _panel(self, _rest: str) -> str:
+        from .._panel import panel  # noqa: PLC0415 - widgets are loaded when a panel is shown
+
+        panel(self._session).show()
+        return ""
+
+    # Folder and jobs
+
+    def _folder(self, path: str) -> str:
+        context = self._session.context
+        if not path:
+            return str(context.home().store.folder)
+        folder = context.use_folder(path)
+        self._have_panels_follow()
+        return str(folder)
+
+    def _adopt(self, path: str) -> str:
+        folder = self._session.context.adopt(given(path))
+        self._have_panels_follow()
+        return say("the history is now {path}", self._language, path=folder)
+
+    def _have_panels_follow(self) -> None:
+        from .._panel import follow  # noqa: PLC0415 - widgets are loaded when a panel is shown
+
+        follow(self._session)
+
+    def _wait(self, _rest: str) -> str:
+        count = len(self._session.jobs())
+        self._session.wait()
+        return say("{count} arrived; nothing is under way", self._language, count=count)
+
+    def _resume(self, _rest: str) -> str:
+        outcomes = self._session.resume()
+        if not outcomes:
+            return say("there is nothing to collect", self._language)
+        return "\n".join(f"{one.ref} {one.status.value} · {len(one.pictures)}" for one in outcomes)
+
+    def _doctor(self, _rest: str) -> str:
+        return self._session.doctor().text()
+
+    # Login, demo, nest
+
+    def _login(self, name: str) -> str:
+        return LoginTalk(self._session).run(name or "default")
+
+    def _use(self, name: str) -> str:
+        login = self._session.context.logins.use(given(name))
+        return say("{name} is in use: {address}", self._language, name=login.name, address=login.base_url)
+
+    def _logout(self, name: str) -> str:
+        forgotten = self._session.context.logins.forget(name or None)
+        if forgotten is None:
+            return say("there was no login", self._language)
+        return say("{name} and its key are forgotten", self._language, name=forgotten)
+
+    def _demo(self, word: str) -> str:
+        if word not in ("on", "off", "开", "关"):
+            raise InputError("%now demo takes on or off", advice="%now demo on")
+        self._session.use_demo(on=word in ("on", "开"))
+        return (
+            say("the demo answers; it costs nothing", self._language)
+            if self._session.context.is_demo()
+            else say("the demo is off", self._language)
+        )
+
+    def _nest(self, word: str) -> str:
+        if word not in ("on", "off", "开", "关"):
+            raise InputError("%now nest takes on or off", advice="%now nest on")
+        return nest_on(self._language) if word in ("on", "开") else nest_off(self._language)

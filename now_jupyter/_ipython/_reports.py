@@ -1,0 +1,149 @@
+"""What commands and rehearsals say, as text."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from .._media import extract
+from .._messages import InputError, Language, say
+from .._options import cell_text
+from .._orders import Rehearsal, budget_line
+from .._relay import ListedModel, in_currency
+from .._session import Session
+from .._settings import Settings
+from .._values import Generation, Status
+
+__all__ = [
+    "cell_of",
+    "endpoint",
+    "facts_of",
+    "file_named",
+    "given",
+    "key_source",
+    "price_of",
+    "recipe_in",
+    "rehearsal_text",
+    "spent_line",
+    "unsettled",
+    "viewer",
+]
+
+_MOST_ROWS = 50
+_LARGEST_FILE = 256 << 20
+
+
+def rehearsal_text(rehearsal: Rehearsal, settings: Settings) -> str:
+    """Write what an order would send, what it would cost and what the history would serve."""
+    language = settings.language
+    lines = [
+        "POST /v1/images/generations",
+        *(json.dumps(body, ensure_ascii=False, indent=1) for body in rehearsal.bodies),
+    ]
+    lines += rehearsal.notes
+    lines.append(say("expected price: {price} · nothing was sent", language, price=_shown_price(rehearsal)))
+    if rehearsal.balance_after is not None:
+        lines.append(say("balance after it: {balance}", language, balance=rehearsal.balance_after))
+    lines.append(" · ".join(_would(kind, language) + ref for kind, ref in rehearsal.decisions))
+    return "\n".join(lines)
+
+
+def _would(kind: str, language: Language) -> str:
+    if kind == "serve":
+        return say("would be served from", language)
+    if kind == "join":
+        return say("would join", language)
+    if kind == "unsettled":
+        return say("would be refused because of", language)
+    return say("would be bought", language)
+
+
+def _shown_price(rehearsal: Rehearsal) -> str:
+    return "0 (demo)" if rehearsal.demo else str(rehearsal.price)
+
+
+def given(text: str) -> str:
+    if not text:
+        raise InputError("a reference is missing", advice="give a number such as #12, -1 or a -o name")
+    return text
+
+
+def endpoint(session: Session) -> str:
+    if session.context.is_demo():
+        return say("the built-in demo (no address and no key are set)", session.settings().language)
+    return session.settings().base_url or "–"
+
+
+def key_source(session: Session) -> str:
+    key = session.context.key()
+    return "–" if key is None else key.source
+
+
+def spent_line(session: Session) -> str:
+    history = session.history
+    line = " + ".join(str(one) for one in history.costs()) or str(history.cost())
+    maybe = sum(one.billed == "maybe" and not one.demo for one in history)
+    worth = " + ".join(str(one) for one in history.costs(billed="maybe")) or "?"
+    language = session.settings().language
+    unclear = say("{count} maybe: {worth}", language, count=maybe, worth=worth) if maybe else ""
+    return " · ".join(part for part in (line, unclear, budget_line(session.budget(), language)) if part)
+
+
+def unsettled(session: Session) -> int:
+    return sum(one.status is Status.UNKNOWN for one in session.history)
+
+
+def price_of(model: ListedModel, settings: Settings) -> str:
+    if model.price is None:
+        return "?"
+    if model.price.per_call is None:
+        return say("by tokens", settings.language)
+    return str(in_currency(model.price.per_call, settings, reported=True))
+
+
+def cell_of(generation: Generation) -> str:
+    return cell_text(generation.prompt, generation.model or None, generation.params)
+
+
+def facts_of(generation: Generation) -> list[str]:
+    made = time.strftime("%Y-%m-%d %H:%M", time.localtime(generation.created))
+    facts = [f"{generation.ref} · {generation.status.value} · {made}"]
+    facts += [f"{picture.ref} {picture!r} {picture.path}" for picture in generation.pictures]
+    facts += [f"↳ {picture.revised_prompt}" for picture in generation.pictures if picture.revised_prompt]
+    return facts
+
+
+def file_named(text: str) -> Path | None:
+    try:
+        path = Path(text).expanduser()
+        return path if text and path.is_file() else None
+    except (OSError, RuntimeError, ValueError):  # too long, ~nobody: no name of a file
+        return None
+
+
+def recipe_in(path: Path) -> str:
+    if path.stat().st_size > _LARGEST_FILE:
+        raise InputError("{path} is too large to be a picture", path=path)
+    made = extract(path.read_bytes())
+    if not made or not isinstance(made.get("prompt"), str):
+        raise InputError(
+            "{path} does not say how it was made", advice="files saved with --save or Picture.save do", path=path
+        )
+    params = made.get("params")
+    model = made.get("model")
+    return cell_text(str(made["prompt"]), str(model) if model else None, params if isinstance(params, Mapping) else {})
+
+
+def viewer() -> list[str] | None:
+    """Find the command that opens a file in the system's viewer; None on a machine without a screen."""
+    if sys.platform == "darwin":
+        return ["open"]
+    if os.name == "nt":
+        return ["explorer"]
+    program = shutil.which("xdg-open")
+    return [program] if program and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) else None

@@ -1,0 +1,275 @@
+"""Everything that can go wrong, as one tree.
+
+    NowImageError
+    ├── InputError            the request is not one that can be sent
+    ├── ConfigError           address, key or setting is missing or wrong
+    ├── AuthError             the relay refuses the key
+    ├── QuotaError            no money left at the relay
+    ├── RateLimitError        too many requests; the relay asks to wait
+    ├── RejectedError         the relay refuses this request (policy, model, field)
+    ├── ConnectFailed         nothing was sent: name, connection, TLS, proxy
+    ├── MaybeBilledError      sent, but no complete answer came
+    ├── BadResponseError      an answer came and cannot be used
+    ├── DownloadError         a picture was made, its link did not give it
+    │   ├── UnsafeURLError
+    │   ├── LinkExpiredError
+    │   └── BadImageError
+    ├── TaskFailed            the service gave up on the task
+    ├── TaskStillPending      the task goes on longer than we wait
+    ├── TaskLost              the service no longer knows the task
+    ├── TaskNeedsAction       the service waits for the user's decision
+    └── StoreError
+        ├── StoreUnavailable
+        ├── StoreFull
+        ├── StoreCorrupt
+        └── StoreTooNew
+
+    Interrupted (a KeyboardInterrupt)   the cell was freed; the job goes on
+
+A message has four parts: what happened, billed no/maybe/yes, what is kept, what to do next. In a notebook that is all
+that is shown (`_render_traceback_`, which IPython asks for); errors that are bugs are none of these and keep their
+traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, Self
+
+from ._text import Language, plain, say
+
+__all__ = [
+    "AuthError",
+    "BadImageError",
+    "BadResponseError",
+    "Billed",
+    "ConfigError",
+    "ConnectFailed",
+    "DownloadError",
+    "InputError",
+    "Interrupted",
+    "LinkExpiredError",
+    "MaybeBilledError",
+    "NowImageError",
+    "QuotaError",
+    "RateLimitError",
+    "RejectedError",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreFull",
+    "StoreTooNew",
+    "StoreUnavailable",
+    "TaskFailed",
+    "TaskLost",
+    "TaskNeedsAction",
+    "TaskStillPending",
+    "UnsafeURLError",
+    "class_of_error",
+]
+
+Billed = Literal["no", "maybe", "yes"]
+
+
+class NowImageError(Exception):
+    """Base of all errors that a user may meet.
+
+    `what`, `kept` and `advice` are sentences of the catalogue (`_words`) with `{places}`; `facts` fill the places.
+    """
+
+    billed: Billed = "no"
+
+    def __init__(  # noqa: PLR0913 - the four parts of a message and what support will ask for
+        self,
+        what: str,
+        /,
+        *,
+        advice: str = "",
+        kept: str = "",
+        billed: Billed | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        **facts: object,
+    ) -> None:
+        """Build the error from sentences and facts; `billed` is the class's own where left out."""
+        super().__init__(what)
+        self.what = what
+        self.advice = advice
+        self.kept = kept
+        self.facts = {name: plain(value) for name, value in facts.items()}
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.language: Language = "en"
+        self.rescued: tuple[bytes, ...] = ()  # pictures that only this error still holds, for the output to show
+        self._short = True
+        if billed is not None:
+            self.billed = billed
+
+    def _say(self, template: str) -> str:
+        return say(template, self.language, **self.facts)
+
+    def message(self) -> str:
+        """Tell what happened, in one sentence."""
+        return self._say(self.what)
+
+    def kept_where(self) -> str:
+        """Tell what is kept, and where; empty where there is nothing."""
+        return self._say(self.kept) if self.kept else ""
+
+    def next_step(self) -> str:
+        """Tell what to do next; empty where there is nothing to do."""
+        return self._say(self.advice) if self.advice else ""
+
+    def lines(self) -> list[str]:
+        """Give the whole message, at most six lines."""
+        ledger = [say(f"billed: {self.billed}", self.language)]
+        if self.kept:
+            ledger.append(self.kept_where())
+        if self.request_id:
+            ledger.append(say("request id {id}", self.language, id=plain(self.request_id, 80)))
+        lines = [f"{type(self).__name__}: {self.message()}", " · ".join(ledger)]
+        return [*lines, f"→ {self.next_step()}"] if self.advice else lines
+
+    def __str__(self) -> str:
+        return "\n".join([self.message(), *self.lines()[1:]])
+
+    @property
+    def _render_traceback_(self) -> Callable[[], list[str]]:
+        if not self._short:
+            raise AttributeError("a whole traceback is wanted")  # to IPython, an error without a rendering of its own
+        return self.lines
+
+    def shown_short(self, *, on: bool) -> Self:
+        """Choose between our few lines and a whole traceback, and give the error back."""
+        self._short = on
+        return self
+
+    def in_language(self, language: Language) -> Self:
+        """Set the language in which the error speaks, and give it back."""
+        self.language = language
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., NowImageError], tuple[object, ...], dict[str, object]]:
+        return _rebuild, (type(self), self.what), dict(self.__dict__)
+
+
+def _rebuild(kind: type[NowImageError], what: str) -> NowImageError:
+    return kind(what)
+
+
+class InputError(NowImageError):
+    """What was typed cannot be sent; nothing was recorded or sent."""
+
+
+class ConfigError(NowImageError):
+    """Address, key or a setting is missing or wrong; nothing was sent."""
+
+
+class AuthError(NowImageError):
+    """The relay refuses the key (401, 403)."""
+
+
+class QuotaError(NowImageError):
+    """The relay says that there is no money left."""
+
+
+class RateLimitError(NowImageError):
+    """The relay refuses for now: too many requests."""
+
+
+class RejectedError(NowImageError):
+    """The relay refuses this request and says why."""
+
+
+class ConnectFailed(NowImageError):
+    """No connection came about; nothing was sent."""
+
+
+class MaybeBilledError(NowImageError):
+    """The request went out and no complete answer came back."""
+
+    billed: Billed = "maybe"
+
+
+class BadResponseError(NowImageError):
+    """An answer came and no picture can be had from it."""
+
+    billed: Billed = "maybe"
+
+
+class DownloadError(NowImageError):
+    """The picture exists at the service but could not be fetched."""
+
+    billed: Billed = "yes"
+
+
+class UnsafeURLError(DownloadError):
+    """The link leads somewhere that must not be visited."""
+
+
+class LinkExpiredError(DownloadError):
+    """The link no longer gives the picture."""
+
+
+class BadImageError(DownloadError):
+    """What came is not a picture that can be trusted; it is in quarantine."""
+
+
+class TaskFailed(NowImageError):
+    """The service reports that the task failed."""
+
+
+class TaskStillPending(NowImageError):
+    """The task is still going on at the service; waiting has ended."""
+
+    billed: Billed = "yes"
+
+
+class TaskLost(NowImageError):
+    """The service no longer knows the task."""
+
+    billed: Billed = "maybe"
+
+
+class TaskNeedsAction(NowImageError):
+    """The service waits for a decision of the user."""
+
+    billed: Billed = "maybe"
+
+
+class StoreError(NowImageError):
+    """Something is wrong with the folder of the history."""
+
+
+class StoreUnavailable(StoreError):
+    """The folder cannot be used: not ours, not writable, a link."""
+
+
+class StoreFull(StoreError):
+    """No space is left for pictures."""
+
+
+class StoreCorrupt(StoreError):
+    """A file of the history cannot be read."""
+
+
+class StoreTooNew(StoreError):
+    """The history was written by a newer version; it is opened read-only."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user freed the cell (■); what was ordered goes on. Shown as one line instead of a traceback."""
+
+    def __init__(self, what: str, language: Language = "en", /, **facts: object) -> None:
+        """Build it from a sentence and facts, as the errors are."""
+        super().__init__(say(what, language, **facts))
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+def class_of_error(name: str) -> type[NowImageError]:
+    """Find the class that a record names; the base class for a name of tomorrow."""
+    found = globals().get(name)
+    return found if isinstance(found, type) and issubclass(found, NowImageError) else NowImageError

@@ -1,0 +1,227 @@
+"""One order under way: what a caller holds while pictures are being made, and may let go of."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Literal
+
+from .._background import Background, Left, Waiting
+from .._messages import Interrupted, Language, TaskStillPending, say
+from .._protocol import Progress
+from .._store import Record
+from .._values import Generation
+
+if TYPE_CHECKING:
+    from anyio import CancelScope
+
+__all__ = ["Job"]
+
+
+class Job:
+    """An order under way. Await it, or ask for `.result()`; leaving it never cancels what was ordered.
+
+    `.generation` is what is known now (None until it has its number).
+    """
+
+    def __init__(self, background: Background, *, language: Language = "en") -> None:
+        """Prepare; `follow` gives it its future."""
+        self._background = background
+        self._language = language
+        self._future: Future[Generation] = Future()
+        self._told = threading.Event()
+        self._lock = threading.Lock()
+        self._waiting: list[Waiting[Generation]] = []
+        self._records: dict[str, Record] = {}
+        self._scope: CancelScope | None = None
+        self._cancelled = False
+        self._view: Callable[[Job], Generation | None] = lambda _: None
+        self.began = time.monotonic()
+        self.progress: Progress | None = None
+        self.left_by = ""
+        self.usually: float | None = None
+        self.notes: list[str] = []
+        self.origin: Literal["bought", "history", "joined"] = "bought"
+
+    def __repr__(self) -> str:
+        generation = self.generation
+        return f"Job({generation.ref}, {generation.status.value})" if generation else "Job(not yet numbered)"
+
+    # For callers
+
+    @property
+    def generation(self) -> Generation | None:
+        """What is known now."""
+        if self._future.done() and not self._future.cancelled() and self._future.exception() is None:
+            return self._future.result()
+        return self._view(self)
+
+    def done(self) -> bool:
+        """Whether nothing more will come, and everyone who wanted to know (an output in a cell) has been told."""
+        return self._told.is_set()
+
+    def result(self, timeout: float | None = None) -> Generation:
+        """Wait, blocking, at most `timeout` seconds; the kernel's own loop is never re-entered.
+
+        Raises:
+            TaskStillPending: the time is over, or `stop_waiting` was called; the job goes on.
+            NowImageError: no picture came of it, and why.
+        """
+        return self.wait(timeout)
+
+    def wait_quietly(self) -> None:
+        """Wait until nothing more will come, well or not; ■ ends the wait."""
+        waiting, by = self._begin_waiting(None), ""
+        try:
+            waiting.block(lambda: None)
+        except Left as left:
+            by = left.by
+        except Exception:  # noqa: BLE001, S110 - whoever asked for it is told; here only the end matters
+            pass
+        finally:
+            self._end_waiting(waiting)
+        if by == "interrupt":
+            raise self._leaving(by)
+        self._told.wait()
+
+    def stop_waiting(self) -> None:
+        """Free whoever waits; what was ordered goes on and arrives in the history."""
+        with self._lock:
+            waiting = list(self._waiting)
+        for one in waiting:
+            one.stop()
+
+    def cancel(self) -> bool:
+        """Take the order back while nothing has been sent; tells whether that was so."""
+        if self.is_sent or self._future.done():
+            return False
+        self._cancelled = True
+        if self._scope is not None:
+            self._background.soon(self._scope.cancel)
+        return True
+
+    def __await__(self) -> Generator[object, None, Generation]:
+        return self.wait_awaiting().__await__()
+
+    def on_done(self, callback: Callable[[Job], None]) -> None:
+        """Have `callback` called when nothing more will come, on the background thread."""
+        self._future.add_done_callback(lambda _: callback(self))
+
+    async def over(self) -> None:
+        """Wait, on any loop, until nothing more will come, well or not."""
+        await asyncio.wait([asyncio.wrap_future(self._future)])
+
+    def error(self) -> BaseException | None:
+        """Give why no picture came of it; None while it goes on or where it went well."""
+        return self._future.exception() if self._future.done() and not self._future.cancelled() else None
+
+    # For cells
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether its result, or why there is none, is known."""
+        return self._future.done()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it was ordered."""
+        return time.monotonic() - self.began
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether something may have gone out to the relay."""
+        return any(record.billed != "no" for record in self._records.values())
+
+    @property
+    def refs(self) -> str:
+        """The numbers that it has, as people write them; empty before it has any."""
+        numbers = sorted(record.number for record in self._records.values() if record.number)
+        return "–".join(f"#{number}" for number in dict.fromkeys((*numbers[:1], *numbers[-1:])))
+
+    def wait(self, timeout: float | None = None, tick: Callable[[], None] = lambda: None) -> Generation:
+        """Block this thread in short slices, calling `tick` in each."""
+        waiting = self._begin_waiting(timeout)
+        try:
+            return waiting.block(tick)
+        except Left as left:
+            by = left.by
+        finally:
+            self._end_waiting(waiting)
+        raise self._leaving(by)
+
+    async def wait_awaiting(  # the time limit frees the waiter and cancels nothing, as asyncio.timeout would
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109
+        tick: Callable[[], None] = lambda: None,
+    ) -> Generation:
+        """Wait without blocking the running loop, calling `tick` now and then."""
+        waiting = self._begin_waiting(timeout)
+        try:
+            return await waiting.awaited(tick)
+        except Left as left:
+            by = left.by
+        finally:
+            self._end_waiting(waiting)
+        raise self._leaving(by)
+
+    def _begin_waiting(self, timeout: float | None) -> Waiting[Generation]:
+        waiting = Waiting(self._future, timeout=timeout)
+        with self._lock:
+            self._waiting.append(waiting)
+        return waiting
+
+    def _end_waiting(self, waiting: Waiting[Generation]) -> None:
+        with self._lock:
+            self._waiting.remove(waiting)
+
+    def _leaving(self, by: str) -> BaseException:
+        self.left_by = by
+        ref = self.refs or say("the order", self._language)
+        if by == "interrupt":
+            return Interrupted(
+                "waiting has ended; {ref} goes on and will arrive in the history", self._language, ref=ref
+            )
+        return TaskStillPending(
+            "waiting has ended; {ref} goes on and will arrive in the history",
+            advice="%now wait waits for it",
+            billed="maybe" if self.is_sent else "no",
+            ref=ref,
+        ).in_language(self._language)
+
+    # For the session
+
+    def begin(self, scope: CancelScope) -> None:
+        """Take the scope that `cancel` ends; called on the background loop."""
+        self._scope = scope
+        if self._cancelled:
+            scope.cancel()
+
+    def show_as(self, view: Callable[[Job], Generation | None]) -> None:
+        """Take the way in which its records become a generation."""
+        self._view = view
+
+    @property
+    def records(self) -> list[Record]:
+        """Its records as they are now, in their order."""
+        return sorted(self._records.values(), key=lambda record: (record.place, record.number))
+
+    def changed(self, record: Record) -> None:
+        """Take note of a record as it is now."""
+        self._records = {**self._records, record.id: record}
+
+    def progressed(self, progress: Progress) -> None:
+        """Take note of how far it is."""
+        before = self.progress
+        preview = progress.preview or (before.preview if before else None)
+        self.progress = Progress(fraction=progress.fraction, preview=preview)
+
+    def finish(self, generation: Generation | None, error: BaseException | None = None) -> None:
+        """Give the result, or why there is none."""
+        if error is not None:
+            self._future.set_exception(error)
+        elif generation is not None:
+            self._future.set_result(generation)
+        self._told.set()

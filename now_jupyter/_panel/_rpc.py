@@ -1,0 +1,183 @@
+"""A widget that answers messages without ever blocking the kernel.
+
+A front end's message may arrive on the main thread or on a subshell's. It is checked there and handed to a worker; the
+answer, which bears the message's id, is sent when it is there. Traits are set and messages sent under one lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, ClassVar, TypeAlias
+
+import anywidget
+
+from .._messages import InputError, NowImageError, plain
+from .._session import Session
+from ._assets import loader, script, styles
+from ._draft import read_draft
+from ._messages import Message, read_message
+
+__all__ = ["Answer", "Asked", "Wired", "Worker"]
+
+_LOG = logging.getLogger("now_jupyter")
+_LONGEST_ID = 64
+Answer: TypeAlias = "tuple[Mapping[str, Any], Sequence[bytes]]"
+
+
+class Asked(Exception):
+    """The user's word is needed first: `lines` says why, `agree` is what comes back with it."""
+
+    def __init__(self, lines: Sequence[str], agree: Sequence[str]) -> None:
+        """Remember both."""
+        super().__init__(*lines)
+        self.lines = list(lines)
+        self.agree = list(agree)
+
+
+class Worker:
+    """One thread of its own, started at first use."""
+
+    def __init__(self, name: str) -> None:
+        """Start nothing yet."""
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"now-jupyter-{name}")
+        self._closed = False
+
+    def do(self, work: Callable[..., object], *args: object) -> None:
+        """Have `work(*args)` done after what was asked for before; nothing after `close`."""
+        if not self._closed:
+            with suppress(RuntimeError):  # closed in this very moment, on another thread
+                self._pool.submit(work, *args)
+
+    def close(self) -> None:
+        """Do what is being done and no more."""
+        self._closed = True
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def join(self) -> None:
+        """Wait for the end of what is being done; after `close`."""
+        self._pool.shutdown(wait=True)
+
+
+class Wired(anywidget.AnyWidget):
+    """What the panel and a comparison in a cell have in common: checked messages, answers with the same id."""
+
+    _esm = loader()
+    settable: ClassVar[frozenset[str]] = frozenset()
+    """The traits that a front end may set."""
+
+    def __init__(self, session: Session, **traits: object) -> None:
+        """Connect to a session; nothing is asked yet."""
+        self._session = session
+        self._sending = threading.RLock()
+        self._workers = {name: Worker(name) for name in ("files", "relay", "orders")}
+        super().__init__(**traits)
+        self.on_msg(self._arrived)
+
+    def answers(self) -> Mapping[str, tuple[str, Callable[[Message], Answer]]]:
+        """Give for each action the worker that does it, and how."""
+        raise NotImplementedError
+
+    # What comes in
+
+    def set_state(self, sync_data: Mapping[str, Any]) -> None:
+        """Let a front end set what it may, and only to what it may be."""
+        allowed = {name: value for name, value in sync_data.items() if name in self.settable and _is_draft(value)}
+        with self._sending:
+            if allowed:
+                super().set_state(allowed)
+            if refused := [name for name in sync_data if name in self.keys and name not in allowed]:
+                self.send_state(refused)
+
+    def _arrived(self, _widget: object, content: object, buffers: Sequence[Any]) -> None:
+        try:
+            message = read_message(content, buffers)
+        except ValueError as problem:
+            self._refuse(content, str(problem))
+            return
+        known = self._all_answers().get(message.action)
+        if known is None:
+            self._refuse(content, "no such action")
+            return
+        self.worker(known[0]).do(self._answer, message, known[1])
+
+    def _all_answers(self) -> Mapping[str, tuple[str, Callable[[Message], Answer]]]:
+        return {**self.answers(), "script": ("orders", _script)}
+
+    def _refuse(self, content: object, reason: str) -> None:
+        identity = content.get("id") if isinstance(content, dict) else None
+        if isinstance(identity, str) and len(identity) <= _LONGEST_ID:
+            error = InputError("the panel sent what it may not send: {reason}", reason=reason)
+            self.tell({"re": plain(identity, _LONGEST_ID), "error": {"lines": self.in_words(error)}})
+
+    def _answer(self, message: Message, answer: Callable[[Message], Answer]) -> None:
+        try:
+            content, buffers = answer(message)
+        except Asked as asked:
+            content, buffers = {"ask": {"lines": asked.lines, "agree": asked.agree}}, ()
+        except NowImageError as error:
+            content, buffers = {"error": {"lines": self.in_words(error)}}, ()
+        except Exception as bug:  # noqa: BLE001 - seen nowhere else: the panel says it, the log has all of it
+            _LOG.exception("the panel could not do %s", message.action)
+            content, buffers = {"error": {"lines": [f"{type(bug).__name__}: {plain(bug)}"]}}, ()
+        self.tell({**content, "re": message.id}, buffers)
+
+    def in_words(self, error: NowImageError) -> list[str]:
+        """Give an error in the words of a cell, in the user's language."""
+        return error.in_language(self._session.settings().language).lines()
+
+    # What goes out
+
+    def worker(self, name: str) -> Worker:
+        """Give the worker of that name: `files`, `relay` or `orders`."""
+        return self._workers[name]
+
+    def tell(self, content: Mapping[str, Any], buffers: Sequence[bytes] = ()) -> None:
+        """Send a message to all front ends."""
+        with self._sending:
+            if self.comm is not None:
+                self.send(_sendable(content), list(buffers))
+
+    def put(self, name: str, value: object) -> None:
+        """Set a trait, from whatever thread."""
+        with self._sending:
+            if self.comm is not None:
+                self.set_trait(name, _sendable(value))
+
+    def close(self) -> None:
+        """End the widget and its workers; twice is fine."""
+        for worker in self._workers.values():
+            worker.close()
+        with self._sending:
+            super().close()
+
+    def wait_until_idle(self) -> None:
+        """Wait, after `close`, for the questions to the relay that are still under way."""
+        for worker in self._workers.values():
+            worker.join()
+
+
+def _script(_message: Message) -> Answer:
+    return {}, (script().encode(), styles().encode())
+
+
+def _is_draft(value: object) -> bool:
+    try:
+        read_draft(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _sendable(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Replace halves of characters, which cannot be encoded, wherever they come from."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, Mapping):
+        return {_sendable(name): _sendable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sendable(one) for one in value]
+    return value

@@ -1,0 +1,192 @@
+"""What the relay says of itself, by free calls: models, prices, balance.
+
+Each question is asked in the ways that relays are known to answer it, the first sensible answer wins, and none of
+them may stand in the way of making pictures. Facts: reference/platform.md §2, §3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from .._json import JSON
+from .._messages import NowImageError
+from .._protocol import Call
+from .._services import is_picture_model
+from .._transport import Api
+
+__all__ = [
+    "Balance",
+    "ListedModel",
+    "Price",
+    "RelayStatus",
+    "read_balance",
+    "read_models",
+    "read_prices",
+    "read_status",
+]
+
+_UNLIMITED = Decimal(100_000_000)
+_POINTS_PER_DOLLAR = Decimal(500_000)
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedModel:
+    """One model of the relay's list; `makes_pictures` tells whether the images endpoint is meant for it."""
+
+    name: str
+    makes_pictures: bool
+    price: Price | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """A model's price in relay dollars: `per_call`, or by tokens (`per_call` is None)."""
+
+    per_call: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayStatus:
+    """How the relay counts: points per dollar, and what a dollar costs there where it says so."""
+
+    points_per_dollar: Decimal = _POINTS_PER_DOLLAR
+    rate: Decimal | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """What is left and what was used, as the relay reports it, in relay dollars; `left` None means unlimited."""
+
+    left: Decimal | None
+    used: Decimal | None = field(default=None)
+
+
+async def read_models(api: Api) -> list[ListedModel]:
+    """List the models that the key may use, sorted by name; prices are joined from `read_prices` by the caller."""
+    body = _object((await api.fetch(Call(path="/v1/models"))).body)
+    models = [one for item in _items(body) if (one := _listed(item)) is not None]
+    return sorted(models, key=lambda model: model.name)
+
+
+def _listed(item: Mapping[str, Any]) -> ListedModel | None:
+    name = item.get("id")
+    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
+        return None
+    types = item.get("supported_endpoint_types")
+    words = [word for word in types if isinstance(word, str)] if isinstance(types, list) else []
+    return ListedModel(name=name, makes_pictures=is_picture_model(name, words))
+
+
+async def read_prices(api: Api) -> dict[str, Price]:
+    """Read the relay's price list: model name → price in relay dollars for the default group."""
+    body = _object((await api.fetch(Call(path="/api/pricing"))).body)
+    ratio = _decimal(_object(body.get("group_ratio")).get("default")) or Decimal(1)
+    return {str(item.get("model_name")): _price(item, ratio) for item in _items(body)}
+
+
+def _price(item: Mapping[str, Any], ratio: Decimal) -> Price:
+    amount = _decimal(item.get("model_price"))
+    if item.get("quota_type") != 1 or amount is None:
+        return Price(per_call=None)
+    return Price(per_call=amount * ratio)
+
+
+async def read_status(api: Api) -> RelayStatus:
+    """Read how the relay counts money."""
+    data = _object(_object((await api.fetch(Call(path="/api/status"))).body).get("data"))
+    shows = str(data.get("quota_display_type") or "").upper()
+    rate = _decimal(data.get("usd_exchange_rate")) or _decimal(data.get("price"))
+    points = _decimal(data.get("quota_per_unit"))
+    return RelayStatus(
+        points_per_dollar=points if points and points > 0 else _POINTS_PER_DOLLAR,
+        rate=rate if rate and rate > 0 else None,
+        currency=shows if shows in ("CNY", "USD") else None,
+    )
+
+
+async def read_balance(api: Api) -> Balance:
+    """Ask for the balance in the three ways known, in order; what comes in points or yuan is turned into dollars.
+
+    Raises:
+        NowImageError: none of them gave a sensible answer; the last one's error.
+    """
+    problem: NowImageError | None = None
+    for way in _WAYS:
+        try:
+            if (balance := await way(api)) is not None:
+                return balance
+        except NowImageError as error:
+            problem = error
+    raise problem or NowImageError(
+        "the relay does not tell the balance", advice="look at the relay's own page; pictures are not affected"
+    )
+
+
+async def _by_usage(api: Api) -> Balance | None:
+    reply = await api.fetch(Call(path="/v1/billing/usage"), params={"type": "token", "unit": "usd"})
+    data = _object(_object(reply.body).get("data"))
+    left = _decimal(data.get("balance"))
+    if left is None:
+        return None
+    return Balance(left=None if left < 0 else left, used=_decimal(data.get("used")))
+
+
+async def _by_subscription(api: Api) -> Balance | None:
+    granted = _object((await api.fetch(Call(path="/v1/dashboard/billing/subscription"))).body)
+    limit = _decimal(granted.get("hard_limit_usd"))
+    if limit is None:
+        return None
+    usage = _object((await api.fetch(Call(path="/v1/dashboard/billing/usage"))).body)
+    used = (_decimal(usage.get("total_usage")) or Decimal(0)) / 100
+    per_dollar = _shown_per_dollar(await _status(api))
+    return Balance(left=None if limit >= _UNLIMITED else (limit - used) / per_dollar, used=used / per_dollar)
+
+
+async def _by_token(api: Api) -> Balance | None:
+    data = _object(_object((await api.fetch(Call(path="/api/usage/token/"))).body).get("data"))
+    left = _decimal(data.get("total_available"))
+    if left is None:
+        return None
+    used = _decimal(data.get("total_used"))
+    points = (await _status(api)).points_per_dollar
+    unlimited = data.get("unlimited_quota") is True
+    return Balance(left=None if unlimited else left / points, used=None if used is None else used / points)
+
+
+async def _status(api: Api) -> RelayStatus:
+    try:
+        return await read_status(api)
+    except NowImageError:
+        return RelayStatus()
+
+
+def _shown_per_dollar(status: RelayStatus) -> Decimal:
+    """Give what the relay's numbers are per dollar: some call them usd and mean yuan."""
+    return status.rate if status.currency == "CNY" and status.rate else Decimal(1)
+
+
+_WAYS: tuple[Callable[[Api], Awaitable[Balance | None]], ...] = (_by_usage, _by_subscription, _by_token)
+
+
+def _object(value: JSON | Any) -> Mapping[str, Any]:  # noqa: ANN401 - untrusted JSON
+    return value if isinstance(value, Mapping) else {}
+
+
+def _items(body: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    data = body.get("data")
+    return [item for item in data if isinstance(item, Mapping)] if isinstance(data, list) else []
+
+
+def _decimal(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None

@@ -1,0 +1,154 @@
+"""Which folder holds this notebook's history, so that the two do not come loose from each other (design.md §2.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from .._messages import ConfigError, InputError, StoreError
+from ._files import remove_file, try_read_file, write_durably
+from ._notebook import ShownBefore, folder_of, pictures_shown
+from ._record_files import encode, parse_json
+from ._store import Store
+
+__all__ = ["Home", "adopt", "find_home", "sibling_stores"]
+
+
+_NOTHING = ShownBefore()
+_LARGEST_NOTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """The store in use, what the saved notebook shows, and a doubt that stands before any purchase."""
+
+    store: Store
+    shown: ShownBefore = _NOTHING
+    moved_from: str = ""
+    in_doubt: bool = False
+
+    def check(self) -> None:
+        """Stand before a purchase.
+
+        Raises:
+            ConfigError: the notebook shows pictures that were paid for, and their history is not here.
+        """
+        if self.in_doubt:
+            _remember(self.store, self.shown)
+            raise ConfigError(
+                "this notebook shows pictures whose history is not beside it; nothing is bought until that is clear",
+                advice="%now adopt OTHER.now takes it over, %now folder {name} starts a new one",
+                name=self.store.folder.name,
+            )
+
+
+def find_home(folder: str, notebook: Path | None, working: Path) -> Home:
+    """Choose the store: the folder that is set, else the notebook's own; one that came loose is taken back."""
+    if folder:
+        chosen = Store((working / Path(folder).expanduser()).absolute(), notebook=notebook)
+        return Home(store=chosen, shown=pictures_shown(notebook))
+    store = Store(folder_of(notebook, working), notebook=notebook)
+    shown = pictures_shown(notebook)
+    if store.exists:
+        return Home(store=store, shown=shown)
+    shown = _joined(shown, _remembered(store))
+    if not shown.ids:
+        return Home(store=store, shown=shown)
+    holders = [one for one in sibling_stores(store) if _holds_any(one, shown)]
+    orphans = [one for one in holders if _is_orphan(one)]
+    if len(holders) == len(orphans) == 1 and not _is_at_work(orphans[0]):
+        _move(orphans[0].folder, store.folder)
+        return Home(store=Store(store.folder, notebook=notebook), shown=shown, moved_from=orphans[0].folder.name)
+    return Home(store=store, shown=shown, in_doubt=shown.paid and (not holders or bool(orphans)))
+
+
+def sibling_stores(store: Store) -> Iterator[Store]:
+    """Find the other histories beside this one."""
+    for folder in sorted(store.folder.parent.glob("*.now")):
+        if folder != store.folder and not folder.is_symlink() and (one := Store(folder)).exists:
+            yield one
+
+
+def adopt(store: Store, other: Path) -> Store:
+    """Make the history in `other` this notebook's own.
+
+    Raises:
+        InputError: `other` is no history, or this notebook has one already.
+    """
+    if not Store(other).exists:
+        raise InputError("{path} is no history", advice="give a folder such as Untitled.now", path=other)
+    if store.exists:
+        raise InputError(
+            "this notebook has a history already: {path}",
+            advice="%now folder {other} uses the other one",
+            path=store.folder.name,
+            other=other,
+        )
+    _move(other, store.folder)
+    remove_file(_note(store))
+    return Store(store.folder)
+
+
+# What a notebook showed before a refusal took the place of its pictures: the doubt must outlive the next Run All.
+
+
+def _note(store: Store) -> Path:
+    return store.folder.with_name(f".{store.folder.name}.missing")
+
+
+def _remember(store: Store, shown: ShownBefore) -> None:
+    with suppress(StoreError):
+        write_durably(_note(store), encode({"ids": sorted(shown.ids), "paid": shown.paid}))
+
+
+def _remembered(store: Store) -> ShownBefore:
+    try:
+        form = parse_json(try_read_file(_note(store), limit=_LARGEST_NOTE) or b"{}")
+    except StoreError:
+        return _NOTHING
+    ids = form.get("ids") if isinstance(form, dict) else None
+    if not isinstance(form, dict) or not isinstance(ids, list):
+        return _NOTHING
+    return ShownBefore(frozenset(one for one in ids if isinstance(one, str)), form.get("paid") is True)
+
+
+def _joined(first: ShownBefore, second: ShownBefore) -> ShownBefore:
+    return ShownBefore(first.ids | second.ids, first.paid or second.paid)
+
+
+def _holds_any(store: Store, shown: ShownBefore) -> bool:
+    try:
+        return any(record.id in shown.ids for record in store.records())
+    except StoreError:
+        return False
+
+
+def _is_orphan(store: Store) -> bool:
+    """Tell whether the notebook that the folder was last used by is gone from beside it."""
+    name = Path(store.last_notebook).name
+    return not name or not (store.folder.parent / name).exists()
+
+
+def _is_at_work(store: Store) -> bool:
+    """Tell whether a living kernel is at work there: what it has paid for must find its folder."""
+    try:
+        return any(not record.is_over and store.is_held(record.number) for record in store.records())
+    except StoreError:
+        return True
+
+
+def _move(source: Path, target: Path) -> None:
+    problem = ""
+    try:
+        source.rename(target)
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    if problem:
+        raise InputError(
+            "{source} cannot be moved: {problem}",
+            advice="%now folder {source} uses it where it is",
+            source=source,
+            problem=problem,
+        )

@@ -1,0 +1,136 @@
+"""Locks that say "a living kernel is at work on this job".
+
+They are locks of the operating system, which go with the process however it ends; `filelock` closes them in a forked
+child, so that a child does not keep alive what its parent has left. The files stay: a number that was used shows in
+them even when its record is gone.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from filelock import FileLock, Timeout
+
+from .._messages import StoreCorrupt, StoreError
+from ._files import is_missing, is_writable_in_place, translated
+
+__all__ = ["Hold", "Holds"]
+
+# Asking whether a job is held takes its lock for a moment; whoever wants it then must not be told that it is taken.
+_PATIENCE = 0.25
+_POLL = 0.01
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
+
+
+class Hold:
+    """The right to work on a job, until `release` or the end of the process."""
+
+    def __init__(self, unlock: Callable[[], object], holds: Holds, number: int) -> None:
+        """Take over a lock that was acquired."""
+        self.number = number
+        self._unlock: Callable[[], object] | None = unlock
+        self._holds = holds
+
+    def release(self) -> None:
+        """Give the job free; twice is fine."""
+        self._holds.forget(self.number, self)
+        unlock, self._unlock = self._unlock, None
+        if unlock is not None:
+            with suppress(OSError):
+                unlock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+class Holds:
+    """The holds of this process on the jobs of one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Touch nothing yet."""
+        self._folder = folder
+        self.renew()
+
+    def renew(self) -> None:
+        """Start with none, as a forked child must: the holds it inherited are its parent's."""
+        self._mine: dict[int, Hold] = {}
+        self._lock = threading.Lock()
+
+    def hold(self, number: int, *, patience: float = _PATIENCE) -> Hold | None:
+        """Take the job, or give None where someone else has it and keeps it for `patience` seconds.
+
+        Raises:
+            StoreError: the lock file cannot be made.
+        """
+        with self._lock:
+            if number in self._mine:
+                return None
+            return self._acquire(number, patience)
+
+    def _acquire(self, number: int, patience: float) -> Hold | None:
+        unlock = _try_lock(self._path(number), patience)
+        if unlock is None:
+            return None
+        self._mine[number] = hold = Hold(unlock, self, number)
+        return hold
+
+    def is_held(self, number: int) -> bool:
+        """Tell whether a living process has the job."""
+        # Asked of our own first: on network homes, opening and closing a locked file a second time unlocks it.
+        if number in self._mine:
+            return True
+        if is_missing(self._path(number)):
+            return False
+        try:
+            unlock = _try_lock(self._path(number), _POLL)
+        except StoreError:
+            return False
+        if unlock is not None:
+            unlock()
+        return unlock is None
+
+    def forget(self, number: int, hold: Hold) -> None:
+        """Note that a hold has ended."""
+        if self._mine.get(number) is hold:
+            del self._mine[number]
+
+    def release_all(self) -> None:
+        """Give every job free."""
+        for hold in list(self._mine.values()):
+            hold.release()
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number}.lock"
+
+
+@translated
+def _try_lock(path: Path, patience: float) -> Callable[[], object] | None:
+    """Give the function that unlocks, or None where the lock is taken."""
+    if not is_missing(path) and not is_writable_in_place(path):
+        raise StoreCorrupt("{path} is no regular file", path=path)
+    lock = FileLock(
+        path, timeout=patience, poll_interval=_POLL, mode=0o600, thread_local=False, preserve_lock_file=True
+    )
+    try:
+        lock.acquire()
+    except Timeout:  # an OSError too, so first
+        return None
+    except NotImplementedError:
+        return _nothing
+    except OSError as problem:
+        if problem.errno not in _NO_LOCKS:
+            raise
+        return _nothing
+    return lock.release
+
+
+def _nothing() -> None:
+    """Unlock nothing: this file system has no locks, and a history must work there too."""

@@ -1,0 +1,210 @@
+"""The `.now` folder as a place: ours, private, of a format we know, with room for pictures.
+
+`format` tells what the folder is: version, random id of the history, the notebook it last belonged to. A folder of a
+later version is read and never written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from .._json import JSON
+from .._messages import StoreCorrupt, StoreError, StoreFull, StoreTooNew, StoreUnavailable
+from ._files import (
+    claim_exclusively,
+    is_missing,
+    private_folder,
+    remove_file,
+    temp_beside,
+    try_read_file,
+    write_durably,
+)
+from ._record import FORMAT
+from ._record_files import encode, parse_json
+
+__all__ = ["Place"]
+
+_PARTS: Final = ("jobs", "answers", "pictures", "quarantine", "trash", "locks")
+_IGNORED = "answers/\nquarantine/\ntrash/\nlocks/\nindex.sqlite*\n*.tmp\n"
+_LARGEST_FORMAT = 64 << 10
+_PROBE = bytes(4096)
+
+
+class Place:
+    """One `.now` folder; nothing is touched before it is asked for."""
+
+    def __init__(self, path: Path, *, set_aside: Callable[[Path, str], object]) -> None:
+        """Take the place, and what to do with a file in it that cannot be used."""
+        self.path = path
+        self._set_aside = set_aside
+        self._probed = False
+
+    @property
+    def exists(self) -> bool:
+        """Whether a history is here."""
+        return bool(self._try_format())
+
+    def text(self, name: str) -> str:
+        """Give a text of the `format` file; empty where there is none."""
+        value = self._try_format().get(name)
+        return value if isinstance(value, str) else ""
+
+    def require(self) -> None:
+        """Refuse a place that is no folder of ours, or has parts that are not; what is not there yet is fine.
+
+        Raises:
+            StoreUnavailable: it is a link, a file, or someone else's.
+        """
+        for path in (self.path, *(self.path / name for name in _PARTS)):
+            if not is_missing(path):
+                private_folder(path)
+
+    def repair(self) -> None:
+        """Make what is missing in a folder that is there.
+
+        A folder that is gone was moved or deleted by its user: making a new one in its place would split the history.
+
+        Raises:
+            StoreUnavailable: the folder is gone or not ours.
+            StoreTooNew: a later version owns it.
+        """
+        if is_missing(self.path):
+            raise StoreUnavailable(
+                "the history folder {path} is gone",
+                advice="move it back, or choose where it is now with %now folder PATH",
+                path=self.path,
+            )
+        self.create()
+
+    def create(self, notebook: Path | None = None) -> None:
+        """Make everything that is missing, whole or after a crash in the middle; keep the notebook's path.
+
+        Raises:
+            StoreUnavailable: the place cannot be used.
+            StoreFull: there is no space.
+            StoreTooNew: a later version owns the folder.
+        """
+        private_folder(self.path)
+        form = self._known_format()
+        for name in _PARTS:
+            private_folder(self.path / name)
+        self._write_format(form, notebook)
+        if is_missing(self.path / ".gitignore"):
+            claim_exclusively(self.path / ".gitignore", _IGNORED.encode())
+
+    def _known_format(self) -> dict[str, JSON]:
+        try:
+            form = self._read_format()
+        except StoreCorrupt as problem:
+            self._set_aside(self._format_path, problem.message())
+            return {}
+        _refuse_newer(form)
+        return form
+
+    def _write_format(self, form: dict[str, JSON], notebook: Path | None) -> None:
+        if not form:
+            claim_exclusively(self._format_path, encode(_new_format(notebook)))
+        elif notebook is not None and form.get("notebook") != str(notebook):
+            write_durably(self._format_path, encode({**form, "notebook": str(notebook)}))
+
+    def check(self, need_bytes: int) -> None:
+        """Prove that pictures can be kept here.
+
+        Raises:
+            StoreUnavailable: something in the folder may not be written.
+            StoreFull: fewer than `need_bytes` are free.
+        """
+        for name in _PARTS:
+            _refuse_unwritable(self.path / name)
+        _refuse_full(self.path, need_bytes)
+        self._probe_once()
+
+    def _probe_once(self) -> None:
+        # Only a real write finds a used-up quota; later ones are found by the intent, which is written before sending.
+        if self._probed:
+            return
+        probe = temp_beside(self.path / "answers" / "probe")
+        try:
+            write_durably(probe, _PROBE)
+        finally:
+            remove_file(probe)
+        self._probed = True
+
+    @property
+    def _format_path(self) -> Path:
+        return self.path / "format"
+
+    def _try_format(self) -> dict[str, JSON]:
+        try:
+            if is_missing(self.path):
+                return {}
+            self.require()
+            return self._read_format()
+        except StoreError:
+            return {}
+
+    def _read_format(self) -> dict[str, JSON]:
+        data = try_read_file(self._format_path, limit=_LARGEST_FORMAT)
+        if data is None:
+            return {}
+        form = parse_json(data)
+        if not isinstance(form, dict) or not form:
+            raise StoreCorrupt("{path} is not what this package writes", path=self._format_path)
+        return form
+
+
+def _new_format(notebook: Path | None) -> dict[str, JSON]:
+    return {
+        "format": FORMAT,
+        "id": uuid4().hex,
+        "notebook": "" if notebook is None else str(notebook),
+        "software": f"now_jupyter {_own_version()}".strip(),
+    }
+
+
+def _own_version() -> str:
+    try:
+        return version("now_jupyter")
+    except PackageNotFoundError:
+        return ""
+
+
+def _refuse_newer(form: dict[str, JSON]) -> None:
+    number = form.get("format")
+    if isinstance(number, int) and number > FORMAT:
+        raise StoreTooNew(
+            "this history has format {version}, newer than this version writes",
+            advice="update now_jupyter, or choose another folder with %now folder PATH",
+            kept="the history can be read as it is",
+            version=number,
+        )
+
+
+def _refuse_unwritable(path: Path) -> None:
+    if not os.access(path, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise StoreUnavailable(
+            "{path} may not be written",
+            advice="see that the folder is there, is yours and may be written, or choose another with %now folder PATH",
+            path=path,
+        )
+
+
+def _refuse_full(path: Path, need_bytes: int) -> None:
+    try:
+        space = shutil.disk_usage(path)
+    except OSError:
+        return  # a file system that cannot tell; the write will
+    if space.total and space.free < need_bytes:
+        raise StoreFull(
+            "only {free} MiB are free for {path}, and {need} MiB are needed",
+            advice="free some space there, or choose another folder with %now folder PATH",
+            free=space.free >> 20,
+            need=-(-need_bytes >> 20),
+            path=path,
+        )

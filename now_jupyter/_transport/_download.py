@@ -1,0 +1,355 @@
+"""Fetches pictures by the links that services give, into a file, with every link held for hostile.
+
+No key, cookie, referer or other credential goes along. Whether the bytes are a picture is judged elsewhere.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import anyio
+import httpcore
+import httpx
+
+from .._messages import DownloadError, LinkExpiredError, NowImageError, UnsafeURLError, plain
+from ._addresses import environment_proxy, origin_of
+from ._bodies import Inflater
+from ._connections import Deadline, Watch, tls
+from ._exception_map import CERTIFICATE, from_disk, from_network, is_timeout, not_sent, words_of
+from ._guard import Guard, GuardedTransport, Resolver, link_origin, read_link, resolve
+from ._in_process import InProcess
+
+if TYPE_CHECKING:
+    from ..demo import Relay
+
+__all__ = ["Downloaded", "Downloader"]
+
+REPEATS = 3
+MOST_HOPS = 5
+CAP = 64 << 20
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 4.0
+_TIMEOUTS = {"connect": 10.0, "read": 30.0, "write": 30.0, "pool": None}  # seconds
+_REDIRECTS = (301, 302, 303, 307, 308)
+_EXPIRED = (401, 403, 404, 410)
+_PASSING = (404, 408, 425, 429)  # worth another try: a link may be given out before its picture is there
+_SERVER_ERROR = 500
+_OURS = "/mj/image/"
+_HEADERS = {"Accept": "image/*, */*;q=0.5", "Accept-Encoding": "identity", "User-Agent": "now-jupyter"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downloaded:
+    """What was fetched; `url_shown` is without its query, in which signatures stand."""
+
+    size_bytes: int
+    content_type: str
+    url_shown: str
+
+
+class Downloader:
+    """Fetches links; private addresses only where `origin` (served by `relay`, if any) or `allowed_hosts` name them."""
+
+    def __init__(  # noqa: PLR0913 - time, chance and names are handed in, so that tests need neither wait nor a network
+        self,
+        *,
+        origin: str | None,
+        relay: Relay | None = None,
+        allowed_hosts: Sequence[str] = (),
+        resolver: Resolver | None = None,
+        sockets: httpcore.AsyncNetworkBackend | None = None,
+        deadline: float = 120.0,
+        cap: int = CAP,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._origin = origin_of(origin) if origin else None
+        self._guard = Guard(origin=self._origin, allowed_hosts=allowed_hosts, resolver=resolver or resolve)
+        self._ways = _Ways(self._guard, relay, self._origin, sockets or httpcore.AnyIOBackend())
+        self._deadline = deadline
+        self._cap = cap
+        self._sleep = sleep
+        self._clock = clock
+        self._jitter = jitter
+
+    async def fetch(self, url: str, into: Path) -> Downloaded:
+        """Fetch a link into the file `into`, which only the user can read.
+
+        Raises:
+            DownloadError: the picture could not be had; its subclasses say why. The file is gone again.
+            StoreError: the file could not be written.
+        """
+        until = Deadline(self._deadline, self._clock)
+        places = self._places(url)
+        with from_disk():
+            file = _private_file(into)
+        with ExitStack() as undo:
+            undo.callback(_removed, into)
+            undo.callback(_closed, file)
+            fetched = await self._first_that_works(places, file, until)
+            undo.pop_all()
+        _closed(file)
+        return fetched
+
+    async def fetch_into_memory(self, url: str) -> bytes:
+        """Fetch a link for which no disk has room.
+
+        Raises:
+            DownloadError: as `fetch`.
+        """
+        memory = io.BytesIO()
+        await self._first_that_works(self._places(url), memory, Deadline(self._deadline, self._clock))
+        return memory.getvalue()
+
+    async def names_are_faked(self) -> bool:
+        """Tell whether this machine's resolver answers every name with a made-up address (Clash, Surge)."""
+        return await self._guard.names_are_faked(443)
+
+    async def aclose(self) -> None:
+        """Close all connections; may be called twice."""
+        await self._ways.aclose()
+
+    def _places(self, link: str) -> list[str]:
+        """Give where a picture may be; relays misname themselves in the links to their own Midjourney pictures."""
+        url = read_link(self._absolute(link.strip()))
+        path = url.raw_path.decode("ascii")
+        if self._origin is None or not path.startswith(_OURS) or link_origin(url) == self._origin:
+            return [str(url)]
+        return [str(url), self._origin + path]
+
+    def _absolute(self, link: str) -> str:
+        if link.startswith("//"):
+            return f"https:{link}"
+        return self._origin + link if self._origin and link.startswith("/") else link
+
+    async def _first_that_works(self, places: list[str], file: BinaryIO, until: Deadline) -> Downloaded:
+        for place in places[:-1]:
+            with suppress(DownloadError):
+                return await self._patiently(place, file, until)
+        return await self._patiently(places[-1], file, until)
+
+    async def _patiently(self, place: str, file: BinaryIO, until: Deadline) -> Downloaded:
+        pauses = iter(self._pauses())
+        while True:
+            try:
+                return await self._once(place, file, until)
+            except DownloadError as problem:
+                error = problem
+            pause = next(pauses, until.left())
+            if not _may_repeat(error) or pause >= until.left():
+                raise error.with_traceback(None)
+            await self._sleep(pause)
+
+    def _pauses(self) -> list[float]:
+        return [min(_LONGEST_PAUSE, _FIRST_PAUSE * (1 << turn) * (1 + self._jitter())) for turn in range(REPEATS)]
+
+    async def _once(self, place: str, file: BinaryIO, until: Deadline) -> Downloaded:
+        url = self._guard.checked(place)
+        with from_network(lambda problem: _broken(problem, url)), until.scope():
+            response = await self._followed(url)
+            try:
+                _ensure_it_is_there(response)
+                return await self._received(response, file, url)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await response.aclose()
+
+    async def _followed(self, url: httpx.URL) -> httpx.Response:
+        for _ in range(MOST_HOPS + 1):
+            response = await self._ways.ask(url)
+            if response.status_code not in _REDIRECTS or "location" not in response.headers:
+                return response
+            await response.aclose()
+            url = self._guard.checked(_joined(url, response.headers["location"]))
+        raise UnsafeURLError("the link leads on more than {hops} times", kept="the link is kept", hops=MOST_HOPS)
+
+    async def _received(self, response: httpx.Response, file: BinaryIO, url: httpx.URL) -> Downloaded:
+        encoding = response.headers.get("content-encoding", "")
+        inflater = Inflater(encoding, cap=self._cap, excess=self._too_large)
+        self._ensure_it_fits(response.headers.get("content-length", ""))
+        _write(file, b"", at_start=True)
+        received = 0
+        async for chunk in response.aiter_raw():
+            received += len(chunk)
+            if received > self._cap:
+                raise self._too_large()
+            for piece in inflater.feed(chunk):
+                _write(file, piece)
+        _write(file, inflater.end())
+        if not inflater.is_readable:
+            raise _packed(encoding)
+        with from_disk():
+            file.flush()
+        media_type = plain(response.headers.get("content-type", ""), 80).partition(";")[0].strip().lower()
+        return Downloaded(size_bytes=file.tell(), content_type=media_type, url_shown=_shown(url))
+
+    def _ensure_it_fits(self, length: str) -> None:
+        if length.isascii() and length.isdigit() and int(length[:20]) > self._cap:
+            raise self._too_large()
+
+    def _too_large(self) -> NowImageError:
+        return DownloadError(
+            "the picture is larger than {size} MiB",
+            kept="the link is kept",
+            advice="raise the cap for downloads, then %now resume fetches it, free",
+            status=200,
+            size=f"{self._cap / (1 << 20):g}",
+        )
+
+
+class _Ways:
+    """The transports that lead to links, opened when they are first needed."""
+
+    def __init__(
+        self, guard: Guard, relay: Relay | None, origin: str | None, sockets: httpcore.AsyncNetworkBackend
+    ) -> None:
+        self._sockets = sockets
+        self._guard = guard
+        self._relay = relay
+        self._origin = origin
+        self._open: dict[str, httpx.AsyncBaseTransport] = {}
+
+    async def ask(self, url: httpx.URL) -> httpx.Response:
+        """Ask for a checked link and give the answer that begins."""
+        watch = Watch()
+        request = httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": _TIMEOUTS, "trace": watch})
+        try:
+            return await self._way(url).handle_async_request(request)
+        finally:
+            await watch.hang_up()
+
+    def _way(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        origin = link_origin(url)
+        if self._relay is not None and origin == self._origin:
+            return InProcess(self._relay)
+        proxy = environment_proxy(origin)
+        if not self._guard.is_trusted(url):
+            if proxy is None:
+                return self._kept("guarded", lambda: GuardedTransport(self._guard, self._sockets))
+            self._guard.ensure_name_is_public(url)
+        return self._kept(
+            f"{url.scheme} by {proxy}",
+            lambda: httpx.AsyncHTTPTransport(verify=tls(origin), proxy=proxy, trust_env=False),
+        )
+
+    def _kept(self, name: str, make: Callable[[], httpx.AsyncBaseTransport]) -> httpx.AsyncBaseTransport:
+        if name not in self._open:
+            self._open[name] = make()
+        return self._open[name]
+
+    async def aclose(self) -> None:
+        """Close what was opened."""
+        opened, self._open = self._open, {}
+        for transport in reversed(opened.values()):
+            await transport.aclose()
+
+
+def _private_file(path: Path) -> BinaryIO:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        if hasattr(os, "fchmod"):
+            os.fchmod(descriptor, 0o600)  # the file may have been there
+    except OSError:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "wb")
+
+
+def _closed(file: BinaryIO) -> None:
+    with suppress(OSError):  # all was flushed where all went well; on a full disk closing fails once more
+        file.close()
+
+
+def _removed(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
+
+
+def _write(file: BinaryIO, data: bytes, *, at_start: bool = False) -> None:
+    with from_disk():
+        if at_start:
+            file.seek(0)
+            file.truncate()
+        file.write(data)
+
+
+def _joined(url: httpx.URL, location: str) -> str:
+    try:
+        return str(url.join(location))
+    except httpx.InvalidURL:
+        return location  # it is refused as what it is
+
+
+def _shown(url: httpx.URL) -> str:
+    return plain(f"{link_origin(url)}{url.path}")
+
+
+def _may_repeat(error: DownloadError) -> bool:
+    if error.status is None:
+        return type(error) is DownloadError and error.code != CERTIFICATE
+    return error.status in _PASSING or error.status >= _SERVER_ERROR
+
+
+def _ensure_it_is_there(response: httpx.Response) -> None:
+    status = response.status_code
+    if response.is_success:
+        return
+    if status in _EXPIRED:
+        raise LinkExpiredError(
+            "the link no longer gives the picture: HTTP {answer}",
+            kept="the link is kept",
+            advice="%now resume asks the service for it once more, free",
+            status=status,
+            answer=status,
+        )
+    raise DownloadError(
+        "the server of the picture answers HTTP {answer}",
+        kept="the link is kept",
+        advice="%now resume fetches it again, free",
+        status=status,
+        answer=status,
+    )
+
+
+def _packed(encoding: str) -> DownloadError:
+    return DownloadError(
+        "the picture came packed as {encoding}, which cannot be read",
+        kept="the link is kept",
+        status=200,
+        encoding=encoding,
+    )
+
+
+def _broken(problem: Exception, url: httpx.URL) -> NowImageError:
+    host = url.raw_host.decode("ascii")
+    if not_sent(problem, host=host).code == CERTIFICATE:
+        return DownloadError(
+            "the certificate of {host} is not trusted, so the picture was not fetched",
+            kept="the link is kept",
+            advice="where your network has a certificate authority of its own, name its file in SSL_CERT_FILE",
+            code=CERTIFICATE,
+            host=host,
+        )
+    if is_timeout(problem):
+        return DownloadError(
+            "the picture did not come from {host} in time",
+            kept="the link is kept",
+            advice="%now resume fetches it again, free",
+            host=host,
+        )
+    return DownloadError(
+        "the picture could not be fetched from {host}: {words}",
+        kept="the link is kept",
+        advice="%now resume fetches it again, free",
+        host=host,
+        words=words_of(problem),
+    )

@@ -1,0 +1,248 @@
+"""Foreign exceptions become errors of ours here, and nowhere else.
+
+Their frames and contexts can hold the request with its key, so nothing of them is kept but a few words: what is raised
+instead has neither cause nor context. Two directions, two context managers: `from_network` and `from_disk`.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+import zlib
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any
+
+import anyio
+import h11
+import httpcore
+import httpx
+
+from .._messages import (
+    BadResponseError,
+    ConfigError,
+    ConnectFailed,
+    MaybeBilledError,
+    NowImageError,
+    StoreFull,
+    StoreUnavailable,
+)
+
+__all__ = ["CERTIFICATE", "broken_off", "cut_short", "from_disk", "from_network", "is_timeout", "not_sent", "words_of"]
+
+CERTIFICATE = "certificate"  # the code of a failure that no repetition mends
+
+_FOREIGN: tuple[type[Exception], ...] = (
+    httpx.HTTPError,
+    httpx.StreamError,
+    httpx.InvalidURL,
+    httpx.CookieConflict,
+    httpcore.ConnectionNotAvailable,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.TimeoutException,
+    httpcore.UnsupportedProtocol,
+    h11.ProtocolError,
+    anyio.BrokenResourceError,
+    anyio.ClosedResourceError,
+    anyio.EndOfStream,
+    EOFError,
+    ImportError,  # a SOCKS proxy without socksio
+    MemoryError,
+    OSError,  # with TimeoutError, ssl.SSLError, socket.gaierror
+    RecursionError,
+    ValueError,  # with UnicodeError and json.JSONDecodeError
+    zlib.error,
+)
+_TIMEOUTS = (TimeoutError, httpx.TimeoutException, httpcore.TimeoutException)
+_NOT_HTTP = (httpx.RemoteProtocolError, httpcore.RemoteProtocolError, h11.RemoteProtocolError)
+_OURS = (httpx.LocalProtocolError, httpcore.LocalProtocolError, h11.LocalProtocolError)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_DEEPEST = 12  # links of a chain of causes that are looked at
+
+
+class _Translation:
+    """Raises our error instead of a foreign one; not by `contextlib`, whose frames would keep the foreign one alive."""
+
+    def __init__(self, kinds: tuple[type[Exception], ...], judge: Callable[[Any], NowImageError]) -> None:
+        self._kinds = kinds
+        self._judge = judge
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not isinstance(problem, self._kinds):
+            return
+        error = self._judge(problem)
+        del problem, traceback
+        try:
+            raise error
+        finally:
+            # Python hangs the foreign exception on while it raises, as the `with` is still handling it.
+            error.__context__ = None
+            del error  # else the traceback would hold this frame, and this frame the traceback
+
+
+def from_network(judge: Callable[[Exception], NowImageError]) -> _Translation:
+    """Raise what `judge` makes of a foreign exception instead of it."""
+    return _Translation(_FOREIGN, judge)
+
+
+def from_disk() -> _Translation:
+    """Raise our error instead of what the file system says."""
+    return _Translation((OSError,), _disk_error)
+
+
+def _disk_error(problem: OSError) -> NowImageError:
+    if problem.errno in _FULL:
+        return StoreFull("no space is left for the picture", advice="make room, then %now resume", billed="yes")
+    return StoreUnavailable(
+        "the picture cannot be written: {reason}",
+        advice="look at the folder, then %now resume",
+        billed="yes",
+        reason=problem.strerror or type(problem).__name__,
+    )
+
+
+def words_of(problem: BaseException) -> str:
+    """Give the words of a foreign exception, or its name where they could repeat what was sent or received."""
+    words = "" if isinstance(problem, _OURS) else str(problem)
+    if isinstance(problem, _NOT_HTTP):
+        words = words.partition(":")[0]  # behind it h11 quotes the line that it could not read
+    return words or type(problem).__name__
+
+
+def is_timeout(problem: BaseException) -> bool:
+    """Tell whether time ran out."""
+    return isinstance(problem, _TIMEOUTS)
+
+
+# No connection
+
+
+def not_sent(problem: Exception, *, host: str, proxy: str | None = None) -> NowImageError:
+    """Say why no connection came about."""
+    chain = list(_chain(problem))
+    if _any(chain, ssl.SSLCertVerificationError):
+        return _untrusted(chain, host)
+    if proxy is not None:
+        return _proxy_failed(problem, host=host, proxy=proxy)
+    return _no_connection(problem, chain, host=host)
+
+
+def _proxy_failed(problem: Exception, *, host: str, proxy: str) -> NowImageError:
+    if isinstance(problem, ImportError):
+        return ConfigError(
+            "the proxy {proxy} speaks SOCKS, for which a package is missing",
+            advice="pip install 'httpx[socks]'",
+            proxy=proxy,
+        )
+    return ConnectFailed(
+        "the proxy {proxy} did not connect us to {host}: {words}",
+        advice="look at HTTPS_PROXY and NO_PROXY; nothing was sent",
+        proxy=proxy,
+        host=host,
+        words=words_of(problem),
+    )
+
+
+def _no_connection(problem: Exception, chain: list[BaseException], *, host: str) -> ConnectFailed:
+    if _any(chain, socket.gaierror):
+        return ConnectFailed("the name {host} cannot be found", advice="check the address and the network", host=host)
+    if _any(chain, ConnectionRefusedError):
+        return ConnectFailed(
+            "nothing answers at {host}", advice="is the relay running there? check address and port", host=host
+        )
+    if is_timeout(problem):
+        return ConnectFailed(
+            "no connection to {host} came about in time", advice="check the network, then try again", host=host
+        )
+    if _any(chain, ssl.SSLError):
+        return ConnectFailed(
+            "no secure connection to {host} came about: {words}",
+            advice="check the address: https:// or http://, and the port",
+            host=host,
+            words=words_of(problem),
+        )
+    return ConnectFailed(
+        "no connection to {host} came about: {words}",
+        advice="check the network, then try again",
+        host=host,
+        words=words_of(problem),
+    )
+
+
+def _untrusted(chain: list[BaseException], host: str) -> ConnectFailed:
+    reasons = [one.verify_message for one in chain if isinstance(one, ssl.SSLCertVerificationError)]
+    return ConnectFailed(
+        "the certificate of {host} is not trusted: {words}",
+        advice="where your network has a certificate authority of its own, name its file in SSL_CERT_FILE",
+        code=CERTIFICATE,
+        host=host,
+        words=reasons[0],
+    )
+
+
+def _any(chain: list[BaseException], kind: type[BaseException]) -> bool:
+    return any(isinstance(one, kind) for one in chain)
+
+
+def _chain(problem: BaseException, depth: int = 0) -> Iterator[BaseException]:
+    yield problem
+    if depth == _DEEPEST:
+        return
+    if isinstance(problem, BaseExceptionGroup):
+        for one in problem.exceptions:
+            yield from _chain(one, depth + 1)
+    if (origin := problem.__cause__ or problem.__context__) is not None:
+        yield from _chain(origin, depth + 1)
+
+
+# No complete answer
+
+
+def broken_off(problem: Exception, *, seconds: float, has_begun: bool, request_id: str | None) -> NowImageError:
+    """Say how a paid call ended after bytes of it went out: nobody knows whether it was billed."""
+    if is_timeout(problem):
+        return MaybeBilledError(
+            "the relay did not answer completely within {seconds} s",
+            advice="%now resume looks for it, free; --fresh orders again",
+            request_id=request_id,
+            seconds=f"{seconds:g}",
+        )
+    if has_begun:
+        return MaybeBilledError(
+            "the connection broke in the middle of the answer",
+            kept="what came of it is kept",
+            advice="%now resume looks for it, free; --fresh orders again",
+            request_id=request_id,
+        )
+    if isinstance(problem, _NOT_HTTP):
+        return MaybeBilledError(
+            "what came back is not a whole HTTP answer: {words}",
+            advice="%now resume looks for it, free; --fresh orders again",
+            words=words_of(problem),
+        )
+    return MaybeBilledError(
+        "the connection broke before the relay answered",
+        advice="%now resume looks for it, free; --fresh orders again",
+    )
+
+
+def cut_short(problem: Exception, *, seconds: float) -> NowImageError:
+    """Say how a free call ended after it went out."""
+    if is_timeout(problem):
+        return BadResponseError(
+            "the relay did not answer within {seconds} s",
+            advice="try again later",
+            billed="no",
+            seconds=f"{seconds:g}",
+        )
+    return BadResponseError(
+        "the connection to the relay broke: {words}", advice="try again later", billed="no", words=words_of(problem)
+    )

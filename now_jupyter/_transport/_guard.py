@@ -1,0 +1,227 @@
+"""Where a link may lead, decided before anything is sent there.
+
+A link comes from outside. Its name is resolved once, every address is judged, and the connection goes to the judged
+address, not to the name again; TLS still checks the name. Private addresses are open to the configured origin only.
+
+Resolvers that answer every name from 198.18.0.0/15 (Clash, Surge: the proxy behind them resolves) are told by a canary:
+where a name that cannot exist gets such an address too, names may lead there. IP literals of that range stay refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import secrets
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from typing import Any, TypeAlias
+
+import anyio
+import httpcore
+import httpx
+
+from .._messages import UnsafeURLError
+from ._addresses import Address, is_fake, is_private_name, is_public, literal, origin_of
+from ._connections import tls
+
+__all__ = ["Guard", "GuardedTransport", "Resolver", "link_origin", "read_link", "resolve"]
+
+Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
+
+LONGEST_URL = 8 << 10
+_PORTS = {"http": 80, "https": 443}
+_LAST_PORT = 65535
+_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+_PATIENCE_SECONDS = 4.0  # with an address that does not answer, while there is another one
+_MOST_CONNECTIONS, _KEPT_ALIVE = 8, 4
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """Give all addresses of a name, as the system sees them."""
+    found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(address[0] for *_, address in found))
+
+
+class Guard:
+    """Judges links and addresses; `origin` and `allowed_hosts` (`host` or `host:port`) are the user's own word."""
+
+    def __init__(self, *, origin: str | None, allowed_hosts: Collection[str], resolver: Resolver) -> None:
+        self._origin = origin
+        self._allowed = frozenset(host.lower() for host in allowed_hosts)
+        self._resolver = resolver
+
+    def checked(self, text: str) -> httpx.URL:
+        """Read a link.
+
+        Raises:
+            UnsafeURLError: it must not be visited, whatever its name resolves to.
+        """
+        url = read_link(text)
+        if not self.is_trusted(url):
+            address = literal(_host(url))
+            if address is not None and not is_public(address):
+                raise _not_public(_host(url))
+        return url
+
+    def is_trusted(self, url: httpx.URL) -> bool:
+        """Tell whether the user has named the very place where the link leads."""
+        host = _host(url)
+        port = url.port or _PORTS[url.scheme]
+        return link_origin(url) == self._origin or bool({host, f"{host}:{port}"} & self._allowed)
+
+    def ensure_name_is_public(self, url: httpx.URL) -> None:
+        """Refuse a name that can only be private; for proxies, which resolve by themselves."""
+        if is_private_name(_host(url)):
+            raise _not_public(_host(url))
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """Resolve a host and give the addresses that may be connected to.
+
+        Raises:
+            UnsafeURLError: one of its addresses is not public.
+        """
+        if (address := literal(host)) is not None:
+            return self._judged(host, [address])
+        found = await self._resolved(host, port)
+        fakes = [one for one in found if is_fake(one)]
+        if fakes and await self.names_are_faked(port):
+            return [str(one) for one in fakes]
+        return self._judged(host, found)
+
+    @staticmethod
+    def _judged(host: str, found: Sequence[Address]) -> list[str]:
+        if not all(is_public(one) for one in found):
+            raise _not_public(host)
+        return [str(one) for one in found]
+
+    async def names_are_faked(self, port: int) -> bool:
+        """Tell whether the resolver answers every name with a made-up address."""
+        canary = f"{secrets.token_hex(16)}.example.com"  # below a reserved name, without a wildcard
+        try:
+            found = await self._resolved(canary, port)
+        except OSError:
+            return False
+        return any(is_fake(one) for one in found)
+
+    async def _resolved(self, host: str, port: int) -> list[Address]:
+        found = await self._resolver(host, port)
+        if not found:
+            raise socket.gaierror(socket.EAI_NONAME, host)
+        return [ipaddress.ip_address(one.partition("%")[0]) for one in found]
+
+
+def read_link(text: str) -> httpx.URL:
+    """Read a link that may be anything.
+
+    Raises:
+        UnsafeURLError: it is none that can be fetched.
+    """
+    bare = text.strip()
+    try:
+        url = httpx.URL(bare) if 0 < len(bare) <= LONGEST_URL else None
+    except httpx.InvalidURL:
+        url = None
+    if url is None or url.scheme not in _PORTS or (url.port or 0) > _LAST_PORT or not _is_host(_host(url)):
+        raise UnsafeURLError(
+            "the relay gave a link that is none: {link}", advice="tell the relay", link=bare.partition("?")[0][:80]
+        )
+    if url.userinfo:
+        raise UnsafeURLError("the link to {host} carries a user name", advice="tell the relay", host=_host(url))
+    return url
+
+
+def link_origin(url: httpx.URL) -> str:
+    """Give the origin of a link; from its parts, so that no second parser reads the rest differently."""
+    return origin_of(f"{url.scheme}://{url.netloc.decode('ascii')}")
+
+
+def _is_host(host: str) -> bool:
+    return _NAME.fullmatch(host) is not None or literal(host) is not None
+
+
+def _host(url: httpx.URL) -> str:
+    return url.raw_host.decode("ascii").rstrip(".").lower()
+
+
+def _not_public(host: str) -> UnsafeURLError:
+    return UnsafeURLError(
+        "the link leads to {host}, which is not on the public internet",
+        kept="the link is kept",
+        advice="if it is a server of yours, name it in Now.download_hosts, then %now resume",
+        host=host,
+    )
+
+
+class GuardedTransport(httpx.AsyncBaseTransport):
+    """Connects to judged addresses only, without a proxy; `sockets` is what opens the connections."""
+
+    def __init__(self, guard: Guard, sockets: httpcore.AsyncNetworkBackend) -> None:
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls("https:"),
+            max_connections=_MOST_CONNECTIONS,
+            max_keepalive_connections=_KEPT_ALIVE,
+            network_backend=_JudgedBackend(guard, sockets),
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request."""
+        url = httpcore.URL(
+            scheme=request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
+        )
+        answer = await self._pool.handle_async_request(
+            httpcore.Request(
+                request.method,
+                url,
+                headers=request.headers.raw,
+                content=b"",
+                extensions=request.extensions,
+            )
+        )
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Stream(answer))
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._pool.aclose()
+
+
+class _Stream(httpx.AsyncByteStream):
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._answer.aiter_stream():
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._answer.aclose()
+
+
+class _JudgedBackend(httpcore.AsyncNetworkBackend):
+    """Resolves and judges where httpcore would only connect."""
+
+    def __init__(self, guard: Guard, sockets: httpcore.AsyncNetworkBackend) -> None:
+        self._guard = guard
+        self._inner = sockets
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        *others, last = await self._guard.addresses(host, port)
+        for address in others:
+            try:
+                patience = min(timeout or _PATIENCE_SECONDS, _PATIENCE_SECONDS)
+                return await self._inner.connect_tcp(address, port, patience, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return await self._inner.connect_tcp(last, port, timeout, local_address, socket_options)
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
