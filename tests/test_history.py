@@ -21,7 +21,7 @@ from now_jupyter._values import Money, Request, Status
 
 
 @dataclass
-class Shelf:
+class RecordFiles:
     """A history over a real folder, and a quick way to put something into it."""
 
     store: Store
@@ -36,10 +36,10 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
+def shelf(tmp_path: Path) -> Iterator[RecordFiles]:
     store = Store(tmp_path / "fox.now")
     store.preflight()
-    yield Shelf(store, History(lambda: store))
+    yield RecordFiles(store, History(lambda: store))
     store.close()
 
 
@@ -51,7 +51,7 @@ def test_a_history_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert not store.folder.exists()
 
 
-def test_it_is_a_sequence_oldest_first(shelf: Shelf) -> None:
+def test_it_is_a_sequence_oldest_first(shelf: RecordFiles) -> None:
     """Places, slices, iteration and membership."""
     for prompt in ("one", "two", "three"):
         shelf.add(prompt)
@@ -63,7 +63,7 @@ def test_it_is_a_sequence_oldest_first(shelf: Shelf) -> None:
         history[3]
 
 
-def test_numbers_names_and_pictures_are_found(shelf: Shelf) -> None:
+def test_numbers_names_and_pictures_are_found(shelf: RecordFiles) -> None:
     """`#1`, `1`, `#1.2`, `fox`, `fox.2`; of several of one name the newest."""
     shelf.add(pictures=2, name="fox")
     shelf.add("newer", pictures=2, name="fox")
@@ -77,7 +77,7 @@ def test_numbers_names_and_pictures_are_found(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("ref", ["#9", "hare", "#1.3", "fox.0", "../etc", "", "#0", "#1.1.1"])
-def test_what_is_not_there_says_what_is(ref: str, shelf: Shelf) -> None:
+def test_what_is_not_there_says_what_is(ref: str, shelf: RecordFiles) -> None:
     """An input error, never a traceback."""
     shelf.add(name="fox")
     with pytest.raises(InputError) as caught:
@@ -85,7 +85,7 @@ def test_what_is_not_there_says_what_is(ref: str, shelf: Shelf) -> None:
     assert "#1 … #1" in caught.value.next_step() or ".1" in caught.value.next_step()
 
 
-def test_words_are_searched_newest_first(shelf: Shelf) -> None:
+def test_words_are_searched_newest_first(shelf: RecordFiles) -> None:
     """In prompt, model, name and tags, all words, also Chinese ones."""
     shelf.add("a red fox")
     shelf.add("雪中的红狐")
@@ -96,7 +96,7 @@ def test_words_are_searched_newest_first(shelf: Shelf) -> None:
     assert shelf.history.search("nothing") == []
 
 
-def test_filters_may_be_combined(shelf: Shelf) -> None:
+def test_filters_may_be_combined(shelf: RecordFiles) -> None:
     """Model, tag, status, star and name."""
     shelf.add(tags=("*", "a"))
     shelf.add(model="dall-e-3", tags=("a",))
@@ -106,7 +106,7 @@ def test_filters_may_be_combined(shelf: Shelf) -> None:
     assert (refs(status="failed"), refs(tag="a", starred=False), refs(name="x")) == (["#3"], ["#2"], [])
 
 
-def test_the_tree_shows_parents_and_children_and_ends(shelf: Shelf) -> None:
+def test_the_tree_shows_parents_and_children_and_ends(shelf: RecordFiles) -> None:
     """Also where records name each other as parents, which only foreign hands can make."""
     first = shelf.add("first")
     second = shelf.add("second", parents=(first.id,))
@@ -126,7 +126,7 @@ def test_the_tree_shows_parents_and_children_and_ends(shelf: Shelf) -> None:
         ({"billed": "yes", "kept": (Kept(index=0, link="https://x.example"),)}, Status.PENDING),
     ],
 )
-def test_what_a_dead_kernel_left_is_named_for_what_it_is(facts: Any, expected: Status, shelf: Shelf) -> None:
+def test_what_a_dead_kernel_left_is_named_for_what_it_is(facts: Any, expected: Status, shelf: RecordFiles) -> None:
     """Nobody holds it: cancelled, unknown, or to be collected; held by a living one it is running."""
     record = shelf.add(**{"status": Status.RUNNING, "kept": (), **facts})
     assert shelf.history[0].status is expected
@@ -136,7 +136,7 @@ def test_what_a_dead_kernel_left_is_named_for_what_it_is(facts: Any, expected: S
         assert shelf.history[0].status is Status.RUNNING
 
 
-def test_a_kept_answer_makes_it_collectable(shelf: Shelf) -> None:
+def test_a_kept_answer_makes_it_collectable(shelf: RecordFiles) -> None:
     """The raw answer is on disk: pending, not unknown."""
     record = shelf.add(status=Status.RUNNING, billed="maybe", kept=())
     answer = shelf.store.open_answer(record.number)
@@ -145,7 +145,7 @@ def test_a_kept_answer_makes_it_collectable(shelf: Shelf) -> None:
     assert live_record(shelf.store, record).status is Status.PENDING
 
 
-def test_sums_count_what_was_billed_and_say_apart_what_may_have_been(shelf: Shelf) -> None:
+def test_sums_count_what_was_billed_and_say_apart_what_may_have_been(shelf: RecordFiles) -> None:
     """Demo, unbilled and unknown prices are not in it; two currencies are not added."""
     dollars = lambda amount, source="estimated": Money(Decimal(amount), "USD", source)  # noqa: E731 - as above
     shelf.add(cost=dollars("1"))
@@ -160,7 +160,7 @@ def test_sums_count_what_was_billed_and_say_apart_what_may_have_been(shelf: Shel
     assert [str(one) for one in shelf.history.costs()] == ["~$1.50", "¥7.00"]
 
 
-def test_the_usual_time_is_the_median_of_what_went_well(shelf: Shelf) -> None:
+def test_the_usual_time_is_the_median_of_what_went_well(shelf: RecordFiles) -> None:
     """None before there is any."""
     assert shelf.history.usual_seconds("gpt-image-2") is None
     for seconds in (1.0, 9.0, 2.0):
@@ -169,14 +169,14 @@ def test_the_usual_time_is_the_median_of_what_went_well(shelf: Shelf) -> None:
     assert shelf.history.usual_seconds("gpt-image-2") == 2.0
 
 
-def test_a_dataframe_has_a_row_for_each(shelf: Shelf) -> None:
+def test_a_dataframe_has_a_row_for_each(shelf: RecordFiles) -> None:
     """With parameters as columns."""
     shelf.add(cost=Money(Decimal("0.04"), "USD", "estimated"))
     frame = shelf.history.to_dataframe()
     assert frame.loc[0, ["ref", "param_size", "cost"]].tolist() == ["#1", "1:1", 0.04]
 
 
-def test_an_observer_that_fails_stops_nobody(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_observer_that_fails_stops_nobody(shelf: RecordFiles, caplog: pytest.LogCaptureFixture) -> None:
     """Its fault goes to the log; the others are still told; one who left is not."""
     told: list[str] = []
     shelf.history.observe(lambda one: 1 / len(one.parents))
@@ -192,7 +192,7 @@ def test_an_observer_that_fails_stops_nobody(shelf: Shelf, caplog: pytest.LogCap
     assert "observer" in caplog.text
 
 
-def test_the_text_shows_the_last_twenty(shelf: Shelf) -> None:
+def test_the_text_shows_the_last_twenty(shelf: RecordFiles) -> None:
     """A line each, stars and counts in front, older ones counted."""
     for number in range(22):
         shelf.add(f"fox {number}", tags=("*",) if number == 21 else ())
@@ -215,13 +215,13 @@ def test_records_are_read_again_only_where_something_changed(tmp_path: Path) -> 
     """A quiet folder is read once; a changed one again; another store in the same place too."""
     store = Counting(tmp_path / "fox.now")
     store.preflight()
-    Shelf(store, History(lambda: store)).add()
+    RecordFiles(store, History(lambda: store)).add()
     jobs = store.folder / "jobs"
     os.utime(jobs, (1e9, 1e9))
     reading = Reading()
     assert [len(reading.of(store)) for _ in range(3)] == [1, 1, 1]
     assert store.reads == 1
-    Shelf(store, History(lambda: store)).add()
+    RecordFiles(store, History(lambda: store)).add()
     assert len(reading.of(store)) == 2
     os.utime(jobs, (1e9, 1e9))
     reading.of(store)

@@ -19,7 +19,7 @@ from now_jupyter._background._loop import Execution
 from now_jupyter._messages._errors import MaybeBilledError
 from now_jupyter._options._parsing import parse_keywords
 from now_jupyter._orders._requests import order_of
-from now_jupyter._orders._reuse import Candidate, Place, Reruns
+from now_jupyter._orders._reuse import Candidate, CellPosition, Reruns
 from now_jupyter._session import Session
 from now_jupyter._store import Store
 from now_jupyter._store._record import Kept, Record
@@ -59,7 +59,7 @@ class Memory:
         decision = self.reruns.decide(
             FOX.fingerprint(),
             [Candidate(record=one) for one in self.records],
-            Place(cell=cell, execution=run, index=k),
+            CellPosition(cell=cell, execution=run, index=k),
             **{"mode": "restart", "demo": False, "beside": self._others, **how},
         )
         return decision.kind, decision.candidate.record.number if decision.candidate else None
@@ -69,7 +69,7 @@ class Memory:
         return [Candidate(record=one, shelf="Other.now") for one in self.beside]
 
     def ran(self, cell: str, run: str = "1") -> None:
-        self.reruns.ran(Place(cell=cell, execution=run))
+        self.reruns.ran(CellPosition(cell=cell, execution=run))
 
 
 def test_an_empty_history_buys() -> None:
@@ -136,7 +136,7 @@ def test_never_buys_and_settles_what_was_unknown() -> None:
     """`--fresh`: the user's word is given; the unknown order no longer stands in the way."""
     memory = Memory([record(1), unknown(2)])
     decision = memory.reruns.decide(
-        FOX.fingerprint(), [Candidate(record=one) for one in memory.records], Place(), mode="never", demo=False
+        FOX.fingerprint(), [Candidate(record=one) for one in memory.records], CellPosition(), mode="never", demo=False
     )
     assert (decision.kind, [one.number for one in decision.unsettled]) == ("buy", [2])
 
@@ -200,7 +200,7 @@ def test_a_decision_that_is_not_carried_out_is_forgotten() -> None:
     """What was not shown can still be served."""
     memory = Memory([record(1)])
     decision = memory.reruns.decide(
-        FOX.fingerprint(), [Candidate(record=memory.records[0])], Place(), mode="restart", demo=False
+        FOX.fingerprint(), [Candidate(record=memory.records[0])], CellPosition(), mode="restart", demo=False
     )
     memory.reruns.forget(decision)
     assert memory.decide() == ("serve", 1)

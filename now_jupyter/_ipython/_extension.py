@@ -19,7 +19,7 @@ __all__ = ["compare", "load", "panel", "session", "unload", "view"]
 
 
 class _Holder:
-    """Holds the session of this process and the extension of each shell; a forked child gets its own."""
+    """JobLocks the session of this process and the extension of each shell; a forked child gets its own."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()

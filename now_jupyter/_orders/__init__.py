@@ -7,14 +7,14 @@ from ._job import Job
 from ._orders import Orders, Rehearsal
 from ._planning import Order
 from ._requests import order_of
-from ._workspace import Context
+from ._workspace import Workspace
 
 __all__ = [
-    "Context",
     "Job",
     "Order",
     "Orders",
     "Rehearsal",
+    "Workspace",
     "budget_line",
     "in_force",
     "lift_budget",

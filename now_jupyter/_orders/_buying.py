@@ -19,9 +19,9 @@ from .._json import JSON
 from .._messages import ConfigError, StoreError, say
 from .._protocol import Engine
 from .._relay import relay_mark
-from .._runner import Performed, Runner
+from .._runner import Runner, RunResult
 from .._services import body_of, engine_for, warnings_for
-from .._store import Hold, Home, Record, Store, generation_of
+from .._store import Home, JobLock, Record, Store, generation_of
 from .._transport import Connection
 from .._values import Money, Status
 from ._budget import Budget
@@ -29,11 +29,11 @@ from ._job import Job
 from ._planning import Order, Part, Planner
 from ._quotes import Quotes
 from ._reuse import Candidate, Decision
-from ._workspace import Context
+from ._workspace import Workspace
 
 __all__ = ["Buyer", "Work"]
 
-Work: TypeAlias = Callable[[], Awaitable[Performed]]
+Work: TypeAlias = Callable[[], Awaitable[RunResult]]
 _DEMO_PARTIALS = 2
 _LOOK_AGAIN = 0.5
 _PATIENCE_FOR_A_PRICE = 5.0
@@ -45,7 +45,7 @@ class _Claim:
     """A number that was claimed for an order, and the hold that says that we are at work on it."""
 
     record: Record
-    hold: Hold | None
+    hold: JobLock | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class Buyer:
 
     def __init__(  # noqa: PLR0913 - the parts it works with
         self,
-        around: Context,
+        workspace: Workspace,
         planner: Planner,
         quotes: Quotes,
         *,
@@ -76,7 +76,7 @@ class Buyer:
         sent: Callable[[Job], None],
     ) -> None:
         """Use the session's parts; `sent` is told of a job that can no longer be taken back."""
-        self._around = around
+        self._workspace = workspace
         self._planner = planner
         self._quotes = quotes
         self._kernel = kernel
@@ -134,7 +134,7 @@ class Buyer:
 
     async def _agreed(self, bought: Sequence[Part], order: Order, job: Job) -> _Terms:
         """Settle everything that may stand in the way before the first number is claimed."""
-        home, connection = self._around.home(), self._around.connection()
+        home, connection = self._workspace.home(), self._workspace.connection()
         home.check()
         request = bought[0].request
         engine = engine_for(request.service, self._engines)
@@ -146,7 +146,7 @@ class Buyer:
             await self._settle(part.decision)
         await to_thread.run_sync(home.store.preflight)
         await self._planner.keep_model(request)
-        job.usually = self._around.history.usual_seconds(model)
+        job.usually = self._workspace.history.usual_seconds(model)
         runner, relay = self._runner(connection, home), _mark(connection)
         return _Terms(
             home=home,
@@ -160,25 +160,25 @@ class Buyer:
 
     async def _settle(self, decision: Decision) -> None:
         """The user's word is given: equal orders of unknown outcome no longer stand in the way."""
-        store = self._around.home().store
+        store = self._workspace.home().store
         for record in decision.unsettled:
             await to_thread.run_sync(store.write, replace(record, settled=True))
 
     def notes(self, body: Mapping[str, JSON]) -> list[str]:
         """Say what the model is not known to take."""
-        return warnings_for(body, self._around.settings().language)
+        return warnings_for(body, self._workspace.settings().language)
 
-    async def _served(self, candidate: Candidate, order: Order, job: Job) -> Performed:
+    async def _served(self, candidate: Candidate, order: Order, job: Job) -> RunResult:
         record = candidate.record
         if order.name and order.name != record.name and not candidate.shelf:
-            store = self._around.home().store
+            store = self._workspace.home().store
             record = replace(await to_thread.run_sync(store.read, record.number), name=order.name)
             await to_thread.run_sync(store.write, record)
         job.changed(record)
-        return Performed(record)
+        return RunResult(record)
 
-    async def _joined_work(self, record: Record, job: Job) -> Performed:
-        store = self._around.home().store
+    async def _joined_work(self, record: Record, job: Job) -> RunResult:
+        store = self._workspace.home().store
         job.changed(record)
         while (event := self._live.get(record.id)) is not None or store.is_held(record.number):
             if event is not None:
@@ -188,7 +188,7 @@ class Buyer:
         record = live_record(store, await to_thread.run_sync(store.read, record.number))
         if record.is_over or any(one.sha256 for one in record.kept):
             job.changed(record)
-            return Performed(record)
+            return RunResult(record)
         return await self.resumed(record, job)
 
     async def _claimed(self, part: Part, order: Order, terms: _Terms) -> _Claim:
@@ -203,7 +203,7 @@ class Buyer:
     async def _withdrawn(self, claim: _Claim) -> Record:
         record = replace(claim.record, status=Status.CANCELLED)
         with suppress(StoreError):  # a record that nobody holds and that was not sent is read as cancelled
-            await to_thread.run_sync(self._around.home().store.write, record)
+            await to_thread.run_sync(self._workspace.home().store.write, record)
         self._let_go(claim)
         return record
 
@@ -233,7 +233,7 @@ class Buyer:
             cost=terms.prices.get(part.request.fingerprint()),
         )
 
-    async def _performed(self, claim: _Claim, terms: _Terms, job: Job) -> Performed:
+    async def _performed(self, claim: _Claim, terms: _Terms, job: Job) -> RunResult:
         watch = _Watcher(job, self._tell, self._sent)
         begun = False
         try:
@@ -261,7 +261,7 @@ class Buyer:
         job.notes.append(
             say(
                 "the computer slept for {minutes} minutes; what was under way is settled before new orders go out",
-                self._around.settings().language,
+                self._workspace.settings().language,
                 minutes=self._minutes_slept,
             )
         )
@@ -269,7 +269,7 @@ class Buyer:
             for event in self._unsettled:
                 await event.wait()
 
-    async def _with_cost(self, done: Performed, store: Store, job: Job) -> Performed:
+    async def _with_cost(self, done: RunResult, store: Store, job: Job) -> RunResult:
         record = done.record
         if record.demo or record.billed == "no" or record.cost is not None:
             return done
@@ -282,25 +282,25 @@ class Buyer:
         with suppress(StoreError):  # the pictures are here; what they cost is the lesser news
             await to_thread.run_sync(store.write, record)
         job.changed(record)
-        return Performed(record, done.error)
+        return RunResult(record, done.error)
 
-    async def resumed(self, record: Record, job: Job) -> Performed:
+    async def resumed(self, record: Record, job: Job) -> RunResult:
         """Take up one record again, free of charge; someone else's is left to them.
 
         Raises:
             ConfigError: it was ordered at another relay than the one in use.
         """
-        home = self._around.home()
+        home = self._workspace.home()
         engine = engine_for(record.request.service, self._engines)
         runner = self._runner(self._connection_of(record), home)
         hold = home.store.hold(record.number)
         if hold is None:
-            return Performed(record)
+            return RunResult(record)
         self._live[record.id] = anyio.Event()
         try:
             record = await to_thread.run_sync(home.store.read, record.number)
             if record.is_over:
-                return Performed(record)
+                return RunResult(record)
             return await runner.resume(record, engine, _Watcher(job, self._tell, self._sent))
         finally:
             self._let_go(_Claim(record, hold))
@@ -308,8 +308,8 @@ class Buyer:
     def _connection_of(self, record: Record) -> Connection:
         """Give the way to the relay that took an order: no other is asked for its tasks and links."""
         if record.demo:
-            return self._around.demo_connection()
-        connection = self._around.connection()
+            return self._workspace.demo_connection()
+        connection = self._workspace.connection()
         if connection.demo is None and record.relay in ("", _mark(connection)):
             return connection
         raise ConfigError(
@@ -321,7 +321,7 @@ class Buyer:
         )
 
     def _slot(self) -> anyio.CapacityLimiter:
-        most = self._around.settings().max_concurrency
+        most = self._workspace.settings().max_concurrency
         if self._slots is None:
             self._slots = anyio.CapacityLimiter(most)
         self._slots.total_tokens = most
@@ -329,13 +329,13 @@ class Buyer:
 
     def partials(self) -> int:
         """Say how many unfinished pictures to ask for on the way."""
-        wanted = self._around.settings().partial_images
+        wanted = self._workspace.settings().partial_images
         if wanted is not None:
             return wanted
-        return _DEMO_PARTIALS if self._around.is_demo() else 0
+        return _DEMO_PARTIALS if self._workspace.is_demo() else 0
 
     def _tell(self, record: Record) -> None:
-        self._around.history.tell(generation_of(record, self._around.home().store.pictures))
+        self._workspace.history.tell(generation_of(record, self._workspace.home().store.pictures))
 
 
 def _by_request(parts: Sequence[Part], prices: Sequence[Money]) -> Mapping[str, Money]:

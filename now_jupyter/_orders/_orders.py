@@ -18,7 +18,7 @@ from .._json import JSON
 from .._messages import InputError, Interrupted, NowImageError, RejectedError, TaskStillPending, class_of_error
 from .._protocol import Engine
 from .._relay import RelayFacts
-from .._runner import Performed, Runner
+from .._runner import Runner, RunResult
 from .._services import body_of
 from .._store import Home, Record, generation_of
 from .._transport import Connection
@@ -28,7 +28,7 @@ from ._buying import Buyer, Work
 from ._job import Job
 from ._planning import Order, Part, Planner
 from ._quotes import Quotes
-from ._workspace import Context
+from ._workspace import Workspace
 
 __all__ = ["Order", "Orders", "Rehearsal"]
 
@@ -58,7 +58,7 @@ class Orders:
 
     def __init__(
         self,
-        around: Context,
+        workspace: Workspace,
         *,
         kernel: str,
         facts: RelayFacts,
@@ -66,12 +66,12 @@ class Orders:
         runner: Callable[[Connection, Home], Runner],
     ) -> None:
         """Use the session's parts."""
-        self._around = around
+        self._workspace = workspace
         self._facts = facts
-        self._planner = Planner(around, facts, kernel=kernel)
-        self._quotes = Quotes(around, facts)
+        self._planner = Planner(workspace, facts, kernel=kernel)
+        self._quotes = Quotes(workspace, facts)
         self._buyer = Buyer(
-            around, self._planner, self._quotes, kernel=kernel, engines=engines, runner=runner, sent=self._sent
+            workspace, self._planner, self._quotes, kernel=kernel, engines=engines, runner=runner, sent=self._sent
         )
         self._turn = anyio.Lock()
         self._errands: dict[Job, _Errand] = {}
@@ -101,14 +101,14 @@ class Orders:
         try:
             generation = await work()
         except NowImageError as error:
-            job.finish(None, bare(error).in_language(self._around.settings().language))
+            job.finish(None, bare(error).in_language(self._workspace.settings().language))
         except Exception as bug:  # noqa: BLE001 - raised again where the job is waited for
             job.finish(None, without_locals(bug))
         else:
             job.finish(generation)
 
     def _left(self, job: Job) -> BaseException:
-        language = self._around.settings().language
+        language = self._workspace.settings().language
         if not job.is_sent:
             return Interrupted("cancelled; nothing was sent", language)
         return TaskStillPending(
@@ -142,7 +142,7 @@ class Orders:
 
     async def _collected(self, record: Record, job: Job) -> Generation:
         done = await self._buyer.resumed(record, job)
-        return generation_of(done.record, self._around.home().store.pictures)
+        return generation_of(done.record, self._workspace.home().store.pictures)
 
     async def _carried_out(self, order: Order, job: Job) -> Generation:
         async with self._turn:
@@ -157,7 +157,7 @@ class Orders:
         self._planner.ran(parts)
         return whole
 
-    async def _summed_up(self, order: Order, done: Sequence[Performed], parts: Sequence[Part]) -> Generation:
+    async def _summed_up(self, order: Order, done: Sequence[RunResult], parts: Sequence[Part]) -> Generation:
         shelves = [part.decision.candidate.shelf if part.decision.candidate else "" for part in parts]
         generations = [self._view(one.record, shelf) for one, shelf in zip(done, shelves, strict=True)]
         whole = together(generations)
@@ -177,8 +177,8 @@ class Orders:
 
     def _view(self, record: Record, shelf: str) -> Generation:
         if not shelf:
-            return generation_of(record, self._around.home().store.pictures)
-        folder = self._around.home().store.folder.parent / shelf
+            return generation_of(record, self._workspace.home().store.pictures)
+        folder = self._workspace.home().store.folder.parent / shelf
         seen = generation_of(record, folder / "pictures")
         return replace(seen, ref=f"{shelf}{seen.ref}")
 
@@ -199,7 +199,7 @@ class Orders:
             decisions=tuple(_said(part) for part in parts),
             price=price,
             notes=tuple(self._buyer.notes(bodies[0])),
-            demo=self._around.is_demo(),
+            demo=self._workspace.is_demo(),
             balance_after=await self._quotes.balance_after(price),
         )
 
@@ -225,7 +225,7 @@ class Orders:
         error.facts |= {"ref": generation.ref}
         error.kept = error.kept or "{ref} is kept in the history"
         if isinstance(error, RejectedError) and error.code == "model_not_found":
-            error.facts |= {"models": await self._facts.picture_models_in_words(self._around.connection())}
+            error.facts |= {"models": await self._facts.picture_models_in_words(self._workspace.connection())}
             error.advice = "picture models of this relay: {models}"
         return error
 
@@ -245,18 +245,18 @@ def without_locals(bug: Exception) -> Exception:
     return bug
 
 
-async def _all_of(works: Sequence[Work]) -> list[Performed]:
-    results: list[list[Performed | Exception]] = [[] for _ in works]
+async def _all_of(works: Sequence[Work]) -> list[RunResult]:
+    results: list[list[RunResult | Exception]] = [[] for _ in works]
     async with anyio.create_task_group() as group:
         for result, work in zip(results, works, strict=True):
             group.start_soon(_into, result, work)
     every = [one for result in results for one in result]
     if bug := next((one for one in every if isinstance(one, Exception)), None):
         raise bug
-    return [one for one in every if isinstance(one, Performed)]
+    return [one for one in every if isinstance(one, RunResult)]
 
 
-async def _into(results: list[Performed | Exception], work: Work) -> None:
+async def _into(results: list[RunResult | Exception], work: Work) -> None:
     """Put how one part went beside the others; a bug in one must not end the others."""
     try:
         results.append(await work())
@@ -269,7 +269,7 @@ def _said(part: Part) -> tuple[str, str]:
     return part.decision.kind, f" {candidate.record.ref}" if candidate else ""
 
 
-def _error_of(done: Performed) -> NowImageError | None:
+def _error_of(done: RunResult) -> NowImageError | None:
     if done.error is not None:
         return done.error
     failure = done.record.error

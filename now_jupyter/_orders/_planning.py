@@ -18,8 +18,8 @@ from .._services import known_model
 from .._settings import Reuse
 from .._store import Record, Store, sibling_stores
 from .._values import Money, Request
-from ._reuse import Candidate, Decision, Place, Reruns
-from ._workspace import Context
+from ._reuse import Candidate, CellPosition, Decision, Reruns
+from ._workspace import Workspace
 
 __all__ = ["Order", "Part", "Planner"]
 
@@ -50,16 +50,16 @@ class Part:
     """One request of an order, its place in the cell, and what was decided for it."""
 
     request: Request
-    place: Place
+    place: CellPosition
     decision: Decision
 
 
 class Planner:
     """Plans orders by the memory of this kernel (`Reruns`) and by what lies in this history and the ones beside it."""
 
-    def __init__(self, around: Context, facts: RelayFacts, *, kernel: str) -> None:
+    def __init__(self, workspace: Workspace, facts: RelayFacts, *, kernel: str) -> None:
         """Begin with an empty memory."""
-        self._around = around
+        self._workspace = workspace
         self._facts = facts
         self._reruns = Reruns(kernel=kernel)
         self._siblings: dict[Path, Store] = {}
@@ -105,13 +105,13 @@ class Planner:
 
     async def model(self, request: Request) -> str:
         """Name the model: as typed, as set, else the relay's best known."""
-        named = request.model or self._around.settings().model
-        return named or await self._facts.default_model(self._around.connection())
+        named = request.model or self._workspace.settings().model
+        return named or await self._facts.default_model(self._workspace.connection())
 
     async def keep_model(self, request: Request) -> None:
         """Remember in the folder which model was chosen where none is named, so that it stays the same."""
-        if not (request.model or self._around.settings().model):
-            await self._facts.keep_choice(self._around.connection())
+        if not (request.model or self._workspace.settings().model):
+            await self._facts.keep_choice(self._workspace.connection())
 
     def ran(self, parts: Sequence[Part]) -> None:
         """Remember that a cell got what it asked for."""
@@ -137,25 +137,25 @@ class Planner:
         return decision if decision.kind in ("serve", "join") else None
 
     def _decision(
-        self, memory: Reruns, request: Request, order: Order, place: Place, *, below: int | None = None
+        self, memory: Reruns, request: Request, order: Order, place: CellPosition, *, below: int | None = None
     ) -> Decision:
-        mode = order.reuse or self._around.settings().reuse
+        mode = order.reuse or self._workspace.settings().reuse
         fingerprint = request.fingerprint()
-        records = self._around.history.records()
+        records = self._workspace.history.records()
         own = (Candidate(record=record) for record in records if below is None or record.number < below)
         return memory.decide(
             fingerprint,
             [one for one in own if one.record.request.prompt == request.prompt],
             place,
             mode=mode,
-            demo=self._around.is_demo(),
+            demo=self._workspace.is_demo(),
             beside=lambda: self._beside(request.prompt),
         )
 
     def _beside(self, prompt: str) -> list[Candidate]:
         """Give what the histories beside this one hold; one that cannot be read stands in nobody's way."""
         found: list[Candidate] = []
-        for store in sibling_stores(self._around.home().store):
+        for store in sibling_stores(self._workspace.home().store):
             known = self._siblings.setdefault(store.folder, store)
             with suppress(StoreError):
                 found += [
@@ -190,13 +190,13 @@ def _split(request: Request, model: str) -> list[Request]:
     return [replace(request, params={**request.params, "n": size}) for size in sizes]
 
 
-def _next_place(execution: Execution | None) -> Place:
+def _next_place(execution: Execution | None) -> CellPosition:
     if execution is None:
-        return Place()
-    return Place(cell=execution.cell, execution=execution.serial, index=execution.next_place())
+        return CellPosition()
+    return CellPosition(cell=execution.cell, execution=execution.serial, index=execution.next_place())
 
 
-def _place(execution: Execution | None, *, ahead: int) -> Place:
+def _place(execution: Execution | None, *, ahead: int) -> CellPosition:
     if execution is None:
-        return Place()
-    return Place(cell=execution.cell, execution=execution.serial, index=execution.places + ahead)
+        return CellPosition()
+    return CellPosition(cell=execution.cell, execution=execution.serial, index=execution.places + ahead)

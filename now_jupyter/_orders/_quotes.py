@@ -15,7 +15,7 @@ from .._relay import RelayFacts, estimate, spent
 from .._store import Record
 from .._values import Money
 from ._budget import Budget, in_force, read_budget
-from ._workspace import Context
+from ._workspace import Workspace
 
 __all__ = ["Agreed", "Limits", "Quotes"]
 
@@ -56,9 +56,9 @@ class Limits:
 class Quotes:
     """Prices of request bodies, by the relay's list and the user's own."""
 
-    def __init__(self, around: Context, facts: RelayFacts) -> None:
+    def __init__(self, workspace: Workspace, facts: RelayFacts) -> None:
         """Ask `facts`, in the currency of the settings."""
-        self._around = around
+        self._workspace = workspace
         self._facts = facts
 
     async def price(self, bodies: Sequence[Mapping[str, JSON]]) -> Money:
@@ -66,16 +66,16 @@ class Quotes:
         return self._together(await self._each(bodies))
 
     async def _each(self, bodies: Sequence[Mapping[str, JSON]]) -> list[Money]:
-        settings = self._around.settings()
-        if self._around.is_demo():
+        settings = self._workspace.settings()
+        if self._workspace.is_demo():
             return [Money(None, settings.currency) for _ in bodies]
-        prices = await self._facts.prices(self._around.connection())
+        prices = await self._facts.prices(self._workspace.connection())
         return [estimate(body, prices, settings) for body in bodies]
 
     def _together(self, prices: Sequence[Money]) -> Money:
-        currency = self._around.settings().currency
+        currency = self._workspace.settings().currency
         amounts = [one.amount for one in prices if one.amount is not None]
-        if len(amounts) < len(prices) or self._around.is_demo():
+        if len(amounts) < len(prices) or self._workspace.is_demo():
             return Money(None, currency)
         return Money(sum(amounts, start=Decimal(0)), currency, "estimated")
 
@@ -108,10 +108,10 @@ class Quotes:
         Raises:
             StoreCorrupt: there is a budget, and it cannot be read.
         """
-        if self._around.is_demo():
+        if self._workspace.is_demo():
             return None
-        budget = await to_thread.run_sync(read_budget, self._around.home().store)
-        limits = Limits(ask_above=self._around.settings().confirm_over, most=most, budget=budget)
+        budget = await to_thread.run_sync(read_budget, self._workspace.home().store)
+        limits = Limits(ask_above=self._workspace.settings().confirm_over, most=most, budget=budget)
         return None if limits == Limits() else limits
 
     async def stay_within(self, budget: Budget | None, record: Record) -> None:
@@ -125,7 +125,7 @@ class Quotes:
             await to_thread.run_sync(refuse)
 
     def _refuse_above(self, price: Money, most: Money) -> None:
-        limit = in_force(most, self._around.settings())
+        limit = in_force(most, self._workspace.settings())
         if price.amount is not None and limit.amount is not None and price.amount > limit.amount:
             raise InputError(
                 "the expected price is {price}, and --budget is {limit}",
@@ -135,7 +135,7 @@ class Quotes:
             )
 
     def _refuse_beyond(self, price: Money, budget: Budget, *, below: int | None = None) -> None:
-        in_force(budget.amount, self._around.settings())
+        in_force(budget.amount, self._workspace.settings())
         left = self.left_of(budget, below=below)
         if price.amount is not None and left.amount is not None and price.amount > left.amount:
             raise InputError(
@@ -148,16 +148,16 @@ class Quotes:
 
     def left_of(self, budget: Budget, *, below: int | None = None) -> Money:
         """Give what is left of a budget, counting everything of this history, in the trash too."""
-        store = self._around.home().store
-        every = [*self._around.history.records(), *(store.trashed() if store.exists else [])]
+        store = self._workspace.home().store
+        every = [*self._workspace.history.records(), *(store.trashed() if store.exists else [])]
         return budget.left(every, below=below)
 
     async def balance_after(self, price: Money) -> Money | None:
         """Give what would be left after paying `price`; None where that cannot be told."""
-        if price.amount is None or self._around.is_demo():
+        if price.amount is None or self._workspace.is_demo():
             return None
         try:
-            left, _used = spent(await self._facts.balance(self._around.connection()), self._around.settings())
+            left, _used = spent(await self._facts.balance(self._workspace.connection()), self._workspace.settings())
         except NowImageError:
             return None
         return None if left is None or left.amount is None else replace(left, amount=left.amount - price.amount)

@@ -13,14 +13,14 @@ from .._settings import Reuse
 from .._store import Record
 from .._values import Status
 
-__all__ = ["Candidate", "Decision", "Place", "Reruns"]
+__all__ = ["Candidate", "CellPosition", "Decision", "Reruns"]
 
 _ANSWERED = (Status.DONE, Status.PARTIAL)
 _UNDER_WAY = (Status.RUNNING, Status.PENDING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class CellPosition:
     """Where a request is made: in which cell (None: the front end sends no id), in which run, as which one."""
 
     cell: str | None = None
@@ -61,7 +61,7 @@ class Reruns:
         self,
         fingerprint: str,
         candidates: Iterable[Candidate],
-        place: Place,
+        place: CellPosition,
         *,
         mode: Reuse,
         demo: bool,
@@ -93,12 +93,12 @@ class Reruns:
         if decision.candidate is not None:
             self._served.discard(decision.candidate.record.id)
 
-    def ran(self, place: Place) -> None:
+    def ran(self, place: CellPosition) -> None:
         """Remember that this cell got what it asked for in this run."""
         if place.cell is not None:
             self._ran.setdefault(place.cell, place.execution)
 
-    def _is_first_run(self, place: Place) -> bool:
+    def _is_first_run(self, place: CellPosition) -> bool:
         return place.cell is None or self._ran.get(place.cell, place.execution) == place.execution
 
     def _equal(self, candidates: Iterable[Candidate], fingerprint: str, *, demo: bool) -> list[Candidate]:
@@ -110,7 +110,7 @@ class Reruns:
             and one.record.id not in self._served
         ]
 
-    def _answer(self, equal: Sequence[Candidate], place: Place, mode: Reuse, *, first: bool) -> Candidate | None:
+    def _answer(self, equal: Sequence[Candidate], place: CellPosition, mode: Reuse, *, first: bool) -> Candidate | None:
         if mode == "always":
             return _any_answer(equal, place)
         return _best(self._older(equal), place) if first else None
@@ -123,11 +123,11 @@ class Reruns:
     def _older(self, equal: Sequence[Candidate]) -> list[Candidate]:
         return [one for one in equal if one.record.kernel != self.kernel and _has_pictures(one.record)]
 
-    def _joinable(self, equal: Sequence[Candidate], place: Place, *, first: bool) -> Candidate | None:
+    def _joinable(self, equal: Sequence[Candidate], place: CellPosition, *, first: bool) -> Candidate | None:
         under_way = [one for one in equal if _is_waited_for(one.record) and not one.shelf]
         return next((one for one in under_way if self._may_join(one.record, place, first=first)), None)
 
-    def _may_join(self, record: Record, place: Place, *, first: bool) -> bool:
+    def _may_join(self, record: Record, place: CellPosition, *, first: bool) -> bool:
         if record.kernel != self.kernel:
             return first
         return record.execution != place.execution and record.cell == place.cell
@@ -144,13 +144,13 @@ def _is_waited_for(record: Record) -> bool:
     return record.status in _UNDER_WAY or (record.status is Status.PARTIAL and not _has_pictures(record))
 
 
-def _best(answers: Sequence[Candidate], place: Place) -> Candidate | None:
+def _best(answers: Sequence[Candidate], place: CellPosition) -> Candidate | None:
     """Choose the answer of the same cell and place, else the oldest."""
     same = (one for one in answers if place.cell and (one.record.cell, one.record.place) == (place.cell, place.index))
     return next(same, answers[0] if answers else None)
 
 
-def _any_answer(equal: Sequence[Candidate], place: Place) -> Candidate | None:
+def _any_answer(equal: Sequence[Candidate], place: CellPosition) -> Candidate | None:
     answers = [one for one in equal if _has_pictures(one.record)]
     same = [one for one in answers if place.cell and (one.record.cell, one.record.place) == (place.cell, place.index)]
     every = same or answers

@@ -16,10 +16,10 @@ from .._transport import Connection, check_address, connect, connect_demo, make_
 if TYPE_CHECKING:
     from ..demo import Relay
 
-__all__ = ["Context"]
+__all__ = ["Workspace"]
 
 
-class Context:
+class Workspace:
     """Answers, at any moment, what is in force now; opens a connection when one is first needed."""
 
     def __init__(  # noqa: PLR0913 - the layers of settings, and what the notebook and tests inject

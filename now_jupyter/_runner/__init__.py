@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ._run import Performed, Watch
+from ._run import RunResult, Watch
 from ._runner import Runner
 from ._saving import all_brought_home
 
 __all__ = [
-    "Performed",
+    "RunResult",
     "Runner",
     "Watch",
     "all_brought_home",

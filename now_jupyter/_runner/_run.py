@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
     from ._runner import Runner
 
-__all__ = ["Performance", "Performed", "Watch", "has_newer_links"]
+__all__ = ["Run", "RunResult", "Watch", "has_newer_links"]
 
 _POLL_AGAIN = 10.0  # after a poll that failed on its way
 _PASSING = (BadResponseError, ConnectFailed, RateLimitError)
@@ -72,14 +72,14 @@ class Watch(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Performed:
+class RunResult:
     """How a performance ended: the record's last state, and the error that ended it, where one did."""
 
     record: Record
     error: NowImageError | None = None
 
 
-class Performance:
+class Run:
     """One record on its way through one conversation."""
 
     def __init__(self, runner: Runner, record: Record, engine: Engine, watch: Watch, *, is_new: bool = True) -> None:
@@ -99,7 +99,7 @@ class Performance:
         self._lost: dict[int, NowImageError] = {}
         self._bug: Exception | None = None
 
-    async def play(self, conversation: Conversation, *, replay: Replay | None = None) -> Performed:
+    async def play(self, conversation: Conversation, *, replay: Replay | None = None) -> RunResult:
         """Go through the conversation to its end; whatever happens, the record tells it."""
         self._replay = replay
         outcome: Outcome | None = None
@@ -111,11 +111,11 @@ class Performance:
             raise self._bug
         if self._scope.cancelled_caught:
             if self.record.status is Status.CANCELLED:
-                return Performed(self.record)
+                return RunResult(self.record)
             error = abandoned(self.record)
         with CancelScope(shield=True):
             error = await self._finish(outcome or Outcome(expected=self.record.expected), error)
-        return Performed(self.record, error)
+        return RunResult(self.record, error)
 
     async def _played(self, conversation: Conversation) -> tuple[Outcome | None, NowImageError | None]:
         outcome: Outcome | None = None

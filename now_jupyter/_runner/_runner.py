@@ -16,14 +16,14 @@ import anyio
 from anyio import CancelScope, to_thread
 
 from .._protocol import Engine, TaskEngine
-from .._store import Record, Spill, Store
+from .._store import Record, RescueFolder, Store
 from .._transport import Api, Downloader
 from .._values import Status
 from ._polling import Poller
-from ._run import Performance, Performed, Watch, has_newer_links
+from ._run import Run, RunResult, Watch, has_newer_links
 from ._saving import Replay, all_brought_home, brought_home, links_again
 
-__all__ = ["Performed", "Runner", "Watch", "all_brought_home"]
+__all__ = ["RunResult", "Runner", "Watch", "all_brought_home"]
 
 _TASK_LIMIT = 1800.0
 
@@ -41,10 +41,10 @@ class Runner:
         stopwatch: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         task_limit: float = _TASK_LIMIT,
-        spill: Spill | None = None,
+        spill: RescueFolder | None = None,
     ) -> None:
         """Put the parts together; nothing is opened."""
-        self.spill = spill or Spill()
+        self.spill = spill or RescueFolder()
         self.api = api
         self.downloader = downloader
         self.store = store
@@ -75,13 +75,13 @@ class Runner:
         """Give the one poller of an engine."""
         return self._pollers.setdefault(engine.name, Poller(self.api, cast("TaskEngine", engine), self.sleep))
 
-    async def run(self, record: Record, engine: Engine, watch: Watch, *, partials: int = 0) -> Performed:
+    async def run(self, record: Record, engine: Engine, watch: Watch, *, partials: int = 0) -> RunResult:
         """Perform a claimed record from its beginning; an error of ours is given, not raised."""
         conversation = engine.start(record.request, model=record.model, partials=partials)
-        performed = await Performance(self, record, engine, watch).play(conversation)
+        performed = await Run(self, record, engine, watch).play(conversation)
         return await self.resume(performed.record, engine, watch) if has_newer_links(performed.record) else performed
 
-    async def resume(self, record: Record, engine: Engine, watch: Watch) -> Performed:
+    async def resume(self, record: Record, engine: Engine, watch: Watch) -> RunResult:
         """Take up a record again without paying: from its raw answer, its task, or the links that it kept.
 
         Raises:
@@ -90,8 +90,8 @@ class Runner:
         record = await to_thread.run_sync(brought_home, self.spill, self.store, record)
         if record.status is Status.DONE:
             watch.changed(record)
-            return Performed(record)
-        performance = Performance(self, record, engine, watch, is_new=False)
+            return RunResult(record)
+        performance = Run(self, record, engine, watch, is_new=False)
         if (stored := await to_thread.run_sync(Replay.of, self.store, record.number)) is not None:
             conversation = engine.start(record.request, model=record.model)
             return await performance.play(conversation, replay=stored)

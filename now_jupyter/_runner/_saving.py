@@ -24,7 +24,7 @@ from .._messages import (
     plain,
 )
 from .._protocol import Conversation, Event, Found, Outcome, Reply
-from .._store import Kept, Record, Spill, Store, read_file
+from .._store import Kept, Record, RescueFolder, Store, read_file
 from .._transport import Downloader, replayed
 from .._values import Failure, Status
 
@@ -224,7 +224,7 @@ async def rescued(  # noqa: PLR0913 - the picture, where it belongs and what sto
     error: StoreError,
     *,
     record: Record,
-    spill: Spill,
+    spill: RescueFolder,
     downloader: Downloader,
     repeats_key: Callable[[bytes], bool],
 ) -> StoreError:
@@ -249,7 +249,7 @@ def _bytes_of(found: Found) -> bytes:
     return found.source if isinstance(found.source, bytes) else unpack_base64(found.source)
 
 
-def brought_home(spill: Spill, store: Store, record: Record) -> Record:
+def brought_home(spill: RescueFolder, store: Store, record: Record) -> Record:
     """Take into the history what was rescued of a record elsewhere; what is no picture any more goes to quarantine.
 
     Raises:
@@ -289,7 +289,7 @@ def _whole_again(record: Record) -> Record:
     return ended(record, Outcome(expected=record.expected), None, cause=None)
 
 
-def all_brought_home(spill: Spill, store: Store) -> tuple[list[Record], StoreError | None]:
+def all_brought_home(spill: RescueFolder, store: Store) -> tuple[list[Record], StoreError | None]:
     """Bring home what was rescued of any record of a history, also of settled ones and of those in the trash.
 
     No relay is needed for it. What a living process works on is left to that; given are the records that have their

@@ -17,7 +17,7 @@ from typing import Literal
 
 from .._history import live_record
 from .._messages import Language, StoreCorrupt, StoreError, plain, say
-from .._store import Record, Spill, Store, digest_of_file, is_missing, picture_file
+from .._store import Record, RescueFolder, Store, digest_of_file, is_missing, picture_file
 from .._values import Status
 
 __all__ = ["Finding", "Report", "examined"]
@@ -61,7 +61,12 @@ def _found(state: Literal["fine", "repaired", "attention"], text: str) -> Findin
 
 
 def examined(
-    store: Store, spill: Spill, *, names_are_faked: bool | None, language: Language = "en", now: float | None = None
+    store: Store,
+    spill: RescueFolder,
+    *,
+    names_are_faked: bool | None,
+    language: Language = "en",
+    now: float | None = None,
 ) -> Report:
     """Look at one history and what surrounds it; `names_are_faked` is None where no resolver had to be asked."""
     findings = [_software(language), *_resolver(names_are_faked, language)]
@@ -261,7 +266,7 @@ def _leftovers(store: Store, now: float, language: Language) -> Iterator[Finding
         )
 
 
-def _spilled(spill: Spill, records: Sequence[Record], language: Language) -> Iterator[Finding]:
+def _spilled(spill: RescueFolder, records: Sequence[Record], language: Language) -> Iterator[Finding]:
     away = spill.identities()
     ours = [record.ref for record in records if record.id in away]
     others = len(away - {record.id for record in records})

@@ -18,13 +18,13 @@ import anyio.to_thread
 from .._background import Background
 from .._messages import ConfigError, InputError, StoreError
 from .._options import parse_keywords, read_amount
-from .._orders import Context, Job, Order, Orders, Rehearsal, in_force, lift_budget, order_of, read_budget, set_budget
+from .._orders import Job, Order, Orders, Rehearsal, Workspace, in_force, lift_budget, order_of, read_budget, set_budget
 from .._protocol import Engine
 from .._relay import Balance, ListedModel, RelayFacts
 from .._runner import Runner, all_brought_home
 from .._services import ENGINES
 from .._settings import Key, Logins, Settings
-from .._store import Home, Record, Spill, generation_of
+from .._store import Home, Record, RescueFolder, generation_of
 from .._transport import Connection, is_loopback
 from .._values import Generation, Money, Picture, Status, together
 from ._doctor import Report, examined
@@ -56,7 +56,7 @@ class Session:
     ) -> None:
         """Prepare a session; nothing is opened, read or sent before it is needed."""
         given = {"base_url": base_url, "folder": str(folder)}
-        self.context = Context(
+        self.context = Workspace(
             given={name: value for name, value in given.items() if value},
             key=Key(api_key, source="api_key") if api_key else None,
             environ=os.environ if environ is None else environ,
@@ -71,7 +71,7 @@ class Session:
         self.patience = _PATIENCE_AT_EXIT
         self._background = background or Background()
         self._background.at_close(self._farewell)
-        self._spill = Spill()
+        self._spill = RescueFolder()
         self._runners: dict[object, Runner] = {}
         self._jobs: dict[Job, None] = {}
         self._last: Picture | None = None

@@ -6,21 +6,21 @@ from ._answers import AnswerFile, StoredAnswer
 from ._files import digest_of_file, is_missing, read_file, remove_file, try_read_file, write_durably
 from ._folder import Home, adopt, find_home, sibling_stores
 from ._index import needles, words_of
-from ._job_locks import Hold
+from ._job_locks import JobLock
 from ._notebook import notebook_path
 from ._record import Attempt, Kept, Record, generation_of, picture_file
 from ._record_files import encode, parse_json
-from ._rescue import Spill
+from ._rescue import RescueFolder
 from ._store import Store
 
 __all__ = [
     "AnswerFile",
     "Attempt",
-    "Hold",
     "Home",
+    "JobLock",
     "Kept",
     "Record",
-    "Spill",
+    "RescueFolder",
     "Store",
     "StoredAnswer",
     "adopt",

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from .._messages import StoreCorrupt, StoreError
 from ._files import is_missing, is_writable_in_place, translated
 
-__all__ = ["Hold", "Holds"]
+__all__ = ["JobLock", "JobLocks"]
 
 # Asking whether a job is held takes its lock for a moment; whoever wants it then must not be told that it is taken.
 _PATIENCE = 0.25
@@ -27,10 +27,10 @@ _POLL = 0.01
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
-class Hold:
+class JobLock:
     """The right to work on a job, until `release` or the end of the process."""
 
-    def __init__(self, unlock: Callable[[], object], holds: Holds, number: int) -> None:
+    def __init__(self, unlock: Callable[[], object], holds: JobLocks, number: int) -> None:
         """Take over a lock that was acquired."""
         self.number = number
         self._unlock: Callable[[], object] | None = unlock
@@ -51,7 +51,7 @@ class Hold:
         self.release()
 
 
-class Holds:
+class JobLocks:
     """The holds of this process on the jobs of one folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -61,10 +61,10 @@ class Holds:
 
     def renew(self) -> None:
         """Start with none, as a forked child must: the holds it inherited are its parent's."""
-        self._mine: dict[int, Hold] = {}
+        self._mine: dict[int, JobLock] = {}
         self._lock = threading.Lock()
 
-    def hold(self, number: int, *, patience: float = _PATIENCE) -> Hold | None:
+    def hold(self, number: int, *, patience: float = _PATIENCE) -> JobLock | None:
         """Take the job, or give None where someone else has it and keeps it for `patience` seconds.
 
         Raises:
@@ -75,11 +75,11 @@ class Holds:
                 return None
             return self._acquire(number, patience)
 
-    def _acquire(self, number: int, patience: float) -> Hold | None:
+    def _acquire(self, number: int, patience: float) -> JobLock | None:
         unlock = _try_lock(self._path(number), patience)
         if unlock is None:
             return None
-        self._mine[number] = hold = Hold(unlock, self, number)
+        self._mine[number] = hold = JobLock(unlock, self, number)
         return hold
 
     def is_held(self, number: int) -> bool:
@@ -97,7 +97,7 @@ class Holds:
             unlock()
         return unlock is None
 
-    def forget(self, number: int, hold: Hold) -> None:
+    def forget(self, number: int, hold: JobLock) -> None:
         """Note that a hold has ended."""
         if self._mine.get(number) is hold:
             del self._mine[number]

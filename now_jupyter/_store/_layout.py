@@ -28,7 +28,7 @@ from ._files import (
 from ._record import FORMAT
 from ._record_files import encode, parse_json
 
-__all__ = ["Place"]
+__all__ = ["FolderLayout"]
 
 _PARTS: Final = ("jobs", "answers", "pictures", "quarantine", "trash", "locks")
 _IGNORED = "answers/\nquarantine/\ntrash/\nlocks/\nindex.sqlite*\n*.tmp\n"
@@ -36,7 +36,7 @@ _LARGEST_FORMAT = 64 << 10
 _PROBE = bytes(4096)
 
 
-class Place:
+class FolderLayout:
     """One `.now` folder; nothing is touched before it is asked for."""
 
     def __init__(self, path: Path, *, set_aside: Callable[[Path, str], object]) -> None:

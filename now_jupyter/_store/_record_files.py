@@ -21,7 +21,7 @@ from .._messages import StoreCorrupt, StoreError, StoreTooNew
 from ._files import claim_exclusively, is_missing, move_durably, translated, try_read_file, write_durably
 from ._record import FORMAT, Record
 
-__all__ = ["Shelf", "encode", "highest_number", "parse_json"]
+__all__ = ["RecordFiles", "encode", "highest_number", "parse_json"]
 
 Signature: TypeAlias = tuple[int, int, int]
 
@@ -85,7 +85,7 @@ def highest_number(names: Iterable[str]) -> int:
     return max((int(found[1]) for name in names if (found := _NUMBERED_NAME.fullmatch(name))), default=0)
 
 
-class Shelf:
+class RecordFiles:
     """The records of one folder; what was parsed once is remembered for as long as the file stays as it was."""
 
     def __init__(self, folder: Path) -> None:
@@ -189,7 +189,7 @@ class Shelf:
             return {}  # marks that cannot be read must not hide a record that can
         return form if isinstance(form, dict) else {}
 
-    def take(self, number: int, other: Shelf) -> None:
+    def take(self, number: int, other: RecordFiles) -> None:
         """Take a record and then its marks from another shelf; done again after a crash, it moves what is left."""
         for mine, others in (
             (self.path(number), other.path(number)),

@@ -16,7 +16,7 @@ from .._messages import StoreError
 from ._files import names_in, private_folder, read_file, remove_file, write_durably
 from ._record import picture_file
 
-__all__ = ["Spill", "spill_folder"]
+__all__ = ["RescueFolder", "spill_folder"]
 
 _NAME = re.compile(r"([0-9a-f]{32})-([0-9]{1,4})\.(?:png|jpg|webp|gif|bin)")
 _LARGEST = 256 << 20
@@ -29,7 +29,7 @@ def spill_folder() -> Path:
     return user_data_path("now_jupyter") / "spill"
 
 
-class Spill:
+class RescueFolder:
     """What could not be kept: by record and by its place among the record's pictures."""
 
     def __init__(self, folder: Callable[[], Path] = spill_folder) -> None:

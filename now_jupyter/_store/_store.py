@@ -32,13 +32,13 @@ from ._files import (
     write_durably,
 )
 from ._index import Index, needles, words_of
-from ._job_locks import Hold, Holds
-from ._layout import Place
+from ._job_locks import JobLock, JobLocks
+from ._layout import FolderLayout
 from ._quarantine import LARGEST_PICTURE, set_aside, size_of
 from ._record import Record, picture_file
-from ._record_files import Shelf, highest_number
+from ._record_files import RecordFiles, highest_number
 
-__all__ = ["AnswerFile", "Hold", "Store", "StoredAnswer"]
+__all__ = ["AnswerFile", "JobLock", "Store", "StoredAnswer"]
 
 _NEED_BYTES = 32 << 20
 _LARGEST_NUMBER = 10**15 - 1
@@ -55,11 +55,11 @@ class Store:
         self.pictures = self.folder / "pictures"
         self.damaged: tuple[str, ...] = ()
         self._notebook = notebook
-        self._place = Place(self.folder, set_aside=self._set_aside)
-        self._jobs = Shelf(self.folder / "jobs")
-        self._trash = Shelf(self.folder / "trash")
+        self._place = FolderLayout(self.folder, set_aside=self._set_aside)
+        self._jobs = RecordFiles(self.folder / "jobs")
+        self._trash = RecordFiles(self.folder / "trash")
         self._answers = self.folder / "answers"
-        self._holds = Holds(self.folder / "locks")
+        self._holds = JobLocks(self.folder / "locks")
         self._index = Index(self.folder / "index.sqlite", set_aside=self._set_aside)
         self._lock = threading.RLock()
         self._claiming = threading.Lock()
@@ -112,7 +112,7 @@ class Store:
                 return claimed
         raise StoreError("the numbers of this history have run out")
 
-    def claim_and_hold(self, record: Record) -> tuple[Record, Hold]:
+    def claim_and_hold(self, record: Record) -> tuple[Record, JobLock]:
         """Claim a number for an order that this process is about to work on; nobody ever sees it without its hold.
 
         Kernels claim one after another: whoever has a number finds every lower one on the disk.
@@ -144,7 +144,7 @@ class Store:
             with hold:
                 yield
 
-    def _claimed(self, record: Record, hold: Hold) -> bool:
+    def _claimed(self, record: Record, hold: JobLock) -> bool:
         claimed = False
         try:
             claimed = self._jobs.claim(record)
@@ -170,10 +170,10 @@ class Store:
             self._make_way(shelf, record)
             shelf.put(record)
 
-    def _home_of(self, number: int) -> Shelf:
+    def _home_of(self, number: int) -> RecordFiles:
         return self._trash if self._trash.has(number) and not self._jobs.has(number) else self._jobs
 
-    def _make_way(self, shelf: Shelf, record: Record) -> None:
+    def _make_way(self, shelf: RecordFiles, record: Record) -> None:
         try:
             there = shelf.try_read(record.number)
         except StoreCorrupt as problem:
@@ -268,7 +268,7 @@ class Store:
         self._place.repair()
         drop_answer(self._answers, number)
 
-    def hold(self, number: int) -> Hold | None:
+    def hold(self, number: int) -> JobLock | None:
         """Take a job for this process, or give None where a living one has it."""
         self._place.repair()
         return self._holds.hold(number)

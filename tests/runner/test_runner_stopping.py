@@ -15,7 +15,7 @@ from demo_calls import new_relay, png
 from faultserver import Await, FaultServer, Send, json_answer
 from now_jupyter._messages._errors import MaybeBilledError, StoreFull
 from now_jupyter._protocol import Outcome
-from now_jupyter._runner import Performed
+from now_jupyter._runner import RunResult
 from now_jupyter._runner._saving import ended
 from now_jupyter._store import Store
 from now_jupyter._store._record import Record
@@ -105,8 +105,8 @@ def test_abandoning_leaves_the_truth_in_the_record(tmp_path: Path) -> None:
         shop = workshop(tmp_path, url=server.url)
         record = shop.claimed()
 
-        async def run() -> Performed:
-            results: list[Performed] = []
+        async def run() -> RunResult:
+            results: list[RunResult] = []
 
             async def buy() -> None:
                 results.append(await shop.runner.run(record, OPENAI, Watching()))

@@ -28,7 +28,7 @@ from now_jupyter._messages._errors import (
     TaskStillPending,
 )
 from now_jupyter._protocol import Conversation, Outcome, Submit
-from now_jupyter._runner import Performed
+from now_jupyter._runner import RunResult
 from now_jupyter._values import Request, Status
 from relays import Watching, new_session, relay_on_loopback
 from task_engine import TaskService
@@ -53,7 +53,7 @@ def test_a_button_is_an_order_of_its_own(tmp_path: Path) -> None:
     """The button under a picture gives another one."""
     shop = task_shop(tmp_path)
 
-    async def run() -> Performed:
+    async def run() -> RunResult:
         first = await shop.runner.run(shop.claimed(service="tasks"), TASKS, Watching())
         task = dict(first.record.state or {})["task"]
         record = shop.claimed(service="tasks", task=task, button=first.record.buttons[0].action)

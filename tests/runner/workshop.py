@@ -13,7 +13,7 @@ import anyio
 from demo_calls import BASE_URL, Clock, new_relay, png
 from faultserver import FaultServer, Send, json_answer, response
 from now_jupyter._protocol import Engine
-from now_jupyter._runner import Performed, Runner
+from now_jupyter._runner import Runner, RunResult
 from now_jupyter._services._registry import ENGINES
 from now_jupyter._store import Store
 from now_jupyter._store._record import Record
@@ -77,8 +77,8 @@ def workshop(folder: Path, *, relay: Relay | None = None, url: str = BASE_URL) -
     return Workshop(runner.store, runner, clock)
 
 
-def perform(shop: Workshop, record: Record, *, engine: Engine = OPENAI, watch: Watching | None = None) -> Performed:
-    async def run() -> Performed:
+def perform(shop: Workshop, record: Record, *, engine: Engine = OPENAI, watch: Watching | None = None) -> RunResult:
+    async def run() -> RunResult:
         try:
             return await shop.runner.run(record, engine, watch or Watching())
         finally:
@@ -87,8 +87,8 @@ def perform(shop: Workshop, record: Record, *, engine: Engine = OPENAI, watch: W
     return anyio.run(run)
 
 
-def resume(shop: Workshop, number: int = 1, *, engine: Engine = OPENAI) -> Performed:
-    async def run() -> Performed:
+def resume(shop: Workshop, number: int = 1, *, engine: Engine = OPENAI) -> RunResult:
+    async def run() -> RunResult:
         try:
             return await shop.runner.resume(shop.record(number), engine, Watching())
         finally:

@@ -16,7 +16,7 @@ from now_jupyter._messages._errors import StoreUnavailable
 from now_jupyter._session._doctor import examined
 from now_jupyter._store import Store
 from now_jupyter._store._record import Kept
-from now_jupyter._store._rescue import Spill
+from now_jupyter._store._rescue import RescueFolder
 from now_jupyter._values import Status
 from records_made import record_of
 from relays import new_session, relay_on_loopback
@@ -35,11 +35,11 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
-def spill_in(folder: Path) -> Spill:
-    return Spill(lambda: folder / "spill")
+def spill_in(folder: Path) -> RescueFolder:
+    return RescueFolder(lambda: folder / "spill")
 
 
-def text_of(store: Store, spill: Spill | None = None, **given: Any) -> str:
+def text_of(store: Store, spill: RescueFolder | None = None, **given: Any) -> str:
     spill = spill or spill_in(store.folder.parent)
     return examined(store, spill, names_are_faked=None, **given).text()
 
@@ -153,7 +153,7 @@ def test_a_spilled_picture_comes_back_byte_for_byte(tmp_path: Path) -> None:
 def test_without_a_folder_memory_keeps_it(tmp_path: Path) -> None:
     """Where no file can be made, the picture stays in this process."""
     (tmp_path / "file").write_bytes(b"")
-    spill = Spill(lambda: tmp_path / "file" / "spill")
+    spill = RescueFolder(lambda: tmp_path / "file" / "spill")
     identity = secrets.token_hex(16)
     assert spill.keep(identity, 0, PNG, mime="image/png") is None
     assert spill.of(identity) == {0: PNG}
