@@ -1,22 +1,28 @@
-"""What JSON may hold, the one text of it, and the identity of bytes."""
+"""JSON and digests, as everything that is stored or compared needs them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-__all__ = ["JSON", "canonical", "digest"]
+__all__ = ["JSON", "Fields", "Texts", "canonical", "digest"]
 
-JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
+if TYPE_CHECKING:
+    JSON: TypeAlias = "str | int | float | bool | None | Sequence[JSON] | Mapping[str, JSON]"
+else:
+    JSON = Any  # the library that reads records resolves annotations; a type that names itself has no end
+
+Fields: TypeAlias = Mapping[str, JSON]
+Texts: TypeAlias = tuple[str, ...]
 
 
 def canonical(value: JSON) -> str:
-    """Write JSON in the one form in which equal values are equal text."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    """Return the one JSON text of a value: equal values, equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def digest(data: bytes) -> str:
-    """Give the SHA-256 of the bytes, in hex: the identity of a picture."""
+    """Return the SHA-256 of bytes in hex."""
     return hashlib.sha256(data).hexdigest()

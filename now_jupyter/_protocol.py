@@ -1,184 +1,470 @@
-"""The steps of an engine's conversation, and what comes back for each.
+"""What a service is: a value without I/O that offers, plans, and reads answers as conversations of steps.
 
-An engine yields these frozen values and receives the answers; the runner performs them. No step holds a key, a host
-or a client: a `Call` is relative to the configured address.
+A service says what it does for a model (`Offer`), makes the one paid call of an order (`Plan`) and reads its answer as
+a generator of steps (`Conversation`). The runner sends the paid call, exactly once, and performs the steps; no step
+pays. Nothing here holds a key, a host, a clock or a file: a `Call` is relative to the configured address, `{key}` in
+its headers is filled in by the transport.
 
-    Submit      paid, performed at most once       → Reply (`streamed`: its events follow, one per Next)
-    Next        the next event of that stream      → Event, or None at its end
-    Fetch       free, may be repeated              → Reply
-    Poll        free, batched by the runner        → the task's data, or None where the service does not know it
-    Wait        seconds                            → None
-    Progress    for the eye only                   → None
-    Checkpoint  durable before the next step       → None
-    Found       a picture; saved while we go on    → None
-    Need        the user must decide               → does not return
+    Next        the next event of a streamed answer          → Event, None at its end
+    Fetch       a free call, may be repeated                 → Reply
+    Poll        how a task is doing, at the runner's pace    → its fields; raises TaskLost, TaskStillPending
+    Progress    for the eye only                             → None
+    Checkpoint  on disk before the conversation goes on      → None
+    Found       an output, saved while we go on              → None
+    Lost        one output that will not come                → None
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from ._json import JSON
-from ._values import Button, Request
+from ._json import JSON, Fields, Texts
+from ._messages import Billed
+from ._values import Button, Input, Kind, Origin, Request, Role
 
 __all__ = [
-    "Answer",
+    "Ask",
+    "Base64",
+    "Body",
+    "Button",
     "Call",
+    "Charge",
     "Checkpoint",
     "Conversation",
-    "Engine",
+    "Crop",
     "Event",
     "Fetch",
+    "File",
+    "Fit",
     "Found",
-    "Need",
+    "Input",
+    "Kind",
+    "Later",
+    "Link",
+    "Listed",
+    "Lost",
     "Next",
+    "Offer",
+    "Option",
+    "Origin",
     "Outcome",
+    "Plan",
     "Poll",
     "Progress",
+    "Remark",
     "Reply",
+    "Request",
+    "Role",
+    "Service",
+    "Source",
     "Step",
-    "Submit",
-    "TaskEngine",
-    "Wait",
+    "Whole",
+    "files_in",
+    "later_in",
 ]
+
+T = TypeVar("T")
+_BEARER: Mapping[str, str] = MappingProxyType({"Authorization": "Bearer {key}"})
+_ONCE = Decimal(1)
+
+
+# What can be ordered
+
+
+class Fit(IntEnum):
+    """How surely a model is spoken to in this way; one scale for all services, so that they compare."""
+
+    ASKED = 0  # only on the user's word
+    FALLBACK = 1  # nothing speaks against it
+    LIKELY = 2  # a word in the name, or a published output type
+    NAMED = 3  # a known family
+    PUBLISHED = 4  # the relay names this very endpoint for it
+    RESERVED = 5  # the name, or this relay, is the service's alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A model as the relay lists it, or only its name.
+
+    `paths` are the endpoints that the relay names for it, `makes` what it says that comes out, `relay` its family.
+    """
+
+    name: str
+    paths: Texts = ()
+    makes: Texts = ()
+    relay: str = ""
+
+    @property
+    def bare(self) -> str:
+        """The last part of the name in lower case: `GPT-Image-2` and `azure/gpt-image-2` are one model."""
+        return self.name.lower().rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """What a model is known to take for one option; no `values`: anything of its kind.
+
+    `name` and `spelled` are the wire's words where they differ from ours; `grid`: any WxH divisible by it, too;
+    `most`: the largest number; `only_with`: another option and the values of it that this one needs.
+    """
+
+    values: Texts = ()
+    name: str = ""
+    spelled: Fields = field(default_factory=dict)
+    grid: int = 0
+    most: int | None = None
+    only_with: tuple[str, Texts] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What a service does for one model: routing, completion, help, the panel's controls and `plan` read it.
+
+    It is advice, never a gate. `known` False: the values are suggestions. `options` are under our neutral names, `raw`
+    holds the `-p` fields that the service knows, `inputs` how many of each role it takes, `longest` the most
+    characters of a prompt, `dialect` a word of the service's own.
+    """
+
+    model: str
+    fit: Fit
+    makes: Kind = "picture"
+    known: bool = True
+    dialect: str = ""
+    prompt: Literal["needed", "optional", "none"] = "needed"
+    longest: int | None = None
+    options: Mapping[str, Option] = field(default_factory=dict)
+    raw: Mapping[str, Option] = field(default_factory=dict)
+    inputs: Mapping[Role, int] = field(default_factory=dict)
+
+    @property
+    def most(self) -> int:
+        """How many outputs one paid call gives at the most."""
+        return (self.options["n"].most or 1) if "n" in self.options else 1
+
+
+# What is sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One paid call to be planned: the request as typed, and this call's share `n` of what it asks for."""
+
+    request: Request
+    offer: Offer
+    n: int = 1
+    previews: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """An input inside a call; the transport puts its bytes in, converted where `convert` says so."""
+
+    sha256: str
+    form: Literal["file", "base64", "data-uri"] = "file"
+    convert: Literal["", "png", "mask-alpha", "mask-white", "mask-black"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A value of the paid call that a free call before it will give; a dry run prints its name."""
+
+    name: str
+
+
+Body: TypeAlias = "JSON | File | Later | Sequence[Body] | Mapping[str, Body]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request to the relay; `path` begins with `/` and is relative to the host root."""
+    """One request to the relay, without host and key.
+
+    `{}` in `path` stand for `ids`, each of which becomes one encoded segment. `base` says what the path is relative
+    to: `api` is where `/v1` is, `host` what stands before it. `expects="file"`: the answer goes to disk only.
+    """
 
     path: str
-    method: Literal["GET", "POST"] = "GET"
-    body: Mapping[str, JSON] | None = None
+    ids: Texts = ()
+    method: Literal["GET", "POST"] = "POST"
+    base: Literal["api", "host"] = "api"
+    query: Mapping[str, str] = field(default_factory=dict)
+    json: Body = None
+    form: tuple[tuple[str, str | File | Later], ...] | None = None
+    headers: Mapping[str, str] = field(default_factory=lambda: _BEARER)
+    expects: Literal["json", "events", "text", "file"] = "json"
+
+    def fill(self, values: Fields) -> Call:
+        """Return the call with these values in the places of its `Later`s.
+
+        Raises:
+            KeyError: one of them is not among `values`.
+        """
+        form = self.form and tuple((name, _fill(part, values)) for name, part in self.form)
+        return replace(self, json=_fill(self.json, values), form=form or self.form)
+
+
+def _fill(body: Any, values: Fields) -> Any:  # noqa: ANN401 - a body of any shape
+    if isinstance(body, Later):
+        return values[body.name]
+    if isinstance(body, Mapping):
+        return {key: _fill(one, values) for key, one in body.items()}
+    return [_fill(one, values) for one in body] if isinstance(body, list | tuple) else body
+
+
+def files_in(body: Any) -> Iterator[File]:  # noqa: ANN401 - a call, or a body of any shape
+    """Yield the inputs that a call or body holds."""
+    yield from (one for one in _leaves(body) if isinstance(one, File))
+
+
+def later_in(body: Any) -> Iterator[Later]:  # noqa: ANN401 - a call, or a body of any shape
+    """Yield the places of a call or body that a free call has to fill."""
+    yield from (one for one in _leaves(body) if isinstance(one, Later))
+
+
+def _leaves(body: Any) -> Iterator[Any]:  # noqa: ANN401 - a body of any shape
+    if isinstance(body, Call):
+        body = (body.json, body.form)
+    if isinstance(body, Mapping):
+        yield from (leaf for one in body.values() for leaf in _leaves(one))
+    elif isinstance(body, list | tuple):
+        yield from (leaf for one in body for leaf in _leaves(one))
+    else:
+        yield body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """How the relay counts: `times` the list price of `name` (not always the model), or × the user's price per `unit`."""
+
+    name: str
+    times: Decimal = _ONCE
+    unit: Literal["picture", "call", "second", "character"] = "call"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """What becomes of an option: resolved to `used`, ignored, dropped by the service, or unusual (`known` values)."""
+
+    option: str
+    kind: Literal["resolved", "ignored", "dropped", "unusual"]
+    given: JSON
+    used: JSON = None
+    known: Texts = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One paid call, exactly: shown by a dry run, priced by a quote, sent by the runner.
+
+    `before` are the free calls that come first; `expected` is how many outputs count; `memo` is what `read` has to
+    know, kept in the record.
+    """
+
+    call: Call
+    charge: Charge
+    before: tuple[Call, ...] = ()
+    expected: int = 1
+    remarks: tuple[Remark, ...] = ()
+    memo: Fields = field(default_factory=dict)
+
+
+# What comes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A complete answer of the relay, or the head of a stream.
+    """An answer with a status of success: JSON, words, a file that is kept (`is_file`), or the head of events."""
 
-    `body` is the parsed JSON (None where it is none), `raw` the bytes where they are not JSON. An answer that is an
-    error by its status never becomes a Reply: it is raised in the engine as an error of ours.
-    """
-
-    status: int
-    media_type: str = ""
     body: JSON = None
-    raw: bytes = b""
-    request_id: str | None = None
+    text: str = ""
+    media_type: str = ""
+    is_file: bool = False
     streamed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Event:
-    """One server-sent event: its type (from `event:` or the JSON itself) and its data (parsed where it is JSON)."""
+    """One server-sent event: its type (from `event:` or the JSON itself) and its data, parsed where it is JSON."""
 
     type: str
     data: JSON
 
 
 @dataclass(frozen=True, slots=True)
-class Submit:
-    """The paid call; performed once, never repeated after a byte may have gone out."""
+class Link:
+    """An output at an address of the web; it is fetched without the key."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Base64:
+    """An output as base64 text, also as a `data:` URI."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A part of another output of the same generation, in fractions of its sides: left, top, right, bottom."""
+
+    of: str
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The answer itself, as it is kept."""
+
+
+Source: TypeAlias = Link | Base64 | bytes | Call | Crop | Whole
+
+
+class Step(Generic[T]):
+    """What a conversation yields; `answer = yield from Step(…)` is typed by the step."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Conversation[T]:
+        answer: T = yield self
+        return answer
+
+
+Conversation: TypeAlias = Generator[Step[Any], Any, T]
+
+
+@dataclass(frozen=True, slots=True)
+class Next(Step["Event | None"]):
+    """The next event of a streamed answer; None at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch(Step[Reply]):
+    """A free call; may be repeated."""
 
     call: Call
-    stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Next:
-    """Ask for the next event of the stream that the Submit opened."""
+class Poll(Step[Fields]):
+    """How a task is doing, after a fitting pause, shared with others that ask.
 
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """A free call."""
-
-    call: Call
-
-
-@dataclass(frozen=True, slots=True)
-class Poll:
-    """Ask how a task is doing; many tasks share one call (`TaskEngine.poll_call`)."""
+    Raises into the conversation:
+        TaskLost: the service has not known the task for a minute.
+        TaskStillPending: the time for tasks is over.
+    """
 
     task: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Let time pass, in seconds."""
-
-    seconds: float
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far it is: a fraction of 1 where known, a partial picture (encoded bytes) where the service gives one."""
+class Progress(Step[None]):
+    """How far it is, for the eye only: a fraction of 1, an unfinished picture, words."""
 
     fraction: float | None = None
-    preview: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """What `resume` needs later; on disk before the engine goes on."""
-
-    state: Mapping[str, JSON]
+    preview: Source | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A picture as the service gives it: link, base64 text (also a `data:` URI) or bytes, in their order."""
+class Checkpoint(Step[None]):
+    """What `resume` needs; on disk before the conversation goes on."""
 
-    source: str | bytes
-    encoding: Literal["url", "base64", "bytes"] = "url"
-    revised_prompt: str | None = None
-    seed: int | None = None
+    state: Fields
+    billed: Billed = "yes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found(Step[None]):
+    """An output, saved while the conversation goes on; the first source that gives a sound file is taken.
+
+    `key` is its name within the generation, the same whenever it is found again. `is_side`: it comes along (a cover,
+    the sheet that was cut), is numbered last and not counted. `handle` is the service's own name of it.
+    """
+
+    key: str
+    kind: Kind = "picture"
+    sources: tuple[Source, ...] = ()
+    words: str = ""
+    is_side: bool = False
+    about: Fields = field(default_factory=dict)
+    handle: JSON = None
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """The service waits for a decision that only the user can take."""
+class Lost(Step[None]):
+    """One output that will not come, and what the relay says of it; the others are read on."""
 
-    kind: str
-    message: str = ""
+    reason: JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What an engine returns at its end. `expected` says how many pictures were asked for."""
+    """What is known at the end beside the outputs.
+
+    `needs`: the service waits for the user's word; the buttons say which. `cost` is what the relay reports, in its own
+    unit.
+    """
 
     expected: int | None = None
+    buttons: tuple[Button, ...] = ()
+    needs: str = ""
+    usage: Fields = field(default_factory=dict)
+    cost: Decimal | None = None
     created: float | None = None
-    usage: Mapping[str, JSON] | None = None
-    buttons: Sequence[Button] = field(default=())
 
 
-Step: TypeAlias = Submit | Next | Fetch | Poll | Wait | Progress | Checkpoint | Found | Need
-Answer: TypeAlias = "Reply | Event | JSON"
-Conversation: TypeAlias = Generator[Step, "Answer", Outcome]
+class Service(ABC):
+    """One service of a relay; subclass it and register one value of it (`CONTRIBUTING.md` shows how).
 
+    `name` is what `--service` takes, `batch` how many tasks one `poll` asks for, `examples` are models that people are
+    likely to mean before any relay has been asked.
+    """
 
-class Engine(Protocol):
-    """One service's way of making pictures, as a conversation without I/O."""
+    name: str
+    batch: int = 1
+    examples: Texts = ()
 
-    @property
-    def name(self) -> str:
-        """The service's name: `--service NAME`."""
+    @abstractmethod
+    def offer(self, listed: Listed) -> Offer | None:
+        """Return what this service does for a model; None where it does nothing for it."""
 
-    def start(self, request: Request, *, model: str, partials: int = 0) -> Conversation:
-        """Begin: from the request to its pictures; `partials` is how many unfinished ones are welcome on the way."""
+    @abstractmethod
+    def plan(self, ask: Ask) -> Plan:
+        """Return the one paid call; pure: equal asks, equal plans.
 
+        Raises:
+            InputError: this cannot be asked of the service.
+        """
 
-class TaskEngine(Engine, Protocol):
-    """An engine whose service works on tasks: they are polled, and can be taken up again later."""
+    @abstractmethod
+    def read(self, reply: Reply, memo: Fields) -> Conversation[Outcome]:
+        """Read the paid answer, live or kept, into its outputs."""
 
-    def resume(self, request: Request, state: Mapping[str, JSON], *, model: str) -> Conversation:
-        """Go on from a `Checkpoint` without paying."""
+    def prepare(self, plan: Plan) -> Conversation[Fields]:
+        """Make the calls of `plan.before`, and return the values of the `Later`s in `plan.call`."""
+        yield from ()
+        if plan.before:
+            raise TypeError(f"{self.name} has calls before the paid one and no `prepare`")
+        return {}
 
-    def poll_call(self, tasks: Sequence[str]) -> Call:
-        """Make the one call that asks for all of these tasks."""
+    def resume(self, state: Fields) -> Conversation[Outcome]:
+        """Go on from the last `Checkpoint`, free."""
+        yield from ()
+        raise TypeError(f"{self.name} has no `resume` for {sorted(state)}")
 
-    def poll_answer(self, reply: Reply) -> Mapping[str, JSON]:
-        """Sort the answer by task; a task that the service does not know is left out."""
+    def poll(self, tasks: Texts) -> Conversation[Fields]:
+        """Ask how up to `batch` tasks are doing, and return their fields by task; unknown ones are left out."""
+        yield from ()
+        raise TypeError(f"{self.name} has no `poll` for {tasks}")
+
+    def cancel(self, state: Fields) -> Call | None:
+        """Return the free call that takes an order back; None where it cannot be cancelled."""
+        del state
+        return None
+

@@ -1,4 +1,4 @@
-"""The values that travel through the house: what was asked, what came of it, what it cost.
+"""The values that travel through the package: what was asked, what came of it, what it cost.
 
 All are frozen and hold data only; a picture may read its own immutable file, nothing else here does I/O.
 """
@@ -10,31 +10,40 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ._json import JSON, canonical, digest
+from ._json import JSON, Fields, Texts, canonical, digest
 from ._messages import Billed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 __all__ = [
-    "JSON",
+    "Attempt",
+    "Audio",
     "Billed",
     "Button",
+    "Document",
     "Failure",
     "Generation",
+    "Input",
+    "Kind",
     "Money",
+    "Origin",
+    "Output",
     "Picture",
     "Request",
+    "Role",
     "Status",
-    "canonical",
-    "digest",
+    "Video",
     "together",
 ]
 
 _SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "JPY": "¥", "GBP": "£"}
 _SHORT_DIGEST = 12
+
+Kind: TypeAlias = Literal["picture", "video", "audio", "words", "vectors"]
+Role: TypeAlias = Literal["picture", "video", "audio", "words", "mask", "vary", "press"]
 
 
 class Status(StrEnum):
@@ -73,46 +82,101 @@ class Money:
         """Multiply the amount."""
         return self if self.amount is None else replace(self, amount=self.amount * count)
 
-    def to_json(self) -> JSON:
-        """Give the JSON form."""
-        amount = None if self.amount is None else str(self.amount)
-        return {"amount": amount, "currency": self.currency, "source": self.source}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """What a service offers to do with an output; `action` is the service's own opaque word."""
+
+    label: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """How an input was made, where that was this service at this relay: what a follow-up needs."""
+
+    service: str
+    model: str
+    prompt: str = ""
+    words: Texts = ()
+    state: Fields = field(default_factory=dict)
+    handle: JSON = None
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """Something that is given to an order; only `role` and `id` (what it shows) tell two requests apart.
+
+    `id` is the digest of a file, of an image object that of its pixels, of a pressed output without a file its
+    generation and key.
+    """
+
+    role: Role
+    id: str
+    sha256: str = ""
+    mime: str = ""
+    width: int = 0
+    height: int = 0
+    size_bytes: int = 0
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request as typed: prompt after interpolation, options under their API names, digests of its input pictures.
+    """A request as typed: nothing in it is resolved, routed or split.
 
+    `params` are options under our neutral names, `raw` fields of the body (`-p`), `button` the label that is pressed.
     Host, key, alt text, tags and ways of showing are no part of it: two equal requests have the same `fingerprint`.
     """
 
-    prompt: str
+    prompt: str = ""
     model: str | None = None
-    service: str = "openai"
-    params: Mapping[str, JSON] = field(default_factory=dict)
-    inputs: tuple[str, ...] = ()
+    service: str | None = None
+    params: Fields = field(default_factory=dict)
+    raw: Fields = field(default_factory=dict)
+    inputs: tuple[Input, ...] = ()
+    button: str | None = None
 
-    def to_json(self) -> dict[str, JSON]:
-        """Give the JSON form, which is also what the fingerprint is taken of."""
-        return {
-            "prompt": self.prompt,
+    @property
+    def count(self) -> int:
+        """How many outputs are asked for."""
+        count = self.params.get("n", 1)
+        return count if isinstance(count, int) and not isinstance(count, bool) else 1
+
+    def given(self, *roles: Role) -> tuple[Input, ...]:
+        """Return the inputs of these roles, in their order."""
+        return tuple(one for one in self.inputs if one.role in roles)
+
+    def fingerprint(self) -> str:
+        """Return a digest that equal requests share; what nobody sees (blanks at line ends, …) makes no difference."""
+        form: JSON = {
+            "prompt": _visible(self.prompt),
             "model": self.model,
             "service": self.service,
             "params": dict(self.params),
-            "inputs": list(self.inputs),
+            "raw": dict(self.raw),
+            "inputs": [[one.role, one.id] for one in self.inputs],
+            "button": self.button,
         }
+        return digest(canonical(form).encode("utf-8", "surrogatepass"))
 
-    def fingerprint(self) -> str:
-        """Tell equal requests by equal text."""
-        return digest(canonical(self.to_json()).encode("utf-8", "surrogatepass"))
+
+def _visible(prompt: str) -> str:
+    lines = [line.rstrip() for line in prompt.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    return "\n".join(lines).strip("\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Button:
-    """What a service offers to do with a picture; `action` is the service's own opaque word."""
+class Attempt:
+    """One try at sending: when (Unix seconds), how far it came, what the relay said; `service`: the way it went."""
 
-    label: str
-    action: str
+    at: float
+    phase: Literal["connecting", "sending", "sent", "answering", "answered"] = "connecting"
+    status: int | None = None
+    request_id: str | None = None
+    error: str | None = None
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,26 +194,28 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """One picture of the history. `width` and `height` in pixels; `path` is the original, byte for byte as received."""
+class Output:
+    """One thing that came: `path` is the original, byte for byte as received, under a name that people recognise.
+
+    `key` is its name within the generation, `is_side` that it only came along (a cover, a sheet that was cut), `about`
+    what the service says of it (title, seconds, revised prompt).
+    """
 
     ref: str
     sha256: str
     path: Path
     mime: str
-    width: int
-    height: int
-    alt: str = ""
-    revised_prompt: str | None = None
-    seed: int | None = None
-    made: Mapping[str, JSON] = field(default_factory=dict, repr=False, compare=False)
+    size_bytes: int = 0
+    key: str = ""
+    is_side: bool = False
+    about: Fields = field(default_factory=dict, repr=False)
+    made: Fields = field(default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:
-        kind = self.mime.removeprefix("image/")
-        return f"Picture({self.width}x{self.height} {kind}, sha256={self.sha256[:_SHORT_DIGEST]})"
+        return f"{type(self).__name__}({self.mime}, sha256={self.sha256[:_SHORT_DIGEST]})"
 
     def bytes(self) -> bytes:
-        """Give the original file's bytes.
+        """Return the original file's bytes.
 
         Raises:
             BadImageError: the file is gone or is no longer what was received.
@@ -158,55 +224,109 @@ class Picture:
 
         return read_verified(self.path, self.sha256)
 
+    def save(self, path: str | Path, *, metadata: bool = True) -> Path:
+        """Write a copy to `path` (a folder: under its own name), and return the path that was written.
+
+        `metadata` puts into a picture how it was made. Pixels are never encoded again.
+        """
+        from ._media import save_copy  # noqa: PLC0415 - see `bytes`
+
+        return save_copy(self.bytes(), path, name=self.path.stem, made=self.made if metadata else None)
+
+    def _repr_mimebundle_(self, **_: object) -> None:
+        return None  # `_display` shows outputs; this keeps IPython from asking for every other form
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Picture(Output):
+    """A picture; `width` and `height` in pixels, 0 where they are not known (SVG)."""
+
+    width: int = 0
+    height: int = 0
+    alt: str = ""
+
+    @property
+    def revised_prompt(self) -> str | None:
+        """The prompt that the service says it used."""
+        value = self.about.get("revised_prompt")
+        return value if isinstance(value, str) else None
+
+    @property
+    def seed(self) -> int | None:
+        """The seed that the service says it used."""
+        value = self.about.get("seed")
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    def __repr__(self) -> str:
+        kind = self.mime.removeprefix("image/")
+        return f"Picture({self.width}x{self.height} {kind}, sha256={self.sha256[:_SHORT_DIGEST]})"
+
     def pil(self) -> Image:
-        """Give the picture as a loaded PIL image."""
+        """Return the picture as a loaded PIL image."""
         from ._media import decode  # noqa: PLC0415 - Pillow is loaded when it is used
 
         return decode(self.bytes())
 
-    def save(self, path: str | Path, *, metadata: bool = True) -> Path:
-        """Write the picture to `path` (a folder: under its own name); `metadata` puts into it how it was made.
 
-        The pixels are never encoded again. Gives the path that was written.
-        """
-        from ._media import save_copy  # noqa: PLC0415 - see `pil`
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Video(Output):
+    """A film."""
 
-        name = f"{self.ref.lstrip('#')}-{self.sha256[:_SHORT_DIGEST]}"
-        return save_copy(self.bytes(), path, name=name, made=self.made if metadata else None)
 
-    def _repr_mimebundle_(self, **_: object) -> None:
-        return None  # `_display` shows pictures; this keeps IPython from asking for every other form
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Audio(Output):
+    """A sound or a piece of music."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Document(Output):
+    """Words that are too long for the record, or vectors, as a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
     """What one order came to. `ref` (`#12`) is its number in this notebook, `id` its identity everywhere.
 
-    `params` is what was asked for beside prompt and model; `elapsed` is in seconds, `created` in Unix seconds.
-    An order that had to be sent as several requests (`4 × dall-e-3`) has them in `parts`.
+    `params` are the options as typed, `raw` the `-p` fields; `outputs` what came, in the order of their numbers, what
+    only came along last; `text` what came as words. `elapsed` is in seconds, `created` in Unix seconds. An order that
+    had to be sent as several requests (`4 × dall-e-3`) has them in `parts`.
     """
 
     id: str
     ref: str
     prompt: str
     model: str
-    params: Mapping[str, JSON]
     status: Status
     billed: Billed
     created: float
-    pictures: tuple[Picture, ...] = ()
+    service: str = ""
+    params: Fields = field(default_factory=dict)
+    raw: Fields = field(default_factory=dict)
+    outputs: tuple[Output, ...] = ()
+    text: str = ""
     buttons: tuple[Button, ...] = ()
     elapsed: float | None = None
-    usage: Mapping[str, JSON] | None = None
+    usage: Fields | None = None
     cost: Money | None = None
     request_id: str | None = None
-    parents: tuple[str, ...] = ()
+    parents: Texts = ()
     name: str | None = None
-    tags: tuple[str, ...] = ()
+    tags: Texts = ()
     starred: bool = False
     demo: bool = False
     error: Failure | None = None
     parts: tuple[Generation, ...] = ()
+    request: Request = field(default_factory=Request, repr=False)
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """The pictures among the outputs."""
+        return tuple(one for one in self.outputs if isinstance(one, Picture))
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether anything came of it."""
+        return bool(self.outputs or self.text)
 
     @property
     def parent(self) -> str | None:
@@ -214,9 +334,14 @@ class Generation:
         return self.parents[0] if self.parents else None
 
     def __repr__(self) -> str:
-        count = len(self.pictures)
-        facts = [self.status.value, f"{count} picture{'' if count == 1 else 's'}", self.model]
+        facts = [self.status.value, _amount_of(self.outputs), self.model]
         return f"Generation({', '.join(fact for fact in facts if fact)})"
+
+
+def _amount_of(outputs: Sequence[Output]) -> str:
+    names = [type(one).__name__.lower() for one in outputs] or ["picture"]
+    kind = names[0] if len(set(names)) == 1 else "output"
+    return f"{len(outputs)} {kind}{'' if len(outputs) == 1 else 's'}"
 
 
 _WORST_FIRST = (Status.UNKNOWN, Status.RUNNING, Status.PENDING, Status.PARTIAL)
@@ -231,10 +356,10 @@ def together(parts: Sequence[Generation]) -> Generation:
     return replace(
         first,
         ref=f"{first.ref}–{parts[-1].ref}",
-        params={**first.params, "n": len(parts)},
         status=_joined_status([part.status for part in parts]),
         billed=next(word for word in _BILLED_WORST_FIRST if any(part.billed == word for part in parts)),
-        pictures=tuple(picture for part in parts for picture in part.pictures),
+        outputs=tuple(output for part in parts for output in part.outputs),
+        text="\n\n".join(part.text for part in parts if part.text),
         elapsed=max((part.elapsed or 0.0) for part in parts),
         cost=_joined_cost([part.cost for part in parts]),
         error=next((part.error for part in parts if part.error), None),

@@ -1,71 +1,92 @@
-"""The record of one paid request: all that is known of it, from the intent to the last picture.
+"""The record of one paid call: all that is known of it, from the intent to the last output.
 
 A record is written before anything is sent and again at every change; it is the truth of which the index is a copy.
-It holds no key and no host. `generation_of` gives the view of it that people see.
+It holds the request as typed and whole, what was resolved beside it (service, model, share of n, memo, charge,
+expected), what came, and why something did not. It holds no key and no host. `generation_of` gives the view of it that
+people see.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any
 
-from .._json import JSON
+import msgspec
+
+from .._json import JSON, Fields, Texts
 from .._messages import Billed, StoreCorrupt, StoreTooNew
-from .._values import Button, Failure, Generation, Money, Picture, Request, Status
+from .._values import (
+    Attempt,
+    Audio,
+    Button,
+    Document,
+    Failure,
+    Generation,
+    Kind,
+    Money,
+    Output,
+    Picture,
+    Request,
+    Status,
+    Video,
+)
 
-__all__ = ["FORMAT", "Attempt", "Kept", "Record", "generation_of", "picture_file"]
+__all__ = ["FORMAT", "Record", "RecordedOutput", "generation_of"]
 
 FORMAT = 1
 _TERMINAL = {Status.DONE, Status.FAILED, Status.CANCELLED}
 _HEX = frozenset("0123456789abcdef")
-_SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
 _LONGEST_TEXT = 1 << 20
 _MOST_ITEMS = 1000
+_DEEPEST = 40
 _MOST_DIGITS = 30
 _LATEST = 2.5e11  # Unix seconds that calendars can still write
-T = TypeVar("T")
+_LARGEST_NUMBER = 1 << 53
+_NAME_BYTES = 255
+_OUTPUTS: Mapping[Kind, type[Output]] = {"video": Video, "audio": Audio, "words": Document, "vectors": Document}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One try at sending: when (Unix seconds), how far it came, what the relay said."""
+class RecordedOutput:
+    """One output that was announced: here as a file below `pictures/` or as words, or not (yet), with the reason.
 
-    at: float
-    phase: Literal["connecting", "sending", "sent", "answering", "answered"] = "connecting"
-    status: int | None = None
-    request_id: str | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """One picture announced by the service: kept under its digest, or not (yet), with the reason.
-
-    `link` is there only while the picture is not here, so that it can be fetched again.
+    `number` is its place among the outputs, from 1, and never changes; `sources` are there only while it is not here,
+    so that it can be fetched again. `about` and `handle` are the service's.
     """
 
-    index: int
-    sha256: str | None = None
+    key: str
+    number: int
+    kind: Kind = "picture"
+    is_side: bool = False
+    file: str = ""
+    sha256: str = ""
     mime: str = ""
     width: int = 0
     height: int = 0
     size_bytes: int = 0
-    revised_prompt: str | None = None
-    seed: int | None = None
-    link: str | None = None
-    error: str | None = None
+    words: str = ""
+    about: Fields = field(default_factory=dict)
+    handle: JSON = None
+    sources: tuple[Fields, ...] = ()
+    error: Failure | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it was saved."""
+        return bool(self.sha256 or self.words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One paid request. `number` 0 means: not yet claimed. Marks (star, tags) are kept beside it, by anyone.
+    """One paid call. `number` 0 means: not yet claimed. Marks (star, tags) are kept beside it, by anyone.
 
-    `relay` tells relays apart by a short digest of their address (empty: not known), so that none is asked for
-    another's task.
+    `share` is this call's share of the n of `request`, `expected` how many outputs count, `memo` what its service has
+    to know to read the answer, `position` the order's place among the orders of its execution. `relay` tells relays
+    apart by a short digest of their address (empty: not known), so that none is asked for another's task.
     """
 
     id: str
@@ -78,19 +99,24 @@ class Record:
     kernel: str = ""
     cell: str | None = None
     execution: str = ""
-    place: int = 0
+    position: int = 0
+    service: str = ""
     model: str = ""
+    share: int = 1
+    memo: Fields = field(default_factory=dict)
+    charge: Fields = field(default_factory=dict)
+    expected: int = 1
     idempotency_key: str = ""
     name: str | None = None
     alt: str = ""
-    tags: tuple[str, ...] = ()
-    parents: tuple[str, ...] = ()
+    tags: Texts = ()
+    parents: Texts = ()
     attempts: tuple[Attempt, ...] = ()
-    state: Mapping[str, JSON] | None = None
-    kept: tuple[Kept, ...] = ()
-    expected: int | None = None
+    state: Fields | None = None
+    outputs: tuple[RecordedOutput, ...] = ()
     buttons: tuple[Button, ...] = ()
-    usage: Mapping[str, JSON] | None = None
+    needs: str = ""
+    usage: Fields | None = None
     cost: Money | None = None
     request_id: str | None = None
     elapsed: float | None = None
@@ -108,14 +134,19 @@ class Record:
         """Whether nothing more will happen to it by itself or by `resume`."""
         return self.status in _TERMINAL
 
+    @property
+    def counted(self) -> tuple[RecordedOutput, ...]:
+        """The outputs that count: all but those that only come along."""
+        return tuple(one for one in self.outputs if not one.is_side)
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether an output that counts is here."""
+        return any(one.is_here for one in self.counted)
+
     def to_json(self) -> dict[str, JSON]:
-        """Give the JSON form; what is empty is left out."""
-        form: dict[str, JSON] = {"format": FORMAT, "request": self.request.to_json()}
-        for name in self.__slots__:
-            value = getattr(self, name)
-            if name != "request" and value not in (None, (), "", False):
-                form[name] = _plain_json(value)
-        return form
+        """Return the JSON form; what is as it is by default is left out."""
+        return {"format": FORMAT, **_without_defaults(self)}
 
     @classmethod
     def from_json(cls, form: object) -> Record:
@@ -130,34 +161,108 @@ class Record:
         if isinstance(version := form.get("format"), int) and version > FORMAT:
             raise StoreTooNew("this record has format {version}, newer than this version reads", version=version)
         try:
-            return _read_record(form)
-        except (KeyError, TypeError, ValueError, InvalidOperation, RecursionError, OverflowError) as problem:
+            _check_bounds(form)
+            record: Record = msgspec.convert(form, cls)
+            _check_names(record)
+        except (ValueError, TypeError, RecursionError, OverflowError, ArithmeticError) as problem:
             reason = f"{type(problem).__name__} {problem}"
+        else:
+            return record
         raise StoreCorrupt("this record cannot be read: {reason}", reason=reason)
 
 
-def picture_file(sha256: str, mime: str) -> str:
-    """Name the file of a picture below `pictures/`: two hex digits, the digest, the type's suffix."""
-    return f"{sha256[:2]}/{sha256}.{_SUFFIXES.get(mime, 'bin')}"
+def _without_defaults(value: Any) -> Any:  # noqa: ANN401 - any field of a record
+    if hasattr(value, "__dataclass_fields__"):
+        pairs = ((one, getattr(value, one.name)) for one in fields(value))
+        return {one.name: _without_defaults(part) for one, part in pairs if part != _default_of(one)}
+    if isinstance(value, tuple | list):
+        return [_without_defaults(one) for one in value]
+    if isinstance(value, Mapping):
+        return {key: _without_defaults(one) for key, one in value.items()}
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def _default_of(one: Any) -> object:  # noqa: ANN401 - a dataclass's field
+    return one.default_factory() if one.default_factory is not MISSING else one.default
+
+
+# Reading: a record may come from anywhere, so nothing in it is believed before it is checked, here, once.
+
+
+def _check_bounds(form: object, depth: int = 0) -> None:
+    if isinstance(form, str) and len(form) > _LONGEST_TEXT:
+        raise ValueError("a text is too long")
+    if isinstance(form, float) and not math.isfinite(form):
+        raise ValueError("a number is not finite")
+    if not isinstance(form, dict | list):
+        return
+    if len(form) > _MOST_ITEMS or depth > _DEEPEST:
+        raise ValueError("a list or object is too long or too deep")
+    for one in _parts(form):
+        _check_bounds(one, depth + 1)
+
+
+def _parts(form: dict[str, Any] | list[Any]) -> Iterator[object]:
+    if isinstance(form, list):
+        yield from form
+        return
+    yield from form
+    yield from form.values()
+
+
+def _check_names(record: Record) -> None:
+    """Raise a ValueError where an identity, digest, file name, number or amount is none."""
+    if not _is_hex(record.id, 32):
+        raise ValueError("the identity is no UUID")
+    if not 0 <= record.created <= _LATEST:
+        raise ValueError("the time is no sane time")
+    if not all(0 <= one < _LARGEST_NUMBER for one in (record.number, record.position, record.share, record.expected)):
+        raise ValueError("a number is no sane number")
+    amount = record.cost.amount if record.cost else None
+    if amount is not None and not (amount.is_finite() and amount >= 0 and abs(amount.adjusted()) <= _MOST_DIGITS):
+        raise ValueError("an amount is no sane number")  # 1E+999999999 would be written out with all its zeros
+    for one in record.outputs:
+        _check_output(one)
+
+
+def _check_output(one: RecordedOutput) -> None:
+    if one.sha256 and not (_is_hex(one.sha256, 64) and _is_file_name(one.file)):
+        raise ValueError("an output has no sane digest or file name")
+    if not all(0 <= size < _LARGEST_NUMBER for size in (one.number, one.width, one.height, one.size_bytes)):
+        raise ValueError("an output has no sane size")
+
+
+def _is_hex(text: str, length: int) -> bool:
+    return len(text) == length and set(text) <= _HEX
+
+
+def _is_file_name(name: str) -> bool:
+    is_inside = not name.startswith(".") and not set(name) & set('/\\\0:')
+    return bool(name) and is_inside and len(name.encode("utf-8", "replace")) <= _NAME_BYTES
+
+
+# What people see
 
 
 def generation_of(record: Record, pictures: Path) -> Generation:
-    """Give the view of a record that people see; `pictures` is the folder of the originals."""
+    """Return the view of a record that people see; `pictures` is the folder of the originals."""
     made = _made(record)
-    kept = [one for one in record.kept if one.sha256]
+    here = sorted((one for one in record.outputs if one.is_here), key=lambda one: (one.is_side, one.number))
+    is_only = len(record.outputs) == 1
     return Generation(
         id=record.id,
         ref=record.ref,
         prompt=record.request.prompt,
         model=record.model or record.request.model or "",
+        service=record.service,
         params=dict(record.request.params),
+        raw=dict(record.request.raw),
+        request=record.request,
         status=record.status,
         billed=record.billed,
         created=record.created,
-        pictures=tuple(
-            _picture(record, one, pictures, ref=_picture_ref(record, place, len(kept)), made=made)
-            for place, one in enumerate(kept, 1)
-        ),
+        outputs=tuple(_output_of(record, one, pictures, made, is_only=is_only) for one in here if one.sha256),
+        text="\n\n".join(one.words for one in here if one.words),
         buttons=record.buttons,
         elapsed=record.elapsed,
         usage=record.usage,
@@ -172,221 +277,32 @@ def generation_of(record: Record, pictures: Path) -> Generation:
     )
 
 
-def _picture_ref(record: Record, place: int, count: int) -> str:
-    return record.ref if count == 1 else f"{record.ref}.{place}"
-
-
-def _picture(record: Record, one: Kept, folder: Path, *, ref: str, made: Mapping[str, JSON]) -> Picture:
-    digest = one.sha256 or ""
-    return Picture(
-        ref=ref,
-        sha256=digest,
-        path=folder / picture_file(digest, one.mime),
-        mime=one.mime,
-        width=one.width,
-        height=one.height,
-        alt=record.alt or record.request.prompt,
-        revised_prompt=one.revised_prompt,
-        seed=one.seed,
-        made={**made, **({} if one.seed is None else {"seed": one.seed})},
-    )
+def _output_of(record: Record, one: RecordedOutput, folder: Path, made: Fields, *, is_only: bool) -> Output:
+    common: dict[str, Any] = {
+        "ref": record.ref if is_only else f"{record.ref}.{one.number}",
+        "key": one.key,
+        "sha256": one.sha256,
+        "path": folder / one.file,
+        "mime": one.mime,
+        "size_bytes": one.size_bytes,
+        "is_side": one.is_side,
+        "about": one.about,
+        "made": {**made, **({"seed": one.about["seed"]} if "seed" in one.about else {})},
+    }
+    if one.kind in _OUTPUTS:
+        return _OUTPUTS[one.kind](**common)
+    return Picture(**common, width=one.width, height=one.height, alt=record.alt or record.request.prompt)
 
 
 def _made(record: Record) -> dict[str, JSON]:
     request = record.request
-    made: dict[str, JSON] = {"id": record.id, "prompt": request.prompt, "model": record.model, **_how(request)}
+    made: dict[str, JSON] = {
+        "id": record.id,
+        "prompt": request.prompt,
+        "model": record.model,
+        "service": record.service,
+        "params": dict(request.params),
+        **({"raw": dict(request.raw)} if request.raw else {}),
+        **({"inputs": [one.id for one in request.inputs]} if request.inputs else {}),
+    }
     return made if not record.demo else {**made, "demo": True}
-
-
-def _how(request: Request) -> dict[str, JSON]:
-    return {"service": request.service, "params": dict(request.params), "inputs": list(request.inputs)}
-
-
-def _plain_json(value: Any) -> JSON:  # noqa: ANN401 - any field of a record
-    if isinstance(value, Money):
-        return value.to_json()
-    if isinstance(value, Attempt | Kept | Button | Failure):
-        pairs = ((name, getattr(value, name)) for name in value.__slots__)
-        return {name: one for name, one in pairs if one not in (None, "")}
-    if isinstance(value, tuple):
-        return [_plain_json(one) for one in value]
-    return dict(value) if isinstance(value, Mapping) else value
-
-
-# Reading: nothing in a record is believed before its type is checked.
-
-
-def _read_record(form: Mapping[str, Any]) -> Record:
-    text = _Fields(form)
-    return Record(
-        id=_identity(form["id"]),
-        request=_read_request(form["request"]),
-        created=min(max(text.number("created") or 0.0, 0.0), _LATEST),
-        number=text.whole("number") or 0,
-        status=Status(form.get("status", "pending")),
-        billed=_one_of(form.get("billed", "no"), "no", "maybe", "yes"),
-        demo=form.get("demo") is True,
-        kernel=text.text("kernel") or "",
-        cell=text.text("cell"),
-        execution=text.text("execution") or "",
-        place=text.whole("place") or 0,
-        model=text.text("model") or "",
-        idempotency_key=text.text("idempotency_key") or "",
-        name=text.text("name"),
-        alt=text.text("alt") or "",
-        tags=text.many("tags", _text),
-        parents=text.many("parents", _text),
-        attempts=text.many("attempts", _read_attempt),
-        state=text.mapping("state"),
-        kept=text.many("kept", _read_kept),
-        expected=text.whole("expected"),
-        buttons=text.many("buttons", _read_button),
-        usage=text.mapping("usage"),
-        cost=_read_money(form["cost"]) if form.get("cost") else None,
-        request_id=text.text("request_id"),
-        elapsed=text.number("elapsed"),
-        error=_read_failure(form["error"]) if form.get("error") else None,
-        settled=form.get("settled") is True,
-        relay=text.text("relay") or "",
-    )
-
-
-class _Fields:
-    """Typed access to the fields of a JSON object; a wrong type is a ValueError that names the field."""
-
-    def __init__(self, form: object) -> None:
-        if not isinstance(form, Mapping):
-            raise TypeError("an object is missing")
-        self._form = form
-
-    def text(self, name: str) -> str | None:
-        value = self._form.get(name)
-        return None if value is None else _text(value)
-
-    def number(self, name: str) -> float | None:
-        value = self._form.get(name)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError(f"{name} is no number")
-        return float(value)
-
-    def whole(self, name: str) -> int | None:
-        value = self._form.get(name)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 53:
-            raise ValueError(f"{name} is no whole number")
-        return value
-
-    def mapping(self, name: str) -> Mapping[str, JSON] | None:
-        value = self._form.get(name)
-        if value is not None and not isinstance(value, dict):
-            raise ValueError(f"{name} is no object")
-        return value
-
-    def many(self, name: str, read: Callable[[Any], T]) -> tuple[T, ...]:
-        value = self._form.get(name, [])
-        if not isinstance(value, list) or len(value) > _MOST_ITEMS:
-            raise ValueError(f"{name} is no list of a sane length")
-        return tuple(read(one) for one in value)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
-        raise ValueError("a text is missing or too long")
-    return value
-
-
-def _one_of(value: object, *words: Billed) -> Billed:
-    for word in words:
-        if word == value:
-            return word
-    raise ValueError("a word is none of those allowed")
-
-
-def _identity(value: object) -> str:
-    text = _text(value)
-    if len(text) != 32 or not set(text) <= _HEX:  # noqa: PLR2004 - a UUID in hex
-        raise ValueError("the identity is no UUID")
-    return text
-
-
-def _digest(value: str | None) -> str | None:
-    if value is not None and (len(value) != 64 or not set(value) <= _HEX):  # noqa: PLR2004 - SHA-256 in hex
-        raise ValueError("a digest is none")
-    return value
-
-
-def _read_request(form: object) -> Request:
-    fields = _Fields(form)
-    return Request(
-        prompt=fields.text("prompt") or "",
-        model=fields.text("model"),
-        service=fields.text("service") or "openai",
-        params=fields.mapping("params") or {},
-        inputs=fields.many("inputs", _text),
-    )
-
-
-def _read_attempt(form: object) -> Attempt:
-    fields = _Fields(form)
-    phase = fields.text("phase") or "connecting"
-    if phase not in ("connecting", "sending", "sent", "answering", "answered"):
-        raise ValueError("an attempt has no known phase")
-    return Attempt(
-        at=fields.number("at") or 0.0,
-        phase=phase,  # type: ignore[arg-type]  # checked above; mypy does not narrow to a Literal
-        status=fields.whole("status"),
-        request_id=fields.text("request_id"),
-        error=fields.text("error"),
-    )
-
-
-def _read_kept(form: object) -> Kept:
-    fields = _Fields(form)
-    return Kept(
-        index=fields.whole("index") or 0,
-        sha256=_digest(fields.text("sha256")),
-        mime=fields.text("mime") or "",
-        width=fields.whole("width") or 0,
-        height=fields.whole("height") or 0,
-        size_bytes=fields.whole("size_bytes") or 0,
-        revised_prompt=fields.text("revised_prompt"),
-        seed=_whole_or_none(form),
-        link=fields.text("link"),
-        error=fields.text("error"),
-    )
-
-
-def _whole_or_none(form: Any) -> int | None:  # noqa: ANN401 - a JSON object
-    seed = form.get("seed")
-    return seed if isinstance(seed, int) and not isinstance(seed, bool) else None
-
-
-def _read_button(form: object) -> Button:
-    fields = _Fields(form)
-    return Button(label=fields.text("label") or "", action=fields.text("action") or "")
-
-
-def _read_money(form: object) -> Money:
-    fields = _Fields(form)
-    amount = fields.text("amount")
-    source = fields.text("source")
-    if source not in ("reported", "estimated", "unknown"):
-        raise ValueError("an amount has no known source")
-    value = None if amount is None else Decimal(amount)
-    if value is not None and not (value.is_finite() and abs(value.adjusted()) <= _MOST_DIGITS):
-        raise ValueError("an amount is no sane number")  # 1E+999999999 would be written out with all its zeros
-    return Money(value, fields.text("currency") or "USD", source)  # type: ignore[arg-type]  # checked above
-
-
-def _read_failure(form: object) -> Failure:
-    fields = _Fields(form)
-    return Failure(
-        type=fields.text("type") or "NowImageError",
-        message=fields.text("message") or "",
-        advice=fields.text("advice") or "",
-        status=fields.whole("status"),
-        code=fields.text("code"),
-    )
