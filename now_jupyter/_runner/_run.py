@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -79,10 +80,11 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a run ended: the record's last state, and the error that ended it, where one did."""
+    """How a run ended: the record's last state, the error that ended it, and what the relay says that it cost."""
 
     record: Record
     error: NowImageError | None = None
+    cost: Decimal | None = None
 
 
 class Run:
@@ -133,7 +135,7 @@ class Run:
             error = error_of_abandoned(self.record)
         with CancelScope(shield=True):
             error = await self._finish(outcome or Outcome(), error)
-        return RunResult(self.record, error)
+        return RunResult(self.record, error, outcome.cost if outcome else None)
 
     async def _attempt(
         self, work: Callable[[TaskGroup], Awaitable[Outcome]]
