@@ -231,13 +231,10 @@ def _refuse_fields_given_twice(options: Mapping[str, object]) -> None:
     params = options.get("param")
     fields = params if isinstance(params, Mapping) else {}
     for name in options:
-        one = option(name)
-        if one.field in fields:
+        if option(name).is_sent and name in fields:
+            flag = option(name).flags[-1]
             raise InputError(
-                "{flag} and -p {key} set the same field",
-                advice="give one of them",
-                flag=one.flags[-1],
-                key=one.field,
+                "{flag} and -p {key} set the same field", advice="give one of them", flag=flag, key=name
             )
 
 

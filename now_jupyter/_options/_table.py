@@ -1,7 +1,7 @@
 """All options, in one table: what the magics, the panel and Python accept, how it is read, and what help says of it.
 
-A new option is one row. `field` is its name in the body of a request, None where the option is ours alone. `choices`
-are suggestions for completion, never a closed list. The help is made of the same rows, in English and Chinese.
+A new option is one row. `is_sent`: it is part of the request, under this neutral name; how a service writes it is the
+service's to say. `choices` are suggestions for completion, never a closed list. The help is made of the same rows, in English and Chinese.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Option:
     flags: tuple[str, ...]
     metavar: str | None = None
     repeatable: bool = False
-    field: str | None = None
+    is_sent: bool = False
     help_en: str
     help_zh: str
     read: Callable[[str], object] = read_text
@@ -72,7 +72,7 @@ OPTIONS: tuple[Option, ...] = (
         name="n",
         flags=("-n", "--n"),
         metavar="N",
-        field="n",
+        is_sent=True,
         read=read_count,
         help_en="number of pictures; several requests where the model makes fewer at once",
         help_zh="图片张数；模型一次给不了这么多时分几次请求",
@@ -81,7 +81,7 @@ OPTIONS: tuple[Option, ...] = (
         name="size",
         flags=("-s", "--size"),
         metavar="WxH",
-        field="size",
+        is_sent=True,
         read=read_size,
         choices=_SIZES,
         help_en="1024x1024, a ratio (16:9), square, portrait, landscape or auto",
@@ -91,7 +91,7 @@ OPTIONS: tuple[Option, ...] = (
         name="quality",
         flags=("-q", "--quality"),
         metavar="WORD",
-        field="quality",
+        is_sent=True,
         choices=("auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"),
         help_en="low, medium, high, … as the model has them",
         help_zh="low、medium、high……视模型而定",
@@ -100,7 +100,7 @@ OPTIONS: tuple[Option, ...] = (
         name="style",
         flags=("--style",),
         metavar="WORD",
-        field="style",
+        is_sent=True,
         choices=("vivid", "natural"),
         help_en="vivid or natural, where the model has styles",
         help_zh="vivid 或 natural，限支持风格的模型",
@@ -109,7 +109,7 @@ OPTIONS: tuple[Option, ...] = (
         name="background",
         flags=("--background",),
         metavar="WORD",
-        field="background",
+        is_sent=True,
         choices=("auto", "transparent", "opaque"),
         help_en="transparent, opaque or auto",
         help_zh="背景：transparent（透明）、opaque（不透明）或 auto",
@@ -118,7 +118,7 @@ OPTIONS: tuple[Option, ...] = (
         name="format",
         flags=("--format",),
         metavar="TYPE",
-        field="output_format",
+        is_sent=True,
         choices=("png", "jpeg", "webp"),
         help_en="type of the file: png, jpeg or webp",
         help_zh="文件格式：png、jpeg 或 webp",
@@ -127,7 +127,7 @@ OPTIONS: tuple[Option, ...] = (
         name="compression",
         flags=("--compression",),
         metavar="N",
-        field="output_compression",
+        is_sent=True,
         read=read_compression,
         help_en="0 to 100, for jpeg and webp",
         help_zh="压缩程度 0 到 100，限 jpeg 和 webp",
@@ -136,7 +136,7 @@ OPTIONS: tuple[Option, ...] = (
         name="negative",
         flags=("--negative",),
         metavar="TEXT",
-        field="negative_prompt",
+        is_sent=True,
         help_en="what the picture shall not show",
         help_zh="画面里不要出现的内容",
     ),
@@ -144,7 +144,7 @@ OPTIONS: tuple[Option, ...] = (
         name="seed",
         flags=("--seed",),
         metavar="N",
-        field="seed",
+        is_sent=True,
         read=read_seed,
         help_en="start of the randomness, where the service takes one",
         help_zh="随机种子，限支持的服务",
@@ -245,9 +245,8 @@ OPTIONS: tuple[Option, ...] = (
         name="service",
         flags=("--service",),
         metavar="NAME",
-        choices=("openai",),
-        help_en="whose way of making pictures is used",
-        help_zh="使用哪种服务的接口",
+        help_en="which service makes it: {services}",
+        help_zh="由哪种服务来做：{services}",
     ),
     Option(
         name="show",
@@ -347,12 +346,13 @@ def closest(word: str, among: Iterable[str], *, likeness: float = 0.6) -> str | 
     return folded[near[0]] if near else None
 
 
-def usage(language: Language = "en") -> str:
-    """Give the help text: the same for `%%nowimage?`, `--help` and the README."""
+def usage(language: Language = "en", *, services: Iterable[str] = ()) -> str:
+    """Return the help text, the same for `%%nowimage?`, `--help` and the README; `services` are those to choose from."""
+    named = ", ".join(services)
     forms = [_form(one) for one in OPTIONS]
     width = max(len(form) for form in forms)
     texts = (one.help_zh if language == "zh" else one.help_en for one in OPTIONS)
-    rows = (f"  {form:<{width}}  {text}" for form, text in zip(forms, texts, strict=True))
+    rows = (f"  {form:<{width}}  {text.replace('{services}', named)}" for form, text in zip(forms, texts, strict=True))
     return _PAGES[language].format(rows="\n".join(rows))
 
 

@@ -6,8 +6,7 @@ from ._budget import Budget, budget_line, in_force, lift_budget, read_budget, se
 from ._job import Job
 from ._order import Order, order_of
 from ._orders import Orders
-from ._planning import PlannedCall
-from ._rehearsal import Rehearsal, RehearsedCall
+from ._rehearsal import Preview, Rehearsal, RehearsedCall
 from ._workspace import Snapshot, Workspace
 
 __all__ = [
@@ -15,7 +14,7 @@ __all__ = [
     "Job",
     "Order",
     "Orders",
-    "PlannedCall",
+    "Preview",
     "Rehearsal",
     "RehearsedCall",
     "Snapshot",

@@ -31,9 +31,9 @@ from ._budget import Budget
 from ._buying import Buyer, Work
 from ._job import Job
 from ._order import Order
-from ._planning import PlannedCall, Planner, position_of
+from ._planning import Planner, position_of
 from ._quotes import Quotes
-from ._rehearsal import Rehearsal, rehearse_calls, say_decision
+from ._rehearsal import Preview, Rehearsal, rehearse_calls, say_decision
 from ._reuse import Decision
 from ._workspace import Snapshot, Workspace
 
@@ -203,13 +203,17 @@ class Orders:
             balance_after=await self._quotes.balance_after(price, snapshot),
         )
 
-    async def plan(self, order: Order) -> list[PlannedCall]:
-        """Return the paid calls of an order if all of it is bought."""
-        return await self._planner.plan(order.request, self._workspace.snapshot())
+    async def preview(self, order: Order) -> Preview:
+        """Return what the model of an order is known to take, and what its plans remark, if all of it is bought."""
+        snapshot = self._workspace.snapshot()
+        calls = await self._planner.plan(order.request, snapshot)
+        return Preview(offer=calls[0].route.offer, notes=tuple(self._buyer.notes_of(calls, snapshot)))
 
     async def price(self, order: Order) -> Money:
         """Return what an order will probably cost if all of it is bought."""
-        return await self._quotes.price([one.plan for one in await self.plan(order)], self._workspace.snapshot())
+        snapshot = self._workspace.snapshot()
+        calls = await self._planner.plan(order.request, snapshot)
+        return await self._quotes.price([one.plan for one in calls], snapshot)
 
     async def find_doubt(self, order: Order) -> InputError | None:
         """Return what the price of an order needs the user's word for, if all of it is bought."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._json import JSON
-from .._protocol import Call, File, Later
+from .._protocol import Call, File, Later, Offer
 from .._transport import RelayClient
 from .._values import Input, Money, Request
 from ._planning import PlannedCall
 from ._reuse import Decision
 
-__all__ = ["Rehearsal", "RehearsedCall", "rehearse_calls", "say_decision"]
+__all__ = ["Preview", "Rehearsal", "RehearsedCall", "rehearse_calls", "say_decision"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,14 @@ class Rehearsal:
     notes: tuple[str, ...]
     demo: bool
     balance_after: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What the model of an order is known to take, and what its plans remark."""
+
+    offer: Offer
+    notes: tuple[str, ...] = ()
 
 
 def rehearse_calls(planned: Sequence[PlannedCall], client: RelayClient) -> Iterator[RehearsedCall]:
