@@ -39,10 +39,8 @@ export class Details {
 
   /** Show the thumbnail of a relative that was not there before. @param {number} number */
   updateThumb(number) {
-    const address = this.view.gallery.rows.thumbs.get(number);
-    if (!address) return;
-    for (const one of this.el.querySelectorAll(`.nowp-relative[data-number="${number}"]`)) {
-      one.querySelector("img")?.replaceWith(this.ctx.h("img", { alt: "", src: address }));
+    for (const one of this.el.querySelectorAll(`.nowp-relative[data-number="${number}"] img`)) {
+      one.replaceWith(this.createThumb(number));
     }
   }
 
@@ -163,9 +161,13 @@ export class Details {
   createRelative(number) {
     const { h } = this.ctx;
     const ref = `#${number}`;
-    const address = this.view.gallery.rows.thumbs.get(number);
-    const picture = h("img", { alt: "", src: address, hidden: !address });
     const open = { class: "nowp-relative", label: ref, "data-number": number, onclick: () => this.view.open(number) };
-    return h("button", open, picture, h("span", { text: ref }));
+    return h("button", open, this.createThumb(number), h("span", { text: ref }));
+  }
+
+  /** @param {number} number */
+  createThumb(number) {
+    const src = this.view.gallery.rows.thumbs.get(number);
+    return this.ctx.h("img", { alt: "", src, hidden: !src });
   }
 }
