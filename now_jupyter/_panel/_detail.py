@@ -23,7 +23,7 @@ _PROMPT_SHOWN = 20_000
 
 def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Sequence[str]) -> dict[str, Any]:
     """Give the full view's text, the draft that makes it again, and its cell."""
-    kept = [one for one in record.kept if one.sha256]
+    pictures, service = pictures_of(record), service_to_name(record.request, record.model, record.service)
     return {
         **row_of(record, language),
         "prompt": record.request.prompt[:_PROMPT_SHOWN],
@@ -35,18 +35,18 @@ def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Se
                 "width": one.width,
                 "height": one.height,
                 "mime": one.mime,
-                "revised": (one.revised_prompt or "")[:_PROMPT_SHOWN],
-                "sha256": (one.sha256 or "")[:12],
+                "revised": str(one.about.get("revised_prompt") or "")[:_PROMPT_SHOWN],
+                "sha256": one.sha256[:12],
             }
-            for place, one in enumerate(kept, 1)
+            for place, one in enumerate(pictures, 1)
         ],
         "facts": _facts(record, gallery, language),
         "lines": lines_of(record, language),
-        "verbs": [verb for verb in verbs if kept and verb != "press"],
+        "verbs": [verb for verb in verbs if pictures and verb != "press"],
         "buttons": [plain(button.label, 40) for button in record.buttons] if "press" in verbs else [],
         **gallery.family(record),
-        "draft": draft_of(record.request, model=record.model, parent=record.id).to_json(),
-        "cell": cell_of(record.request, model=record.model),
+        "draft": draft_of(record.request, model=record.model, service=service, parent=record.id).to_json(),
+        "cell": cell_of(record.request, model=record.model, service=service),
     }
 
 
@@ -91,9 +91,9 @@ def draft_in_file(data: bytes) -> Draft | None:
     prompt = made.get("prompt") if made else None
     if made is None or not isinstance(prompt, str):
         return None
-    params, model = made.get("params"), made.get("model")
-    known: dict[str, JSON] = {str(name): value for name, value in params.items()} if isinstance(params, dict) else {}
-    draft = draft_of(Request(prompt=prompt, model=model if isinstance(model, str) else None, params=known))
+    texts = {name: value if isinstance(value := made.get(name), str) else None for name in ("model", "service")}
+    fields = {name: value if isinstance(value := made.get(name), dict) else {} for name in ("params", "raw")}
+    draft = draft_of(Request(prompt=prompt, **texts, **fields))
     try:
         return read_draft(draft.to_json())
     except ValueError:

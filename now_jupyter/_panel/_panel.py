@@ -273,8 +273,8 @@ class Panel(Wired):
         """Recall a picture file: one of this history by its digest, else by what it says of itself."""
         sha256 = digest(data)
         for record in self._gallery.records().values():
-            if any(one.sha256 == sha256 for one in record.kept):
-                return draft_of(record.request, model=record.model, parent=record.id)
+            if any(one.sha256 == sha256 for one in record.outputs):
+                return draft_of(record.request, model=record.model, service=service_to_name(record.request, record.model, record.service), parent=record.id)
         draft = draft_in_file(data)
         if draft is None:
             raise InputError(

@@ -49,18 +49,15 @@ class Thumbs:
         Raises:
             BadImageError: its picture is gone or damaged.
         """
-        kept = [one for one in record.kept if one.sha256][:_MOST_IN_ONE]
-        if not kept:
+        shown = pictures_of(record)[:_MOST_IN_ONE]
+        if not shown:
             return None
-        mark = tuple(one.sha256 or "" for one in kept)
+        mark = tuple(one.sha256 for one in shown)
         with self._lock:
             known = self._made.get(mark)
         if known is not None:
             return known
-        originals = [
-            read_verified(pictures / picture_file(one.sha256 or "", one.mime), one.sha256 or "") for one in kept
-        ]
-        return self._remembered(mark, _thumb(originals))
+        return self._remembered(mark, _thumb([read_picture(one, pictures) for one in shown]))
 
     def _remembered(self, mark: tuple[str, ...], data: bytes) -> bytes:
         with self._lock:
