@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from ._checking import Exchange, check
 from ._contract import make_plan
-from ._mapping import say_remark
+from ._decoder import Reading, read_pictures, require_output
+from ._finding import outputs_in
+from ._mapping import fields, form_of, raw_fields, require_prompt, say_remark, settle
 from ._registry import refused_plugins, service_named, services
 from ._routing import (
     Route,
@@ -15,19 +18,36 @@ from ._routing import (
     routes,
     well_known_names,
 )
+from ._tasks import begin_task, follow_pictures, follow_task, poll_task, task_in
 
 __all__ = [
+    "Exchange",
+    "Reading",
     "Route",
     "asks",
+    "begin_task",
     "best_model",
+    "check",
+    "fields",
+    "follow_pictures",
+    "follow_task",
+    "form_of",
     "leads_elsewhere",
     "make_plan",
     "makes_pictures",
     "other_route",
+    "outputs_in",
+    "poll_task",
+    "raw_fields",
+    "read_pictures",
     "refused_plugins",
+    "require_output",
+    "require_prompt",
     "routes",
     "say_remark",
     "service_named",
     "services",
+    "settle",
+    "task_in",
     "well_known_names",
 ]

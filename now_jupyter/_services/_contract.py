@@ -15,7 +15,7 @@ __all__ = ["faults_of_call", "faults_of_fields", "faults_of_offer", "faults_of_p
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]{0,20}:|//", re.IGNORECASE)
 _ID_NAME = re.compile(r"(^|_)(id|task)s?$|[a-z](Id|Task)s?$")
-_SECRET = re.compile(r"\bsk-\w|\bBearer\b(?! \{key\})", re.IGNORECASE)
+_SECRET = re.compile(r"\bsk-[\w-]{16}|\bBearer (?!\{key\})\S{16}", re.IGNORECASE)
 
 
 def offer_of(service: Service, listed: Listed) -> Offer | None:
