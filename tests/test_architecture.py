@@ -44,6 +44,7 @@ LAYERS: dict[str, tuple[int, set[str]]] = {
     "_display": (5, set()),
     "_panel": (5, {"_display"}),
     "_ipython": (5, {"_display", "_panel"}),
+    "services": (6, set()),  # the protocol for plug-ins
     "__init__": (6, set()),
 }
 UNPLACED: tuple[int, set[str]] = (99, set())
