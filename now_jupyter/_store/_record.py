@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from .._json import JSON
+from .._media import media_type
 from .._messages import Billed, StoreCorrupt, StoreTooNew
 from .._values import Button, Failure, Generation, Money, Picture, Request, Status
 
@@ -22,7 +23,6 @@ __all__ = ["FORMAT", "Attempt", "Kept", "Record", "generation_of", "picture_file
 FORMAT = 1
 _TERMINAL = {Status.DONE, Status.FAILED, Status.CANCELLED}
 _HEX = frozenset("0123456789abcdef")
-_SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
 _LONGEST_TEXT = 1 << 20
 _MOST_ITEMS = 1000
 _MOST_DIGITS = 30
@@ -138,7 +138,8 @@ class Record:
 
 def picture_file(sha256: str, mime: str) -> str:
     """Name the file of a picture below `pictures/`: two hex digits, the digest, the type's suffix."""
-    return f"{sha256[:2]}/{sha256}.{_SUFFIXES.get(mime, 'bin')}"
+    media = media_type(mime)
+    return f"{sha256[:2]}/{sha256}{media.suffix if media else '.bin'}"
 
 
 def generation_of(record: Record, pictures: Path) -> Generation:
