@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .._media import preview, read_verified
+from .._media import media_type, preview, read_verified
 from .._messages import InputError
 from .._store import Record, picture_file
 
 __all__ = ["picture_bytes"]
 
-_SHOWN_AS_IT_IS = ("image/png", "image/jpeg", "image/webp", "image/gif")
 _LARGEST = 8 << 20
 _LONGEST = 2048
 
@@ -27,7 +26,8 @@ def picture_bytes(record: Record, place: int, folder: Path) -> tuple[str, bytes]
         raise InputError("{ref} has no picture {place}", ref=record.ref, place=place)
     one = kept[place - 1]
     data = read_verified(folder / picture_file(one.sha256 or "", one.mime), one.sha256 or "")
-    if one.mime in _SHOWN_AS_IT_IS and len(data) <= _LARGEST:
+    media = media_type(one.mime)
+    if media is not None and media.in_browser and len(data) <= _LARGEST:
         return one.mime, data
     small, mime, _width, _height = preview(data, longest=_LONGEST)
     return mime, small

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from .._media import Facts, examine, layout_of, unpack_base64
+from .._media import Facts, examine, pixels_only, unpack_base64
 from .._messages import (
     BadImageError,
     Billed,
@@ -163,7 +163,7 @@ def without_key(data: bytes, repeats_key: Callable[[bytes], bool], *, is_veiled:
     Raises:
         BadImageError: it is no picture.
     """
-    return layout_of(data).bare if repeats_key(data) or (is_veiled and _STARS in data) else data
+    return pixels_only(data) if repeats_key(data) or (is_veiled and _STARS in data) else data
 
 
 def keep_file(store: Store, path: Path, announced: Kept, *, repeats_key: Callable[[bytes], bool]) -> Kept:

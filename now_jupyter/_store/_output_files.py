@@ -128,9 +128,7 @@ def _names_for(record: Record, output: RecordedOutput, suffix: str) -> Iterator[
     """Yield the names that an output may get: that in its record, then a readable one, then its namesakes."""
     if output.file and _belongs_to(record, output.file):
         yield output.file
-    is_one_of_several = max(record.expected, len(record.outputs), output.number) > 1
-    index = output.number if is_one_of_several else None
-    name = file_name(record.number, index, record.request.prompt or record.alt, suffix)
+    name = file_name(record.number, output.number, record.request.prompt or record.alt, suffix)
     yield name
     yield from (f"{name.removesuffix(suffix)}-{more}{suffix}" for more in range(2, _MOST_NAMESAKES))
 
