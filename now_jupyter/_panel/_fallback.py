@@ -9,11 +9,12 @@ from __future__ import annotations
 import io
 from base64 import b64encode
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from .._media import preview, read_verified, sheet
-from .._messages import Language, NowImageError, plain, say
+from .._messages import BadImageError, Language, NowImageError, plain, say
 from .._store import Record, RecordedOutput
 
 __all__ = ["MARK", "latest", "static_bundle"]
@@ -37,7 +38,7 @@ def static_bundle(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Give data and metadata of the static output: these pictures as one sheet, their captions as text."""
     shown = [(record, one, data) for record, one in pictures if (data := _original(one, folder)) is not None]
-    image, width, height = _marked(_together([data for *_, data in shown])) if shown else _empty()
+    image, width, height = _together([data for *_, data in shown])
     captions = [_caption(record, one) for record, one, _ in shown]
     words = "\n".join([*(captions or [say("no pictures yet", language)]), *([text] if text else [])])
     of_image = {"width": width, "height": height, "alt": plain(words, 300)}
@@ -61,10 +62,13 @@ def _caption(record: Record, one: RecordedOutput) -> str:
     return f"{record.ref} · {plain(record.request.prompt, 72)} · {plain(record.model, 80)} · {one.width}×{one.height}"
 
 
-def _together(originals: Sequence[bytes]) -> bytes:
-    if len(originals) == 1:
-        return preview(originals[0], longest=_LONGEST, original_if_smaller=False)[0]
-    return sheet(originals, longest=_LONGEST)[0]
+def _together(originals: Sequence[bytes]) -> tuple[bytes, int, int]:
+    with suppress(BadImageError):  # the bytes are as they came, but this Pillow cannot read their type
+        if len(originals) > 1:
+            return _marked(sheet(originals, longest=_LONGEST)[0])
+        for data in originals:
+            return _marked(preview(data, longest=_LONGEST, original_if_smaller=False)[0])
+    return _empty()
 
 
 def _marked(image: bytes) -> tuple[bytes, int, int]:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .._media import preview, read_verified
+from .._media import can_show, media_type, preview, read_verified
 from .._messages import InputError
 from .._store import Record, RecordedOutput
 
 __all__ = ["picture_bytes", "pictures_of", "read_picture"]
 
-_SHOWN_AS_IT_IS = ("image/png", "image/jpeg", "image/webp", "image/gif")
 _LARGEST = 8 << 20
 _LONGEST = 2048
 
 
 def pictures_of(record: Record) -> list[RecordedOutput]:
     """Return the pictures of a record that are here and can be shown, those that count first."""
-    shown = (one for one in record.outputs if one.kind == "picture" and one.sha256 and is_shown(one.mime))
+    shown = (one for one in record.outputs if one.kind == "picture" and one.sha256 and can_show(one.mime))
     return sorted(shown, key=lambda one: (one.is_side, one.number))
 
 
@@ -42,7 +41,8 @@ def picture_bytes(record: Record, place: int, folder: Path) -> tuple[str, bytes]
         raise InputError("{ref} has no picture {place}", ref=record.ref, place=place)
     one = pictures[place - 1]
     data = read_picture(one, folder)
-    if one.mime in _SHOWN_AS_IT_IS and len(data) <= _LARGEST:
+    media = media_type(one.mime)
+    if media is not None and media.in_browser and len(data) <= _LARGEST:
         return one.mime, data
     small, mime, _width, _height = preview(data, longest=_LONGEST)
     return mime, small

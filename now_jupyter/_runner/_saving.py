@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio import to_thread
 
-from .._media import Facts, crop_picture, examine, unpack_base64, without_texts
+from .._media import Facts, crop_picture, examine, media_type, pixels_only, unpack_base64
 from .._messages import BadImageError, BadResponseError, NowImageError, StoreError, plain
 from .._protocol import Base64, Call, Crop, Found, Link, Source, Whole
 from .._store import Record, RecordedOutput, Store
@@ -28,7 +28,6 @@ __all__ = ["Saver", "keep_data", "with_facts"]
 _STARS = b"*" * 6  # no key that is masked is shorter
 _CHUNK = 1 << 20
 _OVERLAP = 4 << 10  # no key is longer
-_TEXT_TYPES = {"words": ("text/plain", "txt"), "vectors": ("application/json", "json")}
 
 
 class Saver:
@@ -152,11 +151,11 @@ class Saver:
         try:
             data = await to_thread.run_sync(source.read_bytes) if isinstance(source, Path) else await self.load(source)
             data = without_key(data, self._runner.client.repeats_key, is_masked=False)
-            mime = examine(data).mime
+            media = media_type(examine(data, expected=announced.kind).mime)
         except (NowImageError, OSError):
             return error  # a link stays in the record; what is no output needs no rescue
         place = await to_thread.run_sync(
-            partial(self._runner.rescue.keep, self._record.id, announced.key, data, mime=mime)
+            partial(self._runner.rescue.keep, self._record.id, announced.key, data, suffix=media.suffix if media else "bin")
         )
         if place is None:
             error.rescued = (data,)
@@ -184,19 +183,13 @@ def keep_data(  # noqa: PLR0913 - what came, where it belongs, and what is known
         BadImageError: it is no sound file; what came is in quarantine.
         StoreError: it could not be written.
     """
-    if announced.kind in _TEXT_TYPES and isinstance(source, bytes):
-        mime, suffix = _TEXT_TYPES[announced.kind]
-        facts = Facts.of_text(source, mime=mime, suffix=suffix)
-    else:
-        try:
-            source = _without_key(source, repeats_key, is_masked=is_masked)
-            facts = examine(source)
-        except BadImageError as problem:
-            store.quarantine(source, reason=problem.message())
-            raise
-    file = store.keep_output(
-        source, record=record, output=announced, mime=facts.mime, sha256=facts.sha256, suffix=facts.suffix
-    )
+    try:
+        source = _without_key(source, repeats_key, is_masked=is_masked)
+        facts = examine(source, expected=announced.kind)
+    except BadImageError as problem:
+        store.quarantine(source, reason=problem.message())
+        raise
+    file = store.keep_output(source, record=record, output=announced, mime=facts.mime, sha256=facts.sha256)
     return with_facts(announced, facts, file)
 
 
@@ -204,7 +197,7 @@ def with_facts(announced: RecordedOutput, facts: Facts, file: str) -> RecordedOu
     """Return an announced output as one that is here."""
     return replace(
         announced,
-        kind=announced.kind if announced.kind in _TEXT_TYPES else facts.kind,
+        kind=announced.kind if announced.kind in ("words", "vectors") else facts.kind,
         file=file,
         sha256=facts.sha256,
         mime=facts.mime,
@@ -222,7 +215,7 @@ def without_key(data: bytes, repeats_key: Callable[[bytes], bool], *, is_masked:
     Raises:
         BadImageError: it is no picture.
     """
-    return without_texts(data) if repeats_key(data) or (is_masked and _STARS in data) else data
+    return pixels_only(data) if repeats_key(data) or (is_masked and _STARS in data) else data
 
 
 def _without_key(source: bytes | Path, repeats_key: Callable[[bytes], bool], *, is_masked: bool) -> bytes | Path:

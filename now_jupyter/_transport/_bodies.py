@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from .._json import JSON
 from .._messages import NowImageError
 
-__all__ = ["PACKED", "Inflater", "image_type", "read_json", "whole_items"]
+__all__ = ["PACKED", "Inflater", "read_json", "whole_items"]
 
 PACKED = ("gzip", "x-gzip", "deflate")
 _GZIP = b"\x1f\x8b"
 _ZLIB_METHOD = 8
-_PICTURES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
-_WEBP_AT = slice(8, 12)
 _PICTURE_LIST = re.compile(r'"(?:data|images|output)"\s*:\s*\[\s*')
 _BETWEEN = re.compile(r"\s*,?\s*")
 _FOREIGN = re.compile(r"[^\x00-\x7f]+")
@@ -97,14 +95,6 @@ def _pieces_of(chunk: bytes, packed: zlib._Decompress) -> Iterator[bytes]:
 
 def _as_it_is(chunk: bytes) -> Iterable[bytes]:
     return (chunk,)
-
-
-def image_type(data: bytes) -> str | None:
-    """Tell by its first bytes whether a body is a picture itself."""
-    for magic, mime in _PICTURES:
-        if data.startswith(magic):
-            return mime
-    return "image/webp" if data[:4] == b"RIFF" and data[_WEBP_AT] == b"WEBP" else None
 
 
 def read_json(data: bytes | str) -> JSON:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 
 from .._json import JSON
+from .._media import identify
 from .._messages import BadResponseError, Billed, NowImageError
 from .._protocol import Event, Reply
 from .._settings import Veil
-from ._bodies import PACKED, Inflater, image_type, read_json, whole_items
+from ._bodies import PACKED, Inflater, read_json, whole_items
 from ._connections import Deadline
 from ._error_responses import request_id_of
 from ._exception_map import from_network
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Incoming", "Sink", "is_stream", "replayed", "reply_of", "start_of", "stream_reply"]
 
 JSON_CAP = 256 << 20
+_MEDIA = ("image/", "video/", "audio/")
 _PEEK = 8  # bytes that tell events from JSON
 _SHOWN = 1024  # bytes of an unusable answer that an engine may look at
 
@@ -237,7 +239,7 @@ def replayed(head: Mapping[str, JSON], body: bytes) -> tuple[Reply | None, list[
     inflater = Inflater(_text(head, "content_encoding"), cap=JSON_CAP, excess=_far_too_large)
     data = b"".join(piece for piece in (*inflater.feed(body), inflater.end()) if piece)  # a single one is not copied
     reply, events = reply_of(head, data)
-    if reply.body is not None or events or reply.media_type.startswith("image/"):
+    if reply.body is not None or events or reply.media_type.startswith(_MEDIA):
         return reply, events
     items = whole_items(data)
     return (replace(reply, body={"data": items}) if items else None), []
@@ -253,13 +255,13 @@ def stream_reply(head: Mapping[str, JSON]) -> Reply:
 
 
 def _plain_reply(head: Mapping[str, JSON], data: bytes) -> Reply:
-    if (mime := image_type(data)) is not None:
-        return _reply(head, raw=data, media_type=mime)
+    if (media := identify(data)) is not None and media.kind != "words":
+        return _reply(head, raw=data, media_type=media.mime)
     try:
         return _reply(head, body=read_json(data))
     except ValueError:
-        is_picture = _media_type(head).startswith("image/")
-        return _reply(head, raw=data if is_picture else data[:_SHOWN])
+        is_media = _media_type(head).startswith(_MEDIA)
+        return _reply(head, raw=data if is_media else data[:_SHOWN])
 
 
 def _reply(

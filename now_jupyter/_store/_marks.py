@@ -1,0 +1,84 @@
+"""Marks of a generation and of each of its outputs: tags, of which `*` is the star, and whether it is in the trash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from .._json import JSON, Texts
+from ._record import FORMAT, Record, RecordedOutput
+
+__all__ = ["Marks", "OutputMarks", "read_marks"]
+
+_MOST_TAGS = 100
+_LONGEST_TAG = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputMarks:
+    """The marks of one output."""
+
+    tags: Texts = ()
+    is_trashed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """The marks of one record; `tags` None: it has those that it was ordered with. `outputs` are by key."""
+
+    format: int = FORMAT
+    tags: Texts | None = None
+    outputs: dict[str, OutputMarks] = field(default_factory=dict)
+
+    def with_tags(self, tags: Iterable[str], key: str | None = None) -> Marks:
+        """Return these marks with other tags for the generation, or for one output."""
+        clean = _clean(tags)
+        return replace(self, tags=clean) if key is None else self._with(key, tags=clean)
+
+    def with_trash(self, key: str, *, is_trashed: bool) -> Marks:
+        """Return these marks with one output put into the trash, or fetched back."""
+        return self._with(key, is_trashed=is_trashed)
+
+    def _with(self, key: str, **changes: Any) -> Marks:
+        return replace(self, outputs={**self.outputs, key: replace(self.outputs.get(key, _NONE), **changes)})
+
+    def put_on(self, record: Record) -> Record:
+        """Return a record with these marks instead of any that it says it has."""
+        outputs = tuple(_put_on(one, self.outputs.get(one.key, _NONE)) for one in record.outputs)
+        return replace(record, outputs=outputs, tags=record.tags if self.tags is None else _clean(self.tags))
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return the JSON form."""
+        outputs = {
+            key: {"tags": list(one.tags), "is_trashed": one.is_trashed}
+            for key, one in self.outputs.items()
+            if one != _NONE
+        }
+        form: dict[str, JSON] = {"format": FORMAT, "outputs": outputs}
+        return form if self.tags is None else {**form, "tags": list(self.tags)}
+
+
+_NONE = OutputMarks()
+
+
+def read_marks(form: object) -> Marks:
+    """Return the marks in a JSON form that may say anything; none where it does not hold any."""
+    try:
+        return msgspec.convert(form, Marks)
+    except (msgspec.ValidationError, RecursionError):
+        pass
+    version = form.get("format") if isinstance(form, dict) else None
+    return Marks(format=version) if isinstance(version, int) else Marks()
+
+
+def _put_on(one: RecordedOutput, marks: OutputMarks) -> RecordedOutput:
+    if (one.tags, one.is_trashed) == (marks.tags, marks.is_trashed):
+        return one
+    return replace(one, tags=_clean(marks.tags), is_trashed=marks.is_trashed)
+
+
+def _clean(tags: Iterable[str]) -> Texts:
+    return tuple(dict.fromkeys(tag.strip()[:_LONGEST_TAG] for tag in tags if tag.strip()))[:_MOST_TAGS]
