@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+import now_jupyter
 from now_jupyter._messages import _errors
 from now_jupyter._messages._chinese import CHINESE
 from now_jupyter._messages._text import say
 
-PACKAGE = Path(_errors.__file__).parent
+PACKAGE = Path(now_jupyter.__file__).parent
 ERRORS = {name for name in _errors.__all__ if isinstance(getattr(_errors, name), type)}
 SPOKEN_BY_THE_ERRORS = {f"billed: {word}" for word in ("no", "maybe", "yes")}  # built in `lines`, from the three words
 NOT_LITERAL = {"_errors.py", "_words.py"}  # they pass on the templates that they were given

@@ -31,6 +31,7 @@ from ._errors import (
     UnsafeURLError,
     class_of_error,
 )
+from ._failure import Failure, error_of, failure_of
 from ._text import Language, language_of, plain, printable, say
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "ConfigError",
     "ConnectFailed",
     "DownloadError",
+    "Failure",
     "InputError",
     "Interrupted",
     "Language",
@@ -62,6 +64,8 @@ __all__ = [
     "TaskStillPending",
     "UnsafeURLError",
     "class_of_error",
+    "error_of",
+    "failure_of",
     "language_of",
     "plain",
     "printable",

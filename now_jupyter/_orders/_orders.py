@@ -15,7 +15,7 @@ import anyio
 from anyio import CancelScope, to_thread
 
 from .._json import JSON
-from .._messages import InputError, Interrupted, NowImageError, RejectedError, TaskStillPending, class_of_error
+from .._messages import InputError, Interrupted, NowImageError, RejectedError, TaskStillPending, error_of
 from .._protocol import Engine
 from .._relay import RelayFacts
 from .._runner import Runner, RunResult
@@ -272,19 +272,8 @@ def _said(part: Part) -> tuple[str, str]:
 def _error_of(done: RunResult) -> NowImageError | None:
     if done.error is not None:
         return done.error
-    failure = done.record.error
-    if failure is None:
-        return None
-    kind = class_of_error(failure.type)
-    return kind(
-        "{words}",
-        advice="{cure}" if failure.advice else "",
-        billed=done.record.billed,
-        status=failure.status,
-        code=failure.code,
-        words=failure.message,
-        cure=failure.advice,
-    )
+    record = done.record
+    return None if record.error is None else error_of(record.error, billed=record.billed)
 
 
 def _save(generation: Generation, path: Path) -> None:

@@ -26,6 +26,7 @@ from .._messages import (
     StoreError,
     TaskNeedsAction,
     TaskStillPending,
+    failure_of,
 )
 from .._protocol import (
     Answer,
@@ -48,7 +49,7 @@ from .._protocol import (
 from .._store import Attempt, Kept, Record
 from .._transport import Submission
 from .._values import Status
-from ._saving import Replay, abandoned, ended, keep_bytes, keep_file, rescued, told_of
+from ._saving import Replay, abandoned, ended, keep_bytes, keep_file, rescued
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -278,7 +279,7 @@ class Run:
         except NowImageError as problem:
             self._lost[announced.index] = problem
             if not self._is_kept(announced.index):
-                self._keep(replace(announced, error=told_of(problem)))
+                self._keep(replace(announced, error=failure_of(problem)))
         except Exception as bug:  # noqa: BLE001 - raised again when the other pictures are safe
             self._bug = bug
 

@@ -13,6 +13,7 @@ from .._media import Facts, examine, layout_of, unpack_base64
 from .._messages import (
     BadImageError,
     Billed,
+    Failure,
     MaybeBilledError,
     NowImageError,
     StoreError,
@@ -21,12 +22,13 @@ from .._messages import (
     TaskNeedsAction,
     TaskStillPending,
     class_of_error,
+    failure_of,
     plain,
 )
 from .._protocol import Conversation, Event, Found, Outcome, Reply
 from .._store import Kept, Record, RescueFolder, Store, read_file
 from .._transport import Downloader, replayed
-from .._values import Failure, Status
+from .._values import Status
 
 __all__ = [
     "Replay",
@@ -35,33 +37,15 @@ __all__ = [
     "asked_for",
     "brought_home",
     "ended",
-    "failure_of",
     "keep_bytes",
     "keep_file",
     "links_again",
     "rescued",
-    "told_of",
 ]
 
 _STARS = b"*" * 6  # no key that is covered is shorter
 _LARGEST_FILE = 256 << 20
 _OF_A_TASK = (TaskFailed, TaskLost, TaskNeedsAction, TaskStillPending)
-
-
-def failure_of(error: NowImageError) -> Failure:
-    """Give the part of an error that a record keeps."""
-    return Failure(
-        type=type(error).__name__,
-        message=error.message(),
-        advice=error.next_step(),
-        status=error.status,
-        code=error.code,
-    )
-
-
-def told_of(error: NowImageError) -> str:
-    """Say in one line what became of a picture: what happened, and where it is."""
-    return " · ".join(part for part in (error.message(), error.kept_where()) if part)
 
 
 def abandoned(record: Record) -> NowImageError:
@@ -127,11 +111,12 @@ def _failure_at_end(record: Record, error: NowImageError | None, *, expected: in
     """Say why pictures are missing; None where none is."""
     if error is not None:
         return failure_of(error)
-    if problem := next((one for one in record.kept if one.error and not one.sha256), None):
-        return Failure(type="DownloadError", message=problem.error or "", advice="%now resume fetches it again, free")
+    if problem := next((one.error for one in record.kept if one.error and not one.sha256), None):
+        return replace(problem, advice=problem.advice or "%now resume fetches it again, free")
     here = sum(one.sha256 is not None for one in record.kept)
     if here < expected:
-        return Failure(type="BadResponseError", message=f"asked for {expected}, got {here}")
+        facts = {"expected": str(expected), "here": str(here)}
+        return Failure(type="BadResponseError", template="asked for {expected}, got {here}", facts=facts)
     return None
 
 

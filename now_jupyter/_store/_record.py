@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from .._json import JSON
-from .._messages import Billed, StoreCorrupt, StoreTooNew
+from .._messages import Billed, StoreCorrupt, StoreTooNew, plain
 from .._values import Button, Failure, Generation, Money, Picture, Request, Status
 
 __all__ = ["FORMAT", "Attempt", "Kept", "Record", "generation_of", "picture_file"]
@@ -57,7 +57,7 @@ class Kept:
     revised_prompt: str | None = None
     seed: int | None = None
     link: str | None = None
-    error: str | None = None
+    error: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +207,7 @@ def _plain_json(value: Any) -> JSON:  # noqa: ANN401 - any field of a record
         return value.to_json()
     if isinstance(value, Attempt | Kept | Button | Failure):
         pairs = ((name, getattr(value, name)) for name in value.__slots__)
-        return {name: one for name, one in pairs if one not in (None, "")}
+        return {name: _plain_json(one) for name, one in pairs if one not in (None, "", {})}
     if isinstance(value, tuple):
         return [_plain_json(one) for one in value]
     return dict(value) if isinstance(value, Mapping) else value
@@ -343,7 +343,7 @@ def _read_attempt(form: object) -> Attempt:
     )
 
 
-def _read_kept(form: object) -> Kept:
+def _read_kept(form: Any) -> Kept:  # noqa: ANN401 - a JSON object
     fields = _Fields(form)
     return Kept(
         index=fields.whole("index") or 0,
@@ -355,7 +355,7 @@ def _read_kept(form: object) -> Kept:
         revised_prompt=fields.text("revised_prompt"),
         seed=_whole_or_none(form),
         link=fields.text("link"),
-        error=fields.text("error"),
+        error=_read_failure(form["error"]) if fields.mapping("error") else None,
     )
 
 
@@ -385,8 +385,11 @@ def _read_failure(form: object) -> Failure:
     fields = _Fields(form)
     return Failure(
         type=fields.text("type") or "NowImageError",
-        message=fields.text("message") or "",
-        advice=fields.text("advice") or "",
+        template=plain(fields.text("template") or ""),
+        advice=plain(fields.text("advice") or ""),
+        kept=plain(fields.text("kept") or ""),
+        facts={name: plain(fact) for name, fact in (fields.mapping("facts") or {}).items()},
         status=fields.whole("status"),
         code=fields.text("code"),
+        request_id=fields.text("request_id"),
     )

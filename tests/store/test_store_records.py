@@ -82,7 +82,11 @@ def golden() -> Record:
                 revised_prompt="a red fox, standing",
                 seed=-7,
             ),
-            Kept(index=1, link="https://pictures.example/2.png", error="LinkExpiredError"),
+            Kept(
+                index=1,
+                link="https://pictures.example/2.png",
+                error=Failure(type="LinkExpiredError", template="the link is no longer good"),
+            ),
         ),
         expected=2,
         buttons=(Button(label="U1", action="MJ::JOB::upsample::1::x"),),
@@ -91,7 +95,14 @@ def golden() -> Record:
         request_id="req-1",
         elapsed=8.25,
         error=Failure(
-            type="LinkExpiredError", message="the link is no longer good", advice="resume", status=404, code="x"
+            type="LinkExpiredError",
+            template="the link to {host} is no longer good",
+            advice="resume {ref}",
+            kept="the link is kept",
+            facts={"host": "pictures.example", "ref": "#12"},
+            status=404,
+            code="x",
+            request_id="req-1",
         ),
         settled=True,
         relay="ea2963b920866a97",
