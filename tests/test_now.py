@@ -256,7 +256,9 @@ def test_a_failure_is_listed_and_recalled_in_the_language_of_today(
         assert words not in repr(chinese.session.history)  # a repr belongs to no language
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("hisotry", "history"), ("Balance", "balance"), ("余额额", "余额")])
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("hisotry", "history (历史)"), ("Balance", "balance (余额)"), ("余额额", "balance (余额)")]
+)
 def test_an_unknown_command_names_the_closest(typed: str, meant: str, now: Desk) -> None:
     """And without one, where all are listed."""
     with pytest.raises(InputError) as caught:
