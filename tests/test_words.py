@@ -22,6 +22,7 @@ CATALOGUE = Path(_chinese.__file__).parent
 ERRORS = {name for name in _errors.__all__ if isinstance(getattr(_errors, name), type)}
 SPOKEN_BY_THE_ERRORS = {f"billed: {word}" for word in ("no", "maybe", "yes")}  # built in `lines`, from the three words
 NOT_LITERAL = {"_errors.py", "_failure.py", "_record.py"}  # they pass on, or read, the templates of others
+SENTENCES = {"what", "template", "advice", "kept"}
 TABLES = {*LABELS.values(), *(one.help for one in (*OPTIONS, *COMMANDS))}  # said by a loop over the table
 PASS_ON = {"_labels.py": "template", "_table.py": "one.help", "_commands.py": "one.help"}  # which says these
 COMMAND = re.compile(r"%now ([\w{}]+)")
@@ -52,9 +53,10 @@ def spoken_in(call: ast.Call) -> list[ast.expr]:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if name == "say":
         return call.args[:1]
-    if name not in ERRORS | {"Failure"}:
+    if name not in ERRORS | {"Failure", "_Meaning"}:
         return []
-    return [*call.args[:1], *(word.value for word in call.keywords if word.arg in ("template", "advice", "kept"))]
+    positional = call.args[:1] if name in ERRORS else []
+    return [*positional, *(word.value for word in call.keywords if word.arg in SENTENCES)]
 
 
 def texts_of(expression: ast.expr, constants: dict[str, str]) -> list[str | None]:

@@ -1,4 +1,4 @@
-"""The error tree, and what is said, in two languages."""
+"""The error tree, what a relay's refusal means, and what is said, in two languages."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from ._errors import (
     class_of_error,
 )
 from ._failure import Failure, error_of, failure_of
+from ._refusals import Refusal, error_of_refusal
 from ._text import Language, language_of, plain, printable, say
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "NowImageError",
     "QuotaError",
     "RateLimitError",
+    "Refusal",
     "RejectedError",
     "StoreCorrupt",
     "StoreError",
@@ -65,6 +67,7 @@ __all__ = [
     "UnsafeURLError",
     "class_of_error",
     "error_of",
+    "error_of_refusal",
     "failure_of",
     "language_of",
     "plain",

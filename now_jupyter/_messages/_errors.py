@@ -110,22 +110,18 @@ class NowImageError(Exception):
         return say(template, self.language, **self.facts)
 
     def message(self) -> str:
-        """Tell what happened, in one sentence."""
+        """Return what happened, in one sentence."""
         return self._say(self.what)
 
-    def kept_where(self) -> str:
-        """Tell what is kept, and where; empty where there is nothing."""
-        return self._say(self.kept) if self.kept else ""
-
     def next_step(self) -> str:
-        """Tell what to do next; empty where there is nothing to do."""
-        return self._say(self.advice) if self.advice else ""
+        """Return what to do next; empty where there is nothing to do."""
+        return self._say(self.advice)
 
     def lines(self) -> list[str]:
-        """Give the whole message, at most six lines."""
+        """Return the whole message, at most six lines."""
         ledger = [say(f"billed: {self.billed}", self.language)]
         if self.kept:
-            ledger.append(self.kept_where())
+            ledger.append(self._say(self.kept))
         if self.request_id:
             ledger.append(say("request id {id}", self.language, id=plain(self.request_id, 80)))
         lines = [f"{type(self).__name__}: {self.message()}", " · ".join(ledger)]
@@ -140,13 +136,13 @@ class NowImageError(Exception):
             raise AttributeError("a whole traceback is wanted")  # to IPython, an error without a rendering of its own
         return self.lines
 
-    def shown_short(self, *, on: bool) -> Self:
-        """Choose between our few lines and a whole traceback, and give the error back."""
+    def shorten(self, *, on: bool) -> Self:
+        """Choose between our few lines and a whole traceback, and return the error."""
         self._short = on
         return self
 
     def in_language(self, language: Language) -> Self:
-        """Set the language in which the error speaks, and give it back."""
+        """Set the language in which the error speaks, and return the error."""
         self.language = language
         return self
 
@@ -270,6 +266,6 @@ class Interrupted(KeyboardInterrupt):
 
 
 def class_of_error(name: str) -> type[NowImageError]:
-    """Find the class that a record names; the base class for a name of tomorrow."""
+    """Return the class that a record names; the base class for a name of tomorrow."""
     found = globals().get(name)
     return found if isinstance(found, type) and issubclass(found, NowImageError) else NowImageError
