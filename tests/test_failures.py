@@ -99,3 +99,9 @@ def test_a_place_without_a_fact_stays() -> None:
     """A sentence that lost a fact is said all the same."""
     assert say("there is no {ref} in this history", "en") == "there is no {ref} in this history"
     assert say("there is no {ref} in this history", "zh", ref="{ref}") == "历史里没有 {ref}"
+
+
+@given(st.text(), st.integers(1, 20))
+def test_what_is_plain_stays_as_it_is(text: str, limit: int) -> None:
+    """So a record, which trusts nobody, gives back the very words that were kept."""
+    assert plain(plain(text, limit), limit) == plain(text, limit)

@@ -43,8 +43,9 @@ def _fill(found: re.Match[str], facts: Mapping[str, object]) -> str:
 
 def plain(text: object, limit: int = 300) -> str:
     """Return text from outside as a short, harmless one: one line, no controls, no terminal escapes, no bidi tricks."""
-    line = " ".join(_ESCAPES.sub("", str(text)[: limit * 8]).split())
-    safe = "".join(c for c in line if c == _JOINER or unicodedata.category(c) not in _UNSAFE_CATEGORIES)
+    signs = _ESCAPES.sub("", str(text)[: limit * 8])
+    shown = (c for c in signs if c.isspace() or c == _JOINER or unicodedata.category(c) not in _UNSAFE_CATEGORIES)
+    safe = " ".join("".join(shown).split())
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
