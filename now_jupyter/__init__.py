@@ -48,6 +48,7 @@ __all__ = [
     "QuotaError",
     "RateLimitError",
     "RejectedError",
+    "ServiceError",
     "Session",
     "StoreCorrupt",
     "StoreError",

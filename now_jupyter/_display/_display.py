@@ -101,7 +101,7 @@ def _passing_lines(generation: Generation, origin: str, notes: Sequence[str]) ->
     if origin == "joined":
         facts.append("joined, ordered once")
     if generation.error is not None and generation.pictures:
-        facts.append(plain(generation.error.message, 120))
+        facts.append(plain(generation.error.message(), 120))
     return [" · ".join(facts), *notes]
 
 

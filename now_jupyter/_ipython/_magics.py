@@ -236,7 +236,7 @@ class Extension:
         except NowImageError as error:
             problem = error.in_language(self._settings_or_default().language)
         if problem is not None:
-            raise problem.shown_short(on=self._settings_or_default().short_errors)
+            raise problem.shorten(on=self._settings_or_default().short_errors)
 
     def _settings_or_default(self) -> Settings:
         try:

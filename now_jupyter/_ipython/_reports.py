@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .._json import JSON
 from .._media import extract
-from .._messages import InputError, Language, say
+from .._messages import InputError, Language, error_of, say
 from .._options import cell_text
 from .._orders import Rehearsal, RehearsedCall, budget_line
 from .._relay import ListedModel, in_currency
@@ -115,11 +115,14 @@ def cell_of(generation: Generation) -> str:
     return cell_text(generation.request, model=generation.model, service=generation.request.service or "")
 
 
-def facts_of(generation: Generation) -> list[str]:
+def facts_of(generation: Generation, language: Language) -> list[str]:
+    """Return the lines under the cell of a recalled picture: when and what came, and what went wrong."""
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(generation.created))
     facts = [f"{generation.ref} · {generation.status.value} · {made}"]
     facts += [f"{picture.ref} {picture!r} {picture.path}" for picture in generation.pictures]
     facts += [f"↳ {picture.revised_prompt}" for picture in generation.pictures if picture.revised_prompt]
+    if generation.error is not None:
+        facts += error_of(generation.error, billed=generation.billed).in_language(language).lines()
     return facts
 
 

@@ -20,7 +20,7 @@ from .._messages import (
     NowImageError,
     RejectedError,
     TaskStillPending,
-    error_from,
+    error_of,
 )
 from .._relay import RelayFacts
 from .._runner import Runner, RunResult
@@ -274,9 +274,7 @@ async def _run_into(slot: list[RunResult | Exception], work: Work) -> None:
 def _error_of(result: RunResult) -> NowImageError | None:
     if result.error is not None or result.record.error is None:
         return result.error
-    error = error_from(result.record.error)
-    error.billed = result.record.billed
-    return error
+    return error_of(result.record.error, billed=result.record.billed)
 
 
 def _save_all(generation: Generation, path: Path) -> None:

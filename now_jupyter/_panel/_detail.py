@@ -8,13 +8,12 @@ from typing import Any
 
 from .._json import JSON
 from .._media import extract
-from .._messages import Language, class_of_error, plain, say
+from .._messages import Language, error_of, plain, say
 from .._store import Record
 from .._values import Request
 from ._diff import parameters
 from ._draft import Draft, cell_of, draft_of, read_draft
 from ._gallery import Gallery, row_of
-from ._retelling import retold
 
 __all__ = ["detail_of", "draft_in_file", "lines_of"]
 
@@ -69,20 +68,12 @@ def _cost(record: Record, gallery: Gallery, language: Language) -> str:
 
 
 def lines_of(record: Record, language: Language) -> list[str]:
-    """Give the error of a record in the words that its cell showed; empty where there was none."""
-    failure = record.error
-    if failure is None:
+    """Return the error of a record in the words that its cell showed; empty where there was none."""
+    if record.error is None:
         return []
-    kind = class_of_error(failure.type)
-    error = kind(
-        "{words}",
-        advice="{cure}" if failure.advice else "",
-        billed=record.billed,
-        request_id=record.request_id,
-        words=retold(failure.message, language),
-        cure=retold(failure.advice or "", language),
-    )
-    return error.in_language(language).lines()
+    error = error_of(record.error, billed=record.billed).in_language(language)
+    error.request_id = error.request_id or record.request_id
+    return error.lines()
 
 
 def draft_in_file(data: bytes) -> Draft | None:

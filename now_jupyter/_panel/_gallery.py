@@ -19,7 +19,6 @@ from .._relay import in_currency
 from .._session import Session
 from .._store import Record, needles, words_of
 from .._values import Money
-from ._retelling import retold
 
 __all__ = ["Gallery", "Query", "packed", "row_of"]
 
@@ -164,7 +163,7 @@ def row_of(record: Record, language: Language = "en") -> dict[str, Any]:
         "others": [_say_other(one) for one in here if one not in pictures_of(record)],
         "starred": _STAR in record.tags,
         "tags": [plain(tag, 100) for tag in record.tags if tag != _STAR],
-        "failure": plain(retold(record.error.message, language), 160) if record.error else "",
+        "failure": plain(record.error.message(language), 160) if record.error else "",
         "version": _version(record),
     }
 

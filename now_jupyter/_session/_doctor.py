@@ -133,6 +133,7 @@ def _place(store: Store, language: Language) -> Finding:
 
 
 def _problem(problem: StoreError, language: Language) -> Finding:
+    problem.in_language(language)
     return _found(
         "attention", say("{problem}: {cure}", language, problem=problem.message(), cure=problem.next_step() or "–")
     )

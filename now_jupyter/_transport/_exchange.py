@@ -15,7 +15,7 @@ from .._protocol import Reply
 from .._settings import Key
 from ._bodies import Inflater
 from ._connections import Deadline, Line, Watch
-from ._error_responses import error_in, refusal, request_id_of, wait_asked
+from ._error_responses import error_in, refusal_error, request_id_of, wait_asked
 from ._exception_map import CERTIFICATE, broken_off, cut_short, from_network, not_sent
 from ._responses import Incoming, Sink
 
@@ -88,14 +88,14 @@ class Peer:
         return self.key.veil_for_bytes().over(body) if self.key else body
 
     def refusal(self, status: int, headers: httpx.Headers, body: bytes, *, paid: bool) -> NowImageError:
-        """Make the error of a refusal."""
-        return refusal(status, headers, body, paid=paid, key_source=self._key_source, key=self.key)
+        """Return the error of a refusal."""
+        return refusal_error(status, headers, body, paid=paid, key_source=self._key_source, key=self.key)
 
     def ensure_no_error(self, reply: Reply, *, paid: bool) -> None:
         """Raise where a reply of success holds an error instead."""
         if error_in(reply.body):
             headers = {"x-request-id": reply.request_id or ""}
-            raise refusal(reply.status, headers, reply.body, paid=paid, key_source=self._key_source, key=self.key)
+            raise refusal_error(reply.status, headers, reply.body, paid=paid, key_source=self._key_source, key=self.key)
 
     @property
     def _key_source(self) -> str:
