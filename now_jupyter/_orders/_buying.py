@@ -11,9 +11,9 @@ from functools import partial
 from typing import TypeAlias
 
 import anyio
-from anyio import CancelScope, to_thread
+from anyio import CancelScope
 
-from .._background import Waking
+from .._background import Waking, run_in_thread
 from .._history import live_record
 from .._json import JSON
 from .._messages import ConfigError, StoreError, say
@@ -144,7 +144,7 @@ class Buyer:
         agreed = await self._quotes.confirm(bodies, agreed=order.agreed, most=order.budget)
         for part in bought:
             await self._settle(part.decision)
-        await to_thread.run_sync(home.store.preflight)
+        await run_in_thread(home.store.preflight)
         await self._planner.keep_model(request)
         job.usually = self._workspace.history.usual_seconds(model)
         runner, relay = self._runner(connection, home), _mark(connection)
@@ -162,7 +162,7 @@ class Buyer:
         """The user's word is given: equal orders of unknown outcome no longer stand in the way."""
         store = self._workspace.home().store
         for record in decision.unsettled:
-            await to_thread.run_sync(store.write, replace(record, settled=True))
+            await run_in_thread(store.write, replace(record, settled=True))
 
     def notes(self, body: Mapping[str, JSON]) -> list[str]:
         """Say what the model is not known to take."""
@@ -172,8 +172,8 @@ class Buyer:
         record = candidate.record
         if order.name and order.name != record.name and not candidate.shelf:
             store = self._workspace.home().store
-            record = replace(await to_thread.run_sync(store.read, record.number), name=order.name)
-            await to_thread.run_sync(store.write, record)
+            record = replace(await run_in_thread(store.read, record.number), name=order.name)
+            await run_in_thread(store.write, record)
         job.changed(record)
         return RunResult(record)
 
@@ -185,14 +185,14 @@ class Buyer:
                 await event.wait()
             else:
                 await anyio.sleep(_LOOK_AGAIN)  # another kernel makes it; its record tells when it is there
-        record = live_record(store, await to_thread.run_sync(store.read, record.number))
+        record = live_record(store, await run_in_thread(store.read, record.number))
         if record.is_over or any(one.sha256 for one in record.kept):
             job.changed(record)
             return RunResult(record)
         return await self.resumed(record, job)
 
     async def _claimed(self, part: Part, order: Order, terms: _Terms) -> _Claim:
-        record, hold = await to_thread.run_sync(terms.home.store.claim_and_hold, self._intent(part, order, terms))
+        record, hold = await run_in_thread(terms.home.store.claim_and_hold, self._intent(part, order, terms))
         self._live[record.id] = anyio.Event()
         return _Claim(record, hold)
 
@@ -203,7 +203,7 @@ class Buyer:
     async def _withdrawn(self, claim: _Claim) -> Record:
         record = replace(claim.record, status=Status.CANCELLED)
         with suppress(StoreError):  # a record that nobody holds and that was not sent is read as cancelled
-            await to_thread.run_sync(self._workspace.home().store.write, record)
+            await run_in_thread(self._workspace.home().store.write, record)
         self._let_go(claim)
         return record
 
@@ -280,7 +280,7 @@ class Buyer:
             return done
         record = replace(record, cost=price)
         with suppress(StoreError):  # the pictures are here; what they cost is the lesser news
-            await to_thread.run_sync(store.write, record)
+            await run_in_thread(store.write, record)
         job.changed(record)
         return RunResult(record, done.error)
 
@@ -298,7 +298,7 @@ class Buyer:
             return RunResult(record)
         self._live[record.id] = anyio.Event()
         try:
-            record = await to_thread.run_sync(home.store.read, record.number)
+            record = await run_in_thread(home.store.read, record.number)
             if record.is_over:
                 return RunResult(record)
             return await runner.resume(record, engine, _Watcher(job, self._tell, self._sent))

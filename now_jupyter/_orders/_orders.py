@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
-from anyio import CancelScope, to_thread
+from anyio import CancelScope
 
+from .._background import run_in_thread
 from .._json import JSON
 from .._messages import InputError, Interrupted, NowImageError, RejectedError, TaskStillPending, class_of_error
 from .._protocol import Engine
@@ -170,7 +171,7 @@ class Orders:
     async def _saved(self, whole: Generation, path: Path) -> None:
         """Save the pictures where the user wants them too; a place that does not take them costs none of them."""
         try:
-            await to_thread.run_sync(_save, whole, path)
+            await run_in_thread(_save, whole, path)
         except NowImageError as problem:
             problem.billed = whole.billed
             raise await self._explained(problem, whole) from None

@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from anyio import to_thread
-
-from .._background import Execution
+from .._background import Execution, run_in_thread
 from .._history import Reading, live_record
 from .._messages import MaybeBilledError, StoreError
 from .._relay import RelayFacts
@@ -74,7 +72,7 @@ class Planner:
         parts: list[Part] = []
         try:
             for request in await self.split(order):
-                parts += [await to_thread.run_sync(self._decided, request, order)]
+                parts += [await run_in_thread(self._decided, request, order)]
         except BaseException:
             self.forget(parts)
             raise
@@ -85,8 +83,7 @@ class Planner:
         trial, requests = self._reruns.copy(), await self.split(order)
         places = [_place(order.execution, ahead=index) for index in range(len(requests))]
         decisions = [
-            await to_thread.run_sync(self._decision, trial, one, order, at)
-            for one, at in zip(requests, places, strict=True)
+            await run_in_thread(self._decision, trial, one, order, at) for one, at in zip(requests, places, strict=True)
         ]
         return [
             Part(request=one, place=at, decision=decision)
@@ -131,7 +128,7 @@ class Planner:
 
     async def overtaken(self, part: Part, order: Order, number: int) -> Decision | None:
         """Look once more when a number is claimed: another kernel may have ordered the same with a lower one."""
-        decision = await to_thread.run_sync(
+        decision = await run_in_thread(
             partial(self._decision, self._reruns, part.request, order, part.place, below=number)
         )
         return decision if decision.kind in ("serve", "join") else None

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
-from anyio import to_thread
-
+from .._background import run_in_thread
 from .._json import JSON
 from .._messages import InputError, NowImageError
 from .._relay import RelayFacts, estimate, spent
@@ -99,7 +98,7 @@ class Quotes:
         if limits.most is not None:
             self._refuse_above(price, limits.most)
         if limits.budget is not None:
-            await to_thread.run_sync(self._refuse_beyond, price, limits.budget)
+            await run_in_thread(self._refuse_beyond, price, limits.budget)
         return Agreed(prices=tuple(prices), budget=limits.budget)
 
     async def limits(self, most: Money | None = None) -> Limits | None:
@@ -110,7 +109,7 @@ class Quotes:
         """
         if self._workspace.is_demo():
             return None
-        budget = await to_thread.run_sync(read_budget, self._workspace.home().store)
+        budget = await run_in_thread(read_budget, self._workspace.home().store)
         limits = Limits(ask_above=self._workspace.settings().confirm_over, most=most, budget=budget)
         return None if limits == Limits() else limits
 
@@ -122,7 +121,7 @@ class Quotes:
         """
         if budget is not None and record.cost is not None:
             refuse = partial(self._refuse_beyond, record.cost, budget, below=record.number)
-            await to_thread.run_sync(refuse)
+            await run_in_thread(refuse)
 
     def _refuse_above(self, price: Money, most: Money) -> None:
         limit = in_force(most, self._workspace.settings())

@@ -9,8 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from anyio import to_thread
-
+from .._background import run_in_thread
 from .._json import digest
 from .._messages import NowImageError, StoreError
 from .._services import preferred_model, well_known_names
@@ -94,7 +93,7 @@ class RelayFacts:
         """Write down which model was chosen, once there is a folder to write it into."""
         name = self._chosen.get(connection.api)
         if name and self._remembered(connection.api) != name:
-            await to_thread.run_sync(self._remember, connection.api, name)
+            await run_in_thread(self._remember, connection.api, name)
 
     async def picture_models_in_words(self, connection: Connection) -> str:
         """Name the relay's picture models with their prices, for a message."""

@@ -12,9 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
-from anyio import CancelScope, to_thread
+from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 
+from .._background import run_in_thread
 from .._json import JSON
 from .._messages import (
     BadResponseError,
@@ -304,7 +305,7 @@ class Run:
     async def _kept_here(self, found: Found, announced: Kept) -> Kept:
         if announced.link is not None:
             return await self._fetched(announced, announced.link)
-        return await to_thread.run_sync(
+        return await run_in_thread(
             partial(keep_bytes, self._store, found, announced, repeats_key=self._runner.api.repeats_key)
         )
 
@@ -313,17 +314,17 @@ class Run:
         try:
             await self._runner.downloader.fetch(link, path)
             repeats_key = self._runner.api.repeats_key
-            return await to_thread.run_sync(partial(keep_file, self._store, path, announced, repeats_key=repeats_key))
+            return await run_in_thread(partial(keep_file, self._store, path, announced, repeats_key=repeats_key))
         finally:
             with suppress(OSError):  # it was moved, or its disk takes no more orders
-                await anyio.Path(path).unlink()
+                await run_in_thread(path.unlink)
 
     # The record
 
     async def _write(self, **changes: Any) -> None:  # noqa: ANN401 - fields of the record
         """Write the record with these changes; they count only once they are on the disk."""
         async with self._writing:
-            await to_thread.run_sync(self._store.write, replace(self.record, **changes))
+            await run_in_thread(self._store.write, replace(self.record, **changes))
             self.record = replace(self.record, **changes)
         self._watch.changed(self.record)
 
@@ -341,7 +342,7 @@ class Run:
         try:
             await self._write()
             if self.record.status is Status.DONE:  # of fewer than asked for, the answer may still hold more
-                await to_thread.run_sync(self._store.drop_answer, self.record.number)
+                await run_in_thread(self._store.drop_answer, self.record.number)
         except StoreError as problem:
             told = told or problem
             self._watch.changed(self.record)

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from typing import cast
 
 import anyio
-from anyio import CancelScope, to_thread
+from anyio import CancelScope
 
+from .._background import run_in_thread
 from .._protocol import Engine, TaskEngine
 from .._store import Record, RescueFolder, Store
 from .._transport import Api, Downloader
@@ -87,12 +88,12 @@ class Runner:
         Raises:
             StoreError: what was rescued elsewhere still cannot be kept here.
         """
-        record = await to_thread.run_sync(brought_home, self.spill, self.store, record)
+        record = await run_in_thread(brought_home, self.spill, self.store, record)
         if record.status is Status.DONE:
             watch.changed(record)
             return RunResult(record)
         performance = Run(self, record, engine, watch, is_new=False)
-        if (stored := await to_thread.run_sync(Replay.of, self.store, record.number)) is not None:
+        if (stored := await run_in_thread(Replay.of, self.store, record.number)) is not None:
             conversation = engine.start(record.request, model=record.model)
             return await performance.play(conversation, replay=stored)
         if record.state is not None and hasattr(engine, "resume"):

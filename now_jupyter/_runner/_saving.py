@@ -7,8 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from anyio import to_thread
-
+from .._background import run_in_thread
 from .._media import Facts, examine, layout_of, unpack_base64
 from .._messages import (
     BadImageError,
@@ -235,7 +234,7 @@ async def rescued(  # noqa: PLR0913 - the picture, where it belongs and what sto
         mime = examine(data).mime
     except NowImageError:
         return error  # the link stays in the record; what is no picture has nothing to be rescued
-    place = await to_thread.run_sync(partial(spill.keep, record.id, announced.index, data, mime=mime))
+    place = await run_in_thread(partial(spill.keep, record.id, announced.index, data, mime=mime))
     if place is None:
         error.rescued = (data,)
         error.kept = "the picture is only in the output and memory of this kernel; make room, then %now resume keeps it"
