@@ -3,6 +3,7 @@
 #   make try     the quickstart on the built-in demo, then JupyterLab: no key, no network after installing
 #   make test    everything: lint, types, tests with real kernels and a real browser, notebooks
 #   make lint    ruff and mypy only             make format  let ruff write
+#   make pythons the package in every CPython of this machine
 #   make faults  the fault campaign             make bench   the benchmarks
 #   make clean   what tools left behind
 #   make PYTHON=python3.13 …  another Python
@@ -25,7 +26,7 @@ OF_INSTALLATION := pyproject.toml constraints.txt
 WORKERS := -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 PYTEST_ARGS ?=
 
-.PHONY: try test lint format faults bench clean programs kernel6 environment
+.PHONY: try test lint format pythons faults bench clean programs kernel6 environment
 .DEFAULT_GOAL := try
 
 try: $(VENV)/try.stamp
@@ -33,7 +34,7 @@ try: $(VENV)/try.stamp
 
 environment: $(VENV)/test.stamp
 
-test: $(VENV)/test.stamp kernel6 programs lint
+test: $(VENV)/test.stamp kernel6 programs lint pythons
 	$(RUN) -m pytest $(WORKERS) $(NBVAL) $(PYTEST_ARGS)
 
 lint: $(VENV)/test.stamp
@@ -44,6 +45,9 @@ lint: $(VENV)/test.stamp
 format: $(VENV)/test.stamp
 	$(RUN) -m ruff check --fix
 	$(RUN) -m ruff format
+
+pythons: $(VENV)/test.stamp
+	$(RUN) tools/try_pythons.py
 
 faults: $(VENV)/test.stamp kernel6 programs
 	$(RUN) -m pytest tests/faults --full-faults --fault-table
