@@ -3,6 +3,7 @@
 #   make try     the quickstart on the built-in demo, then JupyterLab: no key, no network after installing
 #   make test    everything: lint, types, tests with real kernels and a real browser, notebooks
 #   make lint    ruff, mypy, tsc and biome      make format  let ruff and biome write
+#   make pythons the package in every CPython of this machine
 #   make faults  the fault campaign             make bench   the benchmarks
 #   make clean   what tools left behind
 #   make PYTHON=python3.13 …  another Python
@@ -30,7 +31,7 @@ BIOME := node $(NODE_MODULES)/@biomejs/biome/bin/biome check --config-path=tools
 SCRIPTS := $(wildcard now_jupyter/_panel/static/*.js now_jupyter/_panel/static/*.ts)
 PYTEST_ARGS ?=
 
-.PHONY: try test lint format faults bench clean programs kernel6 environment
+.PHONY: try test lint format pythons faults bench clean programs kernel6 environment
 .DEFAULT_GOAL := try
 
 try: $(VENV)/try.stamp
@@ -38,7 +39,7 @@ try: $(VENV)/try.stamp
 
 environment: $(VENV)/test.stamp
 
-test: $(VENV)/test.stamp kernel6 programs lint
+test: $(VENV)/test.stamp kernel6 programs lint pythons
 	$(RUN) -m pytest $(WORKERS) $(NBVAL) $(PYTEST_ARGS)
 
 lint: $(VENV)/test.stamp $(VENV)/js.stamp
@@ -52,6 +53,9 @@ format: $(VENV)/test.stamp $(VENV)/js.stamp
 	$(RUN) -m ruff check --fix
 	$(RUN) -m ruff format
 	$(BIOME) --write $(SCRIPTS)
+
+pythons: $(VENV)/test.stamp
+	$(RUN) tools/try_pythons.py
 
 faults: $(VENV)/test.stamp kernel6 programs
 	$(RUN) -m pytest tests/faults --full-faults --fault-table

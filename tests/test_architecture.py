@@ -140,6 +140,14 @@ def test_imports_go_down() -> None:
     assert not wrong, report(wrong)
 
 
+def test_what_blocks_goes_to_the_threads_of_the_loop() -> None:
+    """Threads of anyio's are started when they are needed, which Python forbids while it ends (3.12)."""
+    own = PACKAGE / "_background"
+    others = [module for module in modules() if own not in module.parents and package_of(module) != "demo"]
+    wrong = [str(module) for module in others if "to_thread" in module.read_text(encoding="utf-8")]
+    assert not wrong, report(wrong)
+
+
 def test_no_package_reaches_into_another() -> None:
     """What a package gives stands in its `__init__`; its modules are its own."""
     wrong = [place for module in modules() for place in reaching_into_others(module)]

@@ -209,7 +209,7 @@ class Extension:
     def _leave(self, asked: _Asked) -> None:
         asked.view.leave()
         if not self.cells.current.watched:
-            self.cells.at_start(asked.view.show_again)
+            self.cells.at_edges(asked.view.show_again)
         self._bind_when_done(asked)
 
     def _bind_when_done(self, asked: _Asked) -> None:

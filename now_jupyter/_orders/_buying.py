@@ -11,9 +11,9 @@ from functools import partial
 from typing import TypeAlias
 
 import anyio
-from anyio import CancelScope, to_thread
+from anyio import CancelScope
 
-from .._background import Waking
+from .._background import Waking, run_in_thread
 from .._history import History, live_record
 from .._messages import NowImageError, StoreError, say
 from .._protocol import Charge, Plan
@@ -125,7 +125,7 @@ class Buyer:
         job.notes += self.notes_of(calls, snapshot)
         agreement = await self._quotes.agree(plans, snapshot, agreed=order.agreed, most=order.budget)
         await self._give_up(decision.unsettled, snapshot.home.store)
-        await to_thread.run_sync(snapshot.home.store.preflight)
+        await run_in_thread(snapshot.home.store.preflight)
         await self._planner.remember_model(order.request, snapshot)
         job.usually = self._history.usual_seconds(calls[0].model)
         prices = agreement.prices or (None,) * len(calls)
@@ -139,7 +139,7 @@ class Buyer:
     async def _give_up(self, unsettled: Sequence[Record], store: Store) -> None:
         """The user's word is given: equal orders of unknown outcome no longer stand in the way."""
         for record in unsettled:
-            await to_thread.run_sync(store.write, replace(record, settled=True))
+            await run_in_thread(store.write, replace(record, settled=True))
 
     def notes_of(self, calls: Sequence[PlannedCall], snapshot: Snapshot) -> list[str]:
         """Return what an order's plans remark, in words."""
@@ -162,7 +162,7 @@ class Buyer:
 
     async def _claim(self, purchase: _Purchase) -> _Claim:
         store = purchase.snapshot.home.store
-        record, lock = await to_thread.run_sync(store.claim_and_hold, self._intent_of(purchase))
+        record, lock = await run_in_thread(store.claim_and_hold, self._intent_of(purchase))
         self._live[record.id] = anyio.Event()
         return _Claim(record, lock)
 
@@ -193,7 +193,7 @@ class Buyer:
         """End a record of which nothing was sent."""
         record = replace(claim.record, status=Status.CANCELLED)
         with suppress(StoreError):  # a record that nobody holds and that was not sent is read as cancelled
-            await to_thread.run_sync(store.write, record)
+            await run_in_thread(store.write, record)
         self._release(claim)
         return record
 
@@ -215,8 +215,8 @@ class Buyer:
         record = candidate.record
         if order.name and order.name != record.name and not candidate.sibling:
             store = self._workspace.home().store
-            record = replace(await to_thread.run_sync(store.read, record.number), name=order.name)
-            await to_thread.run_sync(store.write, record)
+            record = replace(await run_in_thread(store.read, record.number), name=order.name)
+            await run_in_thread(store.write, record)
         job.changed(record)
         return RunResult(record)
 
@@ -228,7 +228,7 @@ class Buyer:
                 await event.wait()
             else:
                 await anyio.sleep(_LOOK_AGAIN)  # another kernel makes it; its record tells when it is there
-        record = live_record(store, await to_thread.run_sync(store.read, record.number))
+        record = live_record(store, await run_in_thread(store.read, record.number))
         if record.is_over or record.has_answer:
             job.changed(record)
             return RunResult(record)
@@ -315,7 +315,7 @@ class Buyer:
             return result
         record = replace(record, cost=cost)
         with suppress(StoreError):  # the pictures are here; what they cost is the lesser news
-            await to_thread.run_sync(purchase.snapshot.home.store.write, record)
+            await run_in_thread(purchase.snapshot.home.store.write, record)
         job.changed(record)
         return replace(result, record=record)
 
@@ -344,7 +344,7 @@ class Buyer:
             return RunResult(record)
         self._live[record.id] = anyio.Event()
         try:
-            record = await to_thread.run_sync(home.store.read, record.number)
+            record = await run_in_thread(home.store.read, record.number)
             if record.is_over:
                 return RunResult(record)
             return await runner.resume(record, service, self._watch(job))

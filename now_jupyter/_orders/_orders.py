@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
-from anyio import CancelScope, to_thread
+from anyio import CancelScope
 
+from .._background import run_in_thread
 from .._messages import (
     InputError,
     Interrupted,
@@ -168,7 +169,7 @@ class Orders:
     async def _save(self, whole: Generation, path: Path, snapshot: Snapshot) -> None:
         """Save the outputs where the user wants them too; a place that does not take them costs none of them."""
         try:
-            await to_thread.run_sync(_save_all, whole, path)
+            await run_in_thread(_save_all, whole, path)
         except NowImageError as problem:
             problem.billed = whole.billed
             raise await self._explain(problem, whole, snapshot) from None

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from anyio import to_thread
-
+from .._background import run_in_thread
 from .._history import Reading, live_record
 from .._messages import Language, MaybeBilledError, StoreError, say
 from .._protocol import Ask, Plan
@@ -60,7 +59,7 @@ class Planner:
         Raises:
             MaybeBilledError: an equal order may have been billed, and nobody knows what became of it.
         """
-        decision = await to_thread.run_sync(self._decide, self._reruns, order, position, snapshot)
+        decision = await run_in_thread(self._decide, self._reruns, order, position, snapshot)
         if (record := _find_obstacle(decision, order)) is not None:
             self.forget(decision)
             raise MaybeBilledError(
@@ -73,14 +72,14 @@ class Planner:
 
     async def try_decide(self, order: Order, position: CellPosition, snapshot: Snapshot) -> Decision:
         """Decide as `decide` would, and remember nothing."""
-        return await to_thread.run_sync(self._decide, self._reruns.copy(), order, position, snapshot)
+        return await run_in_thread(self._decide, self._reruns.copy(), order, position, snapshot)
 
     async def find_faster(
         self, order: Order, position: CellPosition, snapshot: Snapshot, claimed: Record
     ) -> Decision | None:
         """Look once more when a number is claimed: another kernel may have ordered the same with a lower one."""
         look = partial(self._decide, below=claimed.number, share=claimed.share)
-        decision = await to_thread.run_sync(look, self._reruns, order, position, snapshot)
+        decision = await run_in_thread(look, self._reruns, order, position, snapshot)
         return decision if decision.answers else None
 
     def forget(self, decision: Decision) -> None:

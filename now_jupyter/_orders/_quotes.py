@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
-from anyio import to_thread
-
+from .._background import run_in_thread
 from .._history import History
 from .._messages import InputError, NowImageError
 from .._protocol import Plan
@@ -96,7 +95,7 @@ class Quotes:
         if limits.most is not None:
             _refuse_above(price, limits.most, snapshot.settings)
         if limits.budget is not None:
-            await to_thread.run_sync(self._refuse_beyond, price, limits.budget, snapshot)
+            await run_in_thread(self._refuse_beyond, price, limits.budget, snapshot)
         return Agreement(prices=tuple(prices), budget=limits.budget)
 
     async def find_limits(self, snapshot: Snapshot, most: Money | None = None) -> Limits | None:
@@ -107,7 +106,7 @@ class Quotes:
         """
         if snapshot.is_demo:
             return None
-        budget = await to_thread.run_sync(read_budget, snapshot.home.store)
+        budget = await run_in_thread(read_budget, snapshot.home.store)
         limits = Limits(ask_above=snapshot.settings.confirm_over, most=most, budget=budget)
         return None if limits == Limits() else limits
 
@@ -119,7 +118,7 @@ class Quotes:
         """
         if budget is not None and record.cost is not None:
             refuse = partial(self._refuse_beyond, record.cost, budget, snapshot, below=record.number)
-            await to_thread.run_sync(refuse)
+            await run_in_thread(refuse)
 
     def _refuse_beyond(self, price: Money, budget: Budget, snapshot: Snapshot, *, below: int | None = None) -> None:
         in_force(budget.amount, snapshot.settings)

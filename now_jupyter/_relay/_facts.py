@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from anyio import to_thread
-
+from .._background import run_in_thread
 from .._json import digest
 from .._messages import NowImageError
 from .._protocol import Listed
@@ -113,7 +112,7 @@ class RelayFacts:
         """Remember which model was chosen, so that it stays the same."""
         name, mark = self._chosen.get(access.client), relay_mark(access.client.origin)
         if name and self._memory.default_model(mark) != name:
-            await to_thread.run_sync(self._memory.remember_model, mark, name)
+            await run_in_thread(self._memory.remember_model, mark, name)
 
     def remembered_service(self, access: RelayAccess, model: str) -> str:
         """Return by which service a model was made at this relay; empty where nothing is known."""
@@ -122,7 +121,7 @@ class RelayFacts:
     async def remember_service(self, access: RelayAccess, model: str, service: str) -> None:
         """Remember by which service a model is made at this relay."""
         mark = relay_mark(access.client.origin)
-        await to_thread.run_sync(self._memory.remember_service, mark, model, service)
+        await run_in_thread(self._memory.remember_service, mark, model, service)
 
     async def _ask_once(self, what: str, access: RelayAccess, ask: Callable[[RelayClient], Awaitable[T]]) -> T:
         known = self._known.get((what, access.client))

@@ -14,9 +14,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
-from anyio import CancelScope, to_thread
+from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 
+from .._background import run_in_thread
 from .._json import JSON
 from .._messages import (
     BadResponseError,
@@ -338,7 +339,7 @@ class Run:
     async def _write(self, **changes: Any) -> None:  # noqa: ANN401 - fields of the record
         """Write the record with these changes; they count only once they are on the disk."""
         async with self._writing:
-            await to_thread.run_sync(self._store.write, replace(self.record, **changes))
+            await run_in_thread(self._store.write, replace(self.record, **changes))
             self.record = replace(self.record, **changes)
         self._watch.changed(self.record)
 
@@ -356,7 +357,7 @@ class Run:
         try:
             await self._write()
             if self.record.status is Status.DONE:  # of fewer than asked for, the answer may still hold more
-                await to_thread.run_sync(self._store.drop_answer, self.record.number)
+                await run_in_thread(self._store.drop_answer, self.record.number)
         except StoreError as problem:
             told = told or problem
             self._watch.changed(self.record)

@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import anyio
-from anyio import CancelScope, to_thread
+from anyio import CancelScope
 
+from .._background import run_in_thread
 from .._protocol import Plan, Service
 from .._store import Record, RescueFolder, Store
 from .._transport import Downloader, RelayClient
@@ -86,14 +87,14 @@ class Runner:
         Raises:
             StoreError: what was rescued elsewhere still cannot be kept here.
         """
-        record = await to_thread.run_sync(recover_rescued, self.rescue, self.store, record)
+        record = await run_in_thread(recover_rescued, self.rescue, self.store, record)
         if record.status is Status.DONE:
             watch.changed(record)
             return RunResult(record)
         run = Run(self, record, service, watch, is_new=False)
         if record.state is not None:
             return await run.read(lambda: service.resume(record.state or {}))
-        kept = await to_thread.run_sync(read_kept_answer, self.store, record.number)
+        kept = await run_in_thread(read_kept_answer, self.store, record.number)
         if kept is not None:
             return await run.read(lambda: service.read(kept.reply, record.memo), events=kept.events)
         return await run.read(lambda: fetch_again(record))

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio import to_thread
-
+from .._background import run_in_thread
 from .._media import Facts, crop_picture, examine, media_type, pixels_only, unpack_base64
 from .._messages import BadImageError, BadResponseError, NowImageError, StoreError, plain
 from .._protocol import Base64, Call, Crop, Found, Link, Source, Whole
@@ -88,9 +87,9 @@ class Saver:
             case bytes():
                 return source
             case Base64(text):
-                return await to_thread.run_sync(self._unpack, text)
+                return await run_in_thread(self._unpack, text)
             case Crop(of, box):
-                return await to_thread.run_sync(crop_picture, await self._file_of(of), box)
+                return await run_in_thread(crop_picture, await self._file_of(of), box)
             case Link(url):
                 return await self._runner.downloader.fetch_into_memory(url)
             case _:
@@ -118,7 +117,7 @@ class Saver:
             case Call():
                 await self._runner.client.download(source, path)
             case Whole():
-                await to_thread.run_sync(self._copy_answer, path)
+                await run_in_thread(self._copy_answer, path)
 
     def _copy_answer(self, path: Path) -> None:
         stored = self._store.answer(self._record.number)
@@ -133,7 +132,7 @@ class Saver:
             yield path
         finally:
             with suppress(OSError):  # it was moved, or its disk takes no more orders
-                await anyio.Path(path).unlink()
+                await run_in_thread(path.unlink)
 
     async def _keep(self, source: bytes | Path, announced: RecordedOutput, *, is_masked: bool) -> RecordedOutput:
         repeats_key = self._runner.client.repeats_key
@@ -141,7 +140,7 @@ class Saver:
             keep_data, self._store, self._record, source, announced, repeats_key=repeats_key, is_masked=is_masked
         )
         try:
-            return await to_thread.run_sync(keep)
+            return await run_in_thread(keep)
         except StoreError as problem:
             error = problem
         raise await self._rescue(source, announced, error)
@@ -149,12 +148,12 @@ class Saver:
     async def _rescue(self, source: Source | Path, announced: RecordedOutput, error: StoreError) -> StoreError:
         """Keep outside of the history what it could not take, and return the error that tells where."""
         try:
-            data = await to_thread.run_sync(source.read_bytes) if isinstance(source, Path) else await self.load(source)
+            data = await run_in_thread(source.read_bytes) if isinstance(source, Path) else await self.load(source)
             data = without_key(data, self._runner.client.repeats_key, is_masked=False)
             media = media_type(examine(data, expected=announced.kind).mime)
         except (NowImageError, OSError):
             return error  # a link stays in the record; what is no output needs no rescue
-        place = await to_thread.run_sync(
+        place = await run_in_thread(
             partial(self._runner.rescue.keep, self._record.id, announced.key, data, suffix=media.suffix if media else "bin")
         )
         if place is None:

@@ -13,9 +13,8 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
 
-from .._background import Background
+from .._background import Background, run_in_thread
 from .._messages import ConfigError, InputError, StoreError
 from .._options import parse_keywords, read_amount
 from .._orders import Job, Order, Orders, Rehearsal, Workspace, in_force, lift_budget, order_of, read_budget, set_budget
@@ -168,7 +167,7 @@ class Session:
         return [*(self._told(record) for record in home if record.ref not in refs), *collected]
 
     async def _brought_home(self) -> tuple[list[Record], StoreError | None]:
-        return await anyio.to_thread.run_sync(all_brought_home, self._spill, self.context.home().store)
+        return await run_in_thread(all_brought_home, self._spill, self.context.home().store)
 
     def doctor(self) -> Report:
         """Look whether everything is in order and repair what is safe to repair; nothing is bought or sent."""

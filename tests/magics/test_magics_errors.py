@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from now_jupyter._background._loop import Background
+from now_jupyter._background import Background
 from now_jupyter._messages._errors import InputError, NowImageError, RejectedError
 from now_jupyter._orders._job import Job
 from shells import SMALL, Shell
