@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._history import History
 from .._messages import ConfigError
-from .._settings import Key, Logins, Settings, from_environment, is_same_address, key_from_environment, layered
+from .._settings import Configuration, Key, Settings
 from .._store import Home, adopt, find_home, notebook_path
 from .._transport import Connection, check_address, connect, connect_demo, make_demo
 
@@ -22,59 +22,37 @@ __all__ = ["Workspace"]
 class Workspace:
     """Answers, at any moment, what is in force now; opens a connection when one is first needed."""
 
-    def __init__(  # noqa: PLR0913 - the layers of settings, and what the notebook and tests inject
+    def __init__(
         self,
         *,
-        given: Mapping[str, Any],
-        key: Key | None,
+        configuration: Configuration,
         environ: Mapping[str, str],
         working: Path,
         names: Callable[[], Mapping[str, Any]],
-        configured: Callable[[], Mapping[str, Any]],
-        typed: Callable[[], Mapping[str, Any]],
-        logins: Logins,
     ) -> None:
-        """Lay `given` over all other layers of settings; nothing is opened or read yet."""
-        self._given = dict(given)
-        self._given_key = key
+        """Go by `configuration`; nothing is opened or read yet."""
+        self._configuration = configuration
         self._environ = environ
         self._working = working
         self._names = names
-        self._layers = (configured, typed)
         self._homes: dict[object, Home] = {}
         self._choosing = threading.RLock()
         self._left: list[Connection] = []
         self._open: dict[object, Connection] = {}
         self._demo: Relay | None = None
         self._demo_choice: bool | None = None
-        self.logins = logins
+        self.logins = configuration.logins
         self.history = History(lambda: self.home().store)
 
     # What is in force
 
     def settings(self) -> Settings:
         """Give the settings as they are now."""
-        configured, typed = self._layers
-        login = self.logins.current()
-        environment = from_environment(self._environ)
-        return layered(
-            {"language": environment.pop("language")},
-            login.layer() if login else {},
-            configured(),
-            environment,
-            typed(),
-            self._given,
-        )
+        return self._configuration.settings()
 
     def key(self) -> Key | None:
         """Find the key for the address in force: a key goes with the address that it was set for, and nowhere else."""
-        if self._given_key is not None:
-            return self._given_key
-        address = self.settings().base_url
-        if (key := key_from_environment(self._environ, address)) is not None:
-            return key
-        login = self.logins.current()
-        return self.logins.key(login) if login and is_same_address(address, login.base_url) else None
+        return self._configuration.key(self.settings())
 
     def notebook(self) -> Path | None:
         """Find the notebook that this kernel belongs to."""
@@ -107,14 +85,16 @@ class Workspace:
         """
         if self.is_demo():
             return self.demo_connection()
-        settings, key = self.settings(), self.key()
+        settings = self.settings()
+        key = self._configuration.key(settings)
         address = check_address(settings, key)
         if not address:
             raise ConfigError(
                 "pictures here were paid for, and no relay is configured in this kernel",
                 advice="%now login asks for address and key; %now demo on uses the demo all the same",
             )
-        return self._opened((address, key, settings.download_hosts), lambda: connect(address, key, settings))
+        mark = (address, key, settings.download_hosts, settings.largest_download)
+        return self._opened(mark, lambda: connect(address, key, settings))
 
     def demo_connection(self) -> Connection:
         """Give the way into the demo, whatever answers new orders."""
@@ -148,7 +128,7 @@ class Workspace:
 
     def use_folder(self, path: str) -> Path:
         """Keep the history in another folder from now on."""
-        self._given["folder"] = path
+        self._configuration.override(folder=path)
         return self.home().store.folder
 
     def adopt(self, path: str) -> Path:

@@ -144,7 +144,7 @@ def keep_bytes(store: Store, found: Found, announced: Kept, *, repeats_key: Call
     """
     data: bytes | None = None
     try:
-        data = without_key(_bytes_of(found), repeats_key, is_veiled=found.encoding == "bytes")
+        data = without_key(_bytes_of(found), repeats_key, is_redacted=found.encoding == "bytes")
         facts = examine(data)
     except BadImageError as problem:
         store.quarantine(_raw(found) if data is None else data, reason=problem.message())
@@ -157,13 +157,13 @@ def _raw(found: Found) -> bytes:
     return found.source if isinstance(found.source, bytes) else found.source.encode("utf-8", "replace")
 
 
-def without_key(data: bytes, repeats_key: Callable[[bytes], bool], *, is_veiled: bool = False) -> bytes:
+def without_key(data: bytes, repeats_key: Callable[[bytes], bool], *, is_redacted: bool = False) -> bytes:
     """Give a picture as it came; one whose texts repeat the key, or did before it was covered, with only its pixels.
 
     Raises:
         BadImageError: it is no picture.
     """
-    return layout_of(data).bare if repeats_key(data) or (is_veiled and _STARS in data) else data
+    return layout_of(data).bare if repeats_key(data) or (is_redacted and _STARS in data) else data
 
 
 def keep_file(store: Store, path: Path, announced: Kept, *, repeats_key: Callable[[bytes], bool]) -> Kept:

@@ -23,7 +23,7 @@ from .._protocol import Engine
 from .._relay import Balance, ListedModel, RelayFacts
 from .._runner import Runner, all_brought_home
 from .._services import ENGINES
-from .._settings import Key, Logins, Settings
+from .._settings import Configuration, Key, Logins, Settings
 from .._store import Home, Record, RescueFolder, generation_of
 from .._transport import Connection, is_loopback
 from .._values import Generation, Money, Picture, Status, together
@@ -55,16 +55,18 @@ class Session:
         background: Background | None = None,
     ) -> None:
         """Prepare a session; nothing is opened, read or sent before it is needed."""
+        environ = os.environ if environ is None else environ
         given = {"base_url": base_url, "folder": str(folder)}
-        self.context = Workspace(
+        configuration = Configuration(
             given={name: value for name, value in given.items() if value},
             key=Key(api_key, source="api_key") if api_key else None,
-            environ=os.environ if environ is None else environ,
-            working=working or Path.cwd(),
-            names=names,
+            environ=environ,
             configured=configured,
             typed=typed,
             logins=logins or Logins(),
+        )
+        self.context = Workspace(
+            configuration=configuration, environ=environ, working=working or Path.cwd(), names=names
         )
         self.history = self.context.history
         self.kernel = uuid.uuid4().hex

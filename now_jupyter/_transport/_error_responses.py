@@ -28,7 +28,7 @@ from .._messages import (
     RejectedError,
     plain,
 )
-from .._settings import Key
+from .._settings import Key, Redactor
 from ._bodies import read_json
 
 __all__ = ["error_in", "refusal", "request_id_of", "wait_asked"]
@@ -75,8 +75,7 @@ def refusal(  # noqa: PLR0913 - all that an answer is made of, and who asked
     `paid` says that the call costs money; `key_source` is named where the key is refused; `key` is taken out of the
     relay's words.
     """
-    veil = key.veil if key else str
-    facts = _read(status, headers, _form(body), veil)
+    facts = _read(status, headers, _form(body), Redactor(key))
     facts = replace(facts, paid=paid, source=key_source)
     return _maker(facts)(facts)
 
@@ -128,14 +127,14 @@ def _until(text: str, now: datetime) -> float | None:
 # Reading
 
 
-def _read(status: int, headers: Mapping[str, str], form: JSON, veil: Callable[[str], str]) -> _Facts:
+def _read(status: int, headers: Mapping[str, str], form: JSON, redactor: Redactor) -> _Facts:
     message, code, kind = _said(form)
-    words = _shown(_ID_SUFFIX.sub("", message), _LONGEST_WORDS, veil)
+    words = _shown(_ID_SUFFIX.sub("", message), _LONGEST_WORDS, redactor)
     lower = {name.lower(): value for name, value in headers.items()}
     return _Facts(
         status=status,
         words=words or f"HTTP {status}",
-        code=_shown(code, _LONGEST_CODE, veil),
+        code=_shown(code, _LONGEST_CODE, redactor),
         type=kind.lower(),
         request_id=request_id_of(lower),
         location=_address(lower.get("location", "")),
@@ -143,9 +142,9 @@ def _read(status: int, headers: Mapping[str, str], form: JSON, veil: Callable[[s
     )
 
 
-def _shown(text: str, limit: int, veil: Callable[[str], str]) -> str:
-    """Make a text fit to be shown; the veil comes last, because what is invisible may have parted the key."""
-    return plain(veil(plain(text, 8 * limit)), limit)
+def _shown(text: str, limit: int, redactor: Redactor) -> str:
+    """Make a text fit to be shown; the key is taken out last, because what is invisible may have parted the key."""
+    return plain(redactor.redact(plain(text, 8 * limit)), limit)
 
 
 def _form(body: bytes | JSON) -> JSON:

@@ -17,7 +17,7 @@ import anyio
 from .._json import JSON
 from .._messages import BadResponseError, Billed, NowImageError
 from .._protocol import Event, Reply
-from .._settings import Veil
+from .._settings import Redactor
 from ._bodies import PACKED, Inflater, image_type, read_json, whole_items
 from ._connections import Deadline
 from ._error_responses import request_id_of
@@ -96,7 +96,7 @@ class Incoming:
         judge: Callable[[Exception], NowImageError],
         paid: bool,
         sink: Sink | None = None,
-        veil: Veil | None = None,
+        redactor: Redactor | None = None,
         at_end: Callable[[], None] = lambda: None,
         at_close: Callable[[], None] = lambda: None,
     ) -> None:
@@ -108,7 +108,7 @@ class Incoming:
         self._judge = judge
         self._paid = paid
         self._keeping = _Keeping(sink, _head_of_unpacked(self.head))
-        self._veil = veil or Veil(None)
+        self._redactor = redactor or Redactor(None)
         self._at_end = at_end
         self._at_close = at_close
         self._size = 0
@@ -134,7 +134,7 @@ class Incoming:
             return await anext(raw, None)
 
     def _last(self) -> bytes | None:
-        rest = self._veil.feed(self._inflater.end()) + self._veil.end()
+        rest = self._redactor.feed(self._inflater.end()) + self._redactor.end()
         self._keeping.write(rest)
         self.finish()
         return rest or None
@@ -149,11 +149,11 @@ class Incoming:
     def _taken(self, data: bytes) -> Iterator[bytes]:
         try:
             for piece in self._inflater.feed(data):
-                unpacked = self._veil.feed(piece)
+                unpacked = self._redactor.feed(piece)
                 self._keeping.write(unpacked)
                 yield unpacked
         except NowImageError:
-            self._keeping.write(self._veil.feed(self._inflater.last) + self._veil.end())
+            self._keeping.write(self._redactor.feed(self._inflater.last) + self._redactor.end())
             raise
         if not self._inflater.is_readable:
             self._keeping.write(data)
