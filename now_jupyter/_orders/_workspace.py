@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .._history import History
 from .._messages import ConfigError
 from .._relay import relay_mark
-from .._settings import Key, Logins, Settings, from_environment, is_same_address, key_from_environment, layered
+from .._settings import Configuration, Key, Settings
 from .._store import Home, Record, adopt, find_home, notebook_path
 from .._transport import RelayAccess, check_address, make_demo, open_access, open_demo_access
 
@@ -39,32 +39,26 @@ class Snapshot:
 class Workspace:
     """Answers, at any moment, what is in force now; opens an access when one is first needed."""
 
-    def __init__(  # noqa: PLR0913 - the layers of settings, and what the notebook and tests inject
+    def __init__(
         self,
         *,
-        given: Mapping[str, Any],
-        key: Key | None,
+        configuration: Configuration,
         environ: Mapping[str, str],
         working: Path,
         names: Callable[[], Mapping[str, Any]],
-        configured: Callable[[], Mapping[str, Any]],
-        typed: Callable[[], Mapping[str, Any]],
-        logins: Logins,
     ) -> None:
-        """Lay `given` over all other layers of settings; nothing is opened or read yet."""
-        self._given = dict(given)
-        self._given_key = key
+        """Go by `configuration`; nothing is opened or read yet."""
+        self._configuration = configuration
         self._environ = environ
         self._working = working
         self._names = names
-        self._layers = (configured, typed)
         self._homes: dict[object, Home] = {}
         self._choosing = threading.RLock()
         self._left: list[RelayAccess] = []
         self._open: dict[object, RelayAccess] = {}
         self._demo: Relay | None = None
         self._demo_choice: bool | None = None
-        self.logins = logins
+        self.logins = configuration.logins
         self.history = History(lambda: self.home().store)
 
     # What is in force
@@ -82,30 +76,11 @@ class Workspace:
 
     def settings(self) -> Settings:
         """Return the settings as they are now."""
-        configured, typed = self._layers
-        login = self.logins.current()
-        environment = from_environment(self._environ)
-        return layered(
-            {"language": environment.pop("language")},
-            login.layer() if login else {},
-            configured(),
-            environment,
-            typed(),
-            self._given,
-        )
+        return self._configuration.settings()
 
     def key(self) -> Key | None:
         """Return the key for the address in force: a key goes with the address it was set for, and nowhere else."""
-        return self._key_for(self.settings())
-
-    def _key_for(self, settings: Settings) -> Key | None:
-        if self._given_key is not None:
-            return self._given_key
-        address = settings.base_url
-        if (key := key_from_environment(self._environ, address)) is not None:
-            return key
-        login = self.logins.current()
-        return self.logins.key(login) if login and is_same_address(address, login.base_url) else None
+        return self._configuration.key(self.settings())
 
     def notebook(self) -> Path | None:
         """Return the notebook that this kernel belongs to."""
@@ -130,7 +105,7 @@ class Workspace:
     def _is_demo_for(self, settings: Settings) -> bool:
         if self._demo_choice is not None:
             return self._demo_choice
-        return not settings.base_url and self._key_for(settings) is None and not self._knows_paid(settings)
+        return not settings.base_url and self._configuration.key(settings) is None and not self._knows_paid(settings)
 
     def _knows_paid(self, settings: Settings) -> bool:
         home = self._home_of(settings)
@@ -147,7 +122,7 @@ class Workspace:
     def _access_for(self, settings: Settings) -> RelayAccess:
         if self._is_demo_for(settings):
             return self.demo_access()
-        key = self._key_for(settings)
+        key = self._configuration.key(settings)
         address = check_address(settings, key)
         if not address:
             raise ConfigError(
@@ -208,7 +183,7 @@ class Workspace:
 
     def use_folder(self, path: str) -> Path:
         """Keep the history in another folder from now on."""
-        self._given["folder"] = path
+        self._configuration.override(folder=path)
         return self.home().store.folder
 
     def adopt(self, path: str) -> Path:

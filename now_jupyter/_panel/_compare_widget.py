@@ -9,7 +9,7 @@ from traitlets import Dict, List, Unicode
 
 from .._display import Output
 from .._messages import InputError, plain
-from .._session import Session
+from .._session import Reference, Session
 from .._store import Record
 from .._values import Generation, Picture
 from ._diff import differences
@@ -48,7 +48,7 @@ class Comparison(Wired):
         )
 
     @classmethod
-    def of(cls, session: Session, refs: Sequence[str | Picture | Generation]) -> Self:
+    def of(cls, session: Session, refs: Sequence[Reference]) -> Self:
         """Compare what is named.
 
         Raises:

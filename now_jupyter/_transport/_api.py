@@ -20,7 +20,7 @@ import httpx
 
 from .._messages import NowImageError
 from .._protocol import Call, Event, Reply
-from .._settings import Key
+from .._settings import Key, Redactor
 from .._store import Attempt
 from ._addresses import is_loopback, normal_base_url, origin_of
 from ._connections import Deadline, Fleet, Watch
@@ -135,7 +135,7 @@ class Api:
 
     def repeats_key(self, data: bytes) -> bool:
         """Tell whether bytes that came from somewhere hold the key."""
-        return self._peer.key is not None and self._peer.key.is_in(data)
+        return Redactor(self._peer.key).is_in(data)
 
     async def aclose(self) -> None:
         """Close all connections; may be called twice."""

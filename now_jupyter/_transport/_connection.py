@@ -63,9 +63,10 @@ def connect(
 ) -> Connection:
     """Open the way to the relay at `address`; nothing is sent."""
     api = Api(base_url=address, key=key, sleep=sleep)
-    return Connection(
-        api=api, downloader=Downloader(origin=api.origin, allowed_hosts=settings.download_hosts, sleep=sleep)
+    downloader = Downloader(
+        origin=api.origin, allowed_hosts=settings.download_hosts, cap=settings.largest_download << 20, sleep=sleep
     )
+    return Connection(api=api, downloader=downloader)
 
 
 def connect_demo(relay: Relay) -> Connection:

@@ -21,7 +21,7 @@ import anyio
 import httpx
 
 from .._messages import NowImageError
-from .._settings import Key, Veil
+from .._settings import Key, Redactor
 from .._store import Attempt
 from ._addresses import environment_proxy, origin_of
 from ._in_process import InProcess
@@ -213,7 +213,7 @@ class _Discreet(logging.Filter):
         self._key = key
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self._key.veil(record.getMessage()), ()
+        record.msg, record.args = Redactor(self._key).redact(record.getMessage()), ()
         return True
 
 
@@ -243,7 +243,7 @@ class _Authorized(httpx.AsyncBaseTransport):
                 extensions=request.extensions,
             )
         )
-        return _veiled(answer, self._key)
+        return _redact_answer(answer, self._key)
 
     async def aclose(self) -> None:
         if self._discreet is not None:
@@ -251,24 +251,24 @@ class _Authorized(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def _veiled(answer: httpx.Response, key: Key) -> httpx.Response:
-    veil = key.veil_for_bytes()
-    headers = [(veil.over(name), veil.over(value)) for name, value in answer.headers.raw]
-    return httpx.Response(answer.status_code, headers=headers, stream=_Veiled(answer, veil))
+def _redact_answer(answer: httpx.Response, key: Key) -> httpx.Response:
+    redactor = Redactor(key)
+    headers = [(redactor.redact(name), redactor.redact(value)) for name, value in answer.headers.raw]
+    return httpx.Response(answer.status_code, headers=headers, stream=_Redacted(answer, redactor))
 
 
-class _Veiled(httpx.AsyncByteStream):
+class _Redacted(httpx.AsyncByteStream):
     """The body of an answer, without the key."""
 
-    def __init__(self, answer: httpx.Response, veil: Veil) -> None:
+    def __init__(self, answer: httpx.Response, redactor: Redactor) -> None:
         self._answer = answer
-        self._veil = veil
+        self._redactor = redactor
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for piece in self._answer.aiter_raw():
-            if shown := self._veil.feed(piece):
+            if shown := self._redactor.feed(piece):
                 yield shown
-        if rest := self._veil.end():
+        if rest := self._redactor.end():
             yield rest
 
     async def aclose(self) -> None:

@@ -34,7 +34,7 @@ __all__ = ["Downloaded", "Downloader"]
 
 REPEATS = 3
 MOST_HOPS = 5
-CAP = 64 << 20
+CAP_MIB = 64
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 4.0
 _TIMEOUTS = {"connect": 10.0, "read": 30.0, "write": 30.0, "pool": None}  # seconds
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -66,7 +66,7 @@ class Downloader:
         resolver: Resolver | None = None,
         sockets: httpcore.AsyncNetworkBackend | None = None,
         deadline: float = 120.0,
-        cap: int = CAP,
+        cap: int = CAP_MIB << 20,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
@@ -199,9 +199,10 @@ class Downloader:
         return DownloadError(
             "the picture is larger than {size} MiB",
             kept="the link is kept",
-            advice="raise the cap for downloads, then %now resume fetches it, free",
+            advice="set %config Now.largest_download = {more} (MiB), then %now resume fetches it, free",
             status=200,
             size=f"{self._cap / (1 << 20):g}",
+            more=max(1, self._cap >> 18),
         )
 
 

@@ -12,7 +12,7 @@ import anyio
 
 from .._messages import BadResponseError, ConnectFailed, NowImageError, RateLimitError
 from .._protocol import Reply
-from .._settings import Key
+from .._settings import Key, Redactor
 from ._bodies import Inflater
 from ._connections import Deadline, Line, Watch
 from ._error_responses import error_in, refusal_error, request_id_of, wait_asked
@@ -85,7 +85,7 @@ class Peer:
 
     def without_key(self, body: bytes) -> bytes:
         """Cover the key in what the relay says."""
-        return self.key.veil_for_bytes().over(body) if self.key else body
+        return Redactor(self.key).redact(body)
 
     def refusal(self, status: int, headers: httpx.Headers, body: bytes, *, paid: bool) -> NowImageError:
         """Return the error of a refusal."""
@@ -133,7 +133,7 @@ class Exchange:
             judge=self._judge,
             paid=self.patience.paid,
             sink=self.sink,
-            veil=self.peer.key.veil_for_bytes() if self.peer.key else None,
+            redactor=Redactor(self.peer.key),
             at_end=self.watch.answered,
             at_close=self.line.release,
         )

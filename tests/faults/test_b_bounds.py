@@ -246,6 +246,6 @@ def test_the_cap_of_an_answer_is_the_documented_one(campaign: Campaign) -> None:
     from now_jupyter._media._decoding import MOST_PIXELS
     from now_jupyter._transport import _download, _exchange
 
-    assert (_answers.JSON_CAP, _download.CAP, _exchange.ERROR_CAP) == (256 << 20, 64 << 20, 64 << 10)
+    assert (_answers.JSON_CAP, _download.CAP_MIB, _exchange.ERROR_CAP) == (256 << 20, 64, 64 << 10)
     assert MOST_PIXELS == 80_000_000
     campaign.outcome(outcome="caps as documented", billed="–", kept="–")

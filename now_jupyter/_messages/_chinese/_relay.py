@@ -52,7 +52,6 @@ RELAY: dict[str, str] = {
     "pip install 'httpx[socks]'": "pip install 'httpx[socks]'",
     "put it into HTTPS_PROXY": "请写进 HTTPS_PROXY",
     "put the address of your relay there, such as https://api.example.com": "请换成你的中转站地址，例如 https://api.example.com",
-    "raise the cap for downloads, then %now resume fetches it, free": "请调高下载上限，然后 %now 找回 免费取回",
     "request id {id}": "请求编号 {id}",
     "run again later": "请稍后再运行",
     "set NOW_BASE_URL or use %now login; without both, the demo answers": "请设置 NOW_BASE_URL 或用 %now 登录；两者都没有时由演示作答",
