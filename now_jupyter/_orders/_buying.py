@@ -19,7 +19,7 @@ from .._messages import NowImageError, StoreError, say
 from .._protocol import Charge, Plan
 from .._relay import in_currency
 from .._runner import Runner, RunResult
-from .._services import other_route, service_named
+from .._services import other_route
 from .._store import Home, JobLock, Record, Store, generation_of
 from .._transport import RelayAccess
 from .._values import Money, Status
@@ -337,7 +337,7 @@ class Buyer:
             InputError: its service is not installed here.
         """
         home = self._workspace.home()
-        service = service_named(record.service)
+        service = self._planner.find_service(record.service)
         runner = self._runner(self._workspace.access_of(record), home)
         lock = home.store.hold(record.number)
         if lock is None:

@@ -23,6 +23,7 @@ from .._messages import (
     TaskStillPending,
     error_of,
 )
+from .._protocol import Service
 from .._relay import RelayFacts
 from .._runner import Runner, RunResult
 from .._store import Home, Record, generation_of
@@ -59,11 +60,12 @@ class Orders:
         kernel: str,
         facts: RelayFacts,
         runner: Callable[[RelayAccess, Home], Runner],
+        services: Sequence[Service] | None = None,
     ) -> None:
-        """Use the session's parts."""
+        """Use the session's parts; `services` None means all that are registered."""
         self._workspace = workspace
         self._facts = facts
-        self._planner = Planner(workspace, facts, kernel=kernel)
+        self._planner = Planner(workspace, facts, kernel=kernel, services=services)
         self._quotes = Quotes(facts, workspace.history)
         self._buyer = Buyer(
             workspace, self._planner, self._quotes, kernel=kernel, runner=runner, note_sent=self._note_sent

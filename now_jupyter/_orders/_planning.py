@@ -11,9 +11,9 @@ from pathlib import Path
 from .._background import run_in_thread
 from .._history import Reading, live_record
 from .._messages import Language, MaybeBilledError, StoreError, say
-from .._protocol import Ask, Plan
+from .._protocol import Ask, Plan, Service
 from .._relay import RelayFacts
-from .._services import Route, asks, make_plan, routes, say_remark
+from .._services import Route, asks, make_plan, routes, say_remark, service_named
 from .._store import Record, Store, sibling_stores
 from .._values import Request
 from ._order import Order
@@ -43,8 +43,11 @@ class PlannedCall:
 class Planner:
     """Plans orders by the memory of this kernel (`Reruns`) and by what lies in this history and the ones beside it."""
 
-    def __init__(self, workspace: Workspace, facts: RelayFacts, *, kernel: str) -> None:
-        """Begin with an empty memory."""
+    def __init__(
+        self, workspace: Workspace, facts: RelayFacts, *, kernel: str, services: Sequence[Service] | None = None
+    ) -> None:
+        """Begin with an empty memory; `services` are those to choose from, all where it is None."""
+        self._services = services
         self._workspace = workspace
         self._facts = facts
         self._reruns = Reruns(kernel=kernel)
@@ -135,7 +138,15 @@ class Planner:
         model = await self.choose_model(request, snapshot)
         listed = await self._facts.find_listed(snapshot.access, model)
         remembered = self._facts.remembered_service(snapshot.access, model)
-        return self._plan_by(routes(listed, request, remembered=remembered), request, snapshot, n or request.count)
+        return self._plan_by(routes(listed, request, remembered=remembered, among=self._services), request, snapshot, n or request.count)
+
+    def find_service(self, name: str) -> Service:
+        """Return the service that made a record.
+
+        Raises:
+            InputError: it is not installed here.
+        """
+        return next((one for one in self._services or () if one.name == name), None) or service_named(name)
 
     def plan_otherwise(self, call: PlannedCall, route: Route, snapshot: Snapshot) -> list[PlannedCall]:
         """Return the paid calls for the same share by another way."""
@@ -154,7 +165,7 @@ class Planner:
     def say_remarks(self, calls: Sequence[PlannedCall], language: Language) -> list[str]:
         """Return what the plans remark, each sentence once, and where one order is several calls."""
         first = calls[0]
-        lines = [say_remark(one, language, model=first.model) for one in first.plan.remarks]
+        lines = [say_remark(one, language) for one in first.plan.remarks]
         if len(calls) > 1:
             times = say("{times} × {model}: one request each", language, times=len(calls), model=first.model)
             lines.append(times)

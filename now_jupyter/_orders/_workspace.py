@@ -13,7 +13,7 @@ from .._messages import ConfigError
 from .._relay import relay_mark
 from .._settings import Configuration, Key, Settings
 from .._store import Home, Record, adopt, find_home, notebook_path
-from .._transport import RelayAccess, check_address, make_demo, open_access, open_demo_access
+from .._transport import RelayAccess, check_address, connect, connect_demo, make_demo
 
 if TYPE_CHECKING:
     from ..demo import Relay
@@ -130,7 +130,7 @@ class Workspace:
                 advice="%now login asks for address and key; %now demo on uses the demo all the same",
             )
         mark = (address, key, settings.download_hosts, settings.largest_download)
-        return self._open_once(mark, lambda: open_access(address, key, settings))
+        return self._open_once(mark, lambda: connect(address, key, settings))
 
     def access_of(self, record: Record) -> RelayAccess:
         """Return the access to the relay that took an order: no other is asked for its tasks and links.
@@ -153,7 +153,7 @@ class Workspace:
 
     def demo_access(self) -> RelayAccess:
         """Return the access to the demo, whatever answers new orders."""
-        return self._open_once("demo", lambda: open_demo_access(self.demo_relay()))
+        return self._open_once("demo", lambda: connect_demo(self.demo_relay()))
 
     def _open_once(self, mark: object, open_it: Callable[[], RelayAccess]) -> RelayAccess:
         if mark not in self._open:

@@ -7,7 +7,7 @@ from ._contract import make_plan
 from ._decoder import Reading, read_pictures, require_output
 from ._finding import outputs_in
 from ._mapping import fields, form_of, raw_fields, require_prompt, say_remark, settle
-from ._registry import refused_plugins, service_named, services
+from ._registry import builtin_names, refused_plugins, service_named, services
 from ._routing import (
     Route,
     asks,
@@ -27,6 +27,7 @@ __all__ = [
     "asks",
     "begin_task",
     "best_model",
+    "builtin_names",
     "check",
     "fields",
     "follow_pictures",

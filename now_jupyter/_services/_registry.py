@@ -13,7 +13,7 @@ from .._messages import InputError, Language, plain, say
 from .._protocol import Service
 from ._openai_images import OpenAIImages
 
-__all__ = ["GROUP", "refused_plugins", "service_named", "services"]
+__all__ = ["GROUP", "builtin_names", "refused_plugins", "service_named", "services"]
 
 GROUP = "now_jupyter.services.v1"  # the number rises when an older plug-in would lose money or pictures
 _OURS: tuple[Service, ...] = (OpenAIImages(),)
@@ -24,6 +24,11 @@ _LONGEST_NAME = 40
 class _Refusal:
     template: str
     facts: Mapping[str, str]
+
+
+def builtin_names() -> tuple[str, ...]:
+    """Return the names of our own services; no plug-in is looked for."""
+    return tuple(one.name for one in _OURS)
 
 
 def services() -> tuple[Service, ...]:

@@ -17,14 +17,25 @@ import anyio.lowlevel
 from .._background import Background, run_in_thread
 from .._messages import ConfigError, InputError, StoreError
 from .._options import Parsed, parse_keywords, read_amount
-from .._orders import Job, Order, Orders, Rehearsal, Workspace, in_force, lift_budget, order_of, read_budget, set_budget
-from .._protocol import Engine
+from .._orders import (
+    Job,
+    Order,
+    Orders,
+    Preview,
+    Rehearsal,
+    Workspace,
+    in_force,
+    lift_budget,
+    order_of,
+    read_budget,
+    set_budget,
+)
+from .._protocol import Service
 from .._relay import Balance, ListedModel, RelayFacts
-from .._runner import Runner, all_brought_home
-from .._services import ENGINES
+from .._runner import Runner, recover_all_rescued
 from .._settings import Configuration, Key, Logins, Settings
 from .._store import Home, Record, RescueFolder, generation_of
-from .._transport import Connection, is_loopback
+from .._transport import RelayAccess, is_loopback
 from .._values import Generation, Money, Picture, Status, together
 from ._doctor import Report, examined
 from ._references import Reference, References
@@ -52,7 +63,7 @@ class Session:
         configured: Callable[[], Mapping[str, Any]] = dict,
         typed: Callable[[], Mapping[str, Any]] = dict,
         logins: Logins | None = None,
-        engines: Mapping[str, Engine] = ENGINES,
+        services: Sequence[Service] | None = None,
         background: Background | None = None,
     ) -> None:
         """Prepare a session; nothing is opened, read or sent before it is needed."""
@@ -74,12 +85,14 @@ class Session:
         self.patience = _PATIENCE_AT_EXIT
         self._background = background or Background()
         self._background.at_close(self._farewell)
-        self._spill = RescueFolder()
+        self._rescue = RescueFolder()
         self._runners: dict[object, Runner] = {}
         self._jobs: dict[Job, None] = {}
         self._references = References(self.history, lambda: self.context.home().store)
-        self.facts = RelayFacts(home=self.context.home, settings=self.settings)
-        self._orders = Orders(self.context, kernel=self.kernel, facts=self.facts, engines=engines, runner=self._runner)
+        self.facts = RelayFacts(settings=self.settings)
+        self._orders = Orders(
+            self.context, kernel=self.kernel, facts=self.facts, runner=self._runner_for, services=services
+        )
 
     # What is in force
 
@@ -87,11 +100,11 @@ class Session:
         """Return the settings as they are now."""
         return self.context.settings()
 
-    def _runner(self, connection: Connection, home: Home) -> Runner:
-        mark = (connection, home.store)
+    def _runner_for(self, access: RelayAccess, home: Home) -> Runner:
+        mark = (access, home.store)
         if mark not in self._runners:
             self._runners[mark] = Runner(
-                api=connection.api, downloader=connection.downloader, store=home.store, spill=self._spill
+                client=access.client, downloader=access.downloader, store=home.store, rescue=self._rescue
             )
         return self._runners[mark]
 
@@ -141,17 +154,25 @@ class Session:
         """Return what an order will probably cost if none of it is taken from the history; unknown in the demo."""
         return self._background.call(self._orders.price, order)
 
-    def unconfirmed(self, order: Order) -> InputError | None:
+    def preview(self, order: Order) -> Preview:
+        """Return what the model of an order is known to take, and what its plans remark.
+
+        Raises:
+            InputError: no service can make it.
+        """
+        return self._background.call(self._orders.preview, order)
+
+    def find_doubt(self, order: Order) -> InputError | None:
         """Return what would refuse this order for its price without the user's word (`Order.agreed`); None if nothing.
 
         Raises:
             StoreCorrupt: there is a budget, and it cannot be read.
         """
-        return self._background.call(self._orders.unconfirmed, order)
+        return self._background.call(self._orders.find_doubt, order)
 
-    def unsettled(self, order: Order) -> list[str]:
+    def find_unsettled(self, order: Order) -> list[str]:
         """Return the equal orders that may have been billed and of which nobody knows what became (`#12`)."""
-        return [record.ref for record in self._background.call(self._orders.unsettled, order)]
+        return [record.ref for record in self._background.call(self._orders.find_unsettled, order)]
 
     def place(self, order: Order) -> Job:
         """Take an order and return its job."""
@@ -167,7 +188,7 @@ class Session:
             StoreError: the history still cannot take its pictures.
         """
         home, problem = self._background.call(self._recover_rescued)
-        jobs = [self._collect(record) for record in self.history.records() if _is_resumable(record)]
+        jobs = [self._collect(record) for record in self.history.records() if self._is_resumable(record)]
         for job in jobs:
             job.wait_quietly()
         errors = [error for job in jobs if (error := job.error()) is not None]
@@ -180,22 +201,29 @@ class Session:
         return [*(self._announce([record]) for record in home if record.ref not in refs), *collected]
 
     async def _recover_rescued(self) -> tuple[list[Record], StoreError | None]:
-        return await run_in_thread(all_brought_home, self._spill, self.context.home().store)
+        return await run_in_thread(recover_all_rescued, self._rescue, self.context.home().store)
 
     def doctor(self) -> Report:
         """Look whether everything is in order and repair what is safe to repair; nothing is bought or sent."""
         home = self.context.home()
         are_faked = self._background.call(self._are_names_faked)
-        return examined(home.store, self._spill, names_are_faked=are_faked, language=self.settings().language)
+        return examined(home.store, self._rescue, names_are_faked=are_faked, language=self.settings().language)
 
     async def _are_names_faked(self) -> bool | None:
         try:
-            connection = self.context.connection()
+            access = self.context.access()
         except ConfigError:
             return None
-        if connection.demo is not None or is_loopback(connection.api.origin):
+        if access.demo is not None or is_loopback(access.client.origin):
             return None
-        return await connection.downloader.names_are_faked()
+        return await access.downloader.names_are_faked()
+
+    def _is_resumable(self, record: Record) -> bool:
+        if record.settled or record.status is not Status.PARTIAL:
+            return not record.settled and record.status in _WAITED_FOR
+        if record.state is not None or any(not one.is_here for one in record.outputs):
+            return True
+        return self.context.home().store.answer(record.number) is not None
 
     def _collect(self, record: Record) -> Job:
         job = self._new_job()
@@ -239,7 +267,7 @@ class Session:
 
     def models(self) -> list[ListedModel]:
         """Return the relay's models with their prices."""
-        return self._background.call(lambda: self.facts.models(self.context.connection()))
+        return self._background.call(lambda: self.facts.models(self.context.access()))
 
     def known_models(self) -> list[str]:
         """Return the names of picture models that are known without asking anyone, for completion."""
@@ -247,7 +275,7 @@ class Session:
 
     def balance(self) -> Balance:
         """Return the balance that the relay reports."""
-        return self._background.call(lambda: self.facts.balance(self.context.connection()))
+        return self._background.call(lambda: self.facts.balance(self.context.access()))
 
     def budget(self) -> tuple[Money, Money] | None:
         """Return the budget of this history and what is left of it; None where none is set.
@@ -274,7 +302,7 @@ class Session:
     def default_model(self) -> str:
         """Return the model that is used where none is named."""
         return self.settings().model or self._background.call(
-            lambda: self.facts.default_model(self.context.connection())
+            lambda: self.facts.default_model(self.context.access())
         )
 
     def ask(self, question: Callable[[], Any]) -> Any:  # noqa: ANN401 - any free question
@@ -360,13 +388,13 @@ class Session:
     async def _farewell(self) -> None:
         self._orders.take_back()
         with anyio.move_on_after(self.patience):
-            await self._orders.idle()
+            await self._orders.wait_until_idle()
         for runner in self._runners.values():
             runner.abandon()
         with anyio.move_on_after(_PATIENCE_FOR_RECORDS):
-            await self._orders.idle()  # each writes into its record how far it came
+            await self._orders.wait_until_idle()  # each writes into its record how far it came
         self._orders.abandon()
-        await self._orders.idle()
+        await self._orders.wait_until_idle()
         await self.context.aclose()
 
     def close(self) -> None:
@@ -377,11 +405,3 @@ class Session:
 def _ensure_texts(tags: Sequence[object]) -> None:
     if wrong := [type(one).__name__ for one in tags if not isinstance(one, str)]:
         raise InputError("a tag of type {kind} is no text", advice='write "cover"', kind=wrong[0])
-
-
-def _is_resumable(record: Record) -> bool:
-    if record.settled:
-        return False
-    if record.status is Status.PARTIAL:
-        return record.state is not None or any(one.sha256 is None for one in record.kept)
-    return record.status in _WAITED_FOR
