@@ -14,7 +14,7 @@ import pytest
 
 from certificates import make_certificate
 from faultserver import Close, Drip, FaultServer, Hang, Reset, Send, chunked, response, stream_answer
-from now_jupyter._messages._errors import (
+from now_jupyter._messages import (
     DownloadError,
     LinkExpiredError,
     NowImageError,
@@ -397,6 +397,7 @@ def test_reading_stops_at_the_cap(server: FaultServer, into: Path, script: list[
     error = fetch(server.url + "/a", into, origin=server.url, cap=10_000, deadline=5.0)
     assert type(error) is DownloadError
     assert "larger" in error.message()
+    assert "Now.largest_download" in error.next_step()
     assert len(server.seen) == 1
     assert not into.exists()
 

@@ -53,6 +53,9 @@ class Now(SingletonConfigurable):
     download_hosts = List(
         Unicode(), help="Hosts on private networks that pictures may be fetched from, beside the relay itself."
     ).tag(config=True)
+    largest_download = Int(
+        _DEFAULTS.largest_download, min=1, max=1 << 14, help="The largest file in MiB that is fetched from a link."
+    ).tag(config=True)
     await_cells = Bool(
         _DEFAULTS.await_cells, help="Let the kernel go on (clicks, your own tasks) while a top-level cell waits."
     ).tag(config=True)
@@ -83,11 +86,11 @@ class Now(SingletonConfigurable):
         self._typed.add(change["name"])
 
     def configured(self) -> dict[str, Any]:
-        """Give the layer that came from `ipython_config.py`."""
+        """Return the layer that came from `ipython_config.py`."""
         return {name: self._value(name) for name in self._in_files() - self._typed}
 
     def typed(self) -> dict[str, Any]:
-        """Give the layer that the user set in this kernel with `%config`."""
+        """Return the layer that the user set in this kernel with `%config`."""
         return {name: self._value(name) for name in sorted(self._typed)}
 
     def _in_files(self) -> set[str]:

@@ -28,10 +28,9 @@ from .._messages import (
     RejectedError,
     plain,
 )
-from .._settings import Key
-from ._bodies import read_json
+from ._decoding import read_json
 
-__all__ = ["error_in", "refusal", "request_id_of", "wait_asked"]
+__all__ = ["refusal", "request_id_of", "wait_asked"]
 
 _REQUEST_IDS = ("x-oneapi-request-id", "x-request-id")
 _ID_SUFFIX = re.compile(r"\s*[(（]\s*request[ _]?id\s*[:：][^)）]*[)）]\s*$", re.IGNORECASE)
@@ -60,7 +59,7 @@ class _Facts:
     wait: float | None = None
 
     def support(self) -> dict[str, Any]:
-        """Give the arguments that every error takes."""
+        """Return the arguments that every error takes."""
         return {"status": self.status, "code": self.code or None, "request_id": self.request_id, "words": self.words}
 
 
@@ -68,32 +67,25 @@ _Maker: TypeAlias = Callable[[_Facts], NowImageError]
 
 
 def refusal(  # noqa: PLR0913 - all that an answer is made of, and who asked
-    status: int, headers: Mapping[str, str], body: bytes | JSON, *, paid: bool, key_source: str, key: Key | None = None
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    paid: bool,
+    key_source: str,
+    redact: Callable[[str], str] = str,
 ) -> NowImageError:
-    """Make the error that an answer means.
+    """Return the error that a refusal means.
 
-    `paid` says that the call costs money; `key_source` is named where the key is refused; `key` is taken out of the
-    relay's words.
+    `paid` says that the call costs money; `key_source` is named where the key is refused; `redact` takes the key out of
+    the relay's words once they are plain: something invisible may have parted it.
     """
-    veil = key.veil if key else str
-    facts = _read(status, headers, _form(body), veil)
-    facts = replace(facts, paid=paid, source=key_source)
+    facts = replace(_read(status, headers, _parse(body), redact), paid=paid, source=key_source)
     return _maker(facts)(facts)
 
 
-def error_in(body: JSON) -> bool:
-    """Tell whether an answer with a status of success is an error all the same; one with pictures in it is not."""
-    if not isinstance(body, Mapping) or body.get("data"):
-        return False
-    if body.get("error") or body.get("success") is False:
-        return True
-    code = body.get("code")
-    is_high = isinstance(code, int) and not isinstance(code, bool) and code >= _CLIENT_ERROR
-    return is_high and isinstance(body.get("message"), str)
-
-
 def request_id_of(headers: Mapping[str, str]) -> str | None:
-    """Give the id under which the relay can look an answer up."""
+    """Return the id under which the relay can look an answer up."""
     for name in _REQUEST_IDS:
         if value := plain(headers.get(name, ""), _LONGEST_CODE):
             return value
@@ -101,7 +93,7 @@ def request_id_of(headers: Mapping[str, str]) -> str | None:
 
 
 def wait_asked(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Give the seconds that a relay asks to wait; None where it asks for nothing that makes sense."""
+    """Return the seconds that a relay asks to wait; None where it asks for nothing that makes sense."""
     if (thousandths := _seconds(headers.get("retry-after-ms", ""))) is not None:
         return thousandths / 1000
     text = headers.get("retry-after", "")
@@ -128,14 +120,14 @@ def _until(text: str, now: datetime) -> float | None:
 # Reading
 
 
-def _read(status: int, headers: Mapping[str, str], form: JSON, veil: Callable[[str], str]) -> _Facts:
-    message, code, kind = _said(form)
-    words = _shown(_ID_SUFFIX.sub("", message), _LONGEST_WORDS, veil)
+def _read(status: int, headers: Mapping[str, str], form: JSON, redact: Callable[[str], str]) -> _Facts:
+    message, code, kind = _message_of(form)
+    words = _shown(_ID_SUFFIX.sub("", message), _LONGEST_WORDS, redact)
     lower = {name.lower(): value for name, value in headers.items()}
     return _Facts(
         status=status,
         words=words or f"HTTP {status}",
-        code=_shown(code, _LONGEST_CODE, veil),
+        code=_shown(code, _LONGEST_CODE, redact),
         type=kind.lower(),
         request_id=request_id_of(lower),
         location=_address(lower.get("location", "")),
@@ -143,14 +135,11 @@ def _read(status: int, headers: Mapping[str, str], form: JSON, veil: Callable[[s
     )
 
 
-def _shown(text: str, limit: int, veil: Callable[[str], str]) -> str:
-    """Make a text fit to be shown; the veil comes last, because what is invisible may have parted the key."""
-    return plain(veil(plain(text, 8 * limit)), limit)
+def _shown(text: str, limit: int, redact: Callable[[str], str]) -> str:
+    return plain(redact(plain(text, 8 * limit)), limit)
 
 
-def _form(body: bytes | JSON) -> JSON:
-    if not isinstance(body, bytes):
-        return body
+def _parse(body: bytes) -> JSON:
     text = body.decode("utf-8-sig", "replace").strip()
     try:
         return read_json(text)
@@ -158,8 +147,8 @@ def _form(body: bytes | JSON) -> JSON:
         return None if text.startswith("<") else text[:_LONGEST_PAGE]  # of a web page nothing is quoted
 
 
-def _said(form: JSON) -> tuple[str, str, str]:
-    """Give message, code and type of any of the shapes."""
+def _message_of(form: JSON) -> tuple[str, str, str]:
+    """Return message, code and type of any of the shapes."""
     if isinstance(form, str):
         return form, "", ""
     if not isinstance(form, Mapping):
