@@ -7,8 +7,8 @@ import secrets
 
 import pytest
 
-from now_jupyter._messages._errors import ConfigError
-from now_jupyter._settings._key import Key, Redactor
+from now_jupyter._messages import ConfigError
+from now_jupyter._settings import Key, Redactor
 from now_jupyter._transport._addresses import (
     environment_proxy,
     is_loopback,

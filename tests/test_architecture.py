@@ -32,7 +32,7 @@ LAYERS: dict[str, tuple[int, set[str]]] = {
     "_settings": (1, set()),
     # The world: services, wire, disk
     "_services": (2, set()),
-    "_transport": (2, {"_store"}),
+    "_transport": (2, set()),
     "_store": (2, set()),
     # What happens to an order
     "_relay": (3, set()),

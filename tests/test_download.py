@@ -14,7 +14,7 @@ import pytest
 
 from certificates import make_certificate
 from faultserver import Close, Drip, FaultServer, Hang, Reset, Send, chunked, response, stream_answer
-from now_jupyter._messages._errors import (
+from now_jupyter._messages import (
     DownloadError,
     LinkExpiredError,
     NowImageError,

@@ -10,10 +10,9 @@ from email.utils import parsedate_to_datetime
 
 from .._json import JSON
 from .._messages import NowImageError, Refusal, error_of_refusal, plain
-from .._settings import Key
-from ._bodies import read_json
+from ._decoding import read_json
 
-__all__ = ["error_in", "refusal_error", "request_id_of", "wait_asked"]
+__all__ = ["refusal", "request_id_of", "wait_asked"]
 
 _REQUEST_IDS = ("x-oneapi-request-id", "x-request-id")
 _ID_SUFFIX = re.compile(r"\s*[(（]\s*request[ _]?id\s*[:：][^)）]*[)）]\s*$", re.IGNORECASE)
@@ -23,17 +22,22 @@ _ADDRESS = re.compile(r"(https?://[^/\s?#]+)", re.IGNORECASE)
 _LONGEST_WORDS = 300
 _LONGEST_CODE = 80
 _LONGEST_PAGE = 2000  # characters of a text without a shape
-_CLIENT_ERROR = 400
 
 
-def refusal_error(  # noqa: PLR0913 - all that an answer is made of, and who asked
-    status: int, headers: Mapping[str, str], body: bytes | JSON, *, paid: bool, key_source: str, key: Key | None = None
+def refusal(  # noqa: PLR0913 - all that an answer is made of, and who asked
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    paid: bool,
+    key_source: str,
+    redact: Callable[[str], str] = str,
 ) -> NowImageError:
     """Return the error that an answer means, without the key in the relay's words.
 
-    `paid` says that the call costs money; `key_source` is named where the key is refused.
+    `paid` says that the call costs money; `key_source` is named where the key is refused; `redact` takes the key out of
+    the relay's words.
     """
-    redact = key.veil if key else str
     message, code, kind = _parse_error(_parse_body(body))
     lower = {name.lower(): value for name, value in headers.items()}
     refusal = Refusal(
@@ -48,17 +52,6 @@ def refusal_error(  # noqa: PLR0913 - all that an answer is made of, and who ask
         key_source=key_source,
     )
     return error_of_refusal(refusal)
-
-
-def error_in(body: JSON) -> bool:
-    """Return whether an answer with a status of success is an error all the same; one with pictures in it is not."""
-    if not isinstance(body, Mapping) or body.get("data"):
-        return False
-    if body.get("error") or body.get("success") is False:
-        return True
-    code = body.get("code")
-    is_high = isinstance(code, int) and not isinstance(code, bool) and code >= _CLIENT_ERROR
-    return is_high and isinstance(body.get("message"), str)
 
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:
@@ -99,9 +92,7 @@ def _clean(text: str, limit: int, redact: Callable[[str], str]) -> str:
     return plain(redact(plain(text, 8 * limit)), limit)
 
 
-def _parse_body(body: bytes | JSON) -> JSON:
-    if not isinstance(body, bytes):
-        return body
+def _parse_body(body: bytes) -> JSON:
     text = body.decode("utf-8-sig", "replace").strip()
     try:
         return read_json(text)
