@@ -54,7 +54,7 @@ class References:
             return one
         if isinstance(one, str):
             return self._history.find(one)[0]
-        return _checked(self._history[one.ref], one)
+        return _ensure_same(self._history[one.ref], one)
 
     def numbers(self, ref: Reference) -> list[int]:
         """Return the numbers of what is in use: one, or those of all requests that an order was sent as.
@@ -65,7 +65,7 @@ class References:
         one = self._value_or_text(ref)
         if isinstance(one, str):
             return [_number(self._history.find(one)[0].ref)]
-        return [_number(_checked(self._history[ref], one).ref) for ref in _refs_of(one)]
+        return [_number(_ensure_same(self._history[ref], one).ref) for ref in _refs_of(one)]
 
     def numbers_anywhere(self, ref: Reference) -> list[int]:
         """Return the numbers of what is in use or in the trash.
@@ -76,7 +76,7 @@ class References:
         one = self._value_or_text(ref)
         if isinstance(one, str):
             return [_number(self._anywhere(one).ref)]
-        return [_number(_checked(self._anywhere(ref), one).ref) for ref in _refs_of(one)]
+        return [_number(_ensure_same(self._anywhere(ref), one).ref) for ref in _refs_of(one)]
 
     def _anywhere(self, ref: str) -> Generation:
         store, word = self._store(), ref.partition(".")[0]
@@ -116,7 +116,7 @@ def _number(ref: str) -> int:
     return int(ref.removeprefix("#"))
 
 
-def _checked(found: Generation, value: Picture | Generation) -> Generation:
+def _ensure_same(found: Generation, value: Picture | Generation) -> Generation:
     """Return what was found if the value came from it; every history has a number 1."""
     if isinstance(value, Picture):
         is_same = any(picture.sha256 == value.sha256 for picture in found.pictures)
