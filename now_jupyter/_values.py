@@ -5,7 +5,7 @@ All are frozen and hold data only; a picture may read its own immutable file, no
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum

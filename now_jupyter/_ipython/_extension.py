@@ -41,7 +41,7 @@ def _new_session() -> Session:
     ip = _shell()
     if ip is None:
         return Session()
-    from .._settings import Now  # noqa: PLC0415 - traitlets are loaded where there is a shell
+    from .._settings import Now  # noqa: PLC0415 - as above
 
     config = Now.instance(parent=ip)
     return Session(names=lambda: _user_names(ip), configured=config.configured, typed=config.typed)

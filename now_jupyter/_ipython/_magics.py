@@ -80,7 +80,9 @@ class Extension:
         self._before = {(kind, name): magics[kind].get(name) for kind, name in _PLACES}
         register = self._ip.register_magic_function
         for magic, name in ((self.nowimage, _MAGIC), (self.await_nowimage, AWAITED_PREFIX + _MAGIC)):
-            register(needs_local_scope(_documented(magic, usage(language, services=builtin_names()))), "line_cell", name)
+            register(
+                needs_local_scope(_documented(magic, usage(language, services=builtin_names()))), "line_cell", name
+            )
         register(_documented(self.now, usage_of_now(language)), "line", "now")
         self.cells.attach()
         self._rewriting.attach()

@@ -7,18 +7,18 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
-from .._json import JSON
 from .._media import extract
 from .._messages import InputError, Language, error_of, say
-from .._options import cell_text
+from .._options import cell_text, request_from
 from .._orders import Rehearsal, RehearsedCall, budget_line
 from .._relay import ListedModel, in_currency
+from .._services import service_to_name
 from .._session import Session
 from .._settings import Settings
-from .._values import Generation, Request, Status
+from .._values import Generation, Status
 
 __all__ = [
     "cell_of",
@@ -112,7 +112,8 @@ def price_of(model: ListedModel, settings: Settings) -> str:
 
 def cell_of(generation: Generation) -> str:
     """Return the cell that makes a generation again, by the service and model that made it."""
-    return cell_text(generation.request, model=generation.model, service=generation.request.service or "")
+    request, model = generation.request, generation.model
+    return cell_text(request, model=model, service=service_to_name(request, model, generation.service))
 
 
 def facts_of(generation: Generation, language: Language) -> list[str]:
@@ -142,14 +143,7 @@ def recipe_in(path: Path) -> str:
         raise InputError(
             "{path} does not say how it was made", advice="files saved with --save or Picture.save do", path=path
         )
-    return cell_text(_request_in(made))
-
-
-def _request_in(made: Mapping[str, JSON]) -> Request:
-    """Return the request that a file says it was made with; a file may come from anywhere."""
-    texts = {name: str(made[name]) if made.get(name) else None for name in ("model", "service")}
-    fields = {name: value if isinstance(value := made.get(name), Mapping) else {} for name in ("params", "raw")}
-    return Request(prompt=str(made["prompt"]), **texts, **fields)
+    return cell_text(request_from(made))
 
 
 def viewer() -> list[str] | None:

@@ -36,7 +36,9 @@ def complete(
     place = _place_in(text)
     if place is None:
         return []
-    words = _flags(place.given) if place.option is None else _values(place.option, {"model": models, "service": services})
+    words = (
+        _flags(place.given) if place.option is None else _values(place.option, {"model": models, "service": services})
+    )
     return [word for word in words if word.startswith(place.begun)]
 
 

@@ -234,9 +234,7 @@ def _refuse_fields_given_twice(options: Mapping[str, object]) -> None:
     for name in options:
         if option(name).is_sent and name in fields:
             flag = option(name).flags[-1]
-            raise InputError(
-                "{flag} and -p {key} set the same field", advice="give one of them", flag=flag, key=name
-            )
+            raise InputError("{flag} and -p {key} set the same field", advice="give one of them", flag=flag, key=name)
 
 
 def _keyword_pairs(name: str, value: object) -> list[tuple[Option, object]]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from .._json import JSON
 from .._messages import InputError
 from .._values import Request
 from ._table import OPTIONS, Option
 
-__all__ = ["cell_text"]
+__all__ = ["cell_text", "request_from"]
 
 _BY_NAME = {one.name: one for one in OPTIONS if one.is_sent}
 _NEEDS_QUOTES = frozenset(" \t\"'“”‘’{}[]|=，＝｜×—－　\\")
@@ -36,10 +36,29 @@ def cell_text(request: Request, *, model: str = "", service: str = "") -> str:
     return "\n".join([" ".join(["%%nowimage", *words]), request.prompt + end])
 
 
+def request_from(made: Mapping[str, JSON]) -> Request:
+    """Return the request that a picture file says it was made with; a file may come from anywhere."""
+    return Request(
+        prompt=_text(made.get("prompt")) or "",
+        model=_text(made.get("model")),
+        service=_text(made.get("service")),
+        params=_fields(made.get("params")),
+        raw=_fields(made.get("raw")),
+    )
+
+
+def _text(value: JSON) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _fields(value: JSON) -> Mapping[str, JSON]:
+    return {str(name): one for name, one in value.items()} if isinstance(value, Mapping) else {}
+
+
 def _words(request: Request, model: str, service: str) -> Iterator[str]:
-    for flag, value in (("--model", model), ("--service", service)):
-        if value and (text := _quoted(value)):
-            yield f"{flag} {text}"
+    for flag, named in (("--model", model), ("--service", service)):
+        if named and (quoted := _quoted(named)):
+            yield f"{flag} {quoted}"
     for name, value in request.params.items():
         if word := _given(_BY_NAME.get(name), value) or _extra(name, value):
             yield word

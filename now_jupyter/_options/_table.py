@@ -1,7 +1,8 @@
 """All options, in one table: what the magics, the panel and Python accept, how it is read, and what help says of it.
 
 A new option is one row. `is_sent`: it is part of the request, under this neutral name; how a service writes it is the
-service's to say. `choices` are suggestions for completion, never a closed list. The help is made of the same rows, in English and Chinese.
+service's to say. `choices` are suggestions for completion, never a closed list. The help is made of the same rows, in
+English and Chinese.
 """
 
 from __future__ import annotations
@@ -288,7 +289,7 @@ def closest(word: str, among: Iterable[str], *, likeness: float = 0.6) -> str | 
 
 
 def usage(language: Language = "en", *, services: Iterable[str] = ()) -> str:
-    """Return the help text, the same for `%%nowimage?`, `--help` and the README; `services` are those to choose from."""
+    """Return the help text, the same for `%%nowimage?`, `--help` and the README; `services` can be chosen."""
     named = ", ".join(services)
     forms = [_form(one) for one in OPTIONS]
     width = max(len(form) for form in forms)

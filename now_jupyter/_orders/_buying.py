@@ -324,10 +324,9 @@ class Buyer:
             return in_currency(result.cost, purchase.snapshot.settings, reported=True)
         if result.record.cost is not None:
             return None
-        price = Money(None)
         with anyio.move_on_after(_PATIENCE_FOR_A_PRICE):
-            price = await self._quotes.price([purchase.call.plan], purchase.snapshot)
-        return price
+            return await self._quotes.price([purchase.call.plan], purchase.snapshot)
+        return None
 
     async def resume(self, record: Record, job: Job) -> RunResult:
         """Take up one record again, free of charge; someone else's is left to them.

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from .._background import run_in_thread
-from .._history import Reading, live_record
+from .._history import live_record
 from .._messages import Language, MaybeBilledError, StoreError, say
 from .._protocol import Ask, Plan, Service
 from .._relay import RelayFacts
@@ -52,7 +52,6 @@ class Planner:
         self._facts = facts
         self._reruns = Reruns(kernel=kernel)
         self._siblings: dict[Path, Store] = {}
-        self._reading = Reading()
 
     # What the history has
 
@@ -121,10 +120,8 @@ class Planner:
         for store in sibling_stores(snapshot.home.store):
             known = self._siblings.setdefault(store.folder, store)
             with suppress(StoreError):
-                records = self._reading.of(known)
-                found += [
-                    Candidate(record=live_record(known, record), sibling=known.folder.name) for record in records
-                ]
+                live = (live_record(known, record) for record in known.records())
+                found += [Candidate(record=record, sibling=known.folder.name) for record in live]
         return found
 
     # What has to be bought
@@ -138,7 +135,9 @@ class Planner:
         model = await self.choose_model(request, snapshot)
         listed = await self._facts.find_listed(snapshot.access, model)
         remembered = self._facts.remembered_service(snapshot.access, model)
-        return self._plan_by(routes(listed, request, remembered=remembered, among=self._services), request, snapshot, n or request.count)
+        return self._plan_by(
+            routes(listed, request, remembered=remembered, among=self._services), request, snapshot, n or request.count
+        )
 
     def find_service(self, name: str) -> Service:
         """Return the service that made a record.
@@ -153,9 +152,7 @@ class Planner:
         others = call.others[call.others.index(route) :] if route in call.others else (route,)
         return self._plan_by(others, call.ask.request, snapshot, call.ask.n)
 
-    def _plan_by(
-        self, ways: Sequence[Route], request: Request, snapshot: Snapshot, n: int
-    ) -> list[PlannedCall]:
+    def _plan_by(self, ways: Sequence[Route], request: Request, snapshot: Snapshot, n: int) -> list[PlannedCall]:
         best, *others = ways
         return [
             PlannedCall(route=best, others=tuple(others), ask=ask, plan=make_plan(best.service, ask))

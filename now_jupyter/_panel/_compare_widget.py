@@ -11,13 +11,13 @@ from .._display import Output
 from .._messages import InputError, plain
 from .._session import Reference, Session
 from .._store import Record
-from .._values import Generation, Picture
+from .._values import Picture
 from ._diff import differences
 from ._fallback import static_bundle
 from ._gallery import Gallery
 from ._labels import labels
 from ._messages import MOST_PICTURES, Message
-from ._pictures import picture_bytes
+from ._pictures import picture_bytes, pictures_of
 from ._rpc import Answer, Wired
 from ._static_output import Static, view_bundle
 

@@ -6,14 +6,15 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from .._json import JSON
 from .._media import extract
 from .._messages import Language, error_of, plain, say
+from .._options import request_from
+from .._services import service_to_name
 from .._store import Record
-from .._values import Request
 from ._diff import parameters
 from ._draft import Draft, cell_of, draft_of, read_draft
 from ._gallery import Gallery, row_of
+from ._pictures import pictures_of
 
 __all__ = ["detail_of", "draft_in_file", "lines_of"]
 
@@ -82,9 +83,7 @@ def draft_in_file(data: bytes) -> Draft | None:
     prompt = made.get("prompt") if made else None
     if made is None or not isinstance(prompt, str):
         return None
-    texts = {name: value if isinstance(value := made.get(name), str) else None for name in ("model", "service")}
-    fields = {name: value if isinstance(value := made.get(name), dict) else {} for name in ("params", "raw")}
-    draft = draft_of(Request(prompt=prompt, **texts, **fields))
+    draft = draft_of(request_from(made))
     try:
         return read_draft(draft.to_json())
     except ValueError:

@@ -13,9 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .._media import preview, read_verified, sheet
+from .._media import preview, sheet
 from .._messages import BadImageError, Language, NowImageError, plain, say
 from .._store import Record, RecordedOutput
+from ._pictures import pictures_of, read_picture
 
 __all__ = ["MARK", "latest", "static_bundle"]
 

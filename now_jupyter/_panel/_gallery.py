@@ -17,8 +17,9 @@ from .._json import digest
 from .._messages import InputError, Language, NowImageError, plain
 from .._relay import in_currency
 from .._session import Session
-from .._store import Record, needles, words_of
+from .._store import Record, RecordedOutput, needles, words_of
 from .._values import Money
+from ._pictures import pictures_of
 
 __all__ = ["Gallery", "Query", "packed", "row_of"]
 

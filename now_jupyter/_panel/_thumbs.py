@@ -8,8 +8,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
-from .._media import can_show, fill, read_verified
-from .._store import Record, picture_file
+from .._media import fill
+from .._store import Record
+from ._pictures import pictures_of, read_picture
 
 __all__ = ["THUMB_PX", "Thumbs"]
 

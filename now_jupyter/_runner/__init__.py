@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._rescue import recover_all_rescued
-from ._run import RunResult, Watch
+from ._run import ProgressReport, RunResult, Watch
 from ._runner import Runner
 
-__all__ = ["RunResult", "Runner", "Watch", "recover_all_rescued"]
+__all__ = ["ProgressReport", "RunResult", "Runner", "Watch", "recover_all_rescued"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +70,7 @@ def source_to_json(source: Source) -> Fields | None:
         case Call():
             return {"call": _call_to_json(source)}
         case Crop(of, box):
-            return {"crop": {"of": of, "box": list(box)}}
+            return {"crop": {"of": of, "box": [float(edge) for edge in box]}}
         case Whole():
             return {"whole": True}
         case _:
@@ -82,10 +82,10 @@ def source_from_json(form: Fields) -> Source | None:
     match form:
         case {"link": str(url)}:
             return Link(url)
-        case {"call": {"path": str(path), **rest}}:
-            return _call_from_json(path, rest)
-        case {"crop": {"of": str(of), "box": [left, top, right, bottom]}}:
-            return Crop(of, (float(left), float(top), float(right), float(bottom)))
+        case {"call": dict() as call} if isinstance(path := call.get("path"), str):
+            return _call_from_json(path, call)
+        case {"crop": {"of": str(of), "box": [float(left), float(top), float(right), float(bottom)]}}:
+            return Crop(of, (left, top, right, bottom))
         case {"whole": True}:
             return Whole()
         case _:
@@ -102,9 +102,18 @@ def _call_to_json(call: Call) -> Fields:
     }
 
 
-def _call_from_json(path: str, form: dict[str, Any]) -> Call:
+def _call_from_json(path: str, form: Mapping[str, Any]) -> Call:
     """Return a free call again; a record may come from anywhere, so only a GET is made of it."""
-    texts = {name: {str(k): str(v) for k, v in dict(form.get(name) or {}).items()} for name in ("query", "headers")}
-    ids = tuple(str(one) for one in form.get("ids") or ())
-    base = "host" if form.get("base") == "host" else "api"
-    return Call(path=path, ids=ids, method="GET", base=base, expects="file", **texts)
+    return Call(
+        path=path,
+        ids=tuple(str(one) for one in form.get("ids") or ()),
+        method="GET",
+        base="host" if form.get("base") == "host" else "api",
+        query=_texts(form.get("query")),
+        headers=_texts(form.get("headers")),
+        expects="file",
+    )
+
+
+def _texts(form: object) -> Mapping[str, str]:
+    return {str(name): str(value) for name, value in form.items()} if isinstance(form, Mapping) else {}

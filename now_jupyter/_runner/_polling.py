@@ -1,4 +1,4 @@
-"""Asking about tasks, patiently and together: once for all services, so that none polls too fast or gives up too early."""
+"""Asking about tasks, patiently and together: once for all services, so that none polls too fast or gives up early."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ waits may leave and the answer is still taken.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -30,6 +30,7 @@ from .._messages import (
     TaskNeedsAction,
     TaskStillPending,
     failure_of,
+    plain,
 )
 from .._protocol import (
     Base64,
@@ -54,14 +55,14 @@ from .._values import Attempt, Billed, Status
 from ._announcing import announce, clip, place_of
 from ._polling import Pace
 from ._saving import Saver
-from ._verdict import decide_end, error_of_abandoned, error_of_lost, is_settled_by
+from ._verdict import decide_end, error_of_abandoned, error_of_lost
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from ._runner import Runner
 
-__all__ = ["Run", "RunResult", "Watch", "has_newer_links"]
+__all__ = ["ProgressReport", "Run", "RunResult", "Watch", "has_newer_links"]
 
 _log = logging.getLogger(__name__)
 _POLL_AGAIN = 10.0  # after a poll that failed on its way
@@ -75,8 +76,17 @@ class Watch(Protocol):
     def changed(self, record: Record) -> None:
         """Take note of the record as it is now."""
 
-    def progressed(self, progress: Progress) -> None:
-        """Take note of how far it is; a preview comes as bytes."""
+    def progressed(self, progress: ProgressReport) -> None:
+        """Take note of how far it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressReport:
+    """How far a run is: a fraction of 1, an unfinished picture (encoded), words; what is not known is left out."""
+
+    fraction: float | None = None
+    preview: bytes | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +192,19 @@ class Run:
 
     async def _read_live(self, submission: Submission, plan: Plan, saving: TaskGroup) -> Outcome:
         reply = submission.reply
-        self.record = replace(self.record, request_id=submission.request_id or self.record.request_id)
+        self._saver.unwritten = submission.content
         self._next_event = submission.next
-        return await self._converse(lambda: self._service.read(reply, plan.memo), saving)
+        outcome: Outcome = await self._converse(lambda: self._service.read(reply, plan.memo), saving)
+        return outcome
 
     def _note_attempt(self, attempt: Attempt) -> None:
         """Keep the newest state of each attempt; an attempt is told apart by when it began."""
         others = (one for one in self.record.attempts if one.at != attempt.at and not _is_intent(one))
-        self.record = replace(self.record, attempts=(*others, replace(attempt, service=self._service.name)))
+        self.record = replace(
+            self.record,
+            attempts=(*others, replace(attempt, service=self._service.name)),
+            request_id=attempt.request_id or self.record.request_id,
+        )
 
     async def _note_refusal(self, problem: NowImageError) -> None:
         if self.record.outputs or self.record.state is not None:
@@ -210,10 +225,13 @@ class Run:
         answer: object = None
         error: NowImageError | None = None
         conversation = self._of_service(begin)
+        if not isinstance(conversation, Generator):
+            raise self._misbehaved("it gives no conversation")
         try:
             for _ in range(_MOST_STEPS):
                 try:
-                    step = self._of_service(lambda: conversation.send(answer) if error is None else conversation.throw(error))  # noqa: B023, E501 - called at once
+                    advance = conversation.send if error is None else conversation.throw
+                    step = self._of_service(advance, answer if error is None else error)
                 except StopIteration as end:
                     return end.value
                 answer = error = None
@@ -222,15 +240,16 @@ class Run:
                 except NowImageError as problem:
                     error = problem
         finally:
-            conversation.close()
+            with suppress(Exception):  # a service that refuses to end is left as it is
+                conversation.close()
         raise self._misbehaved("it never comes to an end")
 
-    def _of_service(self, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - what a service gives
+    def _of_service(self, call: Callable[..., Any], *args: object) -> Any:  # noqa: ANN401 - what a service gives
         try:
-            return call()
+            return call(*args)
         except (NowImageError, StopIteration):
             raise
-        except Exception as bug:
+        except Exception as bug:  # noqa: BLE001 - raised again when the other outputs are safe
             _log.exception("the service %s failed", self._service.name)
             reason = f"{type(bug).__name__}: {bug}"
         raise self._misbehaved(reason)
@@ -244,7 +263,7 @@ class Run:
             problem=problem,
         )
 
-    async def _perform(self, step: Step[Any], saving: TaskGroup) -> object:  # noqa: PLR0911 - a line a kind of step
+    async def _perform(self, step: Step[Any], saving: TaskGroup) -> object:
         match step:
             case Next():
                 return await self._next_event()
@@ -253,15 +272,16 @@ class Run:
             case Poll(task):
                 return await self._poll(task)
             case Progress():
-                return await self._show_progress(step, saving)
+                await self._show_progress(step, saving)
             case Checkpoint(state=state, billed=billed):
-                return await self._write(state=clip(state), billed=billed)
+                await self._write(state=clip(state), billed=billed)
             case Found():
-                return self._take(step, saving)
+                self._take(step, saving)
             case Lost(reason):
                 self._lost[f"lost {len(self._lost)}"] = error_of_lost(clip(reason))
-                return None
-        raise self._misbehaved(f"{type(step).__name__} is no step")
+            case _:
+                raise self._misbehaved(f"{type(step).__name__} is no step")
+        return None
 
     async def _poll(self, task: str) -> JSON:
         """Ask how a task is doing until its service knows it; a free question may fail on its way."""
@@ -297,7 +317,7 @@ class Run:
             case Base64() | bytes():
                 await self._show_preview(progress)
             case _:
-                self._watch.progressed(replace(progress, preview=None))
+                self._report(progress, None)
         await checkpoint()  # a service that only reports progress must not keep the loop for itself
 
     async def _show_preview(self, progress: Progress) -> None:
@@ -305,7 +325,13 @@ class Run:
         if progress.preview is not None:
             with suppress(NowImageError):  # a preview is for the eye only
                 preview = await self._saver.load(progress.preview)
-        self._watch.progressed(replace(progress, preview=preview))
+        self._report(progress, preview)
+
+    def _report(self, progress: Progress, preview: bytes | None) -> None:
+        fraction = progress.fraction
+        if fraction is not None:
+            fraction = min(max(float(fraction), 0.0), 1.0) if math.isfinite(fraction) else None
+        self._watch.progressed(ProgressReport(fraction=fraction, preview=preview, words=plain(progress.words)))
 
     # Outputs
 

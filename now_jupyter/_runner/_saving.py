@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+
 from .._background import run_in_thread
 from .._media import Facts, crop_picture, examine, media_type, pixels_only, unpack_base64
 from .._messages import BadImageError, BadResponseError, NowImageError, StoreError, plain
@@ -36,8 +37,11 @@ class Saver:
         self._runner = runner
         self._store = runner.store
         self._record = record
+        self.unwritten = b""  # the end of an answer that is a file, where the disk took only its beginning
         self._saved: dict[str, anyio.Event] = {}
-        self._files: dict[str, Path] = {one.key: self._store.output_path(one.file) for one in record.outputs if one.file}
+        self._files: dict[str, Path] = {
+            one.key: self._store.output_path(one.file) for one in record.outputs if one.file
+        }
 
     async def save(self, found: Found, announced: RecordedOutput) -> RecordedOutput:
         """Return the output as it is kept: from the first source that gives a sound file, or as words.
@@ -121,9 +125,13 @@ class Saver:
 
     def _copy_answer(self, path: Path) -> None:
         stored = self._store.answer(self._record.number)
-        if stored is None:
+        if stored is None and not self.unwritten:
             raise BadResponseError("the answer is no longer kept", billed="yes")
-        stored.copy_to(path)
+        if stored is not None:
+            stored.copy_to(path)
+        if self.unwritten:
+            with path.open("ab") as opened:
+                opened.write(self.unwritten)
 
     @asynccontextmanager
     async def _temporary(self) -> AsyncIterator[Path]:
@@ -154,7 +162,9 @@ class Saver:
         except (NowImageError, OSError):
             return error  # a link stays in the record; what is no output needs no rescue
         place = await run_in_thread(
-            partial(self._runner.rescue.keep, self._record.id, announced.key, data, suffix=media.suffix if media else "bin")
+            partial(
+                self._runner.rescue.keep, self._record.id, announced.key, data, suffix=media.suffix if media else "bin"
+            )
         )
         if place is None:
             error.rescued = (data,)

@@ -16,6 +16,7 @@ from ._routing import (
     makes_pictures,
     other_route,
     routes,
+    service_to_name,
     well_known_names,
 )
 from ._tasks import begin_task, follow_pictures, follow_task, poll_task, task_in
@@ -47,6 +48,7 @@ __all__ = [
     "routes",
     "say_remark",
     "service_named",
+    "service_to_name",
     "services",
     "settle",
     "task_in",

@@ -20,6 +20,7 @@ __all__ = [
     "makes_pictures",
     "other_route",
     "routes",
+    "service_to_name",
     "well_known_names",
 ]
 
@@ -122,6 +123,17 @@ def _no_such_input(listed: Listed, route: Route, request: Request) -> InputError
         most=most,
         role=role,
     )
+
+
+def service_to_name(request: Request, model: str, service: str) -> str:
+    """Return the service that a cell must name to come to it again; empty where the model leads there."""
+    if request.service:
+        return request.service
+    try:
+        leads_to = routes(Listed(name=model), request)[0].service.name
+    except NowImageError:
+        return service
+    return "" if leads_to == service else service
 
 
 def asks(route: Route, request: Request, *, n: int, previews: int = 0) -> list[Ask]:

@@ -17,7 +17,7 @@ from typing import Literal
 
 from .._history import live_record
 from .._messages import Language, StoreCorrupt, StoreError, plain, say
-from .._store import Record, RescueFolder, Store, digest_of_file, is_missing, picture_file
+from .._store import Record, RescueFolder, Store, digest_of_file, is_missing
 from .._values import Status
 
 __all__ = ["Finding", "Report", "examined"]
@@ -74,7 +74,6 @@ def examined(
         return Report(findings=(*findings, *_unborn(store, language)))
     findings += [_place(store, language), *_records(store, language)]
     records = _readable(store)
-    findings += [*_jobs(store, records, language), *_pictures(store, records, language), *_index(store, language)]
     findings += _leftovers(store, time.time() if now is None else now, language)
     return Report(findings=(*findings, *_spilled(spill, [*records, *_trashed(store)], language)))
 
@@ -204,11 +203,11 @@ def _is_busy(store: Store, record: Record) -> bool:
 
 
 def _pictures(store: Store, records: Sequence[Record], language: Language) -> Iterator[Finding]:
-    named = {(one.sha256, one.mime): record.ref for record in records for one in record.kept if one.sha256}
+    named = {one.file: (one.sha256, record.ref) for record in records for one in record.outputs if one.file}
     missing = []
-    for (sha256, mime), ref in named.items():
-        path = store.pictures / picture_file(str(sha256), mime)
-        state = _state_of(path, str(sha256))
+    for file, (sha256, ref) in named.items():
+        path = store.pictures / file
+        state = _state_of(path, sha256)
         if state == "changed":
             place = store.quarantine(path, reason="other bytes than its name says")
             yield _found(
@@ -246,15 +245,6 @@ def _state_of(path: Path, sha256: str) -> Literal["intact", "changed", "missing"
 
 
 # Repairs
-
-
-def _index(store: Store, language: Language) -> Iterator[Finding]:
-    try:
-        store.rebuild_index()
-    except StoreError as problem:
-        yield _problem(problem, language)
-    else:
-        yield _found("fine", say("the search index was made anew from the records", language))
 
 
 def _leftovers(store: Store, now: float, language: Language) -> Iterator[Finding]:

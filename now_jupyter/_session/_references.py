@@ -39,8 +39,8 @@ class References:
         """
         one = self._value_or_text(ref)
         if isinstance(one, str):
-            generation, picture = self._history.find(one)
-            one = picture or generation
+            generation, output = self._history.find(one)
+            return output if isinstance(output, Picture) else _first_picture(generation)
         return one if isinstance(one, Picture) else _first_picture(one)
 
     def generation(self, ref: Reference) -> Generation:

@@ -301,9 +301,7 @@ class Session:
 
     def default_model(self) -> str:
         """Return the model that is used where none is named."""
-        return self.settings().model or self._background.call(
-            lambda: self.facts.default_model(self.context.access())
-        )
+        return self.settings().model or self._background.call(lambda: self.facts.default_model(self.context.access()))
 
     def ask(self, question: Callable[[], Any]) -> Any:  # noqa: ANN401 - any free question
         """Return the answer to a free question, asked on the background loop."""

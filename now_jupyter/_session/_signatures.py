@@ -59,5 +59,5 @@ def expand_options(verb: _Verb) -> _Verb:
 
 
 def _help_of(names: Mapping[str, object]) -> str:
-    texts = {{"param": "params"}.get(one.name, one.name): one.help_en for one in OPTIONS}
+    texts = {{"param": "params"}.get(one.name, one.name): one.help for one in OPTIONS}
     return "\n".join(f"{_MARGIN}{name}: {texts[name]}." for name in names)

@@ -42,7 +42,7 @@ class Marks:
         """Return these marks with one output put into the trash, or fetched back."""
         return self._with(key, is_trashed=is_trashed)
 
-    def _with(self, key: str, **changes: Any) -> Marks:
+    def _with(self, key: str, **changes: Any) -> Marks:  # noqa: ANN401 - fields of an output's marks
         return replace(self, outputs={**self.outputs, key: replace(self.outputs.get(key, _NONE), **changes)})
 
     def put_on(self, record: Record) -> Record:
