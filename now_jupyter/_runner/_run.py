@@ -7,6 +7,7 @@ waits may leave and the answer is still taken.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
