@@ -277,7 +277,10 @@ class _Relay:
     def _answer(self, step: Step[Any], talk: _Talk) -> Any:  # noqa: ANN401 - by the step; an error is to be thrown
         match step:
             case Next():
-                return next(self._events, MaybeBilledError("cut") if self._is_cut else None)
+                return next(
+                    self._events,
+                    MaybeBilledError("the connection broke in the middle of the answer") if self._is_cut else None,
+                )
             case Fetch(call=call):
                 talk.faults += faults_of_call(call)
                 return self._fetch()
@@ -292,19 +295,23 @@ class _Relay:
 
     def _fetch(self) -> Reply | NowImageError:
         at, self._fetched = self._fetched, self._fetched + 1
-        return self._answers[min(at, len(self._answers) - 1)] if self._answers else MaybeBilledError("no answer")
+        return (
+            self._answers[min(at, len(self._answers) - 1)]
+            if self._answers
+            else MaybeBilledError("the connection broke before the relay answered")
+        )
 
     def _poll(self, task: str, talk: _Talk) -> Any:  # noqa: ANN401 - fields, or an error to be thrown
         self._polls += 1
         if self._polls > _MOST_POLLS:
-            return TaskStillPending("it goes on")
+            return TaskStillPending("the task is still going on after {minutes} minutes", minutes=0)
         inner = _Talk()
         self.speak(self._service.poll((task,)), inner)
         talk.faults += inner.faults
         if isinstance(inner.end, NowImageError):
             return inner.end
         fields = inner.end.get(task) if isinstance(inner.end, Mapping) else None
-        return TaskLost("unknown") if fields is None else fields
+        return TaskLost("the service no longer knows task {task}", task=task) if fields is None else fields
 
 
 def _note(found: Found, talk: _Talk) -> None:
