@@ -292,7 +292,7 @@ CHINESE: dict[str, str] = {
     "nothing answers at {host}": "{host} 没有响应",
     "nothing found": "没有找到",
     "nothing has been sent yet": "尚未发送任何内容",
-    "nothing was sent; --service chooses another, %now doctor lists plug-ins": "什么都没有发送；可用 --service 另选服务，%now 诊断 列出插件",
+    "nothing was sent; --service chooses another, %now doctor lists plug-ins": "什么都没有发送；可用 --service 另选服务，%now 体检 列出插件",
     "one relay dollar costs (¥ for CNY, Enter for {rate}): ": "中转站 1 美元合多少（人民币，回车为 {rate}）：",
     "only {free} MiB are free for {path}, and {need} MiB are needed": "{path} 仅剩 {free} MiB 空间，需要 {need} MiB",
     "or give the value itself": "也可以直接写值",

@@ -240,8 +240,10 @@ LEAVES = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from([LINK, PNG, URI])
 )
 KEYS = st.sampled_from(
-    ["data", "url", "b64_json", "images", "error", "message", "choices", "content", "result", "status", "code", "usage"]
-    + ["delta", "created", "cost", "inlineData", "type", "text", "id", "seed"]
+    [
+        *("data", "url", "b64_json", "images", "error", "message", "choices", "content", "result", "status", "code"),
+        *("usage", "delta", "created", "cost", "inlineData", "type", "text", "id", "seed"),
+    ]
 )
 BODIES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=5), max_leaves=25

@@ -51,7 +51,7 @@ def sent(size: str, model: str) -> Any:
     ],
 )
 def test_a_size_becomes_the_nearest_that_the_model_knows(size: str, model: str, expected: str) -> None:
-    """Ratios, tiers and words are resolved; a plain size and auto go out as typed, and so does all where nothing is known."""
+    """Ratios, tiers and words are resolved; a plain size and auto stay, and so does all where nothing is known."""
     assert sent(size, model) == expected
 
 

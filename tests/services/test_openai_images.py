@@ -125,7 +125,7 @@ def test_several_pictures_and_a_mask() -> None:
 
 def test_a_mask_must_fit_its_picture() -> None:
     picture, mask = given("picture", width=100, height=80), given("mask", "b", width=80, height=100)
-    with pytest.raises(InputError, match="80x100.*100x80"):
+    with pytest.raises(InputError, match=r"80x100.*100x80"):
         plan(inputs=[picture, mask])
     with pytest.raises(InputError, match="needs a picture"):
         plan(inputs=[mask])
