@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -31,7 +31,7 @@ from ._contract import faults_of_call, faults_of_fields, faults_of_offer, faults
 
 __all__ = ["Exchange", "check"]
 
-_MOST_STEPS = 10_000
+_MOST_STEPS = 5_000
 _MOST_POLLS = 50
 _MOST_CUTS = 100
 _ODD: tuple[Any, ...] = ("", "no such value", "9" * 400, -1, 10**30, 0.5, True, None, [], [None], {}, {"a": [1]})
@@ -120,7 +120,8 @@ def _faults_of_offering(service: Service, offer: Offer) -> Iterator[str]:
     yield from _foreign(first, "offer")
     if first != again and not isinstance(first, Exception):
         yield "two offers for one model differ"
-    yield from faults_of_offer(offer)
+    for one in (first, offer):
+        yield from faults_of_offer(one) if one is not None and not isinstance(one, Exception) else ()
     yield from _foreign(_try(lambda: service.offer(Listed(name=""))), "offer for a model without a name")
 
 
@@ -145,7 +146,7 @@ def _faults_of_preparing(service: Service, ask: Ask, before: Sequence[Reply]) ->
     plan = service.plan(ask)
     if not plan.before:
         return
-    talk = _hear(service, service.prepare(plan), Exchange(reply=Reply(), answers=tuple(before)))
+    talk = _hear(service, _try(lambda: service.prepare(plan)), Exchange(reply=Reply(), answers=tuple(before)))
     yield from talk.faults
     if not isinstance(talk.end, Mapping):
         yield f"prepare ends with {talk.end!r}"
@@ -153,7 +154,7 @@ def _faults_of_preparing(service: Service, ask: Ask, before: Sequence[Reply]) ->
     left = _try(lambda: list(later_in(plan.call.fill(talk.end))))
     yield from ["prepare leaves values of the paid call open"] if left else ()
     for odd in _FOREIGN:
-        talk = _hear(service, service.prepare(plan), Exchange(reply=Reply(), answers=(Reply(body=odd),)))
+        talk = _hear(service, _try(lambda: service.prepare(plan)), Exchange(reply=Reply(), answers=(Reply(body=odd),)))
         yield from talk.faults
 
 
@@ -172,7 +173,9 @@ class _Talk:
 
 def _faults_of_reading(service: Service, exchange: Exchange) -> Iterator[str]:
     whole = _read(service, exchange)
-    yield from whole.faults
+    if whole.faults:
+        yield from whole.faults
+        return
     again = _read(service, exchange)
     if again.keys != whole.keys:
         yield f"one answer gives the keys {whole.keys}, then {again.keys}"
@@ -193,7 +196,7 @@ def _faults_of_resuming(
 ) -> Iterator[str]:
     every, missing = keys
     yield from faults_of_fields(state, "a checkpoint")
-    talk = _hear(service, service.resume(state), exchange)
+    talk = _hear(service, _try(lambda: service.resume(state)), exchange)
     yield from talk.faults
     if not set(missing) <= set(talk.keys) <= set(every):
         yield f"resumed from {dict(state)}, it finds {talk.keys} instead of {missing}"
@@ -255,6 +258,10 @@ class _Relay:
         self._polls = 0
 
     def speak(self, conversation: Any, talk: _Talk) -> None:  # noqa: ANN401 - whatever it gave
+        if not isinstance(conversation, Generator):
+            talk.end = conversation
+            talk.faults += _foreign(conversation, "a conversation")
+            return
         answer: Any = None
         for _ in range(_MOST_STEPS):
             try:
@@ -277,7 +284,10 @@ class _Relay:
     def _answer(self, step: Step[Any], talk: _Talk) -> Any:  # noqa: ANN401 - by the step; an error is to be thrown
         match step:
             case Next():
-                return next(self._events, MaybeBilledError("cut") if self._is_cut else None)
+                return next(
+                    self._events,
+                    MaybeBilledError("the connection broke in the middle of the answer") if self._is_cut else None,
+                )
             case Fetch(call=call):
                 talk.faults += faults_of_call(call)
                 return self._fetch()
@@ -292,19 +302,23 @@ class _Relay:
 
     def _fetch(self) -> Reply | NowImageError:
         at, self._fetched = self._fetched, self._fetched + 1
-        return self._answers[min(at, len(self._answers) - 1)] if self._answers else MaybeBilledError("no answer")
+        return (
+            self._answers[min(at, len(self._answers) - 1)]
+            if self._answers
+            else MaybeBilledError("the connection broke before the relay answered")
+        )
 
     def _poll(self, task: str, talk: _Talk) -> Any:  # noqa: ANN401 - fields, or an error to be thrown
         self._polls += 1
         if self._polls > _MOST_POLLS:
-            return TaskStillPending("it goes on")
+            return TaskStillPending("the task is still going on after {minutes} minutes", minutes=0)
         inner = _Talk()
-        self.speak(self._service.poll((task,)), inner)
+        self.speak(_try(lambda: self._service.poll((task,))), inner)
         talk.faults += inner.faults
         if isinstance(inner.end, NowImageError):
             return inner.end
         fields = inner.end.get(task) if isinstance(inner.end, Mapping) else None
-        return TaskLost("unknown") if fields is None else fields
+        return TaskLost("the service no longer knows task {task}", task=task) if fields is None else fields
 
 
 def _note(found: Found, talk: _Talk) -> None:

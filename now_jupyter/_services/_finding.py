@@ -149,7 +149,8 @@ def _sources(item: Mapping[str, Any]) -> tuple[Source, ...]:
     data = item.get("data")
     if isinstance(data, str) and _has_mime(item):
         every.append(source_of(data) or Base64(data))
-    return tuple(dict.fromkeys(source for source in every if source is not None))
+    sources = [source for source in every if source is not None]
+    return tuple(source for at, source in enumerate(sources) if source not in sources[:at])
 
 
 def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - untrusted JSON
@@ -218,7 +219,8 @@ _READERS: Mapping[str, _Read] = {**dict.fromkeys(_BASE64_KEYS, _base64), **dict.
 def _in_words(words: str, *, is_whole: bool = True) -> Iterator[Found]:
     shown = [one["source"] for one in _MARKDOWN.finditer(words) if not _DECORATION.search(one["alt"])]
     if not shown and is_whole:
-        shown = _DATA_URI.findall(words) or _links_in(words)
+        bare = _MARKDOWN.sub("", words)  # what it shows as decoration is none as a link either
+        shown = _DATA_URI.findall(bare) or _links_in(bare)
     for one in shown:
         if (source := source_of(one)) is not None:
             yield Found(key="", sources=(source,))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
-from .._messages import InputError, Language, plain, say
+from .._messages import InputError, Language, NowImageError, plain
 from .._protocol import Service
 from ._openai_images import OpenAIImages
 
@@ -18,12 +17,6 @@ __all__ = ["GROUP", "builtin_names", "refused_plugins", "service_named", "servic
 GROUP = "now_jupyter.services.v1"  # the number rises when an older plug-in would lose money or pictures
 _OURS: tuple[Service, ...] = (OpenAIImages(),)
 _LONGEST_NAME = 40
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    template: str
-    facts: Mapping[str, str]
 
 
 def builtin_names() -> tuple[str, ...]:
@@ -47,7 +40,7 @@ def service_named(name: str) -> Service:
         return known[name]
     near = difflib.get_close_matches(name.casefold(), known, n=1)
     if near:
-        raise InputError("there is no service {service}", advice="did you mean {known}?", service=name, known=near[0])
+        raise InputError("there is no service {service}", advice="did you mean {near}?", service=name, near=near[0])
     raise InputError(
         "there is no service {service}", advice="known services: {known}", service=name, known=", ".join(known)
     )
@@ -55,13 +48,13 @@ def service_named(name: str) -> Service:
 
 def refused_plugins(language: Language = "en") -> Mapping[str, str]:
     """Return why plug-ins are left out, by the name of their entry point."""
-    return {name: say(one.template, language, **one.facts) for name, one in _look()[1].items()}
+    return {name: one.in_language(language).message() for name, one in _look()[1].items()}
 
 
 @cache
-def _look() -> tuple[tuple[Service, ...], Mapping[str, _Refusal]]:
+def _look() -> tuple[tuple[Service, ...], Mapping[str, NowImageError]]:
     found = {one.name: one for one in _OURS}
-    refused: dict[str, _Refusal] = {}
+    refused: dict[str, NowImageError] = {}
     for point in _points():
         service = _load(point, taken=found)
         if isinstance(service, Service):
@@ -77,18 +70,17 @@ def _points() -> Iterator[EntryPoint]:
     yield from (seen[key] for key in sorted(seen))
 
 
-def _load(point: EntryPoint, *, taken: Mapping[str, Service]) -> Service | _Refusal:
+def _load(point: EntryPoint, *, taken: Mapping[str, Service]) -> Service | NowImageError:
     try:
         loaded = point.load()
         service = loaded() if isinstance(loaded, type) else loaded
         name = getattr(service, "name", None)
     except (Exception, SystemExit) as problem:  # noqa: BLE001 - a plug-in that cannot be loaded costs nobody an order
-        reason = plain(f"{type(problem).__name__}: {problem}")
-        return _Refusal("it cannot be loaded: {reason}", {"reason": reason})
+        return NowImageError("it cannot be loaded: {reason}", reason=f"{type(problem).__name__}: {problem}")
     if not isinstance(service, Service):
-        return _Refusal("it is no service, but {kind}", {"kind": plain(type(service).__name__, _LONGEST_NAME)})
+        return NowImageError("it is no service, but {kind}", kind=type(service).__name__)
     if name != point.name:
-        return _Refusal("it calls itself {name}, not as its entry point does", {"name": plain(name, _LONGEST_NAME)})
+        return NowImageError("it calls itself {name}, not as its entry point does", name=plain(name, _LONGEST_NAME))
     if name in taken:
-        return _Refusal("there is a service of that name already", {})
+        return NowImageError("there is a service of that name already")
     return service

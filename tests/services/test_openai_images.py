@@ -125,7 +125,7 @@ def test_several_pictures_and_a_mask() -> None:
 
 def test_a_mask_must_fit_its_picture() -> None:
     picture, mask = given("picture", width=100, height=80), given("mask", "b", width=80, height=100)
-    with pytest.raises(InputError, match="80x100.*100x80"):
+    with pytest.raises(InputError, match=r"80x100.*100x80"):
         plan(inputs=[picture, mask])
     with pytest.raises(InputError, match="needs a picture"):
         plan(inputs=[mask])
@@ -182,7 +182,11 @@ def test_what_makes_one_picture_a_call_is_never_asked_for_more() -> None:
 
 def test_links_base64_and_usage() -> None:
     """Usage of zeros only is no usage."""
-    body = {"created": 5, "data": [{"url": LINK, "revised_prompt": "a red fox", "seed": 7}], "usage": {"total_tokens": 7}}
+    body = {
+        "created": 5,
+        "data": [{"url": LINK, "revised_prompt": "a red fox", "seed": 7}],
+        "usage": {"total_tokens": 7},
+    }
     steps, outcome = read(Reply(body=body))
     assert [(one.key, one.sources) for one in found(steps)] == [("1", (Link(LINK),))]
     assert found(steps)[0].about == {"revised_prompt": "a red fox", "seed": 7}

@@ -9,6 +9,7 @@ from ._input import INPUT
 from ._orders import ORDERS
 from ._panel import PANEL
 from ._relay import RELAY
+from ._services import SERVICES
 
 __all__ = ["CHINESE"]
 
@@ -20,4 +21,5 @@ CHINESE: dict[str, str] = {
     **ORDERS,
     **PANEL,
     **RELAY,
+    **SERVICES,
 }

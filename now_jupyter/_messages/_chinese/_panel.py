@@ -107,7 +107,6 @@ PANEL: dict[str, str] = {
     "demo, costs nothing": "演示，不花钱",
     "done": "完成",
     "failed": "失败",
-    "for jpeg and webp only": "仅用于 jpeg 和 webp",
     "from {{ref}}": "来自 {{ref}}",
     "give two to four": "请给出 2 到 4 张",
     "incomplete": "不完整",
