@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import msgspec
 
@@ -36,26 +35,28 @@ class Marks:
     def with_tags(self, tags: Iterable[str], key: str | None = None) -> Marks:
         """Return these marks with other tags for the generation, or for one output."""
         clean = _clean(tags)
-        return replace(self, tags=clean) if key is None else self._with(key, tags=clean)
+        return replace(self, tags=clean) if key is None else self._with(key, replace(self._of(key), tags=clean))
 
     def with_trash(self, key: str, *, is_trashed: bool) -> Marks:
         """Return these marks with one output put into the trash, or fetched back."""
-        return self._with(key, is_trashed=is_trashed)
+        return self._with(key, replace(self._of(key), is_trashed=is_trashed))
 
-    def _with(self, key: str, **changes: Any) -> Marks:
-        return replace(self, outputs={**self.outputs, key: replace(self.outputs.get(key, _NONE), **changes)})
+    def _of(self, key: str) -> OutputMarks:
+        return self.outputs.get(key, _NONE)
+
+    def _with(self, key: str, marks: OutputMarks) -> Marks:
+        return replace(self, outputs={**self.outputs, key: marks})
 
     def put_on(self, record: Record) -> Record:
         """Return a record with these marks instead of any that it says it has."""
-        outputs = tuple(_put_on(one, self.outputs.get(one.key, _NONE)) for one in record.outputs)
+        outputs = tuple(_put_on(one, self._of(one.key)) for one in record.outputs)
         return replace(record, outputs=outputs, tags=record.tags if self.tags is None else _clean(self.tags))
 
     def to_json(self) -> dict[str, JSON]:
         """Return the JSON form."""
-        outputs = {
-            key: {"tags": list(one.tags), "is_trashed": one.is_trashed}
-            for key, one in self.outputs.items()
-            if one != _NONE
+        marked = {key: one for key, one in self.outputs.items() if one != _NONE}
+        outputs: dict[str, JSON] = {
+            key: {"tags": list(one.tags), "is_trashed": one.is_trashed} for key, one in marked.items()
         }
         form: dict[str, JSON] = {"format": FORMAT, "outputs": outputs}
         return form if self.tags is None else {**form, "tags": list(self.tags)}

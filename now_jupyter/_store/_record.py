@@ -247,7 +247,7 @@ def is_digest(text: str) -> bool:
 
 def is_file_name(name: str) -> bool:
     """Whether this names a file in a folder, and nothing hidden or elsewhere."""
-    is_inside = not name.startswith(".") and not set(name) & set('/\\\0:')
+    is_inside = not name.startswith(".") and not set(name) & set("/\\\0:")
     return bool(name) and is_inside and len(name.encode("utf-8", "replace")) <= _NAME_BYTES
 
 

@@ -190,7 +190,9 @@ class RecordFiles:
             raise StoreTooNew("the marks of #{number} were written by a newer version", number=number)
         data = encode(marks.to_json())
         if len(data) > _LARGEST_MARKS:
-            raise StoreError("#{number} cannot be recorded as it is: {reason}", number=number, reason=f"{len(data)} bytes")
+            raise StoreError(
+                "#{number} cannot be recorded as it is: {reason}", number=number, reason=f"{len(data)} bytes"
+            )
         write_durably(self.marks_path(number), data)
 
     def take(self, number: int, other: RecordFiles) -> None:
