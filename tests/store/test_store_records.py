@@ -224,7 +224,8 @@ def test_a_damaged_record_in_the_way_is_kept_aside(store: Store) -> None:
 def test_a_late_write_never_overwrites_another_order(store: Store) -> None:
     """Where the number belongs to another order by now, the write fails and the other order stays."""
     late = store.claim(record_of("late"))
-    (store.folder / "jobs" / "1.json").unlink()
+    for trace in ("jobs/1.json", "locks/1.lock"):
+        (store.folder / trace).unlink()
     other = store.claim(record_of("other"))
     assert other.number == 1
     with pytest.raises(StoreError):
