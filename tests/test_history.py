@@ -15,7 +15,7 @@ import pytest
 
 from now_jupyter._history import History, live_record
 from now_jupyter._messages._errors import InputError
-from now_jupyter._store import Record, RecordedOutput, Store, _files, _record_files
+from now_jupyter._store import Record, RecordedOutput, Store, _record_files
 from now_jupyter._values import Money, Request, Status
 
 
@@ -24,13 +24,23 @@ def output(number: int, **facts: Any) -> RecordedOutput:
     return RecordedOutput(number=number, **{**named, **facts})
 
 
-READ = _record_files.try_read_file
+def list_of_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note the names of the files that are read from now on."""
+    names: list[str] = []
+    read = _record_files.try_read_file
+
+    def note(path: Path, *, limit: int) -> bytes | None:
+        names.append(path.name)
+        return read(path, limit=limit)
+
+    monkeypatch.setattr(_record_files, "try_read_file", note)
+    return names
 
 
-def grow_old(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let some time go by after the last change in a folder."""
+def grow_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let some time go by after the last change in the folder."""
     later = time.time_ns() + 10 * 10**9
-    monkeypatch.setattr(_files.time, "time_ns", lambda: later)
+    monkeypatch.setattr(time, "time_ns", lambda: later)
 
 
 @dataclass
@@ -154,7 +164,10 @@ def test_the_tree_shows_parents_and_children_and_ends(shelf: Shelf) -> None:
         ({"billed": "no"}, Status.CANCELLED),
         ({"billed": "maybe"}, Status.UNKNOWN),
         ({"billed": "yes", "state": {"task": "1"}}, Status.PENDING),
-        ({"billed": "yes", "outputs": (RecordedOutput(key="0", number=1, sources=({"url": "https://x.example"},)),)}, Status.PENDING),
+        (
+            {"billed": "yes", "outputs": (RecordedOutput(key="0", number=1, sources=({"url": "https://x.example"},)),)},
+            Status.PENDING,
+        ),
     ],
 )
 def test_what_a_dead_kernel_left_is_named_for_what_it_is(facts: Any, expected: Status, shelf: Shelf) -> None:
@@ -232,19 +245,15 @@ def test_the_text_shows_the_last_twenty(shelf: Shelf) -> None:
     assert lines[-1].startswith("★  #22  done")
 
 
-def test_records_are_read_again_only_where_something_changed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_records_are_read_again_only_where_something_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A quiet folder is not looked at; of one that changed, only what is new is read."""
     store = Store(tmp_path / "fox.now")
     store.preflight()
     shelf = Shelf(store, History(lambda: store))
     for _ in range(3):
         shelf.add()
-    jobs = store.folder / "jobs"
-    read: list[str] = []
-    monkeypatch.setattr(_record_files, "try_read_file", lambda path, **more: read.append(path.name) or READ(path, **more))
-    grow_old(jobs, monkeypatch)
+    read = list_of_reads(monkeypatch)
+    grow_old(monkeypatch)
     assert [len(shelf.history.records()) for _ in range(3)] == [3, 3, 3]
     assert [name for name in read if name.endswith(".json")] == ["1.json", "2.json", "3.json"]
     read.clear()
@@ -258,8 +267,7 @@ def test_the_newest_is_found_without_reading_the_others(shelf: Shelf, monkeypatc
     for prompt in ("one", "two", "three"):
         shelf.add(prompt)
     (shelf.store.folder / "jobs" / "3.json").write_bytes(b"{")
-    read: list[str] = []
-    monkeypatch.setattr(_record_files, "try_read_file", lambda path, **more: read.append(path.name) or READ(path, **more))
+    read = list_of_reads(monkeypatch)
     assert shelf.history[-1].prompt == "two"
     assert "1.json" not in read
     with pytest.raises(IndexError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._answers import AnswerFile, StoredAnswer
-from ._files import digest_of_file, is_missing, read_file, remove_file, try_read_file, write_durably
+from ._files import digest_of_file, is_missing, list_names, read_file, remove_file, try_read_file, write_durably
 from ._folder import Home, adopt, find_home, sibling_stores
 from ._job_locks import JobLock
 from ._notebook import notebook_path
@@ -29,6 +29,7 @@ __all__ = [
     "find_home",
     "generation_of",
     "is_missing",
+    "list_names",
     "needles",
     "notebook_path",
     "parse_json",

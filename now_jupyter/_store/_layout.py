@@ -10,7 +10,6 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -178,19 +177,7 @@ class FolderLayout:
 
 
 def _new_format(notebook: Path | None) -> dict[str, JSON]:
-    return {
-        "format": FORMAT,
-        "id": uuid4().hex,
-        "notebook": "" if notebook is None else str(notebook),
-        "software": f"now_jupyter {_own_version()}".strip(),
-    }
-
-
-def _own_version() -> str:
-    try:
-        return version("now_jupyter")
-    except PackageNotFoundError:
-        return ""
+    return {"format": FORMAT, "id": uuid4().hex, "notebook": "" if notebook is None else str(notebook)}
 
 
 def _refuse_newer(form: dict[str, JSON]) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import msgspec
 
@@ -17,48 +16,47 @@ _MOST_TAGS = 100
 _LONGEST_TAG = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputMarks:
+class OutputMarks(msgspec.Struct, frozen=True, omit_defaults=True):
     """The marks of one output."""
 
     tags: Texts = ()
     is_trashed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marks:
+class Marks(msgspec.Struct, frozen=True):
     """The marks of one record; `tags` None: it has those that it was ordered with. `outputs` are by key."""
 
     format: int = FORMAT
     tags: Texts | None = None
-    outputs: dict[str, OutputMarks] = field(default_factory=dict)
+    outputs: Mapping[str, OutputMarks] = {}
+
+    def of(self, key: str) -> OutputMarks:
+        """Return the marks of one output."""
+        return self.outputs.get(key, _NONE)
 
     def with_tags(self, tags: Iterable[str], key: str | None = None) -> Marks:
         """Return these marks with other tags for the generation, or for one output."""
         clean = _clean(tags)
-        return replace(self, tags=clean) if key is None else self._with(key, tags=clean)
+        if key is None:
+            return msgspec.structs.replace(self, tags=clean)
+        return self._with(key, msgspec.structs.replace(self.of(key), tags=clean))
 
     def with_trash(self, key: str, *, is_trashed: bool) -> Marks:
         """Return these marks with one output put into the trash, or fetched back."""
-        return self._with(key, is_trashed=is_trashed)
+        return self._with(key, msgspec.structs.replace(self.of(key), is_trashed=is_trashed))
 
-    def _with(self, key: str, **changes: Any) -> Marks:  # noqa: ANN401 - fields of an output's marks
-        return replace(self, outputs={**self.outputs, key: replace(self.outputs.get(key, _NONE), **changes)})
+    def _with(self, key: str, marks: OutputMarks) -> Marks:
+        return msgspec.structs.replace(self, outputs={**self.outputs, key: marks})
 
     def put_on(self, record: Record) -> Record:
         """Return a record with these marks instead of any that it says it has."""
-        outputs = tuple(_put_on(one, self.outputs.get(one.key, _NONE)) for one in record.outputs)
+        outputs = tuple(_put_on(one, self.of(one.key)) for one in record.outputs)
         return replace(record, outputs=outputs, tags=record.tags if self.tags is None else _clean(self.tags))
 
     def to_json(self) -> dict[str, JSON]:
         """Return the JSON form."""
-        outputs = {
-            key: {"tags": list(one.tags), "is_trashed": one.is_trashed}
-            for key, one in self.outputs.items()
-            if one != _NONE
-        }
-        form: dict[str, JSON] = {"format": FORMAT, "outputs": outputs}
-        return form if self.tags is None else {**form, "tags": list(self.tags)}
+        form: dict[str, JSON] = msgspec.to_builtins(self)
+        return form
 
 
 _NONE = OutputMarks()
@@ -69,8 +67,7 @@ def read_marks(form: object) -> Marks:
     try:
         return msgspec.convert(form, Marks)
     except (msgspec.ValidationError, RecursionError):
-        pass
-    version = form.get("format") if isinstance(form, dict) else None
+        version = form.get("format") if isinstance(form, dict) else None
     return Marks(format=version) if isinstance(version, int) else Marks()
 
 

@@ -28,7 +28,7 @@ class ShownBefore:
 
 
 def notebook_path(environ: Mapping[str, str], names: Mapping[str, Any], working: Path) -> Path | None:
-    """Return the notebook's file: as Jupyter Server, VS Code, Colab or papermill tell it; None where none does."""
+    """Return the notebook's file, as Jupyter Server, VS Code, Colab or papermill tell it, else None."""
     told = [names.get("__vsc_ipynb_file__"), *(environ.get(name) for name in _VARIABLES), _colab_name(environ)]
     for text in told:
         if isinstance(text, str) and text.endswith(".ipynb") and "://" not in text:

@@ -96,13 +96,9 @@ class Store:
         Raises:
             StoreError: it could not be written; nothing may be sent.
         """
-        self._layout.create()
-        for number in self._free_numbers():
-            claimed = replace(record, number=number)
-            if self._jobs.claim(claimed):
-                self._last = number
-                return claimed
-        raise StoreError("the numbers of this history have run out")
+        claimed, lock = self.claim_and_hold(record)
+        lock.release()
+        return claimed
 
     def claim_and_hold(self, record: Record) -> tuple[Record, JobLock]:
         """Claim a number for an order that this process is about to work on; nobody ever sees it without its lock.

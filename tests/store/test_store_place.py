@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from now_jupyter._messages._errors import StoreCorrupt, StoreFull, StoreTooNew, StoreUnavailable
-from now_jupyter._store import Store, _files
+from now_jupyter._store import Store
 from records_made import PNG, files_below, keep, record_of
 
 
@@ -167,7 +167,7 @@ def test_the_place_does_not_move_with_the_working_directory(tmp_path: Path, monk
 def test_a_quiet_folder_is_looked_through_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """One look at the folder itself tells that nothing changed; a link that takes a part's place is seen at once."""
     later = time.time_ns() + 10 * 10**9
-    monkeypatch.setattr(_files.time, "time_ns", lambda: later)
+    monkeypatch.setattr(time, "time_ns", lambda: later)
     store.preflight()
     store.preflight()
     store.records()

@@ -15,7 +15,7 @@ import pytest
 from now_jupyter._messages._errors import StoreCorrupt, StoreError, StoreTooNew
 from now_jupyter._store import Record, RecordedOutput, Store
 from now_jupyter._values import Attempt, Button, Failure, Input, Money, Origin, Request, Status
-from records_made import PNG, files_below, keep, record_of
+from records_made import files_below, keep, record_of
 
 
 def test_a_claimed_record_comes_back_as_it_was(store: Store) -> None:
@@ -38,7 +38,10 @@ def test_the_golden_record_sets_every_field() -> None:
     empty = Record(id="", request=Request(prompt=""), created=0.0)
     same = [one.name for one in fields(Record) if getattr(golden(), one.name) == getattr(empty, one.name)]
     assert same == []
-    plain, stored = RecordedOutput(key="", number=0), {one.name for one in fields(RecordedOutput)} - {"tags", "is_trashed"}
+    plain, stored = (
+        RecordedOutput(key="", number=0),
+        {one.name for one in fields(RecordedOutput)} - {"tags", "is_trashed"},
+    )
     outputs = golden().outputs
     assert [name for name in stored if all(getattr(one, name) == getattr(plain, name) for one in outputs)] == []
 
@@ -221,7 +224,8 @@ def test_a_damaged_record_in_the_way_is_kept_aside(store: Store) -> None:
 def test_a_late_write_never_overwrites_another_order(store: Store) -> None:
     """Where the number belongs to another order by now, the write fails and the other order stays."""
     late = store.claim(record_of("late"))
-    (store.folder / "jobs" / "1.json").unlink()
+    for trace in ("jobs/1.json", "locks/1.lock"):
+        (store.folder / trace).unlink()
     other = store.claim(record_of("other"))
     assert other.number == 1
     with pytest.raises(StoreError):
@@ -288,7 +292,9 @@ def test_marks_survive_the_owner_who_goes_on_writing(store: Store) -> None:
     assert store.mark(1, tags=[]).tags == ()
 
 
-@pytest.mark.parametrize("marks", [b"", b"[]", b'{"tags": 7}', b'{"tags": {"a": 1}}', b'{"outputs": []}', b"[" * 90_000])
+@pytest.mark.parametrize(
+    "marks", [b"", b"[]", b'{"tags": 7}', b'{"tags": {"a": 1}}', b'{"outputs": []}', b"[" * 90_000]
+)
 def test_marks_that_cannot_be_read_hide_no_record(store: Store, marks: bytes) -> None:
     """The record appears with its own tags."""
     store.claim(record_of(tags=("own",)))
@@ -297,7 +303,7 @@ def test_marks_that_cannot_be_read_hide_no_record(store: Store, marks: bytes) ->
 
 
 def test_each_output_has_marks_of_its_own(store: Store) -> None:
-    """Tags and trash of one say nothing of the others; they outlive the owner's writes and are no part of the record."""
+    """Tags and trash of one say nothing of the others; they outlive the owner's writes and are not in the record."""
     outputs = tuple(RecordedOutput(key=f"k{number}", number=number, words="x") for number in (1, 2))
     record = store.claim(record_of(outputs=outputs, tags=("own",)))
     store.mark(1, tags=["*", " cover "], output="k2")
