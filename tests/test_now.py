@@ -284,7 +284,9 @@ def test_chinese_users_read_chinese(tmp_path: Path, capsys: pytest.CaptureFixtur
     """The same commands."""
     with desk(tmp_path, capsys, typed=lambda: {"language": "zh"}) as now:
         assert "endpoint" not in now("状态")
-        assert "显示历史所在目录" in now("帮助")
+        text = now("帮助")
+        assert "显示历史所在目录" in text
+        assert all(f"%now {one.chinese}" in text and text.count(f"({one.name})") == 1 for one in COMMANDS)
 
 
 def test_a_rehearsal_is_told_in_full(paid: tuple[Desk, Served]) -> None:

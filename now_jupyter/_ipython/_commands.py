@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 from .._messages import InputError, Language, say
@@ -159,9 +160,15 @@ def command_named(word: str) -> Command:
 
 
 def usage_of_now(language: Language = "en") -> str:
-    """Return the help text of `%now`, which is made of the table."""
-    forms = [(f"%now {one.name} {one.arguments}".rstrip(), one) for one in COMMANDS]
-    width = max(len(form) for form, _ in forms) + 2
-    lines = [f"{'%now':<{width}}{say('status: endpoint, key, model, money, history, jobs', language)}"]
-    lines += [f"{form:<{width}}{say(one.help, language)} ({one.chinese})" for form, one in forms]
-    return "\n".join(lines)
+    """Return the help text of `%now`, made of the table; a command's name in the other language stands behind it."""
+    rows = [("%now", say("status: endpoint, key, model, money, history, jobs", language))]
+    for one in COMMANDS:
+        name, other = (one.chinese, one.name) if language == "zh" else (one.name, one.chinese)
+        rows.append((f"%now {name} {one.arguments}".rstrip(), f"{say(one.help, language)} ({other})"))
+    width = max(_columns(form) for form, _ in rows) + 2
+    return "\n".join(form + " " * (width - _columns(form)) + text for form, text in rows)
+
+
+def _columns(text: str) -> int:
+    """Return how wide a terminal shows a text: a Chinese sign takes two columns."""
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
