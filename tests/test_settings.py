@@ -23,7 +23,7 @@ from now_jupyter._session import Session
 from now_jupyter._settings import Configuration, Now, Settings
 from now_jupyter._settings._key import Key
 from now_jupyter._settings._logins import Login, Logins, is_same_address, key_from_environment, keyring_backend
-from now_jupyter._transport._connection import check_address
+from now_jupyter._transport import check_address
 from relays import new_session, relay_on_loopback
 
 

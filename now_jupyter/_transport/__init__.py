@@ -7,12 +7,10 @@ from ._addresses import is_loopback, normal_base_url
 from ._answers import Sink
 from ._client import RelayClient, Submission
 from ._decoding import read_kept
-from ._download import Downloaded, Downloader
-from ._error_responses import refusal
+from ._download import Downloader
 from ._requests import Inputs
 
 __all__ = [
-    "Downloaded",
     "Downloader",
     "Inputs",
     "RelayAccess",
@@ -26,5 +24,4 @@ __all__ = [
     "make_demo",
     "normal_base_url",
     "read_kept",
-    "refusal",
 ]

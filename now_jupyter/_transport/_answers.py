@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -75,16 +76,10 @@ class _SafeSink:
         except (NowImageError, OSError):
             self.has_failed = True
             broken, self._sink = self._sink, None
-            _abandon(broken)
+            with suppress(NowImageError, OSError):
+                broken.abandon()
             return False
         return True
-
-
-def _abandon(sink: Sink) -> None:
-    try:
-        sink.abandon()
-    except (NowImageError, OSError):
-        return
 
 
 class Answer:

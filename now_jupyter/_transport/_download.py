@@ -10,7 +10,6 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -31,7 +30,7 @@ from ._unpacking import Inflater
 if TYPE_CHECKING:
     from ..demo import Relay
 
-__all__ = ["Downloaded", "Downloader"]
+__all__ = ["Downloader"]
 
 REPEATS = 3
 MOST_HOPS = 5
@@ -43,15 +42,6 @@ _PASSING = (404, 408, 425, 429)  # worth another try: a link may be given out be
 _SERVER_ERROR = 500
 _OURS = "/mj/image/"
 _HEADERS = {"Accept": "image/*, */*;q=0.5", "Accept-Encoding": "identity", "User-Agent": "now-jupyter"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Downloaded:
-    """What was fetched; `url_shown` is without its query, in which signatures stand."""
-
-    size_bytes: int
-    content_type: str
-    url_shown: str
 
 
 class Downloader:
@@ -80,8 +70,8 @@ class Downloader:
         self._clock = clock
         self._jitter = jitter
 
-    async def fetch(self, url: str, into: Path) -> Downloaded:
-        """Fetch a link into the file `into`, which only the user can read.
+    async def fetch(self, url: str, into: Path) -> str:
+        """Fetch a link into the file `into`, which only the user can read, and return the media type that is claimed.
 
         Raises:
             DownloadError: the picture could not be had; its subclasses say why. The file is gone again.
@@ -123,23 +113,23 @@ class Downloader:
             return f"https:{link}"
         return self._origin + link if self._origin and link.startswith("/") else link
 
-    async def _first_that_works(self, places: list[str], file: BinaryIO, until: Deadline) -> Downloaded:
+    async def _first_that_works(self, places: list[str], file: BinaryIO, until: Deadline) -> str:
         for place in places[:-1]:
             with suppress(DownloadError):
                 return await self._try(place, file, until)
         return await self._try(places[-1], file, until)
 
-    async def _try(self, place: str, file: BinaryIO, until: Deadline) -> Downloaded:
+    async def _try(self, place: str, file: BinaryIO, until: Deadline) -> str:
         retries = Retries(REPEATS, may_help=_may_help, until=until, sleep=self._sleep, jitter=self._jitter)
         return await retries.run(lambda: self._once(place, file, until))
 
-    async def _once(self, place: str, file: BinaryIO, until: Deadline) -> Downloaded:
+    async def _once(self, place: str, file: BinaryIO, until: Deadline) -> str:
         url = self._guard.check(place)
         with from_network(lambda problem: _broken(problem, url)), until.scope():
             response = await self._follow(url)
             try:
                 _ensure_it_is_there(response)
-                return await self._receive(response, file, url)
+                return await self._receive(response, file)
             finally:
                 with anyio.CancelScope(shield=True):
                     await response.aclose()
@@ -153,7 +143,7 @@ class Downloader:
             url = self._guard.check(_join(url, response.headers["location"]))
         raise UnsafeURLError("the link leads on more than {hops} times", kept="the link is kept", hops=MOST_HOPS)
 
-    async def _receive(self, response: httpx.Response, file: BinaryIO, url: httpx.URL) -> Downloaded:
+    async def _receive(self, response: httpx.Response, file: BinaryIO) -> str:
         encoding = response.headers.get("content-encoding", "")
         inflater = Inflater(encoding, cap=self._cap, excess=self._too_large)
         self._ensure_it_fits(response.headers.get("content-length", ""))
@@ -168,8 +158,7 @@ class Downloader:
         write(file, inflater.end())
         if not inflater.is_readable:
             raise _unreadable(encoding)
-        media_type = plain(response.headers.get("content-type", ""), 80).partition(";")[0].strip().lower()
-        return Downloaded(size_bytes=file.tell(), content_type=media_type, url_shown=_shown(url))
+        return plain(response.headers.get("content-type", ""), 80).partition(";")[0].strip().lower()
 
     def _ensure_it_fits(self, length: str) -> None:
         if length.isascii() and length.isdigit() and int(length[:20]) > self._cap:
@@ -238,10 +227,6 @@ def _join(url: httpx.URL, location: str) -> str:
         return str(url.join(location))
     except httpx.InvalidURL:
         return location  # it is refused as what it is
-
-
-def _shown(url: httpx.URL) -> str:
-    return plain(f"{link_origin(url)}{url.path}")
 
 
 def _may_help(error: NowImageError) -> bool:

@@ -1,4 +1,4 @@
-"""Answers that are errors: whether they are, and what they say, in whichever of the relays' shapes."""
+"""What a refusal says, in whichever of the relays' shapes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .._json import JSON
 from .._messages import NowImageError, Refusal, error_of_refusal, plain
 from ._decoding import read_json
 
-__all__ = ["refusal", "request_id_of", "wait_asked"]
+__all__ = ["refusal_error", "request_id_of", "wait_asked"]
 
 _REQUEST_IDS = ("x-oneapi-request-id", "x-request-id")
 _ID_SUFFIX = re.compile(r"\s*[(（]\s*request[ _]?id\s*[:：][^)）]*[)）]\s*$", re.IGNORECASE)
@@ -24,7 +24,7 @@ _LONGEST_CODE = 80
 _LONGEST_PAGE = 2000  # characters of a text without a shape
 
 
-def refusal(  # noqa: PLR0913 - all that an answer is made of, and who asked
+def refusal_error(  # noqa: PLR0913 - all that an answer is made of, and who asked
     status: int,
     headers: Mapping[str, str],
     body: bytes,
@@ -33,21 +33,20 @@ def refusal(  # noqa: PLR0913 - all that an answer is made of, and who asked
     key_source: str,
     redact: Callable[[str], str] = str,
 ) -> NowImageError:
-    """Return the error that an answer means, without the key in the relay's words.
+    """Return the error that a refusal means; `headers` have their names in lower case.
 
     `paid` says that the call costs money; `key_source` is named where the key is refused; `redact` takes the key out of
     the relay's words.
     """
     message, code, kind = _parse_error(_parse_body(body))
-    lower = {name.lower(): value for name, value in headers.items()}
     refusal = Refusal(
         status=status,
         words=_clean(_ID_SUFFIX.sub("", message), _LONGEST_WORDS, redact) or f"HTTP {status}",
         code=_clean(code, _LONGEST_CODE, redact),
         type=kind.lower(),
-        request_id=request_id_of(lower),
-        location=_origin_of(lower.get("location", "")),
-        wait=wait_asked(lower),
+        request_id=request_id_of(headers),
+        location=_origin_of(headers.get("location", "")),
+        wait=wait_asked(headers),
         paid=paid,
         key_source=key_source,
     )

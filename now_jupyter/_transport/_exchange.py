@@ -14,7 +14,7 @@ from .._messages import NowImageError, RateLimitError
 from .._settings import Key, Redactor
 from ._answers import Answer, Sink
 from ._connections import Connection, RequestTrace
-from ._error_responses import refusal, request_id_of, wait_asked
+from ._error_responses import refusal_error, request_id_of, wait_asked
 from ._exception_map import broken_off, cut_short, from_network, not_sent
 from ._retries import Deadline
 
@@ -108,7 +108,7 @@ class Exchange:
             with suppress(NowImageError):
                 while (piece := await answer.chunk()) is not None:
                     pieces.append(piece)
-        error = refusal(
+        error = refusal_error(
             answer.status,
             answer.headers,
             b"".join(pieces),

@@ -23,7 +23,7 @@ from anyio import open_file, to_thread
 
 from .._json import JSON
 from .._media import identify
-from .._messages import InputError
+from .._messages import BadImageError, InputError
 from .._protocol import Call, File
 from ._addresses import origin_of, roots_of
 from ._conversions import convert
@@ -204,6 +204,13 @@ class _Inserter:
 
     def prepare(self, file: File) -> tuple[_Part, str, str]:
         """Return a file as part of a body, its media type, and the suffix of its name."""
+        try:
+            return self._prepare(file)
+        except OSError as problem:  # a disk without room for what is converted, an input that goes at this moment
+            reason = problem.strerror or type(problem).__name__
+        raise BadImageError("this file cannot be read ({reason}): {path}", billed="no", reason=reason, path=file.sha256)
+
+    def _prepare(self, file: File) -> tuple[_Part, str, str]:
         path = self._inputs(file.sha256)
         media = identify(path)
         if file.convert and not (file.convert == "png" and media is not None and media.mime == "image/png"):

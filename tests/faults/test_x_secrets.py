@@ -227,12 +227,12 @@ try:
 finally:
     Runner.run = run"""
 DEEPER_BUG = """\
-from now_jupyter._transport import _api
-kept, _api.json.dumps = _api.json.dumps, None
+from now_jupyter._transport import _requests
+kept, _requests.json.dumps = _requests.json.dumps, None
 try:
     nj.generate('a fox and a deeper bug', model='gpt-image-2', reuse=False)
 finally:
-    _api.json.dumps = kept"""
+    _requests.json.dumps = kept"""
 CELLS = [
     "%load_ext now_jupyter",
     LOGGING,

@@ -34,7 +34,7 @@ OK = [Send(json_answer(PICTURE))]
 
 
 def no_inputs(sha256: str) -> Path:
-    raise AssertionError(sha256)
+    raise TypeError(sha256)
 
 
 @dataclass
