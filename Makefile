@@ -2,6 +2,7 @@
 #
 #   make try     the quickstart on the built-in demo, then JupyterLab: no key, no network after installing
 #   make test    everything: lint, types, tests with real kernels and a real browser, notebooks
+#   make quick   lint, types, and the tests that need no kernel and no browser: while you work
 #   make lint    ruff and mypy only             make format  let ruff write
 #   make pythons the package in every CPython of this machine
 #   make faults  the fault campaign             make bench   the benchmarks
@@ -26,7 +27,7 @@ OF_INSTALLATION := pyproject.toml constraints.txt
 WORKERS := -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 PYTEST_ARGS ?=
 
-.PHONY: try test lint format pythons faults bench clean programs kernel6 environment
+.PHONY: try test quick lint format pythons faults bench clean programs kernel6 environment
 .DEFAULT_GOAL := try
 
 try: $(VENV)/try.stamp
@@ -36,6 +37,10 @@ environment: $(VENV)/test.stamp
 
 test: $(VENV)/test.stamp kernel6 programs lint pythons
 	$(RUN) -m pytest $(WORKERS) $(NBVAL) $(PYTEST_ARGS)
+
+# What nobody waits long for: no kernel, no browser, no faults.
+quick: lint
+	$(RUN) -m pytest tests --quick $(WORKERS) $(PYTEST_ARGS)
 
 lint: $(VENV)/test.stamp
 	$(RUN) -m ruff check
