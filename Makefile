@@ -2,6 +2,7 @@
 #
 #   make try     the quickstart on the built-in demo, then JupyterLab: no key, no network after installing
 #   make test    everything: lint, types, tests with real kernels and a real browser, notebooks
+#   make quick   lint, types, and the tests that need no kernel and no browser: while you work
 #   make lint    ruff, mypy, tsc and biome      make format  let ruff and biome write
 #   make pythons the package in every CPython of this machine
 #   make faults  the fault campaign             make bench   the benchmarks
@@ -31,7 +32,7 @@ BIOME := node $(NODE_MODULES)/@biomejs/biome/bin/biome check --config-path=tools
 SCRIPTS := $(wildcard now_jupyter/_panel/static/*.js now_jupyter/_panel/static/*.ts)
 PYTEST_ARGS ?=
 
-.PHONY: try test lint format pythons faults bench clean programs kernel6 environment
+.PHONY: try test quick lint format pythons faults bench clean programs kernel6 environment
 .DEFAULT_GOAL := try
 
 try: $(VENV)/try.stamp
@@ -41,6 +42,10 @@ environment: $(VENV)/test.stamp
 
 test: $(VENV)/test.stamp kernel6 programs lint pythons
 	$(RUN) -m pytest $(WORKERS) $(NBVAL) $(PYTEST_ARGS)
+
+# What nobody waits long for: no kernel, no browser, no faults.
+quick: lint
+	$(RUN) -m pytest tests --quick $(WORKERS) $(PYTEST_ARGS)
 
 lint: $(VENV)/test.stamp $(VENV)/js.stamp
 	$(RUN) -m ruff check
