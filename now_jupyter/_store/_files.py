@@ -354,13 +354,13 @@ def folder_stamp(folder: Path) -> FolderStamp | None:
         seen = os.lstat(folder)
     except OSError:
         return None
-    is_sure = is_long_ago(max(seen.st_mtime_ns, seen.st_ctime_ns))
+    is_sure = is_long_ago(max(seen.st_mtime_ns, seen.st_ctime_ns), time.time_ns())
     return (seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns) if is_sure else None
 
 
-def is_long_ago(time_ns: int) -> bool:
+def is_long_ago(time_ns: int, now_ns: int) -> bool:
     """Whether a change now would get another time than this: file systems' clocks tick every two seconds (FAT)."""
-    return time.time_ns() - time_ns > _TICK_NS
+    return now_ns - time_ns > _TICK_NS
 
 
 @with_store_errors

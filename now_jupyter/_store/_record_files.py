@@ -10,11 +10,12 @@ import json
 import os
 import re
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from .._json import JSON
 from .._messages import StoreCorrupt, StoreError, StoreTooNew
@@ -36,10 +37,10 @@ from ._record import FORMAT, Record
 __all__ = ["RecordFiles", "encode", "highest_number", "parse_json"]
 
 Signature: TypeAlias = tuple[int, int, int]
-_Signatures: TypeAlias = tuple[Signature, Signature | None]  # of a record and of its marks
 
-_RECORD_NAME = re.compile(r"([1-9][0-9]{0,14})\.json")
+_RECORD_NAME = re.compile(r"([1-9][0-9]{0,14})\.(?:json|marks)")
 _NUMBERED_NAME = re.compile(r"([1-9][0-9]{0,14})(?:\..*)?", re.DOTALL)
+_UNSURE: Signature = (0, 0, 0)
 _LARGEST_RECORD = 4 << 20
 _LARGEST_MARKS = 1 << 20
 _MOST_RECORDS = 100_000
@@ -94,14 +95,22 @@ def highest_number(names: Iterable[str]) -> int:
     return max((int(found[1]) for name in names if (found := _NUMBERED_NAME.fullmatch(name))), default=0)
 
 
+class _Known(NamedTuple):
+    """What one look found: the folder's stamp, what is told by the files' signatures, and what was read."""
+
+    stamp: FolderStamp | None
+    signatures: Mapping[str, Signature]
+    records: list[Record]
+    damaged: tuple[str, ...]
+
+
 class RecordFiles:
     """The records of one folder; a file is read again only after a change."""
 
     def __init__(self, folder: Path) -> None:
         """Touch nothing yet."""
         self.folder = folder
-        self._seen: dict[int, tuple[_Signatures, Record]] = {}
-        self._all: tuple[FolderStamp, list[Record], tuple[str, ...]] | None = None
+        self._known = _Known(None, {}, [], ())  # exchanged whole: many threads may look
 
     def path(self, number: int) -> Path:
         """Return the path of a record."""
@@ -136,37 +145,36 @@ class RecordFiles:
     def read_all(self) -> tuple[list[Record], tuple[str, ...]]:
         """Return all records in the order of their numbers, and the names of the files that cannot be read."""
         stamp = folder_stamp(self.folder)
-        if self._all is None or stamp != self._all[0]:
-            records, damaged = self._read_changed()
-            self._all = (stamp, records, damaged) if stamp is not None else None
-            return records, damaged
-        return self._all[1], self._all[2]
+        if stamp is None or stamp != self._known.stamp:
+            self._known = self._look_again(self._known, stamp)
+        return self._known.records, self._known.damaged
 
-    def _read_changed(self) -> tuple[list[Record], tuple[str, ...]]:
+    def _look_again(self, known: _Known, stamp: FolderStamp | None) -> _Known:
+        now = time.time_ns()
         found = _signatures(self.folder)
-        seen: dict[int, tuple[_Signatures, Record]] = {}
+        changed = {_number_in(name) for name, _ in found.items() ^ known.signatures.items()}
+        records = {one.number: one for one in known.records if one.number not in changed}
         damaged = []
-        for number in _numbers(found)[-_MOST_RECORDS:]:
-            signatures = (found[f"{number}.json"], found.get(f"{number}.marks"))
-            known = self._seen.get(number)
+        for number in sorted(changed | {_number_in(name) for name in known.damaged}):
             try:
-                record = known[1] if known and known[0] == signatures else self.try_read(number)
+                record = self.try_read(number) if f"{number}.json" in found else None
             except StoreError:
                 damaged.append(f"{number}.json")
                 continue
             if record is not None:
-                seen[number] = (signatures, record)
-        self._seen = {number: one for number, one in seen.items() if _is_settled(one[0])}
-        return [record for _, record in seen.values()], tuple(damaged)
+                records[number] = record
+        ordered = [records[number] for number in sorted(records)[-_MOST_RECORDS:]]
+        return _Known(stamp, _sure(found, now), ordered, tuple(damaged))
 
     def newest(self, count: int) -> list[Record]:
         """Return the records of the `count` highest numbers that can be read, in order; no others are read."""
-        if self._all is not None and folder_stamp(self.folder) == self._all[0]:
-            return self._all[1][-count:]
+        stamp = folder_stamp(self.folder)
+        if stamp is not None and stamp == self._known.stamp:
+            return self._known.records[-count:]
         return list(islice(self._newest_first(), count))[::-1]
 
     def _newest_first(self) -> Iterator[Record]:
-        for number in reversed(_numbers(list_names(self.folder))):
+        for number in sorted(map(_number_in, list_names(self.folder)), reverse=True):
             with suppress(StoreError):
                 record = self.try_read(number)
                 if record is not None:
@@ -207,6 +215,7 @@ class RecordFiles:
 
 @with_store_errors
 def _signatures(folder: Path) -> dict[str, Signature]:
+    """Return for each file what changes with it; links are none."""
     found: dict[str, Signature] = {}
     try:
         entries = os.scandir(folder)
@@ -214,23 +223,19 @@ def _signatures(folder: Path) -> dict[str, Signature]:
         return found
     with entries:
         for entry in entries:
-            signature = _signature(entry)
-            if signature is not None:
-                found[entry.name] = signature
+            with suppress(FileNotFoundError):  # a temporary file that got its name meanwhile
+                seen = entry.stat(follow_symlinks=False)
+                if not stat.S_ISLNK(seen.st_mode):
+                    found[entry.name] = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
     return found
 
 
-def _signature(entry: os.DirEntry[str]) -> Signature | None:
-    try:
-        seen = entry.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return None  # a temporary file that got its name meanwhile
-    return None if stat.S_ISLNK(seen.st_mode) else (seen.st_mtime_ns, seen.st_size, seen.st_ino)
+def _sure(signatures: Mapping[str, Signature], now_ns: int) -> dict[str, Signature]:
+    """Return the signatures, without those that a change just now might have left as they are."""
+    return {name: one if is_long_ago(one[0], now_ns) else _UNSURE for name, one in signatures.items()}
 
 
-def _numbers(names: Iterable[str]) -> list[int]:
-    return sorted(int(match[1]) for name in names if (match := _RECORD_NAME.fullmatch(name)))
-
-
-def _is_settled(signatures: _Signatures) -> bool:
-    return all(is_long_ago(one[0]) for one in signatures if one is not None)
+def _number_in(name: str) -> int:
+    """Return the number of a record or its marks; 0, which no record has, for other files."""
+    match = _RECORD_NAME.fullmatch(name)
+    return int(match[1]) if match else 0
