@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from now_jupyter._media import _examine as _media
+from now_jupyter import _media
 from now_jupyter._media import _provenance
 
 LONGEST = 512

@@ -5,62 +5,41 @@ from __future__ import annotations
 import logging
 import re
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from ._messages import Billed, InputError, StoreCorrupt, plain
-from ._store import Record, Store, generation_of
-from ._values import Generation, Money, Picture, Status
+from ._messages import Billed, InputError, Language, StoreCorrupt, plain
+from ._store import Record, Search, Store, generation_of
+from ._values import Generation, Money, Output, Status
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["History", "Reading", "live_record"]
+__all__ = ["History", "live_record", "reason_of"]
 
 _LOG = logging.getLogger("now_jupyter")
 _NUMBER = re.compile(r"#?(\d{1,15})(?:\.(\d{1,4}))?")
 _NAME = re.compile(r"([^\W\d]\w*)(?:\.(\d{1,4}))?")
 _UNDER_WAY = (Status.RUNNING, Status.PENDING)
 _SHOWN = 20
+_LONGEST_REASON = 160
 _RECENT = 20
 
 
 def live_record(store: Store, record: Record) -> Record:
-    """Tell what a record that says "under way" is worth now that its kernel may be gone.
+    """Return a record that says "under way" as it stands now that its kernel may be gone.
 
-    Whoever performs a record holds its lock, so one that nobody holds was left: `cancelled` if nothing was sent,
+    Whoever works on a record holds its lock, so one that nobody holds was left: `cancelled` if nothing was sent,
     `pending` if `resume` can collect it free of charge, else `unknown`.
     """
     if record.status not in _UNDER_WAY or store.is_held(record.number):
         return record
-    if record.state is not None or store.answer(record.number) is not None or record.kept:
+    if record.state is not None or store.answer(record.number) is not None or record.outputs:
         return replace(record, status=Status.PENDING)
     return replace(record, status=Status.CANCELLED if record.billed == "no" else Status.UNKNOWN)
-
-
-class Reading:
-    """Reads the records of stores, again only where something may have changed."""
-
-    def __init__(self) -> None:
-        """Begin without any."""
-        self._read: dict[Path, tuple[Store, object, list[Record]]] = {}
-
-    def of(self, store: Store) -> list[Record]:
-        """Give all records of a store, oldest first, as they were written.
-
-        Raises:
-            StoreError: the folder cannot be read.
-        """
-        known = self._read.get(store.folder)
-        changed, stamp = store.changed_since(known[1] if known and known[0] is store else None)
-        if known is None or changed:
-            known = (store, stamp, store.records())
-            self._read[store.folder] = known
-        return known[2]
 
 
 class History(Sequence[Generation]):
@@ -70,24 +49,28 @@ class History(Sequence[Generation]):
         """View whatever store is in use."""
         self._store = store
         self._observers: list[Callable[[Generation], None]] = []
-        self._reading = Reading()
+        self._search = Search()
 
     # What there is
 
     def records(self) -> list[Record]:
-        """Give the records themselves, oldest first, as they stand now."""
+        """Return the records themselves, oldest first, as they stand now."""
         store = self._store()
-        return [live_record(store, record) for record in self._reading.of(store)] if store.exists else []
+        return [live_record(store, record) for record in store.records()] if store.exists else []
 
-    def _all(self) -> list[Generation]:
+    def _newest(self, count: int) -> list[Record]:
+        store = self._store()
+        return [live_record(store, record) for record in store.newest(count)] if store.exists else []
+
+    def _views(self, records: Iterable[Record]) -> list[Generation]:
         folder = self._store().pictures
-        return [generation_of(record, folder) for record in self.records()]
+        return [generation_of(record, folder) for record in records]
 
     def __len__(self) -> int:
         return len(self.records())
 
     def __iter__(self) -> Iterator[Generation]:
-        return iter(self._all())
+        return iter(self._views(self.records()))
 
     @overload
     def __getitem__(self, key: int | str) -> Generation: ...
@@ -95,7 +78,7 @@ class History(Sequence[Generation]):
     def __getitem__(self, key: slice) -> list[Generation]: ...
 
     def __getitem__(self, key: int | str | slice) -> Generation | list[Generation]:
-        """Give one generation by place (`-1`), number (`"#12"`) or name (`-o`), or several by slice.
+        """Return one generation by place (`-1`), number (`"#12"`) or name (`-o`), or several by slice.
 
         Raises:
             IndexError: there are not so many.
@@ -103,24 +86,32 @@ class History(Sequence[Generation]):
         """
         if isinstance(key, str):
             return self.find(key)[0]
-        return self._all()[key]
+        if isinstance(key, slice):
+            return self._views(self.records()[key])
+        records = self.records() if key >= 0 else self._newest(-key)  # which is quick, however long the history is
+        return self._views([records[key]])[0]
 
     def __repr__(self) -> str:
-        every = self._all()
-        lines = [_row(generation) for generation in every[-_SHOWN:]]
-        more = [f"… {len(every) - _SHOWN} older"] if len(every) > _SHOWN else []
-        return "\n".join([f"History({len(every)})", *more, *lines])
+        return self.listing()
+
+    def listing(self, language: Language | None = None) -> str:
+        """Return the newest rows as text; in a language with what failed and why, which a repr leaves out."""
+        records = self.records()
+        views = self._views(records[-_SHOWN:])
+        lines = [_row(generation) + reason_of(generation, language) for generation in views]
+        more = [f"… {len(records) - _SHOWN} older"] if len(records) > _SHOWN else []
+        return "\n".join([f"History({len(records)})", *more, *lines])
 
     # Finding
 
-    def find(self, ref: str) -> tuple[Generation, Picture | None]:
-        """Resolve `#12`, `#12.2`, `NAME` or `NAME.2` to a generation and, where one is named, its picture.
+    def find(self, ref: str) -> tuple[Generation, Output | None]:
+        """Return the generation that `#12`, `#12.2`, `NAME` or `NAME.2` means and, where one is named, its output.
 
         Raises:
             InputError: there is no such thing in this history.
         """
         text = ref.strip()
-        record, place = self._numbered(text) or self._named(text) or (None, None)
+        record, number = self._numbered(text) or self._named(text) or (None, None)
         if record is None:
             raise InputError(
                 "there is no {ref} in this history",
@@ -129,7 +120,7 @@ class History(Sequence[Generation]):
                 hint=self._hint(),
             )
         generation = generation_of(record, self._store().pictures)
-        return generation, _picture_of(generation, place, ref)
+        return generation, None if number is None else _output_of(record, generation, number, ref)
 
     def _numbered(self, text: str) -> tuple[Record | None, int | None] | None:
         match = _NUMBER.fullmatch(text)
@@ -153,13 +144,8 @@ class History(Sequence[Generation]):
         return f"#{numbers[0]} … #{numbers[-1]}" if numbers else "–"
 
     def search(self, words: str) -> list[Generation]:
-        """Find generations by words of prompt, model, name or tags, newest first."""
-        store = self._store()
-        if not store.exists:
-            return []
-        by_number = {record.number: record for record in self.records()}
-        found = [by_number[number] for number in store.find(words) if number in by_number]
-        return [generation_of(record, store.pictures) for record in found]
+        """Return the generations with these words in prompt, model, name, alt text or tags, newest first."""
+        return self._views(self._search.find(reversed(self.records()), words))
 
     def filter(
         self,
@@ -170,16 +156,19 @@ class History(Sequence[Generation]):
         starred: bool | None = None,
         name: str | None = None,
     ) -> list[Generation]:
-        """Give the generations that fit everything that is asked for, oldest first."""
-        wanted = {"model": model, "status": status, "starred": starred, "name": name}
+        """Return the generations that fit everything that is asked for, oldest first.
+
+        A tag or star may be the generation's own or that of one of its outputs.
+        """
+        wanted = {"model": model, "status": status, "name": name}
         asked = {key: value for key, value in wanted.items() if value is not None}
-        fitting = (one for one in self._all() if all(getattr(one, key) == value for key, value in asked.items()))
-        return [one for one in fitting if tag is None or tag in one.tags]
+        tagged = (one for one in self.records() if _has_marks(one, tag=tag, starred=starred))
+        return [one for one in self._views(tagged) if all(getattr(one, key) == value for key, value in asked.items())]
 
     def tree(self, ref: str) -> Mapping[str, Any]:
-        """Give the family of a generation: `{"generation", "parents", "children"}`, children as trees of their own."""
+        """Return the family of a generation: `{"generation", "parents", "children"}`, children as trees in turn."""
         generation = self[ref]
-        every = self._all()
+        every = list(self)
         by_id = {one.id: one for one in every}
         parents = [by_id[parent] for parent in generation.parents if parent in by_id]
         return {"generation": generation, "parents": parents, "children": _children(generation, every, frozenset())}
@@ -187,7 +176,7 @@ class History(Sequence[Generation]):
     # Sums
 
     def cost(self, *, billed: Billed = "yes") -> Money:
-        """Give what is known to have been spent, or with `billed="maybe"` what may have been.
+        """Return what is known to have been spent, or with `billed="maybe"` what may have been.
 
         Demo pictures cost nothing. Amounts in another currency than that of the newest are not in it: see `costs`.
         """
@@ -195,7 +184,7 @@ class History(Sequence[Generation]):
         return every[-1] if every else Money(Decimal(0), source="estimated")
 
     def costs(self, *, billed: Billed = "yes") -> list[Money]:
-        """Give the sums by currency, the one of the newest order last; what lies in the trash was paid for, too."""
+        """Return the sums by currency, the one of the newest order last; what lies in the trash was paid for, too."""
         sums: dict[str, Money] = {}
         for one in self._paid_for():
             if one.demo or one.billed != billed or one.cost is None or one.cost.amount is None:
@@ -207,26 +196,25 @@ class History(Sequence[Generation]):
     def _paid_for(self) -> list[Generation]:
         store = self._store()
         trashed = store.trashed() if store.exists else []
-        every = sorted([*self.records(), *trashed], key=lambda record: record.number)
-        return [generation_of(record, store.pictures) for record in every]
+        return self._views(sorted([*self.records(), *trashed], key=lambda record: record.number))
 
     def usual_seconds(self, model: str) -> float | None:
-        """Give the median time that this model took here; None where it has not been used yet."""
+        """Return the median time that this model took here; None where it has not been used yet."""
         times = [
             one.elapsed for one in self.records() if one.model == model and one.elapsed and one.status is Status.DONE
         ]
         return statistics.median(times[-_RECENT:]) if times else None
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Give the history as a pandas DataFrame, a row a generation (needs the extra `pandas`)."""
+        """Return the history as a pandas DataFrame, a row a generation (needs the extra `pandas`)."""
         import pandas  # noqa: ICN001, PLC0415 - optional extra
 
-        return pandas.DataFrame([_columns(generation) for generation in self._all()])
+        return pandas.DataFrame([_columns(generation) for generation in self])
 
     # Change
 
     def observe(self, callback: Callable[[Generation], None]) -> Callable[[], None]:
-        """Call `callback` with every generation that changes, on the background thread; gives a way to end it."""
+        """Call `callback` with every generation that changes, on the background thread; return a way to end it."""
         self._observers.append(callback)
         return lambda: self._observers.remove(callback) if callback in self._observers else None
 
@@ -245,19 +233,24 @@ def _sum(first: Money, second: Money) -> Money:
     return Money(amounts, first.currency, "reported" if is_reported else "estimated")
 
 
-def _picture_of(generation: Generation, place: int | None, ref: str) -> Picture | None:
-    if place is None:
-        return None
-    if 1 <= place <= len(generation.pictures):
-        return generation.pictures[place - 1]
+def _output_of(record: Record, generation: Generation, number: int, ref: str) -> Output:
+    keys = [one.key for one in record.outputs if one.number == number]
+    found = next((one for one in generation.outputs if one.key in keys), None)
+    if found is not None:
+        return found
     raise InputError(
         "{ref} asks for picture {place}, but {generation} has {count}",
         advice="the first picture is .1",
         ref=ref,
-        place=place,
+        place=number,
         generation=generation.ref,
-        count=len(generation.pictures),
+        count=len(generation.outputs),
     )
+
+
+def _has_marks(record: Record, *, tag: str | None, starred: bool | None) -> bool:
+    tags = {*record.tags, *(one for output in record.outputs if not output.is_trashed for one in output.tags)}
+    return (tag is None or tag in tags) and starred in (None, "*" in tags)
 
 
 def _children(generation: Generation, every: Sequence[Generation], above: frozenset[str]) -> list[Mapping[str, Any]]:
@@ -271,6 +264,13 @@ def _row(generation: Generation) -> str:
     prompt = plain(generation.prompt, 60)
     count = f"{len(generation.pictures)}×" if len(generation.pictures) > 1 else ""
     return f"{star}{generation.ref:>5}  {count}{generation.status.value:<9} {plain(generation.model, 40):<24} {prompt}"
+
+
+def reason_of(generation: Generation, language: Language | None) -> str:
+    """Return why a generation has no or too few pictures, as the end of its row; empty where it has all."""
+    if generation.error is None or language is None:
+        return ""
+    return f" · {plain(generation.error.message(language), _LONGEST_REASON)}"
 
 
 def _columns(generation: Generation) -> dict[str, Any]:

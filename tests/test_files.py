@@ -16,15 +16,17 @@ from now_jupyter._json import digest
 from now_jupyter._messages._errors import StoreCorrupt, StoreError, StoreFull, StoreUnavailable
 from now_jupyter._store._files import (
     claim_exclusively,
+    copy_new,
     digest_of_file,
     move_durably,
+    move_exclusively,
     private_folder,
     read_file,
-    translated,
     try_read_file,
     write_all,
     write_durably,
 )
+from now_jupyter._store._os_errors import with_store_errors
 
 
 def names(folder: Path) -> list[str]:
@@ -83,7 +85,7 @@ def test_a_full_disk_leaves_the_old_content(tmp_path: Path) -> None:
 def test_the_full_device_is_full(tmp_path: Path) -> None:
     """ENOSPC is a StoreFull."""
     with open("/dev/full", "wb", buffering=0) as full, pytest.raises(StoreFull):  # noqa: PTH123 - unbuffered
-        translated(lambda _path: write_all(full.fileno(), b"x"))(tmp_path)
+        with_store_errors(lambda _path: write_all(full.fileno(), b"x"))(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ def test_each_trouble_has_its_error(tmp_path: Path, code: int, kind: type[StoreE
         raise OSError(code, os.strerror(code))
 
     with pytest.raises(StoreError) as caught:
-        translated(fail)(tmp_path)
+        with_store_errors(fail)(tmp_path)
     assert type(caught.value) is kind
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
@@ -144,6 +146,34 @@ def test_a_lost_reply_of_a_network_file_system_is_a_success(tmp_path: Path) -> N
         raise FileExistsError
 
     assert claim_exclusively(tmp_path / "1", b"mine", link=lost_reply)
+
+
+def test_a_file_is_moved_to_a_free_name_only(tmp_path: Path) -> None:
+    """The first move holds; the second is told so and loses nothing, with and without hard links."""
+
+    def no_links(_source: Path, _target: Path) -> None:
+        raise PermissionError(errno.EPERM, "no links here")
+
+    for link in (os.link, no_links):
+        for name in ("first", "second"):
+            (tmp_path / name).write_bytes(name.encode())
+        assert move_exclusively(tmp_path / "first", tmp_path / "1", link=link)
+        assert not move_exclusively(tmp_path / "second", tmp_path / "1", link=link)
+        assert (tmp_path / "1").read_bytes() == b"first"
+        assert names(tmp_path) == ["1", "second"]
+        (tmp_path / "1").unlink()
+
+
+def test_a_copy_is_private_whole_and_follows_no_links(tmp_path: Path) -> None:
+    """From any place in the file on; what is no regular file is refused."""
+    (tmp_path / "a").write_bytes(b"head" + bytes(3 << 20))
+    copy_new(tmp_path / "b", tmp_path / "a", offset=4)
+    assert (tmp_path / "b").read_bytes() == bytes(3 << 20)
+    assert stat.S_IMODE((tmp_path / "b").stat().st_mode) == 0o600
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    with pytest.raises(StoreCorrupt):
+        copy_new(tmp_path / "c", tmp_path / "link")
+    assert names(tmp_path) == ["a", "b", "link"]
 
 
 def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,33 +13,56 @@ from typing import Any
 
 import pytest
 
-from now_jupyter._history import History, Reading, live_record
+from now_jupyter._history import History, live_record
 from now_jupyter._messages._errors import InputError
-from now_jupyter._store import Store
-from now_jupyter._store._record import Kept, Record
+from now_jupyter._store import Record, RecordedOutput, Store, _record_files
 from now_jupyter._values import Money, Request, Status
 
 
+def output(number: int, **facts: Any) -> RecordedOutput:
+    named = {"key": f"key {number}", "file": f"{number}.png", "sha256": f"{number:02x}" * 32, "mime": "image/png"}
+    return RecordedOutput(number=number, **{**named, **facts})
+
+
+def list_of_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note the names of the files that are read from now on."""
+    names: list[str] = []
+    read = _record_files.try_read_file
+
+    def note(path: Path, *, limit: int) -> bytes | None:
+        names.append(path.name)
+        return read(path, limit=limit)
+
+    monkeypatch.setattr(_record_files, "try_read_file", note)
+    return names
+
+
+def grow_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let some time go by after the last change in the folder."""
+    later = time.time_ns() + 10 * 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: later)
+
+
 @dataclass
-class RecordFiles:
+class Shelf:
     """A history over a real folder, and a quick way to put something into it."""
 
     store: Store
     history: History
 
     def add(self, prompt: str = "a fox", *, pictures: int = 1, **facts: Any) -> Record:
-        kept = tuple(Kept(index=n, sha256=f"{n:02x}" * 32, mime="image/png") for n in range(pictures))
-        given = {"status": Status.DONE, "billed": "yes", "model": "gpt-image-2", "kept": kept, **facts}
+        outputs = tuple(output(number) for number in range(1, pictures + 1))
+        given = {"status": Status.DONE, "billed": "yes", "model": "gpt-image-2", "outputs": outputs, **facts}
         return self.store.claim(
             Record(id=uuid.uuid4().hex, request=Request(prompt=prompt, params={"size": "1:1"}), created=1.0, **given)
         )
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[RecordFiles]:
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
     store = Store(tmp_path / "fox.now")
     store.preflight()
-    yield RecordFiles(store, History(lambda: store))
+    yield Shelf(store, History(lambda: store))
     store.close()
 
 
@@ -51,7 +74,7 @@ def test_a_history_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert not store.folder.exists()
 
 
-def test_it_is_a_sequence_oldest_first(shelf: RecordFiles) -> None:
+def test_it_is_a_sequence_oldest_first(shelf: Shelf) -> None:
     """Places, slices, iteration and membership."""
     for prompt in ("one", "two", "three"):
         shelf.add(prompt)
@@ -63,7 +86,7 @@ def test_it_is_a_sequence_oldest_first(shelf: RecordFiles) -> None:
         history[3]
 
 
-def test_numbers_names_and_pictures_are_found(shelf: RecordFiles) -> None:
+def test_numbers_names_and_pictures_are_found(shelf: Shelf) -> None:
     """`#1`, `1`, `#1.2`, `fox`, `fox.2`; of several of one name the newest."""
     shelf.add(pictures=2, name="fox")
     shelf.add("newer", pictures=2, name="fox")
@@ -76,8 +99,22 @@ def test_numbers_names_and_pictures_are_found(shelf: RecordFiles) -> None:
     assert shelf.history["#2"].prompt == "newer"
 
 
+def test_an_output_keeps_its_number_when_others_go(shelf: Shelf) -> None:
+    """Of three, the first lies in the trash and the second never came; what only came along has a number, too."""
+    outputs = (output(1), output(2, file="", sha256="", sources=({"url": "x"},)), output(3), output(4, is_side=True))
+    shelf.add(outputs=outputs)
+    shelf.store.trash(1, "key 1")
+    assert [one.ref for one in shelf.history["#1"].outputs] == ["#1.3", "#1.4"]
+    assert shelf.history.find("#1.3")[1] == shelf.history["#1"].outputs[0]
+    for ref in ("#1.1", "#1.2"):
+        with pytest.raises(InputError, match="asks for picture"):
+            shelf.history.find(ref)
+    shelf.store.restore(1, "key 1")
+    assert shelf.history.find("#1.1")[1] is not None
+
+
 @pytest.mark.parametrize("ref", ["#9", "hare", "#1.3", "fox.0", "../etc", "", "#0", "#1.1.1"])
-def test_what_is_not_there_says_what_is(ref: str, shelf: RecordFiles) -> None:
+def test_what_is_not_there_says_what_is(ref: str, shelf: Shelf) -> None:
     """An input error, never a traceback."""
     shelf.add(name="fox")
     with pytest.raises(InputError) as caught:
@@ -85,7 +122,7 @@ def test_what_is_not_there_says_what_is(ref: str, shelf: RecordFiles) -> None:
     assert "#1 … #1" in caught.value.next_step() or ".1" in caught.value.next_step()
 
 
-def test_words_are_searched_newest_first(shelf: RecordFiles) -> None:
+def test_words_are_searched_newest_first(shelf: Shelf) -> None:
     """In prompt, model, name and tags, all words, also Chinese ones."""
     shelf.add("a red fox")
     shelf.add("雪中的红狐")
@@ -96,7 +133,7 @@ def test_words_are_searched_newest_first(shelf: RecordFiles) -> None:
     assert shelf.history.search("nothing") == []
 
 
-def test_filters_may_be_combined(shelf: RecordFiles) -> None:
+def test_filters_may_be_combined(shelf: Shelf) -> None:
     """Model, tag, status, star and name."""
     shelf.add(tags=("*", "a"))
     shelf.add(model="dall-e-3", tags=("a",))
@@ -104,9 +141,13 @@ def test_filters_may_be_combined(shelf: RecordFiles) -> None:
     refs = lambda **wanted: [one.ref for one in shelf.history.filter(**wanted)]  # noqa: E731 - a table of cases
     assert (refs(model="dall-e-3"), refs(tag="a"), refs(starred=True)) == (["#2"], ["#1", "#2"], ["#1"])
     assert (refs(status="failed"), refs(tag="a", starred=False), refs(name="x")) == (["#3"], ["#2"], [])
+    shelf.store.mark(2, tags=["*", "cover"], output="key 1")
+    assert (refs(tag="cover"), refs(starred=True), refs(tag="a", starred=False)) == (["#2"], ["#1", "#2"], [])
+    shelf.store.trash(2, "key 1")
+    assert refs(tag="cover") == []
 
 
-def test_the_tree_shows_parents_and_children_and_ends(shelf: RecordFiles) -> None:
+def test_the_tree_shows_parents_and_children_and_ends(shelf: Shelf) -> None:
     """Also where records name each other as parents, which only foreign hands can make."""
     first = shelf.add("first")
     second = shelf.add("second", parents=(first.id,))
@@ -123,12 +164,15 @@ def test_the_tree_shows_parents_and_children_and_ends(shelf: RecordFiles) -> Non
         ({"billed": "no"}, Status.CANCELLED),
         ({"billed": "maybe"}, Status.UNKNOWN),
         ({"billed": "yes", "state": {"task": "1"}}, Status.PENDING),
-        ({"billed": "yes", "kept": (Kept(index=0, link="https://x.example"),)}, Status.PENDING),
+        (
+            {"billed": "yes", "outputs": (RecordedOutput(key="0", number=1, sources=({"url": "https://x.example"},)),)},
+            Status.PENDING,
+        ),
     ],
 )
-def test_what_a_dead_kernel_left_is_named_for_what_it_is(facts: Any, expected: Status, shelf: RecordFiles) -> None:
+def test_what_a_dead_kernel_left_is_named_for_what_it_is(facts: Any, expected: Status, shelf: Shelf) -> None:
     """Nobody holds it: cancelled, unknown, or to be collected; held by a living one it is running."""
-    record = shelf.add(**{"status": Status.RUNNING, "kept": (), **facts})
+    record = shelf.add(**{"status": Status.RUNNING, "outputs": (), **facts})
     assert shelf.history[0].status is expected
     hold = shelf.store.hold(record.number)
     assert hold is not None
@@ -136,16 +180,16 @@ def test_what_a_dead_kernel_left_is_named_for_what_it_is(facts: Any, expected: S
         assert shelf.history[0].status is Status.RUNNING
 
 
-def test_a_kept_answer_makes_it_collectable(shelf: RecordFiles) -> None:
+def test_a_kept_answer_makes_it_collectable(shelf: Shelf) -> None:
     """The raw answer is on disk: pending, not unknown."""
-    record = shelf.add(status=Status.RUNNING, billed="maybe", kept=())
+    record = shelf.add(status=Status.RUNNING, billed="maybe", outputs=())
     answer = shelf.store.open_answer(record.number)
     answer.begin({})
     answer.finish()
     assert live_record(shelf.store, record).status is Status.PENDING
 
 
-def test_sums_count_what_was_billed_and_say_apart_what_may_have_been(shelf: RecordFiles) -> None:
+def test_sums_count_what_was_billed_and_say_apart_what_may_have_been(shelf: Shelf) -> None:
     """Demo, unbilled and unknown prices are not in it; two currencies are not added."""
     dollars = lambda amount, source="estimated": Money(Decimal(amount), "USD", source)  # noqa: E731 - as above
     shelf.add(cost=dollars("1"))
@@ -160,7 +204,7 @@ def test_sums_count_what_was_billed_and_say_apart_what_may_have_been(shelf: Reco
     assert [str(one) for one in shelf.history.costs()] == ["~$1.50", "¥7.00"]
 
 
-def test_the_usual_time_is_the_median_of_what_went_well(shelf: RecordFiles) -> None:
+def test_the_usual_time_is_the_median_of_what_went_well(shelf: Shelf) -> None:
     """None before there is any."""
     assert shelf.history.usual_seconds("gpt-image-2") is None
     for seconds in (1.0, 9.0, 2.0):
@@ -169,14 +213,14 @@ def test_the_usual_time_is_the_median_of_what_went_well(shelf: RecordFiles) -> N
     assert shelf.history.usual_seconds("gpt-image-2") == 2.0
 
 
-def test_a_dataframe_has_a_row_for_each(shelf: RecordFiles) -> None:
+def test_a_dataframe_has_a_row_for_each(shelf: Shelf) -> None:
     """With parameters as columns."""
     shelf.add(cost=Money(Decimal("0.04"), "USD", "estimated"))
     frame = shelf.history.to_dataframe()
     assert frame.loc[0, ["ref", "param_size", "cost"]].tolist() == ["#1", "1:1", 0.04]
 
 
-def test_an_observer_that_fails_stops_nobody(shelf: RecordFiles, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_observer_that_fails_stops_nobody(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
     """Its fault goes to the log; the others are still told; one who left is not."""
     told: list[str] = []
     shelf.history.observe(lambda one: 1 / len(one.parents))
@@ -192,7 +236,7 @@ def test_an_observer_that_fails_stops_nobody(shelf: RecordFiles, caplog: pytest.
     assert "observer" in caplog.text
 
 
-def test_the_text_shows_the_last_twenty(shelf: RecordFiles) -> None:
+def test_the_text_shows_the_last_twenty(shelf: Shelf) -> None:
     """A line each, stars and counts in front, older ones counted."""
     for number in range(22):
         shelf.add(f"fox {number}", tags=("*",) if number == 21 else ())
@@ -201,31 +245,30 @@ def test_the_text_shows_the_last_twenty(shelf: RecordFiles) -> None:
     assert lines[-1].startswith("★  #22  done")
 
 
-class Counting(Store):
-    """A store that counts how often it is read through."""
-
-    reads = 0
-
-    def records(self) -> list[Record]:
-        self.reads += 1
-        return super().records()
-
-
-def test_records_are_read_again_only_where_something_changed(tmp_path: Path) -> None:
-    """A quiet folder is read once; a changed one again; another store in the same place too."""
-    store = Counting(tmp_path / "fox.now")
+def test_records_are_read_again_only_where_something_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quiet folder is not looked at; of one that changed, only what is new is read."""
+    store = Store(tmp_path / "fox.now")
     store.preflight()
-    RecordFiles(store, History(lambda: store)).add()
-    jobs = store.folder / "jobs"
-    os.utime(jobs, (1e9, 1e9))
-    reading = Reading()
-    assert [len(reading.of(store)) for _ in range(3)] == [1, 1, 1]
-    assert store.reads == 1
-    RecordFiles(store, History(lambda: store)).add()
-    assert len(reading.of(store)) == 2
-    os.utime(jobs, (1e9, 1e9))
-    reading.of(store)
-    reads = store.reads
-    reading.of(Store(store.folder))
-    reading.of(store)
-    assert store.reads == reads + 1
+    shelf = Shelf(store, History(lambda: store))
+    for _ in range(3):
+        shelf.add()
+    read = list_of_reads(monkeypatch)
+    grow_old(monkeypatch)
+    assert [len(shelf.history.records()) for _ in range(3)] == [3, 3, 3]
+    assert [name for name in read if name.endswith(".json")] == ["1.json", "2.json", "3.json"]
+    read.clear()
+    Shelf(Store(store.folder), shelf.history).add()
+    assert len(shelf.history) == 4
+    assert {name for name in read if name.endswith(".json")} == {"4.json"}
+
+
+def test_the_newest_is_found_without_reading_the_others(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the history is; one that cannot be read does not count."""
+    for prompt in ("one", "two", "three"):
+        shelf.add(prompt)
+    (shelf.store.folder / "jobs" / "3.json").write_bytes(b"{")
+    read = list_of_reads(monkeypatch)
+    assert shelf.history[-1].prompt == "two"
+    assert "1.json" not in read
+    with pytest.raises(IndexError):
+        shelf.history[-3]

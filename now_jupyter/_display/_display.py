@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from contextvars import Context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from .._media import examine, preview, sheet
-from .._messages import NowImageError, plain, say
+from .._media import can_show, examine, is_inline, preview, sheet
+from .._messages import BadImageError, NowImageError, plain, say
 from .._orders import Job
 from .._settings import Settings
 from .._values import Generation, Picture, Status
@@ -27,7 +28,6 @@ __all__ = ["Progress", "View", "bundle_of", "caption_of", "register_formatters",
 Progress: TypeAlias = Literal["buttons", "line", "text", "none"]
 _PROMPT_SHOWN = 72
 _ENDINGS = (Status.FAILED, Status.CANCELLED, Status.UNKNOWN)
-_PASSTHROUGH = ("image/png", "image/jpeg")
 
 
 def bundle_of(
@@ -40,20 +40,24 @@ def bundle_of(
     if generation.demo:
         mark["demo"] = True
     metadata: dict[str, Any] = {"now": mark}
-    if how in ("preview", "full") and generation.pictures:
-        image, mime, width, height = _image(generation.pictures, settings.preview_px, whole=how == "full")
-        data[mime] = image
+    if how in ("preview", "full") and (image := _image(generation.pictures, settings.preview_px, whole=how == "full")):
+        data[image[1]], mime, width, height = image
         metadata[mime] = {"width": width, "height": height, "alt": _alt(generation)}
     return data, metadata
 
 
-def _image(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tuple[bytes, str, int, int]:
-    if len(pictures) > 1:
-        return sheet([picture.bytes() for picture in pictures], longest=longest)
-    picture = pictures[0]
-    if whole and picture.mime in _PASSTHROUGH:
-        return picture.bytes(), picture.mime, picture.width, picture.height
-    return preview(picture.bytes(), longest=max(picture.width, picture.height) if whole else longest)
+def _image(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tuple[bytes, str, int, int] | None:
+    """Return what a notebook shows of these pictures: bytes, type, width and height; None where it can show none."""
+    originals = {number: one.bytes() for number, one in enumerate(pictures, 1) if can_show(one.mime)}
+    with suppress(BadImageError):  # the bytes are as they came, but this Pillow cannot read their type
+        if len(originals) > 1:
+            return sheet(tuple(originals.values()), longest=longest, numbers=tuple(originals))
+        for number, data in originals.items():
+            one = pictures[number - 1]
+            if whole and is_inline(one.mime):
+                return data, one.mime, one.width, one.height
+            return preview(data, longest=max(one.width, one.height, 1) if whole else longest)
+    return None
 
 
 def _alt(generation: Generation) -> str:
@@ -97,7 +101,7 @@ def _passing_lines(generation: Generation, origin: str, notes: Sequence[str]) ->
     if origin == "joined":
         facts.append("joined, ordered once")
     if generation.error is not None and generation.pictures:
-        facts.append(plain(generation.error.message, 120))
+        facts.append(plain(generation.error.message(), 120))
     return [" · ".join(facts), *notes]
 
 
@@ -162,10 +166,12 @@ def show(
 
 def show_one(picture: Picture, settings: Settings, *, how: str = "preview") -> None:
     """Show one picture, without a caption."""
-    image, mime, width, height = _image([picture], settings.preview_px, whole=how == "full")
-    data = {"text/plain": repr(picture), mime: image}
-    mark = {"sha256": [picture.sha256]}
-    Output().put(data, {"now": mark, mime: {"width": width, "height": height, "alt": plain(picture.alt, 300)}})
+    data: dict[str, Any] = {"text/plain": repr(picture)}
+    metadata: dict[str, Any] = {"now": {"sha256": [picture.sha256]}}
+    if image := _image([picture], settings.preview_px, whole=how == "full"):
+        data[image[1]], mime, width, height = image
+        metadata[mime] = {"width": width, "height": height, "alt": plain(picture.alt, 300)}
+    Output().put(data, metadata)
 
 
 def show_rescued(error: BaseException, *places: Output) -> None:
@@ -181,10 +187,13 @@ def show_rescued(error: BaseException, *places: Output) -> None:
 
 def _whole(data: bytes) -> dict[str, Any]:
     facts = examine(data)
-    image, mime = data, facts.mime
-    if mime not in _PASSTHROUGH:
-        image, mime, *_ = preview(data, longest=max(facts.width, facts.height))
-    return {"text/plain": f"{facts.width}x{facts.height} sha256={facts.sha256[:12]}", mime: image}
+    words = {"text/plain": f"{facts.width}x{facts.height} sha256={facts.sha256[:12]}"}
+    if is_inline(facts.mime):
+        return {**words, facts.mime: data}
+    with suppress(BadImageError):
+        image, mime, *_ = preview(data, longest=max(facts.width, facts.height, 1))
+        return {**words, mime: image}
+    return words
 
 
 # While it is being made
@@ -255,10 +264,12 @@ class View:
         self._job.on_done(lambda job: Context().run(self._arrive, job))
 
     def show_again(self) -> bool:
-        """Show once more what may have come between two cells, where programs lose it; tells whether it is to come."""
-        if self._job.done() and self._how != "none":
+        """Show once more what may have come between two cells, where programs lose it; whether it is still to come."""
+        if not self._job.is_decided:
+            return True
+        if self._how != "none":
             self._arrive(self._job)
-        return not self._job.done()
+        return False
 
     def _promise(self) -> str:
         language = self._settings.language

@@ -1,26 +1,34 @@
-"""From bytes to type, size, digest, preview and sheet; provenance in files."""
+"""From bytes to type, size, digest, preview and sheet; provenance in files; the one table of media types."""
 
 from __future__ import annotations
 
+from ._base64 import unpack_base64
 from ._copies import save_copy
-from ._decoding import layout_of, load, sniff, upright
-from ._examine import Facts, decode, examine, read_verified, unpack_base64
-from ._preview import displayable, preview, sheet
+from ._crop import crop_picture
+from ._decoding import decode, pixels_only
+from ._examine import Facts, examine
+from ._files import read_verified
+from ._preview import fill, preview, sheet
 from ._provenance import extract
+from ._types import Kind, MediaType, can_show, identify, is_inline, media_type
 
 __all__ = [
     "Facts",
+    "Kind",
+    "MediaType",
+    "can_show",
+    "crop_picture",
     "decode",
-    "displayable",
     "examine",
     "extract",
-    "layout_of",
-    "load",
+    "fill",
+    "identify",
+    "is_inline",
+    "media_type",
+    "pixels_only",
     "preview",
     "read_verified",
     "save_copy",
     "sheet",
-    "sniff",
     "unpack_base64",
-    "upright",
 ]

@@ -1,33 +1,36 @@
-"""What PNG, JPEG and WebP files say of themselves, read without decoding a pixel.
+"""The parts of PNG, JPEG and WebP files, and these files without the parts that no pixel needs.
 
-All bytes are hostile here: lengths are checked before they are followed, parts are counted, and only what a decoder
-needs for the pixels goes on to it (`Layout.bare`). Pillow therefore never sees text, EXIF or animation parts, whose
-broken forms make it warn, and a warning cannot be turned into an error without touching other threads.
+All bytes are hostile here: lengths are checked before they are followed, and parts are counted. Pillow never sees
+text, EXIF or animation parts, whose broken forms make it warn, and a warning cannot be turned into an error without
+touching other threads.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 __all__ = [
+    "VP8X_XMP",
     "CutOffError",
     "DamagedError",
-    "Layout",
     "Part",
+    "Stripped",
     "body_of",
-    "canvas_of_webp",
-    "inflated",
+    "inflate",
     "jpeg_segments",
     "png_chunks",
-    "read_layout",
+    "riff_chunk",
+    "strip",
     "webp_chunks",
+    "webp_file",
 ]
 
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
+VP8X_XMP = 0x04
+_VP8X_EXIF = 0x08
 _MOST_PARTS = 100_000
 _MOST_SCANS = 100  # encoders write about ten; each costs the decoder a pass over all pixels
 _MOST_EXIF_ENTRIES = 200
@@ -35,7 +38,7 @@ _LARGEST_PROFILE = 1 << 20
 _PNG_NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _JPEG_MARKER = re.compile(rb"\xff{1,64}([\x01-\xfe])")
 _JPEG_ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
-_JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_WEBP_METADATA = (b"EXIF", b"XMP ")
 _JPEG_METADATA = {*range(0xE0, 0xF0), 0xFE}
 _ORIENTATION = 0x0112
 
@@ -58,38 +61,31 @@ class Part(NamedTuple):
     last: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """The facts of a file's header, and `bare`: the file with nothing but what the pixels need."""
+class Stripped(NamedTuple):
+    """A file with nothing but what its pixels need, and how they are to be shown: turned, in which colours."""
 
-    mime: str
-    width: int
-    height: int
-    bare: bytes
-    animated: bool = False
+    pixels: bytes
     orientation: int = 1
     profile: bytes | None = None
 
 
 def body_of(data: bytes, part: Part) -> bytes:
-    """Give the content of a part."""
+    """Return the content of a part."""
     return data[part.first : part.last]
 
 
-def read_layout(data: bytes, mime: str) -> Layout:
-    """Read the header of a PNG, JPEG or WebP file.
+def strip(data: bytes, mime: str) -> Stripped:
+    """Return a PNG, JPEG or WebP file without the parts that no pixel needs; a file of another type as it is.
 
     Raises:
         CutOffError: the file ends too early.
-        DamagedError: it is no such file, or broken.
+        DamagedError: its parts are broken.
     """
-    layout = _READERS[mime](data)
-    if not layout.width or not layout.height:
-        raise DamagedError("it has no size")
-    return layout
+    known = _STRIPPERS.get(mime)
+    return known(data) if known else Stripped(data)
 
 
-def inflated(packed: bytes, limit: int) -> bytes:
+def inflate(packed: bytes, limit: int) -> bytes:
     """Unpack zlib data that may be a bomb.
 
     Raises:
@@ -123,20 +119,15 @@ def png_chunks(data: bytes) -> Iterator[Part]:
     raise DamagedError("it has too many parts")
 
 
-def _read_png(data: bytes) -> Layout:
+def _strip_png(data: bytes) -> Stripped:
     chunks = list(png_chunks(data))
     if chunks[0].kind != b"IHDR" or not any(chunk.kind == b"IDAT" for chunk in chunks):
         raise DamagedError("it has no pixels")
     needed = [chunk for chunk in chunks if chunk.kind in _PNG_NEEDED]
     if not all(_is_whole(data, chunk) for chunk in needed):
         raise DamagedError("a checksum is wrong")
-    header = body_of(data, chunks[0])
-    return Layout(
-        mime="image/png",
-        width=int.from_bytes(header[:4]),
-        height=int.from_bytes(header[4:8]),
-        bare=PNG_HEAD + b"".join(data[chunk.start : chunk.end] for chunk in needed),
-        animated=int.from_bytes(_first(data, chunks, b"acTL")[:4]) > 1,
+    return Stripped(
+        pixels=PNG_HEAD + b"".join(data[chunk.start : chunk.end] for chunk in needed),
         orientation=_orientation(_first(data, chunks, b"eXIf")),
         profile=_png_profile(_first(data, chunks, b"iCCP")),
     )
@@ -153,7 +144,7 @@ def _first(data: bytes, parts: list[Part], kind: bytes) -> bytes:
 def _png_profile(chunk: bytes) -> bytes | None:
     _, _, packed = chunk.partition(b"\0")
     try:
-        return inflated(packed[1:], _LARGEST_PROFILE) if packed else None
+        return inflate(packed[1:], _LARGEST_PROFILE) if packed else None
     except DamagedError:
         return None
 
@@ -188,24 +179,15 @@ def _checked(part: Part, data: bytes) -> Part:
     return part._replace(last=part.end)
 
 
-def _read_jpeg(data: bytes) -> Layout:
+def _strip_jpeg(data: bytes) -> Stripped:
     segments = list(jpeg_segments(data))
-    frames = [body_of(data, segment) for segment in segments if segment.kind[0] in _JPEG_FRAMES]
-    if len(frames) != 1:
-        raise DamagedError("it has no pixels")
     scan = segments[-1].start
     if data.find(b"\xff\xd9", scan) < 0:
         raise CutOffError("it ends too early")
     if data.count(b"\xff\xda", scan) > _MOST_SCANS:
         raise DamagedError("it has too many scans")
     kept = b"".join(data[one.start : one.end] for one in segments[:-1] if _is_needed(data, one))
-    return Layout(
-        mime="image/jpeg",
-        width=int.from_bytes(frames[0][3:5]),
-        height=int.from_bytes(frames[0][1:3]),
-        bare=data[:2] + kept + data[scan:],
-        orientation=_orientation(_jpeg_exif(data, segments)),
-    )
+    return Stripped(pixels=data[:2] + kept + data[scan:], orientation=_orientation(_jpeg_exif(data, segments)))
 
 
 def _is_needed(data: bytes, segment: Part) -> bool:
@@ -246,32 +228,34 @@ def webp_chunks(data: bytes) -> Iterator[Part]:
     raise DamagedError("it has too many parts")
 
 
-def canvas_of_webp(kind: bytes, body: bytes) -> tuple[int, int]:
-    """Read width and height from the first chunk of a WebP file; zeros where there are none."""
-    if kind == b"VP8X" and len(body) >= 10:  # noqa: PLR2004 - flags, reserved, width, height
-        return int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
-    if kind == b"VP8 " and len(body) >= 10 and body[3:6] == b"\x9d\x01\x2a":  # noqa: PLR2004 - tag, mark, sizes
-        return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
-    if kind == b"VP8L" and len(body) >= 5 and body[:1] == b"\x2f":  # noqa: PLR2004 - mark, sizes
-        bits = int.from_bytes(body[1:5], "little")
-        return (bits & 0x3FFF) + 1, ((bits >> 14) & 0x3FFF) + 1
-    return 0, 0
+def webp_file(chunks: Iterable[bytes], rest: bytes = b"") -> bytes:
+    """Return a WebP file of these chunks; `rest` stands behind its end."""
+    body = b"WEBP" + b"".join(chunk + b"\0" * (len(chunk) % 2) for chunk in chunks)
+    return b"RIFF" + len(body).to_bytes(4, "little") + body + rest
 
 
-def _read_webp(data: bytes) -> Layout:
+def riff_chunk(kind: bytes, body: bytes) -> bytes:
+    """Return a chunk of a WebP file."""
+    return kind + len(body).to_bytes(4, "little") + body
+
+
+def _strip_webp(data: bytes) -> Stripped:
     chunks = list(webp_chunks(data))
     if not chunks:
         raise CutOffError("it ends too early")
-    head = body_of(data, chunks[0])
-    width, height = canvas_of_webp(chunks[0].kind, head)
-    return Layout(
-        mime="image/webp",
-        width=width,
-        height=height,
-        bare=data,
-        animated=sum(chunk.kind == b"ANMF" for chunk in chunks) > 1,
-        orientation=_orientation(_first(data, chunks, b"EXIF")),
-    )
+    orientation = _orientation(_first(data, chunks, b"EXIF"))
+    if not any(chunk.kind in _WEBP_METADATA for chunk in chunks):
+        return Stripped(data, orientation)
+    kept = (chunk for chunk in chunks if chunk.kind not in _WEBP_METADATA)
+    return Stripped(webp_file(_unannounced(data, chunk) for chunk in kept), orientation)
+
+
+def _unannounced(data: bytes, chunk: Part) -> bytes:
+    """Return a chunk; the first one no longer says that there is metadata."""
+    body = body_of(data, chunk)
+    if chunk.kind == b"VP8X" and body:
+        body = bytes([body[0] & ~(VP8X_XMP | _VP8X_EXIF)]) + body[1:]
+    return riff_chunk(chunk.kind, body)
 
 
 # EXIF: the one entry that turns the picture
@@ -289,8 +273,8 @@ def _orientation(exif: bytes) -> int:
     return 1
 
 
-_READERS: dict[str, Callable[[bytes], Layout]] = {
-    "image/png": _read_png,
-    "image/jpeg": _read_jpeg,
-    "image/webp": _read_webp,
+_STRIPPERS: dict[str, Callable[[bytes], Stripped]] = {
+    "image/png": _strip_png,
+    "image/jpeg": _strip_jpeg,
+    "image/webp": _strip_webp,
 }

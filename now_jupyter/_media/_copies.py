@@ -1,4 +1,4 @@
-"""Copies of pictures that users ask for: where they go, as which type, and that they arrive whole or not at all."""
+"""Copies that users ask for: where they go, as which type, and that they arrive whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,25 +13,20 @@ from pathlib import Path
 
 from .._json import JSON
 from .._messages import InputError
-from ._containers import Layout
-from ._decoding import PICTURES, layout_of, load, upright
+from ._decoding import load, open_picture, refusal_of, upright
 from ._preview import displayable
 from ._provenance import embed
+from ._types import MediaType, identify, media_type
 
 __all__ = ["save_copy"]
 
-_SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
-_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
-_OTHER_TYPES = {
-    *(".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".jxl", ".ico", ".psd", ".svg", ".pdf", ".eps"),
-    *(".mp4", ".txt", ".json", ".csv", ".html", ".md", ".py", ".ipynb", ".zip"),
-}
+_OTHER_SUFFIXES = {".jxl", ".ico", ".psd", ".eps", ".csv", ".html", ".md", ".py", ".ipynb", ".zip"}
 _ODD_IN_NAMES = re.compile(r"[^\w.\-]+")
 _QUALITY = 95
 
 
 def save_copy(data: bytes, path: Path | str, *, name: str, made: Mapping[str, JSON] | None) -> Path:
-    """Write a picture where the user wants it and give the path of the file.
+    """Write a picture, or what else was made, where the user wants it and return the path of the file.
 
     A file of that name is replaced, whole and at once. The pixels are encoded again only where the suffix asks for
     another type.
@@ -43,35 +38,41 @@ def save_copy(data: bytes, path: Path | str, *, name: str, made: Mapping[str, JS
         made: How it was made, to be kept in the file; None for a copy without that.
 
     Raises:
-        InputError: this path cannot be written, or its suffix is no picture's.
-        BadImageError: the bytes are no picture.
+        InputError: this path cannot be written, or its suffix is none that this can be saved as.
+        BadImageError: the bytes are no file of a known type.
     """
-    layout = layout_of(data)
-    target = _target(path, name, layout.mime)
-    mime = _TYPES[target.suffix.lower()]
-    copy = data if mime == layout.mime else _converted(layout, mime)
-    return _written(embed(copy, made) if made is not None else copy, target)
+    media = identify(data)
+    if media is None:
+        raise refusal_of(data)
+    target = _target(path, name, media)
+    wanted = media_type(target.suffix)
+    copy = data if wanted is None or wanted is media else _convert(data, wanted)
+    return _write(embed(copy, made) if made is not None else copy, target)
 
 
-def _target(path: Path | str, name: str, mime: str) -> Path:
-    suffix = _SUFFIXES[mime]
-    asked = _expanded(path)
+def _target(path: Path | str, name: str, media: MediaType) -> Path:
+    asked = _expand(path)
     is_folder = os.path.isdir(asked)  # noqa: PTH112 - False where `Path.is_dir` raises
     if is_folder or os.fspath(path).endswith(("/", os.sep)):
-        return asked / (_ODD_IN_NAMES.sub("-", name).lstrip(".") + suffix)
+        return asked / (_ODD_IN_NAMES.sub("-", name).lstrip(".") + media.suffix)
     ending = asked.suffix.lower()
-    if ending in _TYPES:
+    wanted = media_type(ending)
+    if wanted is media or (wanted is not None and wanted.native and media.pillow):
         return asked
-    if ending in _OTHER_TYPES:
+    if wanted is None and ending not in _OTHER_SUFFIXES:
+        return asked.with_name(asked.name + media.suffix)
+    if media.pillow:
         raise InputError(
             "{suffix} is no type that pictures are saved as",
             advice="use .png, .jpg or .webp, or leave the suffix out",
             suffix=ending,
         )
-    return asked.with_name(asked.name + suffix)
+    raise InputError(
+        "a {kind} file cannot be saved as {suffix}", advice="leave the suffix out", kind=media.name, suffix=ending
+    )
 
 
-def _expanded(path: Path | str) -> Path:
+def _expand(path: Path | str) -> Path:
     try:
         asked = Path(path).expanduser()
     except RuntimeError:
@@ -81,21 +82,22 @@ def _expanded(path: Path | str) -> Path:
     return asked
 
 
-def _converted(layout: Layout, mime: str) -> bytes:
+def _convert(data: bytes, wanted: MediaType) -> bytes:
     from PIL import Image  # noqa: PLC0415 - Pillow is loaded when it is used
 
-    image = upright(displayable(load(layout)), layout.orientation)
-    if mime == "image/jpeg" and image.mode == "RGBA":
+    opened = open_picture(data)
+    image = upright(displayable(load(opened)), opened.orientation)
+    if wanted.pillow == "Jpeg" and image.mode == "RGBA":
         ground = Image.new("RGB", image.size, "white")
         ground.paste(image, mask=image.getchannel("A"))
         ground.info = image.info
         image = ground
     target = io.BytesIO()
-    image.save(target, PICTURES[mime].upper(), quality=_QUALITY, icc_profile=image.info.get("icc_profile"))
+    image.save(target, wanted.pillow_format, quality=_QUALITY, icc_profile=image.info.get("icc_profile"))
     return target.getvalue()
 
 
-def _written(data: bytes, target: Path) -> Path:
+def _write(data: bytes, target: Path) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         is_free = not target.exists() or stat.S_ISREG(target.stat().st_mode)

@@ -23,17 +23,21 @@ _JOB_ID = re.compile(r"\s+Job ID: [0-9a-f-]{36}\s*$")
 def read_foreign(texts: Mapping[str, str]) -> dict[str, JSON] | None:
     """Read prompt, and what else is plain, from the texts in a picture; None where no known tool wrote them."""
     for keyword, read in _TOOLS.items():
-        if keyword in texts and (made := _tried(read, texts[keyword])):
+        if keyword in texts and (made := _try(read, texts[keyword])):
             return made
     return None
 
 
-def _tried(read: Callable[[str], dict[str, JSON] | None], text: str) -> dict[str, JSON] | None:
+def _try(read: Callable[[str], dict[str, JSON] | None], text: str) -> dict[str, JSON] | None:
     try:
         made = read(text)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         return None
     return made if made and isinstance(made.get("prompt"), str) and made["prompt"] else None
+
+
+def _parameters(text: str) -> dict[str, JSON] | None:
+    return _swarmui(text) if text.startswith("{") and "sui_image_params" in text else _automatic1111(text)
 
 
 def _automatic1111(text: str) -> dict[str, JSON] | None:
@@ -57,12 +61,12 @@ def _comfyui(text: str) -> dict[str, JSON] | None:
     """Read a graph of nodes: the sampler's `positive` leads to the prompt, else the longest text is it."""
     nodes = [node for node in list(_object(text).items())[:_MOST_NODES] if isinstance(node[1], dict)]
     graph = {str(name): node.get("inputs") or {} for name, node in nodes}
-    led = [_followed(graph, inputs["positive"]) for inputs in graph.values() if "positive" in inputs]
+    led = [_follow(graph, inputs["positive"]) for inputs in graph.values() if "positive" in inputs]
     found = [one for one in led if one] or sorted(_texts(graph), key=len, reverse=True)
     return {"prompt": found[0]} if found else None
 
 
-def _followed(graph: Mapping[str, Any], link: Any) -> str | None:  # noqa: ANN401 - JSON of others
+def _follow(graph: Mapping[str, Any], link: Any) -> str | None:  # noqa: ANN401 - JSON of others
     for _ in range(_LONGEST_CHAIN):
         if not isinstance(link, list) or not link:
             return link if isinstance(link, str) else None
@@ -81,13 +85,12 @@ def _invokeai(text: str) -> dict[str, JSON] | None:
     return {**made, "seed": facts["seed"]} if type(facts.get("seed")) is int else made
 
 
-def _older_invokeai(text: str) -> dict[str, JSON] | None:
-    prompt = _object(text)["image"]["prompt"]
-    return {"prompt": prompt if isinstance(prompt, str) else prompt[0]["prompt"]}
-
-
-def _novelai(text: str) -> dict[str, JSON] | None:
-    return {"prompt": _object(text)["prompt"]}
+def _swarmui(text: str) -> dict[str, JSON] | None:
+    facts = _object(text)["sui_image_params"]
+    made: dict[str, JSON] = {"prompt": facts["prompt"]}
+    if isinstance(facts.get("model"), str):
+        made["model"] = facts["model"]
+    return {**made, "seed": facts["seed"]} if type(facts.get("seed")) is int else made
 
 
 def _description(text: str) -> dict[str, JSON] | None:
@@ -102,10 +105,8 @@ def _object(text: str) -> dict[str, Any]:
 
 
 _TOOLS: Mapping[str, Callable[[str], dict[str, JSON] | None]] = {
-    "parameters": _automatic1111,
+    "parameters": _parameters,
     "prompt": _comfyui,
     "invokeai_metadata": _invokeai,
-    "sd-metadata": _older_invokeai,
-    "Comment": _novelai,
     "Description": _description,
 }

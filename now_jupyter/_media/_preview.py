@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ._containers import Layout
-from ._decoding import layout_of, load, upright, upright_size
+from ._decoding import Opened, load, open_picture, upright
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["displayable", "preview", "sheet"]
+__all__ = ["displayable", "fill", "preview", "sheet"]
 
 Size = tuple[int, int]
 
@@ -36,7 +35,7 @@ _FINE = 4  # badges are drawn that much larger, for smooth edges
 
 
 def preview(data: bytes, *, longest: int = 512, original_if_smaller: bool = True) -> tuple[bytes, str, int, int]:
-    """Make a small picture to be shown; gives its bytes, type, width and height.
+    """Return a small picture to be shown: its bytes, type, width and height.
 
     Args:
         data: The picture, encoded.
@@ -46,17 +45,27 @@ def preview(data: bytes, *, longest: int = 512, original_if_smaller: bool = True
     Raises:
         BadImageError: the bytes are no picture that can be shown.
     """
-    layout = layout_of(data)
-    image = load(layout, within=longest)
-    size = upright_size(layout)
-    if original_if_smaller and _is_small(data, layout, longest) and image.mode != "CMYK":
-        return data, layout.mime, *size
-    return _encoded(_prepared(image, layout, _fit(size, (longest, longest))))
+    opened = open_picture(data)
+    size = opened.size
+    is_small = len(data) <= _SMALL_BYTES and max(size) <= longest
+    image = load(opened, within=longest)
+    if original_if_smaller and is_small and opened.media.inline and opened.orientation == 1 and image.mode != "CMYK":
+        return data, opened.media.mime, *size
+    return _encoded(_prepared(image, opened, _fit(size, (longest, longest))))
 
 
-def _is_small(data: bytes, layout: Layout, longest: int) -> bool:
-    fits = len(data) <= _SMALL_BYTES and max(layout.width, layout.height) <= longest
-    return fits and layout.mime != "image/webp" and layout.orientation == 1
+def fill(data: bytes, size: Size) -> Image:
+    """Return the middle of a picture, cut so that it fills `size`.
+
+    Raises:
+        BadImageError: the bytes are no picture that can be shown.
+    """
+    from PIL import ImageOps  # noqa: PLC0415 - Pillow is loaded when it is used
+
+    opened = open_picture(data)
+    enough = round(max(size) * max(opened.size) / min(opened.size))  # the shortest side still fills the place
+    image = load(opened, within=max(*size, enough))
+    return ImageOps.fit(upright(displayable(image), opened.orientation), size)
 
 
 def _fit(size: Size, box: Size) -> Size:
@@ -64,8 +73,8 @@ def _fit(size: Size, box: Size) -> Size:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def _prepared(image: Image, layout: Layout, size: Size) -> Image:
-    shown = upright(displayable(image), layout.orientation)
+def _prepared(image: Image, opened: Opened, size: Size) -> Image:
+    shown = upright(displayable(image), opened.orientation)
     return shown if shown.size == size else _resized(shown, size)
 
 
@@ -127,16 +136,15 @@ class _Grid:
         return column * (self.cell[0] + self.gap), row * (self.cell[1] + self.gap)
 
 
-def sheet(pictures: Sequence[bytes], *, longest: int = 512) -> tuple[bytes, str, int, int]:
-    """Put several pictures on one sheet, numbered 1, 2, … as they come; gives its bytes, type, width and height.
+def sheet(pictures: Sequence[bytes], *, longest: int = 512, numbers: Sequence[int] = ()) -> tuple[bytes, str, int, int]:
+    """Return several pictures on one sheet, with these numbers or 1, 2, …: its bytes, type, width and height.
 
     Raises:
         BadImageError: one of them is no picture that can be shown.
     """
-    layouts = [layout_of(data) for data in pictures]
-    grid = _grid([upright_size(layout) for layout in layouts], round(longest * _SHEET_SCALE))
-    cells = [_cell(layout, grid.cell) for layout in layouts]
-    return _encoded(_drawn(cells, grid))
+    grid = _grid([open_picture(data).size for data in pictures], round(longest * _SHEET_SCALE))
+    cells = [_cell(data, grid.cell) for data in pictures]
+    return _encoded(_draw(cells, grid, numbers or range(1, len(cells) + 1)))
 
 
 def _grid(sizes: Sequence[Size], longest: int) -> _Grid:
@@ -162,21 +170,22 @@ def _columns(count: int, aspect: float) -> int:
     return min(range(1, count + 1), key=flaw)
 
 
-def _cell(layout: Layout, box: Size) -> Image:
-    image = load(layout, within=max(box))
-    return _prepared(image, layout, _fit(upright_size(layout), box))
+def _cell(data: bytes, box: Size) -> Image:
+    opened = open_picture(data)
+    size = _fit(opened.size, box)
+    return _prepared(load(opened, within=max(box)), opened, size)
 
 
-def _drawn(cells: Sequence[Image], grid: _Grid) -> Image:
+def _draw(cells: Sequence[Image], grid: _Grid, numbers: Sequence[int]) -> Image:
     from PIL import Image  # noqa: PLC0415 - see `_resized`
 
     see_through = any(cell.mode == "RGBA" for cell in cells)
     ground = Image.new("RGBA", grid.size, _CLEAR) if see_through else Image.new("RGB", grid.size, _WHITE)
-    for place, cell in enumerate(cells):
+    for place, (cell, number) in enumerate(zip(cells, numbers, strict=True)):
         left, top = grid.corner(place)
         corner = left + (grid.cell[0] - cell.width) // 2, top + (grid.cell[1] - cell.height) // 2
         ground.paste(cell, corner)
-        _number(ground, str(place + 1), corner, grid.cell)
+        _number(ground, str(number), corner, grid.cell)
     return ground
 
 

@@ -1,37 +1,41 @@
 """How a picture was made, kept inside its file: written without touching a pixel, read back from hostile bytes.
 
 PNG    iTXt chunks: `now_jupyter` (JSON), `Description` (the prompt) and `Software`, behind the header
-JPEG   APP1 with XMP; what does not fit into one segment goes into extended XMP segments
+JPEG   APP1 with XMP; a record too long for one segment is not put in
 WebP   an XMP chunk, and the VP8X header that announces it
 
-XMP of others is kept: ours is one `rdf:Description` more in their packet. Chunks of ours are told by their translated
-keyword or their namespace, so that embedding twice replaces.
+A file with a C2PA signature is signed over its bytes, so nothing is put into it. XMP of others is kept: ours is one
+`rdf:Description` more in their packet. Chunks of ours are told by their translated keyword or their namespace, so that
+embedding twice replaces.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from xml.parsers import expat
+from html import unescape
 from xml.sax.saxutils import escape
 
 from .._json import JSON
+from .._messages import BadImageError
 from ._containers import (
+    VP8X_XMP,
     CutOffError,
     DamagedError,
     Part,
     body_of,
-    canvas_of_webp,
-    inflated,
+    inflate,
     jpeg_segments,
     png_chunks,
+    riff_chunk,
     webp_chunks,
+    webp_file,
 )
-from ._decoding import sniff
+from ._decoding import open_picture
 from ._foreign import read_foreign
+from ._types import identify
 
 __all__ = ["embed", "extract"]
 
@@ -40,42 +44,44 @@ _LARGEST = 1 << 20
 _MOST_TEXTS = 64
 _TEXT_KINDS = {b"tEXt", b"zTXt", b"iTXt"}
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
-_XMP_MORE = b"http://ns.adobe.com/xmp/extension/\0"
 _LARGEST_SEGMENT = 65_533
-_MORE_PIECE = 65_000
 _NAMESPACE = "urn:now-jupyter:1"
-_MADE = f"{_NAMESPACE} made"
-_DESCRIPTION = "http://purl.org/dc/elements/1.1/ description"
+_MADE = re.compile(r"<now:made[^<>]{0,200}>([^<]*)</now:made>")
+_DESCRIBED = re.compile(r"<dc:description[^<>]{0,200}>\s*+(?:<rdf:Alt[^<>]{0,200}>\s*+<rdf:li[^<>]{0,200}>)?([^<]*)</")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _BLOCK_START = f'<rdf:Description rdf:about="" xmlns:now="{_NAMESPACE}"'
 _BLOCK_END = "</rdf:Description>"
-_NOTE = re.compile(f'{re.escape(_BLOCK_START)}[^>]{{0,400}}HasExtendedXMP="([0-9A-F]{{32}})"')
 _EMPTY_PACKET = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n<x:xmpmeta xmlns:x="adobe:ns:meta/">'
     '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta>\n<?xpacket end="w"?>'
 )
 _END_OF_RDF = "</rdf:RDF>"
-_VP8X_XMP = 0x04
 _VP8X_ALPHA = 0x10
-_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError, zlib.error, expat.ExpatError)
+_VP8X_SIZE = 10  # flags, reserved, width, height
+_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError, zlib.error)
 
 
 def embed(data: bytes, made: Mapping[str, JSON]) -> bytes:
-    """Give the same picture with `made` in it; bytes that are no PNG, JPEG or WebP are given back as they are."""
-    write = _WRITERS.get(sniff(data[:16]) or "")
+    """Return the same picture with `made` in it; bytes that cannot hold it, or are signed, come back as they are."""
+    write = _WRITERS.get(_mime_of(data))
     try:
         return write(data, made) if write else data
-    except DamagedError:
+    except (DamagedError, BadImageError):
         return data
 
 
 def extract(data: bytes) -> dict[str, JSON] | None:
-    """Read how a picture was made: what `embed` wrote, else what other tools wrote; None where there is nothing."""
-    read = _READERS.get(sniff(data[:16]) or "")
+    """Return how a picture was made: what `embed` wrote, else what other tools wrote; None where there is nothing."""
+    read = _READERS.get(_mime_of(data))
     try:
         return read(data) if read else None
     except _UNREADABLE:
         return None
+
+
+def _mime_of(data: bytes) -> str:
+    media = identify(data)
+    return media.mime if media else ""
 
 
 def _json_of(made: Mapping[str, JSON]) -> str:
@@ -103,6 +109,8 @@ def _prompt_of(made: Mapping[str, JSON]) -> str:
 
 def _write_png(data: bytes, made: Mapping[str, JSON]) -> bytes:
     head, *rest = png_chunks(data)
+    if any(chunk.kind == b"caBX" for chunk in rest):
+        return data
     kept = [data[chunk.start : chunk.end] for chunk in rest if not _is_ours(data, chunk)]
     texts = {_OURS: _json_of(made), "Description": _prompt_of(made), "Software": _OURS}
     ours = [_itxt(keyword, text) for keyword, text in texts.items() if text]
@@ -146,9 +154,9 @@ def _png_text(kind: bytes, body: bytes) -> tuple[str, str] | None:
         if kind == b"tEXt":
             return keyword.decode("latin-1"), _utf8_or_latin(rest)
         if kind == b"zTXt":
-            return keyword.decode("latin-1"), _utf8_or_latin(inflated(rest[1:], _LARGEST))
+            return keyword.decode("latin-1"), _utf8_or_latin(inflate(rest[1:], _LARGEST))
         _, _, text = rest[2:].partition(b"\0")[2].partition(b"\0")
-        plain = inflated(text, _LARGEST) if rest[:1] == b"\1" else text
+        plain = inflate(text, _LARGEST) if rest[:1] == b"\1" else text
         return keyword.decode("latin-1"), plain.decode()
     except ValueError:
         return None
@@ -164,16 +172,15 @@ def _utf8_or_latin(text: bytes) -> str:
 # XMP
 
 
-def _packet(foreign: bytes, body: str, made: Mapping[str, JSON]) -> str:
-    """Put our block into a packet, which may be someone else's; `body` is what the block holds or refers to."""
+def _packet(foreign: bytes, made: Mapping[str, JSON]) -> bytes:
+    """Return a packet with our block in it; `foreign` is the packet that was there."""
     packet = _without_our_block(foreign.decode("utf-8", "replace"))
     if _END_OF_RDF not in packet:
         packet = _EMPTY_PACKET
-    spaces, words = _said_to_people(packet, _prompt_of(made))
-    attributes, _, content = body.rpartition("\n")
-    block = f"{_BLOCK_START}{spaces}{attributes}>{content}{words}{_BLOCK_END}"
+    spaces, words = _common_words(packet, _prompt_of(made))
+    block = f"{_BLOCK_START}{spaces}><now:made>{escape(_json_of(made))}</now:made>{words}{_BLOCK_END}"
     before, end, after = packet.rpartition(_END_OF_RDF)
-    return f"{before}{block}{end}{after}"
+    return f"{before}{block}{end}{after}".encode()
 
 
 def _without_our_block(packet: str) -> str:
@@ -183,8 +190,8 @@ def _without_our_block(packet: str) -> str:
     return before + after if is_whole else packet
 
 
-def _said_to_people(packet: str, prompt: str) -> tuple[str, str]:
-    """Give description and tool in the common vocabulary, where nobody else has given them."""
+def _common_words(packet: str, prompt: str) -> tuple[str, str]:
+    """Return description and tool in the common vocabulary, where nobody else has given them."""
     spaces = words = ""
     if prompt and "description" not in packet:
         spaces += ' xmlns:dc="http://purl.org/dc/elements/1.1/"'
@@ -196,46 +203,14 @@ def _said_to_people(packet: str, prompt: str) -> tuple[str, str]:
     return spaces, words
 
 
-def _whole_body(made: Mapping[str, JSON]) -> str:
-    return f"\n<now:made>{escape(_json_of(made))}</now:made>"
-
-
-def _reference_body(guid: str) -> str:
-    return f' xmlns:xmpNote="http://ns.adobe.com/xmp/note/" xmpNote:HasExtendedXMP="{guid}"\n'
-
-
 def _read_xmp(packet: bytes) -> dict[str, JSON] | None:
-    if not packet or len(packet) > _LARGEST:
+    if not packet or len(packet) > _LARGEST or b"<!DOCTYPE" in packet:
         return None
-    texts = _texts_of_xml(packet.decode())
-    return _made_from(texts[_MADE]) if _MADE in texts else read_foreign({"Description": texts.get(_DESCRIPTION, "")})
-
-
-def _texts_of_xml(packet: str) -> dict[str, str]:
-    """Collect the text below the two elements that we read; a document type (entity bombs) is refused."""
-    parser = expat.ParserCreate("utf-8", " ")
-    texts: dict[str, list[str]] = {}
-    open_names: list[str] = []
-
-    def start(name: str, _: object) -> None:
-        open_names.append(name)
-        if name in (_MADE, _DESCRIPTION):
-            texts.setdefault(name, [])
-
-    def text(piece: str) -> None:
-        for name in open_names[-3:]:
-            if name in texts:
-                texts[name].append(piece)
-
-    def refuse(*_: object) -> None:
-        raise ValueError("a document type")
-
-    parser.StartElementHandler = start
-    parser.EndElementHandler = lambda _: open_names.pop()
-    parser.CharacterDataHandler = text
-    parser.StartDoctypeDeclHandler = refuse
-    parser.Parse(packet.encode(), True)  # noqa: FBT003 - expat takes no keywords
-    return {name: "".join(pieces).strip() for name, pieces in texts.items()}
+    text = packet.decode()
+    if blocks := _MADE.findall(text):
+        return _made_from(unescape(blocks[-1]))  # one that another tool has rewritten may stand before it
+    described = _DESCRIBED.search(text)
+    return read_foreign({"Description": unescape(described[1]).strip()}) if described else None
 
 
 # JPEG
@@ -243,83 +218,35 @@ def _texts_of_xml(packet: str) -> dict[str, str]:
 
 def _write_jpeg(data: bytes, made: Mapping[str, JSON]) -> bytes:
     segments = list(jpeg_segments(data))
-    packets = [segment for segment in segments if _is_xmp(data, segment)]
-    foreign = body_of(data, packets[0])[len(_XMP) :] if packets else b""
-    ours = _jpeg_xmp(foreign, made)
-    if ours is None:
+    old = next((segment for segment in segments if _is_xmp(data, segment)), None)
+    packet = _XMP + _packet(body_of(data, old)[len(_XMP) :] if old else b"", made)
+    if len(packet) > _LARGEST_SEGMENT or any(_is_signature(data, segment) for segment in segments):
         return data
-    note = _NOTE.search(foreign.decode("utf-8", "replace"))
-    stale = {segment.start: segment.end for segment in segments if _is_more_of(data, segment, note)}
-    stale |= {segment.start: segment.end for segment in packets[:1]}
-    at = packets[0].start if packets else _behind_head(data, segments)
-    return _without(data[:at], 0, stale) + ours + _without(data[at:], at, stale)
-
-
-def _jpeg_xmp(foreign: bytes, made: Mapping[str, JSON]) -> bytes | None:
-    """Give the segments that hold `made`; None where they cannot stand beside what is there."""
-    packet = _packet(foreign, _whole_body(made), made).encode()
-    if len(_XMP) + len(packet) <= _LARGEST_SEGMENT:
-        return _app1(_XMP + packet)
-    more = _packet(b"", _whole_body(made), {}).encode()
-    guid = hashlib.md5(more, usedforsecurity=False).hexdigest().upper()
-    packet = _packet(foreign, _reference_body(guid), made).encode()
-    if len(_XMP) + len(packet) > _LARGEST_SEGMENT or packet.count(b"HasExtendedXMP") > 1:
-        return None
-    head = _XMP_MORE + guid.encode() + len(more).to_bytes(4)
-    pieces = range(0, len(more), _MORE_PIECE)
-    return _app1(_XMP + packet) + b"".join(_app1(head + at.to_bytes(4) + more[at : at + _MORE_PIECE]) for at in pieces)
-
-
-def _app1(body: bytes) -> bytes:
-    return b"\xff\xe1" + (len(body) + 2).to_bytes(2) + body
+    start = end = _behind_head(data, segments)
+    if old:
+        start, end = old.start, old.end
+    return data[:start] + b"\xff\xe1" + (len(packet) + 2).to_bytes(2) + packet + data[end:]
 
 
 def _is_xmp(data: bytes, segment: Part) -> bool:
     return segment.kind == b"\xe1" and data.startswith(_XMP, segment.first, segment.last)
 
 
-def _is_more(data: bytes, segment: Part) -> bool:
-    return segment.kind == b"\xe1" and data.startswith(_XMP_MORE, segment.first, segment.last)
-
-
-def _is_more_of(data: bytes, segment: Part, note: re.Match[str] | None) -> bool:
-    return note is not None and _is_more(data, segment) and _guid(data, segment) == note[1].encode()
-
-
-def _guid(data: bytes, segment: Part) -> bytes:
-    return body_of(data, segment)[len(_XMP_MORE) :][:32]
+def _is_signature(data: bytes, segment: Part) -> bool:
+    return segment.kind == b"\xeb" and data.startswith(b"JP", segment.first, segment.last)
 
 
 def _behind_head(data: bytes, segments: list[Part]) -> int:
-    """Find the place behind JFIF and EXIF, which want to be first."""
+    """Return the place behind JFIF and EXIF, which want to be first."""
     for segment in segments:
         if segment.kind != b"\xe0" and not data.startswith(b"Exif\0", segment.first, segment.last):
             return segment.start
     raise CutOffError("it ends too early")
 
 
-def _without(data: bytes, offset: int, stale: Mapping[int, int]) -> bytes:
-    """Leave out the stale segments; `offset` is where `data` begins in the file."""
-    pieces, at = [], 0
-    for start, end in sorted(stale.items()):
-        if offset <= start < offset + len(data):
-            pieces.append(data[at : start - offset])
-            at = end - offset
-    return b"".join([*pieces, data[at:]])
-
-
 def _read_jpeg(data: bytes) -> dict[str, JSON] | None:
-    segments = list(jpeg_segments(data))
-    packet = next((body_of(data, one)[len(_XMP) :] for one in segments if _is_xmp(data, one)), b"")
-    if note := _NOTE.search(packet.decode("utf-8", "replace")):
-        packet = _joined([body_of(data, one) for one in segments if _is_more_of(data, one, note)])
-    return _read_xmp(packet)
-
-
-def _joined(bodies: list[bytes]) -> bytes:
-    head = len(_XMP_MORE) + 32
-    pieces = sorted((int.from_bytes(body[head + 4 : head + 8]), body[head + 8 :]) for body in bodies)
-    return b"".join(piece for _, piece in pieces)
+    packets = (body_of(data, one)[len(_XMP) :] for one in jpeg_segments(data) if _is_xmp(data, one))
+    return _read_xmp(next(packets, b""))
 
 
 # WebP
@@ -327,35 +254,27 @@ def _joined(bodies: list[bytes]) -> bytes:
 
 def _write_webp(data: bytes, made: Mapping[str, JSON]) -> bytes:
     chunks = list(webp_chunks(data))
-    foreign = next((body_of(data, chunk) for chunk in chunks if chunk.kind == b"XMP "), b"")
-    packet = _packet(foreign, _whole_body(made), made).encode()
-    kept = [_even(data[one.start : one.end]) for one in chunks if one.kind not in (b"XMP ", b"VP8X")]
-    body = b"".join([b"WEBP", _vp8x(data, chunks), *kept, _riff(b"XMP ", packet)])
-    return b"RIFF" + len(body).to_bytes(4, "little") + body + data[chunks[-1].end :]
-
-
-def _riff(kind: bytes, body: bytes) -> bytes:
-    return _even(kind + len(body).to_bytes(4, "little") + body)
-
-
-def _even(chunk: bytes) -> bytes:
-    return chunk + b"\0" * (len(chunk) % 2)
-
-
-def _vp8x(data: bytes, chunks: list[Part]) -> bytes:
-    """Give the header that announces metadata; a simple file gets one, with its alpha flag."""
+    if any(chunk.kind == b"C2PA" for chunk in chunks):
+        return data
     if not chunks:
         raise CutOffError("it ends too early")
-    body = body_of(data, chunks[0])
-    width, height = canvas_of_webp(chunks[0].kind, body)
-    if not width or not height:
-        raise DamagedError("it has no size")
-    if chunks[0].kind == b"VP8X":
-        return _riff(b"VP8X", bytes([body[0] | _VP8X_XMP]) + body[1:])
-    has_alpha = chunks[0].kind == b"VP8L" and bool(body[4] & 0x10)
-    flags = _VP8X_XMP | (_VP8X_ALPHA if has_alpha else 0)
-    canvas = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
-    return _riff(b"VP8X", bytes([flags, 0, 0, 0]) + canvas)
+    foreign = next((body_of(data, chunk) for chunk in chunks if chunk.kind == b"XMP "), b"")
+    kept = [data[one.start : one.end] for one in chunks if one.kind not in (b"XMP ", b"VP8X")]
+    parts = [_vp8x(data, chunks[0]), *kept, riff_chunk(b"XMP ", _packet(foreign, made))]
+    return webp_file(parts, rest=data[chunks[-1].end :])
+
+
+def _vp8x(data: bytes, first: Part) -> bytes:
+    """Return the header that announces metadata; a simple file gets one, with its size and alpha flag."""
+    if first.kind == b"VP8X":
+        body = body_of(data, first)
+        if len(body) < _VP8X_SIZE:
+            raise DamagedError("it has no size")
+        return riff_chunk(b"VP8X", bytes([body[0] | VP8X_XMP]) + body[1:])
+    image = open_picture(data).image
+    flags = VP8X_XMP | (_VP8X_ALPHA if image.mode == "RGBA" else 0)
+    canvas = b"".join((side - 1).to_bytes(3, "little") for side in image.size)
+    return riff_chunk(b"VP8X", bytes([flags, 0, 0, 0]) + canvas)
 
 
 def _read_webp(data: bytes) -> dict[str, JSON] | None:

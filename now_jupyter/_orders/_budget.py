@@ -37,7 +37,8 @@ class Budget:
 
     def to_json(self) -> dict[str, JSON]:
         """Give the JSON form."""
-        return {"amount": self.amount.to_json(), "after": self.after}
+        amount = None if self.amount.amount is None else str(self.amount.amount)
+        return {"amount": {"amount": amount, "currency": self.amount.currency}, "after": self.after}
 
 
 def _worth(record: Record, currency: str) -> Decimal:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import io
 from base64 import b64encode
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .._media import preview, read_verified, sheet
-from .._messages import Language, NowImageError, plain, say
-from .._store import Kept, Record, picture_file
+from .._media import preview, sheet
+from .._messages import BadImageError, Language, NowImageError, plain, say
+from .._store import Record, RecordedOutput
+from ._pictures import pictures_of, read_picture
 
 __all__ = ["MARK", "latest", "static_bundle"]
 
@@ -33,38 +35,41 @@ _EMPTY_INK = (90, 94, 102)
 
 
 def static_bundle(
-    pictures: Sequence[tuple[Record, Kept]], folder: Path, *, language: Language = "en", text: str = ""
+    pictures: Sequence[tuple[Record, RecordedOutput]], folder: Path, *, language: Language = "en", text: str = ""
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Give data and metadata of the static output: these pictures as one sheet, their captions as text."""
-    shown = [(record, kept, data) for record, kept in pictures if (data := _original(kept, folder)) is not None]
-    image, width, height = _marked(_together([data for *_, data in shown])) if shown else _empty()
-    captions = [_caption(record, kept) for record, kept, _ in shown]
+    shown = [(record, one, data) for record, one in pictures if (data := _original(one, folder)) is not None]
+    image, width, height = _together([data for *_, data in shown])
+    captions = [_caption(record, one) for record, one, _ in shown]
     words = "\n".join([*(captions or [say("no pictures yet", language)]), *([text] if text else [])])
     of_image = {"width": width, "height": height, "alt": plain(words, 300)}
     return {"text/plain": words, "image/jpeg": image}, {"image/jpeg": of_image, "now": {"static": True}}
 
 
-def latest(records: Sequence[Record]) -> list[tuple[Record, Kept]]:
+def latest(records: Sequence[Record]) -> list[tuple[Record, RecordedOutput]]:
     """Choose what stands for the panel: the latest pictures, newest first."""
-    newest = ((record, kept) for record in reversed(records) for kept in record.kept if kept.sha256)
+    newest = ((record, one) for record in reversed(records) for one in pictures_of(record))
     return [one for one, _ in zip(newest, range(_MOST), strict=False)]
 
 
-def _original(kept: Kept, folder: Path) -> bytes | None:
+def _original(one: RecordedOutput, folder: Path) -> bytes | None:
     try:
-        return read_verified(folder / picture_file(kept.sha256 or "", kept.mime), kept.sha256 or "")
+        return read_picture(one, folder)
     except NowImageError:
         return None
 
 
-def _caption(record: Record, kept: Kept) -> str:
-    return f"{record.ref} · {plain(record.request.prompt, 72)} · {plain(record.model, 80)} · {kept.width}×{kept.height}"
+def _caption(record: Record, one: RecordedOutput) -> str:
+    return f"{record.ref} · {plain(record.request.prompt, 72)} · {plain(record.model, 80)} · {one.width}×{one.height}"
 
 
-def _together(originals: Sequence[bytes]) -> bytes:
-    if len(originals) == 1:
-        return preview(originals[0], longest=_LONGEST, original_if_smaller=False)[0]
-    return sheet(originals, longest=_LONGEST)[0]
+def _together(originals: Sequence[bytes]) -> tuple[bytes, int, int]:
+    with suppress(BadImageError):  # the bytes are as they came, but this Pillow cannot read their type
+        if len(originals) > 1:
+            return _marked(sheet(originals, longest=_LONGEST)[0])
+        for data in originals:
+            return _marked(preview(data, longest=_LONGEST, original_if_smaller=False)[0])
+    return _empty()
 
 
 def _marked(image: bytes) -> tuple[bytes, int, int]:

@@ -7,13 +7,10 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from .._media import displayable, layout_of, load, read_verified, upright
-from .._store import Record, picture_file
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from .._media import fill
+from .._store import Record
+from ._pictures import pictures_of, read_picture
 
 __all__ = ["THUMB_PX", "Thumbs"]
 
@@ -44,23 +41,20 @@ class Thumbs:
         self._size = 0
 
     def of(self, record: Record, pictures: Path) -> bytes | None:
-        """Give the thumbnail of a record; None where it has no picture.
+        """Return the thumbnail of a record; None where it has no picture that can be shown.
 
         Raises:
             BadImageError: its picture is gone or damaged.
         """
-        kept = [one for one in record.kept if one.sha256][:_MOST_IN_ONE]
-        if not kept:
+        shown = pictures_of(record)[:_MOST_IN_ONE]
+        if not shown:
             return None
-        mark = tuple(one.sha256 or "" for one in kept)
+        mark = tuple(one.sha256 for one in shown)
         with self._lock:
             known = self._made.get(mark)
         if known is not None:
             return known
-        originals = [
-            read_verified(pictures / picture_file(one.sha256 or "", one.mime), one.sha256 or "") for one in kept
-        ]
-        return self._remembered(mark, _thumb(originals))
+        return self._remembered(mark, _thumb([read_picture(one, pictures) for one in shown]))
 
     def _remembered(self, mark: tuple[str, ...], data: bytes) -> bytes:
         with self._lock:
@@ -76,22 +70,8 @@ def _thumb(originals: Sequence[bytes]) -> bytes:
 
     ground = Image.new("RGB", (THUMB_PX, THUMB_PX), _GROUND)
     for data, box in zip(originals, _PLACES[len(originals)], strict=True):
-        filled = _filling(data, (box[2] - box[0], box[3] - box[1]))
+        filled = fill(data, (box[2] - box[0], box[3] - box[1]))
         ground.paste(filled, box[:2], filled if filled.mode == "RGBA" else None)
     target = io.BytesIO()
     ground.save(target, "JPEG", quality=_QUALITY)
     return target.getvalue()
-
-
-def _filling(data: bytes, size: tuple[int, int]) -> Image:
-    """Cut the middle out of a picture so that it fills a place."""
-    from PIL import ImageOps  # noqa: PLC0415 - see `_thumb`
-
-    layout = layout_of(data)
-    image = upright(displayable(load(layout, within=_enough(layout.width, layout.height, size))), layout.orientation)
-    return ImageOps.fit(image, size)
-
-
-def _enough(width: int, height: int, size: tuple[int, int]) -> int:
-    """Name the longest side that a picture must be decoded at, so that its shortest fills the place."""
-    return max(*size, round(max(size) * max(width, height) / max(1, min(width, height))))

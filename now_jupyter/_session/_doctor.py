@@ -12,12 +12,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Literal
 
 from .._history import live_record
 from .._messages import Language, StoreCorrupt, StoreError, plain, say
-from .._store import Record, RescueFolder, Store, digest_of_file, is_missing, picture_file
+from .._store import Record, RecordedOutput, RescueFolder, Store, digest_of_file, is_missing, list_names
 from .._values import Status
 
 __all__ = ["Finding", "Report", "examined"]
@@ -48,7 +47,7 @@ class Report:
         return all(one.state != "attention" for one in self.findings)
 
     def text(self) -> str:
-        """Give one line a finding: `✓` fine, `+` repaired, `!` for the user to look at."""
+        """Return one line a finding: `✓` fine, `+` repaired, `!` for the user to look at."""
         signs = {"fine": "✓", "repaired": "+", "attention": "!"}
         return "\n".join(f"{signs[one.state]} {one.text}" for one in self.findings)
 
@@ -68,15 +67,16 @@ def examined(
     language: Language = "en",
     now: float | None = None,
 ) -> Report:
-    """Look at one history and what surrounds it; `names_are_faked` is None where no resolver had to be asked."""
+    """Return what one look at a history found; `names_are_faked` is None where no resolver had to be asked."""
     findings = [_software(language), *_resolver(names_are_faked, language)]
     if not store.exists:
         return Report(findings=(*findings, *_unborn(store, language)))
     findings += [_place(store, language), *_records(store, language)]
-    records = _readable(store)
-    findings += [*_jobs(store, records, language), *_pictures(store, records, language), *_index(store, language)]
+    records, trashed = _readable(store), _trashed(store)
+    findings += [*_jobs(store, records, language), *_outputs(store, records, language)]
+    findings += _strangers(store, [*records, *trashed], language)
     findings += _leftovers(store, time.time() if now is None else now, language)
-    return Report(findings=(*findings, *_spilled(spill, [*records, *_trashed(store)], language)))
+    return Report(findings=(*findings, *_rescued(spill, [*records, *trashed], language)))
 
 
 def _software(language: Language) -> Finding:
@@ -199,61 +199,69 @@ def _is_busy(store: Store, record: Record) -> bool:
     return store.is_held(record.number)
 
 
-# Pictures
+# Outputs
 
 
-def _pictures(store: Store, records: Sequence[Record], language: Language) -> Iterator[Finding]:
-    named = {(one.sha256, one.mime): record.ref for record in records for one in record.kept if one.sha256}
-    missing = []
-    for (sha256, mime), ref in named.items():
-        path = store.pictures / picture_file(str(sha256), mime)
-        state = _state_of(path, str(sha256))
-        if state == "changed":
-            place = store.quarantine(path, reason="other bytes than its name says")
-            yield _found(
-                "repaired",
-                say(
-                    "a picture of {ref} had other bytes than its name says; it is now {place}",
-                    language,
-                    ref=ref,
-                    place=place,
-                ),
-            )
-        if state != "intact":
-            missing.append(ref)
+def _outputs(store: Store, records: Sequence[Record], language: Language) -> Iterator[Finding]:
+    kept = [(record.ref, one) for record in records for one in record.outputs if one.sha256]
+    states = [(ref, one.file, _state_of(store, one)) for ref, one in kept]
+    intact = {file for _, file, state in states if state == "intact"}  # whatever another record may say of it
+    for file, ref in {file: ref for ref, file, state in states if state == "changed" and file not in intact}.items():
+        yield _put_aside(store, file, ref, language)
+    missing = list(dict.fromkeys(ref for ref, _, state in states if state != "intact"))
     if missing:
-        names = _named(list(dict.fromkeys(missing)))
-        yield _found(
-            "attention",
-            say(
-                "pictures of {names} are not in the folder any more; restore them from a backup", language, names=names
-            ),
+        text = say(
+            "pictures of {names} are not in the folder any more; restore them from a backup",
+            language,
+            names=_named(missing),
         )
+        yield _found("attention", text)
     else:
-        yield _found("fine", say("all {count} pictures are what their digests say", language, count=len(named)))
+        yield _found("fine", say("all {count} pictures are what their digests say", language, count=len(kept)))
 
 
-def _state_of(path: Path, sha256: str) -> Literal["intact", "changed", "missing"]:
+def _put_aside(store: Store, file: str, ref: str, language: Language) -> Finding:
+    place = store.quarantine(store.output_path(file), reason="other bytes than its record says")
+    text = say(
+        "{file} of {ref} had other bytes than its record says; it is now {place}",
+        language,
+        file=file,
+        ref=ref,
+        place=place,
+    )
+    return _found("repaired", text)
+
+
+def _state_of(store: Store, one: RecordedOutput) -> Literal["intact", "changed", "missing"]:
+    path = store.output_path(one.file)
     if is_missing(path):
         return "missing"
     try:
-        return "intact" if digest_of_file(path) == sha256 else "changed"
+        return "intact" if digest_of_file(path) == one.sha256 else "changed"
     except StoreCorrupt:
         return "changed"
     except StoreError:
         return "missing"
 
 
+def _strangers(store: Store, records: Sequence[Record], language: Language) -> Iterator[Finding]:
+    """Look for files that no record names; one of an order under way is about to be named."""
+    named = {one.file for record in records for one in record.outputs}
+    busy = tuple(f"{one.number}{sign}" for one in records if not one.is_over and _is_busy(store, one) for sign in "-.")
+    names = [one for one in list_names(store.pictures) if not one.startswith(".") and one not in named]
+    strangers = sorted(name for name in names if not (busy and name.startswith(busy)))
+    if strangers:
+        text = say(
+            "{count} files in {path} belong to no record: {names}",
+            language,
+            count=len(strangers),
+            path=store.pictures,
+            names=_named(strangers),
+        )
+        yield _found("attention", text)
+
+
 # Repairs
-
-
-def _index(store: Store, language: Language) -> Iterator[Finding]:
-    try:
-        store.rebuild_index()
-    except StoreError as problem:
-        yield _problem(problem, language)
-    else:
-        yield _found("fine", say("the search index was made anew from the records", language))
 
 
 def _leftovers(store: Store, now: float, language: Language) -> Iterator[Finding]:
@@ -266,7 +274,7 @@ def _leftovers(store: Store, now: float, language: Language) -> Iterator[Finding
         )
 
 
-def _spilled(spill: RescueFolder, records: Sequence[Record], language: Language) -> Iterator[Finding]:
+def _rescued(spill: RescueFolder, records: Sequence[Record], language: Language) -> Iterator[Finding]:
     away = spill.identities()
     ours = [record.ref for record in records if record.id in away]
     others = len(away - {record.id for record in records})

@@ -33,7 +33,7 @@ class Key:
     __slots__ = ("_pattern", "_text", "source")
 
     def __init__(self, text: str, *, source: str = "") -> None:
-        self._text = _checked(text, source or "Key(…)")
+        self._text = _bare_key(text, source or "Key(…)")
         self._pattern: re.Pattern[bytes] | None = None
         self.source = source
 
@@ -135,7 +135,7 @@ def _is_cut_off(key: list[tuple[bytes, ...]], data: bytes, at: int) -> bool:
     return False
 
 
-def _checked(text: str, source: str) -> str:
+def _bare_key(text: str, source: str) -> str:
     bare = _BEARER.sub("", text.strip().strip("\"'`").strip(), count=1)
     if not bare:
         raise ConfigError("the key from {source} is empty", advice="%now login asks for it", source=source)

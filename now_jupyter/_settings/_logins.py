@@ -85,10 +85,9 @@ class Logins:
     File and keyring are read again only when the file has changed: every login, here or in another kernel, writes it.
     """
 
-    def __init__(self, path: Path | None = None, *, keyring: Any | None = None) -> None:  # noqa: ANN401 - see above
+    def __init__(self, path: Path | None = None) -> None:
         """Use the file `path`; the default is the user's configuration folder."""
         self._path = path or user_config_path(_SERVICE) / "logins.json"
-        self._keyring = keyring
         self._known: tuple[object, dict[str, Any]] = (None, {})
         self._of_kernel: dict[str, Key] = {}
         self._of_keyring: dict[str, Key | None] = {}
@@ -161,7 +160,7 @@ class Logins:
 
     def _ask_keyring(self, question: Callable[[Any], object]) -> object:
         """Ask the keyring; None where there is none, or where it fails as each desktop does in its own way."""
-        keyring = self._keyring or keyring_backend()
+        keyring = keyring_backend()
         if keyring is None:
             return None
         try:

@@ -1,26 +1,26 @@
-"""Records, job locks, answers, outputs and index; where the folder lies; rescue."""
+"""Records, job locks, answers, outputs and inputs on disk; where the folder lies; rescue."""
 
 from __future__ import annotations
 
 from ._answers import AnswerFile, StoredAnswer
-from ._files import digest_of_file, is_missing, read_file, remove_file, try_read_file, write_durably
+from ._files import digest_of_file, is_missing, list_names, read_file, remove_file, try_read_file, write_durably
 from ._folder import Home, adopt, find_home, sibling_stores
-from ._index import needles, words_of
 from ._job_locks import JobLock
 from ._notebook import notebook_path
-from ._record import Attempt, Kept, Record, generation_of, picture_file
+from ._record import Record, RecordedOutput, generation_of
 from ._record_files import encode, parse_json
 from ._rescue import RescueFolder
+from ._search import Search, needles, words_of
 from ._store import Store
 
 __all__ = [
     "AnswerFile",
-    "Attempt",
     "Home",
     "JobLock",
-    "Kept",
     "Record",
+    "RecordedOutput",
     "RescueFolder",
+    "Search",
     "Store",
     "StoredAnswer",
     "adopt",
@@ -29,10 +29,10 @@ __all__ = [
     "find_home",
     "generation_of",
     "is_missing",
+    "list_names",
     "needles",
     "notebook_path",
     "parse_json",
-    "picture_file",
     "read_file",
     "remove_file",
     "sibling_stores",

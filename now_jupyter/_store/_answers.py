@@ -1,4 +1,4 @@
-"""Raw answers of the relay, kept as they come until their pictures are safe.
+"""Raw answers of the relay, kept as they come until their outputs are safe.
 
 `answers/<N>.part` grows while the answer arrives; it becomes `answers/<N>` when it is complete. The first line is a
 JSON head (status, content type, request id), then follow the bytes of the body as received.
@@ -15,15 +15,15 @@ from pathlib import Path
 from .._json import JSON, canonical
 from .._messages import StoreCorrupt, StoreError
 from ._files import (
+    copy_new,
     create_privately,
     is_missing,
-    move_durably,
     open_to_read,
     remove_file,
     sync_folder,
-    translated,
     write_all,
 )
+from ._os_errors import with_store_errors
 from ._record_files import parse_json
 
 __all__ = ["AnswerFile", "StoredAnswer", "drop_answer", "find_answer"]
@@ -42,8 +42,16 @@ class StoredAnswer:
     complete: bool
 
     def body(self, *, limit: int = _LARGEST_BODY) -> bytes:
-        """Read the body, at most `limit` bytes of it."""
+        """Return the body, at most `limit` bytes of it."""
         return _read_from(self.path, self.offset, limit)
+
+    def copy_to(self, path: Path) -> None:
+        """Write the body to `path`, where nothing is yet; little of it is in memory at a time.
+
+        Raises:
+            StoreError: it cannot be read or written.
+        """
+        copy_new(path, self.path, offset=self.offset)
 
 
 class AnswerFile:
@@ -90,7 +98,7 @@ class AnswerFile:
         finally:
             self._close()
         self._keep_earlier(self._whole)
-        move_durably(self._part, self._whole)
+        _rename(self._part, self._whole)
 
     def abandon(self) -> None:
         """Close without giving it its name: what came so far may hold paid pictures and stays."""
@@ -98,6 +106,7 @@ class AnswerFile:
             return
         with suppress(StoreError):
             _flush(self._part, self._file)
+            _sync_name(self._part)
         with suppress(StoreError):
             self._close()
 
@@ -112,7 +121,7 @@ class AnswerFile:
 
 
 def find_answer(folder: Path, number: int) -> StoredAnswer | None:
-    """Find the answer to a request, the complete one first; None where nothing of a body came.
+    """Return the answer to a request, the complete one first; None where nothing of a body came.
 
     Raises:
         StoreCorrupt: what is there is no file.
@@ -141,29 +150,38 @@ def _head(line: bytes) -> Mapping[str, JSON]:
     return head if isinstance(head, dict) else {}
 
 
-@translated
+@with_store_errors
 def _create(path: Path) -> int:
-    file = create_privately(path)
-    sync_folder(path.parent)
-    return file
+    return create_privately(path)  # its name is on the disk when it is finished or abandoned
 
 
-@translated
+@with_store_errors
 def _write(_path: Path, file: int, data: bytes) -> None:
     write_all(file, data)
 
 
-@translated
+@with_store_errors
 def _flush(_path: Path, file: int) -> None:
     os.fsync(file)
 
 
-@translated
+@with_store_errors
+def _rename(path: Path, whole: Path) -> None:
+    path.replace(whole)
+    sync_folder(whole.parent)
+
+
+@with_store_errors
+def _sync_name(path: Path) -> None:
+    sync_folder(path.parent)
+
+
+@with_store_errors
 def _close(_path: Path, file: int) -> None:
     os.close(file)
 
 
-@translated
+@with_store_errors
 def _read_from(path: Path, offset: int, limit: int) -> bytes:
     with os.fdopen(open_to_read(path), "rb") as opened:
         opened.seek(offset)

@@ -3,7 +3,6 @@
 A write goes to a temporary file in the same folder, is flushed to the disk, checked, and only then gets its name; so
 a reader meets the old content or the new, never half of either. A failed flush is final for that file: the system may
 have thrown the data away and say "fine" the next time. Reading follows no links, blocks on nothing and has a limit.
-Every `OSError` becomes one of ours here, without cause or context.
 """
 
 from __future__ import annotations
@@ -14,89 +13,58 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TypeAlias
 
-from .._messages import StoreCorrupt, StoreError, StoreFull, StoreUnavailable
+from .._messages import StoreCorrupt, StoreUnavailable
+from ._os_errors import codes_of, with_store_errors
 
 __all__ = [
+    "FolderStamp",
     "claim_exclusively",
+    "copy_new",
     "create_privately",
     "digest_of_file",
+    "folder_stamp",
+    "is_long_ago",
     "is_missing",
     "is_writable_in_place",
+    "list_names",
     "move_durably",
-    "names_in",
+    "move_exclusively",
     "open_to_read",
     "private_folder",
     "read_file",
     "remove_file",
+    "sync_file",
     "sync_folder",
     "temp_beside",
-    "translated",
     "try_read_file",
     "write_all",
     "write_durably",
+    "write_new",
 ]
 
-P = ParamSpec("P")
-T = TypeVar("T")
+FolderStamp: TypeAlias = tuple[int, int, int, int]
 
-
-def _codes(*names: str) -> frozenset[int]:
-    return frozenset(getattr(errno, name) for name in names if hasattr(errno, name))
-
-
-_FULL = _codes("ENOSPC", "EDQUOT", "EFBIG")
-_UNAVAILABLE = _codes("EROFS", "EACCES", "EPERM", "ENOENT", "ENOTDIR", "ELOOP", "ESTALE", "ENXIO", "ENODEV")
-_NO_LINKS = _codes("EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL")
-_NO_FOLDER_SYNC = _codes("EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EBADF", "EACCES", "EPERM")
+_NO_LINKS = codes_of("EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL")
+_NO_FOLDER_SYNC = codes_of("EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EBADF", "EACCES", "EPERM")
 _ALWAYS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _ALWAYS
 # O_NONBLOCK, because opening a FIFO would wait for its other end; O_NOCTTY, because a terminal would become ours.
 _READ = os.O_RDONLY | _ALWAYS | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _OTHERS_MAY_WRITE = 0o022
-
-
-def translated(act: Callable[Concatenate[Path, P], T]) -> Callable[Concatenate[Path, P], T]:
-    """Make a function whose first argument is a path raise our errors instead of the system's."""
-
-    @functools.wraps(act)
-    def wrapper(path: Path, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return act(path, *args, **kwargs)
-        except OSError as problem:
-            error = _error_of(problem, path)
-        raise error
-
-    return wrapper
-
-
-def _error_of(problem: OSError, path: Path) -> StoreError:
-    reason = problem.strerror or type(problem).__name__
-    if problem.errno in _FULL:
-        return StoreFull(
-            "no space is left to write {path}: {reason}",
-            advice="free some space there, or choose another folder with %now folder PATH",
-            path=path,
-            reason=reason,
-        )
-    if problem.errno in _UNAVAILABLE:
-        return StoreUnavailable(
-            "{path} cannot be used: {reason}",
-            advice="see that the folder is there, is yours and may be written, or choose another with %now folder PATH",
-            path=path,
-            reason=reason,
-        )
-    return StoreError("{path} could not be read or written: {reason}", path=path, reason=reason)
+_CHUNK = 1 << 20
+_TICK_NS = 2_000_000_000
 
 
 # Writing.
 
 
-@translated
+@with_store_errors
 def write_durably(path: Path, data: bytes) -> None:
     """Put `data` at `path`, replacing what is there, so that it is on the disk when this returns.
 
@@ -110,20 +78,31 @@ def write_durably(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-@translated
+@with_store_errors
 def claim_exclusively(path: Path, data: bytes, *, link: Callable[[Path, Path], None] = os.link) -> bool:
-    """Put `data` at `path` if nothing is there; tell whether we were the one.
-
-    A hard link is the one way that is exclusive and complete at once, also between the machines of a network home.
-    """
+    """Put `data` at `path` if nothing is there, and return whether nothing was."""
     with _temp_with(data, path) as temp:
-        claimed = _linked(temp, path, link)
-    if claimed:
+        return _take_name(temp, path, link)
+
+
+@with_store_errors
+def move_exclusively(source: Path, path: Path, *, link: Callable[[Path, Path], None] = os.link) -> bool:
+    """Move a flushed file of the same file system to `path` if nothing is there, and return whether nothing was."""
+    is_ours = _take_name(source, path, link)
+    if is_ours:
+        source.unlink(missing_ok=True)
+    return is_ours
+
+
+def _take_name(temp: Path, path: Path, link: Callable[[Path, Path], None]) -> bool:
+    is_ours = _link(temp, path, link)
+    if is_ours:
         sync_folder(path.parent)
-    return claimed
+    return is_ours
 
 
-def _linked(temp: Path, path: Path, link: Callable[[Path, Path], None]) -> bool:
+def _link(temp: Path, path: Path, link: Callable[[Path, Path], None]) -> bool:
+    # A hard link is the one way that is exclusive and complete at once, also between the machines of a network home.
     try:
         link(temp, path)
     except FileExistsError:
@@ -131,11 +110,11 @@ def _linked(temp: Path, path: Path, link: Callable[[Path, Path], None]) -> bool:
     except OSError as problem:
         if problem.errno not in _NO_LINKS:
             raise
-        return _named_without_link(temp, path)
+        return _replace_placeholder(temp, path)
     return True
 
 
-def _named_without_link(temp: Path, path: Path) -> bool:
+def _replace_placeholder(temp: Path, path: Path) -> bool:
     try:
         os.close(create_privately(path))
     except FileExistsError:
@@ -148,19 +127,35 @@ def _named_without_link(temp: Path, path: Path) -> bool:
 def _temp_with(data: bytes, path: Path) -> Iterator[Path]:
     temp = temp_beside(path)
     try:
-        _write_new(temp, data)
+        write_new(temp, data)
         yield temp
     finally:
         with suppress(OSError):
             temp.unlink()
 
 
-def _write_new(path: Path, data: bytes) -> None:
-    file = create_privately(path)
+@with_store_errors
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet and flush it; its name is on the disk after `sync_folder`."""
+    _fill_new(path, [data])
+
+
+@with_store_errors
+def copy_new(path: Path, source: Path, *, offset: int = 0) -> None:
+    """Copy a regular file, from `offset` on, to `path`, where nothing is yet, and flush it; any size, little memory."""
+    with os.fdopen(open_to_read(source), "rb") as opened:
+        opened.seek(offset)
+        _fill_new(path, iter(functools.partial(opened.read, _CHUNK), b""))
+
+
+def _fill_new(path: Path, chunks: Iterable[bytes]) -> None:
+    file, size = create_privately(path), 0
     try:
-        write_all(file, data)
+        for chunk in chunks:
+            write_all(file, chunk)
+            size += len(chunk)
         os.fsync(file)
-        _refuse_other_size(file, len(data))
+        _refuse_other_size(file, size)
     finally:
         os.close(file)
 
@@ -171,7 +166,7 @@ def _refuse_other_size(file: int, size: int) -> None:
 
 
 def create_privately(path: Path) -> int:
-    """Create a file that is not there yet, readable by us alone whatever the umask, and give its descriptor."""
+    """Create a file that is not there yet, readable by us alone whatever the umask, and return its descriptor."""
     file = os.open(path, _NEW, 0o600)
     try:
         if hasattr(os, "fchmod"):
@@ -190,7 +185,7 @@ def write_all(file: int, data: bytes) -> None:
 
 
 def temp_beside(path: Path) -> Path:
-    """Name a temporary file in the folder of `path`, which nobody can guess or meet twice."""
+    """Return the path of a temporary file in the folder of `path`, which nobody can guess or meet twice."""
     return path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.tmp")
 
 
@@ -209,18 +204,20 @@ def sync_folder(folder: Path) -> None:
         os.close(file)
 
 
-@translated
+@with_store_errors
 def move_durably(source: Path, target: Path) -> None:
     """Move within one file system, content and name both on the disk when this returns."""
     if stat.S_ISREG(os.lstat(source).st_mode):
-        _sync_file(source)
+        sync_file(source)
     source.replace(target)
     sync_folder(target.parent)
     if source.parent != target.parent:
         sync_folder(source.parent)
 
 
-def _sync_file(path: Path) -> None:
+@with_store_errors
+def sync_file(path: Path) -> None:
+    """Flush a file to the disk and close it to others."""
     file = os.open(path, _READ)
     try:
         if hasattr(os, "fchmod") and os.fstat(file).st_nlink == 1:  # else it is somebody's file elsewhere, too
@@ -230,13 +227,13 @@ def _sync_file(path: Path) -> None:
         os.close(file)
 
 
-@translated
+@with_store_errors
 def remove_file(path: Path) -> None:
     """Remove a file or link; one that is not there is fine."""
     path.unlink(missing_ok=True)
 
 
-@translated
+@with_store_errors
 def private_folder(path: Path) -> None:
     """Make sure that `path` is a folder of ours that nobody else may write; its parent must be there.
 
@@ -277,7 +274,7 @@ def _close_to_others(path: Path) -> None:
 
 
 def is_missing(path: Path) -> bool:
-    """Tell whether nothing at all is at `path`, not even a broken link."""
+    """Whether nothing at all is at `path`, not even a broken link."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -298,9 +295,9 @@ def read_file(path: Path, *, limit: int) -> bytes:
     return data
 
 
-@translated
+@with_store_errors
 def try_read_file(path: Path, *, limit: int) -> bytes | None:
-    """Read a regular file like `read_file`, or give None where there is none."""
+    """Read a regular file like `read_file`; None where there is none."""
     try:
         file = open_to_read(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -314,13 +311,13 @@ def try_read_file(path: Path, *, limit: int) -> bytes | None:
 
 
 def is_writable_in_place(path: Path) -> bool:
-    """Tell whether what is at `path` may be opened for writing: a plain file that has no other name elsewhere."""
+    """Whether what is at `path` may be opened for writing: a plain file that has no other name elsewhere."""
     seen = os.lstat(path)
     return stat.S_ISREG(seen.st_mode) and seen.st_nlink == 1
 
 
 def open_to_read(path: Path) -> int:
-    """Open a regular file for reading and give its descriptor; links, devices, pipes and folders are refused.
+    """Open a regular file for reading and return its descriptor; links, devices, pipes and folders are refused.
 
     Raises:
         StoreCorrupt: it is no regular file.
@@ -341,17 +338,35 @@ def _refuse_odd(path: Path, seen: os.stat_result) -> None:
         raise StoreCorrupt("{path} is no regular file", path=path)
 
 
-@translated
+@with_store_errors
 def digest_of_file(path: Path) -> str:
-    """Give the SHA-256 of a regular file, in hex."""
+    """Return the SHA-256 of a regular file, in hex."""
     with os.fdopen(open_to_read(path), "rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-@translated
-def names_in(folder: Path) -> list[str]:
-    """List the names in a folder; none where there is no folder."""
+def folder_stamp(folder: Path) -> FolderStamp | None:
+    """Return a value that changes with the names in a folder; None where there is none, or it changed a moment ago.
+
+    Every write of ours ends in a rename, so what the files hold changes with it, too.
+    """
     try:
-        return [path.name for path in folder.iterdir()]
+        seen = os.lstat(folder)
+    except OSError:
+        return None
+    is_sure = is_long_ago(max(seen.st_mtime_ns, seen.st_ctime_ns))
+    return (seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns) if is_sure else None
+
+
+def is_long_ago(time_ns: int) -> bool:
+    """Whether a change now would get another time than this: file systems' clocks tick every two seconds (FAT)."""
+    return time.time_ns() - time_ns > _TICK_NS
+
+
+@with_store_errors
+def list_names(folder: Path) -> list[str]:
+    """Return the names in a folder; none where there is no folder."""
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names, not paths: a long history has many
     except (FileNotFoundError, NotADirectoryError):
         return []

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from .._messages import ConfigError, InputError, StoreError
 from ._files import remove_file, try_read_file, write_durably
 from ._notebook import ShownBefore, folder_of, pictures_shown
@@ -36,7 +38,7 @@ class Home:
             ConfigError: the notebook shows pictures that were paid for, and their history is not here.
         """
         if self.in_doubt:
-            _remember(self.store, self.shown)
+            _write_note(self.store, self.shown)
             raise ConfigError(
                 "this notebook shows pictures whose history is not beside it; nothing is bought until that is clear",
                 advice="%now adopt OTHER.now takes it over, %now folder {name} starts a new one",
@@ -45,7 +47,7 @@ class Home:
 
 
 def find_home(folder: str, notebook: Path | None, working: Path) -> Home:
-    """Choose the store: the folder that is set, else the notebook's own; one that came loose is taken back."""
+    """Return the store in use: the folder that is set, else the notebook's own; one that came loose is taken back."""
     if folder:
         chosen = Store((working / Path(folder).expanduser()).absolute(), notebook=notebook)
         return Home(store=chosen, shown=pictures_shown(notebook))
@@ -53,7 +55,7 @@ def find_home(folder: str, notebook: Path | None, working: Path) -> Home:
     shown = pictures_shown(notebook)
     if store.exists:
         return Home(store=store, shown=shown)
-    shown = _joined(shown, _remembered(store))
+    shown = _join(shown, _read_note(store))
     if not shown.ids:
         return Home(store=store, shown=shown)
     holders = [one for one in sibling_stores(store) if _holds_any(one, shown)]
@@ -65,14 +67,14 @@ def find_home(folder: str, notebook: Path | None, working: Path) -> Home:
 
 
 def sibling_stores(store: Store) -> Iterator[Store]:
-    """Find the other histories beside this one."""
+    """Yield the other histories beside this one."""
     for folder in sorted(store.folder.parent.glob("*.now")):
         if folder != store.folder and not folder.is_symlink() and (one := Store(folder)).exists:
             yield one
 
 
 def adopt(store: Store, other: Path) -> Store:
-    """Make the history in `other` this notebook's own.
+    """Make the history in `other` this notebook's own, and return its store.
 
     Raises:
         InputError: `other` is no history, or this notebook has one already.
@@ -87,34 +89,31 @@ def adopt(store: Store, other: Path) -> Store:
             other=other,
         )
     _move(other, store.folder)
-    remove_file(_note(store))
+    remove_file(_note_of(store))
     return Store(store.folder)
 
 
 # What a notebook showed before a refusal took the place of its pictures: the doubt must outlive the next Run All.
 
 
-def _note(store: Store) -> Path:
+def _note_of(store: Store) -> Path:
     return store.folder.with_name(f".{store.folder.name}.missing")
 
 
-def _remember(store: Store, shown: ShownBefore) -> None:
+def _write_note(store: Store, shown: ShownBefore) -> None:
     with suppress(StoreError):
-        write_durably(_note(store), encode({"ids": sorted(shown.ids), "paid": shown.paid}))
+        write_durably(_note_of(store), encode({"ids": sorted(shown.ids), "paid": shown.paid}))
 
 
-def _remembered(store: Store) -> ShownBefore:
+def _read_note(store: Store) -> ShownBefore:
     try:
-        form = parse_json(try_read_file(_note(store), limit=_LARGEST_NOTE) or b"{}")
-    except StoreError:
+        form = parse_json(try_read_file(_note_of(store), limit=_LARGEST_NOTE) or b"{}")
+        return msgspec.convert(form, ShownBefore)
+    except (StoreError, msgspec.ValidationError):
         return _NOTHING
-    ids = form.get("ids") if isinstance(form, dict) else None
-    if not isinstance(form, dict) or not isinstance(ids, list):
-        return _NOTHING
-    return ShownBefore(frozenset(one for one in ids if isinstance(one, str)), form.get("paid") is True)
 
 
-def _joined(first: ShownBefore, second: ShownBefore) -> ShownBefore:
+def _join(first: ShownBefore, second: ShownBefore) -> ShownBefore:
     return ShownBefore(first.ids | second.ids, first.paid or second.paid)
 
 
@@ -126,13 +125,13 @@ def _holds_any(store: Store, shown: ShownBefore) -> bool:
 
 
 def _is_orphan(store: Store) -> bool:
-    """Tell whether the notebook that the folder was last used by is gone from beside it."""
+    """Whether the notebook that the folder was last used by is gone from beside it."""
     name = Path(store.last_notebook).name
     return not name or not (store.folder.parent / name).exists()
 
 
 def _is_at_work(store: Store) -> bool:
-    """Tell whether a living kernel is at work there: what it has paid for must find its folder."""
+    """Whether a living kernel is at work there: what it has paid for must find its folder."""
     try:
         return any(not record.is_over and store.is_held(record.number) for record in store.records())
     except StoreError:

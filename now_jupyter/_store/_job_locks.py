@@ -17,7 +17,8 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from .._messages import StoreCorrupt, StoreError
-from ._files import is_missing, is_writable_in_place, translated
+from ._files import is_missing, is_writable_in_place
+from ._os_errors import with_store_errors
 
 __all__ = ["JobLock", "JobLocks"]
 
@@ -30,15 +31,15 @@ _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 class JobLock:
     """The right to work on a job, until `release` or the end of the process."""
 
-    def __init__(self, unlock: Callable[[], object], holds: JobLocks, number: int) -> None:
+    def __init__(self, unlock: Callable[[], object], locks: JobLocks, number: int) -> None:
         """Take over a lock that was acquired."""
         self.number = number
         self._unlock: Callable[[], object] | None = unlock
-        self._holds = holds
+        self._locks = locks
 
     def release(self) -> None:
         """Give the job free; twice is fine."""
-        self._holds.forget(self.number, self)
+        self._locks.forget(self.number, self)
         unlock, self._unlock = self._unlock, None
         if unlock is not None:
             with suppress(OSError):
@@ -52,7 +53,7 @@ class JobLock:
 
 
 class JobLocks:
-    """The holds of this process on the jobs of one folder."""
+    """The locks of this process on the jobs of one folder."""
 
     def __init__(self, folder: Path) -> None:
         """Touch nothing yet."""
@@ -60,12 +61,12 @@ class JobLocks:
         self.renew()
 
     def renew(self) -> None:
-        """Start with none, as a forked child must: the holds it inherited are its parent's."""
+        """Start with none, as a forked child must: the locks it inherited are its parent's."""
         self._mine: dict[int, JobLock] = {}
         self._lock = threading.Lock()
 
     def hold(self, number: int, *, patience: float = _PATIENCE) -> JobLock | None:
-        """Take the job, or give None where someone else has it and keeps it for `patience` seconds.
+        """Take the job; None where someone else has it and keeps it for `patience` seconds.
 
         Raises:
             StoreError: the lock file cannot be made.
@@ -76,44 +77,45 @@ class JobLocks:
             return self._acquire(number, patience)
 
     def _acquire(self, number: int, patience: float) -> JobLock | None:
-        unlock = _try_lock(self._path(number), patience)
+        unlock = _try_lock(self.path(number), patience)
         if unlock is None:
             return None
-        self._mine[number] = hold = JobLock(unlock, self, number)
-        return hold
+        self._mine[number] = lock = JobLock(unlock, self, number)
+        return lock
 
     def is_held(self, number: int) -> bool:
-        """Tell whether a living process has the job."""
+        """Whether a living process has the job."""
         # Asked of our own first: on network homes, opening and closing a locked file a second time unlocks it.
         if number in self._mine:
             return True
-        if is_missing(self._path(number)):
+        if is_missing(self.path(number)):
             return False
         try:
-            unlock = _try_lock(self._path(number), _POLL)
+            unlock = _try_lock(self.path(number), _POLL)
         except StoreError:
             return False
         if unlock is not None:
             unlock()
         return unlock is None
 
-    def forget(self, number: int, hold: JobLock) -> None:
-        """Note that a hold has ended."""
-        if self._mine.get(number) is hold:
+    def forget(self, number: int, lock: JobLock) -> None:
+        """Note that a lock was released."""
+        if self._mine.get(number) is lock:
             del self._mine[number]
 
     def release_all(self) -> None:
         """Give every job free."""
-        for hold in list(self._mine.values()):
-            hold.release()
+        for lock in list(self._mine.values()):
+            lock.release()
 
-    def _path(self, number: int) -> Path:
+    def path(self, number: int) -> Path:
+        """Return the path of a job's lock."""
         return self._folder / f"{number}.lock"
 
 
-@translated
+@with_store_errors
 def _try_lock(path: Path, patience: float) -> Callable[[], object] | None:
-    """Give the function that unlocks, or None where the lock is taken."""
+    """Lock, and return the function that unlocks; None where the lock is taken."""
     if not is_missing(path) and not is_writable_in_place(path):
         raise StoreCorrupt("{path} is no regular file", path=path)
     lock = FileLock(
@@ -124,13 +126,13 @@ def _try_lock(path: Path, patience: float) -> Callable[[], object] | None:
     except Timeout:  # an OSError too, so first
         return None
     except NotImplementedError:
-        return _nothing
+        return _unlock_nothing
     except OSError as problem:
         if problem.errno not in _NO_LOCKS:
             raise
-        return _nothing
+        return _unlock_nothing
     return lock.release
 
 
-def _nothing() -> None:
+def _unlock_nothing() -> None:
     """Unlock nothing: this file system has no locks, and a history must work there too."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -17,7 +17,9 @@ from uuid import uuid4
 from .._json import JSON
 from .._messages import StoreCorrupt, StoreError, StoreFull, StoreTooNew, StoreUnavailable
 from ._files import (
+    FolderStamp,
     claim_exclusively,
+    folder_stamp,
     is_missing,
     private_folder,
     remove_file,
@@ -30,20 +32,23 @@ from ._record_files import encode, parse_json
 
 __all__ = ["FolderLayout"]
 
-_PARTS: Final = ("jobs", "answers", "pictures", "quarantine", "trash", "locks")
-_IGNORED = "answers/\nquarantine/\ntrash/\nlocks/\nindex.sqlite*\n*.tmp\n"
+_PARTS: Final = ("jobs", "answers", "pictures", "inputs", "quarantine", "trash", "locks")
+_IGNORED = "answers/\nquarantine/\ntrash/\nlocks/\n*.tmp\n"
 _LARGEST_FORMAT = 64 << 10
 _PROBE = bytes(4096)
 
 
 class FolderLayout:
-    """One `.now` folder; nothing is touched before it is asked for."""
+    """One `.now` folder; nothing is touched before it is asked for, nor looked at twice without a change."""
 
-    def __init__(self, path: Path, *, set_aside: Callable[[Path, str], object]) -> None:
-        """Take the place, and what to do with a file in it that cannot be used."""
+    def __init__(self, path: Path, *, notebook: Path | None, set_aside: Callable[[Path, str], object]) -> None:
+        """Touch nothing yet; `set_aside` gets a file that cannot be used."""
         self.path = path
+        self._notebook = notebook
         self._set_aside = set_aside
-        self._probed = False
+        self._was_probed = False
+        self._looked: tuple[FolderStamp, dict[str, JSON]] | None = None  # when its parts were fine, and its format
+        self._complete: FolderStamp | None = None  # when nothing was missing
 
     @property
     def exists(self) -> bool:
@@ -51,7 +56,7 @@ class FolderLayout:
         return bool(self._try_format())
 
     def text(self, name: str) -> str:
-        """Give a text of the `format` file; empty where there is none."""
+        """Return a text of the `format` file; empty where there is none."""
         value = self._try_format().get(name)
         return value if isinstance(value, str) else ""
 
@@ -61,9 +66,20 @@ class FolderLayout:
         Raises:
             StoreUnavailable: it is a link, a file, or someone else's.
         """
+        with suppress(StoreCorrupt):
+            self._look()
+
+    def _look(self) -> dict[str, JSON]:
+        """Return the `format` file of a folder whose parts are fine; looked at again only after a change in it."""
+        stamp = folder_stamp(self.path)
+        if self._looked is not None and stamp == self._looked[0]:
+            return self._looked[1]
         for path in (self.path, *(self.path / name for name in _PARTS)):
             if not is_missing(path):
                 private_folder(path)
+        form = self._read_format()
+        self._looked = (stamp, form) if stamp is not None else None
+        return form
 
     def repair(self) -> None:
         """Make what is missing in a folder that is there.
@@ -82,7 +98,7 @@ class FolderLayout:
             )
         self.create()
 
-    def create(self, notebook: Path | None = None) -> None:
+    def create(self) -> None:
         """Make everything that is missing, whole or after a crash in the middle; keep the notebook's path.
 
         Raises:
@@ -90,13 +106,17 @@ class FolderLayout:
             StoreFull: there is no space.
             StoreTooNew: a later version owns the folder.
         """
+        stamp = folder_stamp(self.path)
+        if stamp is not None and stamp == self._complete:
+            return
         private_folder(self.path)
         form = self._known_format()
         for name in _PARTS:
             private_folder(self.path / name)
-        self._write_format(form, notebook)
+        self._write_format(form)
         if is_missing(self.path / ".gitignore"):
             claim_exclusively(self.path / ".gitignore", _IGNORED.encode())
+        self._complete = stamp
 
     def _known_format(self) -> dict[str, JSON]:
         try:
@@ -107,11 +127,11 @@ class FolderLayout:
         _refuse_newer(form)
         return form
 
-    def _write_format(self, form: dict[str, JSON], notebook: Path | None) -> None:
+    def _write_format(self, form: dict[str, JSON]) -> None:
         if not form:
-            claim_exclusively(self._format_path, encode(_new_format(notebook)))
-        elif notebook is not None and form.get("notebook") != str(notebook):
-            write_durably(self._format_path, encode({**form, "notebook": str(notebook)}))
+            claim_exclusively(self._format_path, encode(_new_format(self._notebook)))
+        elif self._notebook is not None and form.get("notebook") != str(self._notebook):
+            write_durably(self._format_path, encode({**form, "notebook": str(self._notebook)}))
 
     def check(self, need_bytes: int) -> None:
         """Prove that pictures can be kept here.
@@ -127,14 +147,14 @@ class FolderLayout:
 
     def _probe_once(self) -> None:
         # Only a real write finds a used-up quota; later ones are found by the intent, which is written before sending.
-        if self._probed:
+        if self._was_probed:
             return
         probe = temp_beside(self.path / "answers" / "probe")
         try:
             write_durably(probe, _PROBE)
         finally:
             remove_file(probe)
-        self._probed = True
+        self._was_probed = True
 
     @property
     def _format_path(self) -> Path:
@@ -142,10 +162,7 @@ class FolderLayout:
 
     def _try_format(self) -> dict[str, JSON]:
         try:
-            if is_missing(self.path):
-                return {}
-            self.require()
-            return self._read_format()
+            return {} if is_missing(self.path) else self._look()
         except StoreError:
             return {}
 
@@ -160,19 +177,7 @@ class FolderLayout:
 
 
 def _new_format(notebook: Path | None) -> dict[str, JSON]:
-    return {
-        "format": FORMAT,
-        "id": uuid4().hex,
-        "notebook": "" if notebook is None else str(notebook),
-        "software": f"now_jupyter {_own_version()}".strip(),
-    }
-
-
-def _own_version() -> str:
-    try:
-        return version("now_jupyter")
-    except PackageNotFoundError:
-        return ""
+    return {"format": FORMAT, "id": uuid4().hex, "notebook": "" if notebook is None else str(notebook)}
 
 
 def _refuse_newer(form: dict[str, JSON]) -> None:

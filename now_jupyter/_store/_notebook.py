@@ -28,7 +28,7 @@ class ShownBefore:
 
 
 def notebook_path(environ: Mapping[str, str], names: Mapping[str, Any], working: Path) -> Path | None:
-    """Find the notebook's file: Jupyter Server's, VS Code's, Colab's and papermill's ways of telling it, else None."""
+    """Return the notebook's file, as Jupyter Server, VS Code, Colab or papermill tell it, else None."""
     told = [names.get("__vsc_ipynb_file__"), *(environ.get(name) for name in _VARIABLES), _colab_name(environ)]
     for text in told:
         if isinstance(text, str) and text.endswith(".ipynb") and "://" not in text:
@@ -44,12 +44,12 @@ def _colab_name(environ: Mapping[str, str]) -> str | None:
 
 
 def folder_of(notebook: Path | None, working: Path) -> Path:
-    """Name the history's folder: `<notebook>.now` beside the notebook, else `untitled.now` in the working folder."""
+    """Return the history's folder: `<notebook>.now` beside the notebook, else `untitled.now` in the working folder."""
     return working / "untitled.now" if notebook is None else notebook.with_suffix(".now")
 
 
 def pictures_shown(notebook: Path | None) -> ShownBefore:
-    """Read from the saved notebook which generations it shows; an unreadable file shows none."""
+    """Return what the saved notebook shows; an unreadable file shows none."""
     if notebook is None:
         return ShownBefore()
     try:

@@ -10,13 +10,10 @@ from pathlib import Path
 
 from .._json import digest
 from .._messages import StoreError
-from ._files import is_missing, move_durably, private_folder, read_file, write_durably
+from ._files import copy_new, is_missing, move_durably, private_folder, sync_folder, write_durably
 from ._record_files import encode
 
-__all__ = ["LARGEST_PICTURE", "set_aside", "size_of"]
-
-LARGEST_PICTURE = 256 << 20
-"""Bytes that are read at once to be copied."""
+__all__ = ["set_aside"]
 
 
 def set_aside(home: Path, source: bytes | Path, reason: str) -> Path:
@@ -30,23 +27,20 @@ def set_aside(home: Path, source: bytes | Path, reason: str) -> Path:
     name = "bytes" if isinstance(source, bytes) else re.sub(r"[^\w.-]", "_", source.name)[:80]
     mark = digest(source) if isinstance(source, bytes) else secrets.token_hex(6)
     target = folder / f"{mark[:12]}-{name}"
-    if isinstance(source, bytes) and not is_missing(target) and size_of(target) == len(source):
-        return target  # each `resume` meets the same bytes again
-    if isinstance(source, Path) and home in source.parents:
-        _move_if_there(source, target)
-    else:
-        write_durably(target, source if isinstance(source, bytes) else read_file(source, limit=LARGEST_PICTURE))
+    if isinstance(source, Path):
+        _bring(source, target, is_ours=home in source.parents)
+    elif is_missing(target) or os.lstat(target).st_size != len(source):  # each `resume` meets the same bytes again
+        write_durably(target, source)
     note = encode({"from": name, "reason": reason, "at": time.time()})
     write_durably(target.with_name(f"{target.name}.why"), note)
     return target
 
 
-def size_of(source: bytes | Path) -> int:
-    """Give the size of bytes or of a file."""
-    return len(source) if isinstance(source, bytes) else os.lstat(source).st_size
-
-
-def _move_if_there(source: Path, target: Path) -> None:
+def _bring(source: Path, target: Path, *, is_ours: bool) -> None:
+    if not is_ours:
+        copy_new(target, source)
+        sync_folder(target.parent)
+        return
     try:
         move_durably(source, target)
     except StoreError:

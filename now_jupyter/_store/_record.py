@@ -1,6 +1,6 @@
 """The record of one paid call: all that is known of it, from the intent to the last output.
 
-A record is written before anything is sent and again at every change; it is the truth of which the index is a copy.
+A record is written before anything is sent and again at every change; it is the truth.
 It holds the request as typed and whole, what was resolved beside it (service, model, share of n, memo, charge,
 expected), what came, and why something did not. It holds no key and no host. `generation_of` gives the view of it that
 people see.
@@ -35,7 +35,7 @@ from .._values import (
     Video,
 )
 
-__all__ = ["FORMAT", "Record", "RecordedOutput", "generation_of"]
+__all__ = ["FORMAT", "Record", "RecordedOutput", "generation_of", "is_digest", "is_file_name"]
 
 FORMAT = 1
 _TERMINAL = {Status.DONE, Status.FAILED, Status.CANCELLED}
@@ -47,6 +47,7 @@ _MOST_DIGITS = 30
 _LATEST = 2.5e11  # Unix seconds that calendars can still write
 _LARGEST_NUMBER = 1 << 53
 _NAME_BYTES = 255
+_MARK = {"is_mark": True}  # filled in from the marks beside the record, and not stored in it
 _OUTPUTS: Mapping[Kind, type[Output]] = {"video": Video, "audio": Audio, "words": Document, "vectors": Document}
 
 
@@ -55,7 +56,8 @@ class RecordedOutput:
     """One output that was announced: here as a file below `pictures/` or as words, or not (yet), with the reason.
 
     `number` is its place among the outputs, from 1, and never changes; `sources` are there only while it is not here,
-    so that it can be fetched again. `about` and `handle` are the service's.
+    so that it can be fetched again. `about` and `handle` are the service's; `tags` (`*` is the star) and `is_trashed`
+    are its marks, there when it was read with them.
     """
 
     key: str
@@ -73,6 +75,8 @@ class RecordedOutput:
     handle: JSON = None
     sources: tuple[Fields, ...] = ()
     error: Failure | None = None
+    tags: Texts = field(default=(), metadata=_MARK)
+    is_trashed: bool = field(default=False, metadata=_MARK)
 
     @property
     def is_here(self) -> bool:
@@ -173,7 +177,7 @@ class Record:
 
 def _without_defaults(value: Any) -> Any:  # noqa: ANN401 - any field of a record
     if hasattr(value, "__dataclass_fields__"):
-        pairs = ((one, getattr(value, one.name)) for one in fields(value))
+        pairs = ((one, getattr(value, one.name)) for one in fields(value) if not one.metadata)
         return {one.name: _without_defaults(part) for one, part in pairs if part != _default_of(one)}
     if isinstance(value, tuple | list):
         return [_without_defaults(one) for one in value]
@@ -226,7 +230,7 @@ def _check_names(record: Record) -> None:
 
 
 def _check_output(one: RecordedOutput) -> None:
-    if one.sha256 and not (_is_hex(one.sha256, 64) and _is_file_name(one.file)):
+    if (one.sha256 or one.file) and not (is_digest(one.sha256) and is_file_name(one.file)):
         raise ValueError("an output has no sane digest or file name")
     if not all(0 <= size < _LARGEST_NUMBER for size in (one.number, one.width, one.height, one.size_bytes)):
         raise ValueError("an output has no sane size")
@@ -236,8 +240,14 @@ def _is_hex(text: str, length: int) -> bool:
     return len(text) == length and set(text) <= _HEX
 
 
-def _is_file_name(name: str) -> bool:
-    is_inside = not name.startswith(".") and not set(name) & set('/\\\0:')
+def is_digest(text: str) -> bool:
+    """Whether this is a SHA-256 in hex."""
+    return _is_hex(text, 64)
+
+
+def is_file_name(name: str) -> bool:
+    """Whether this names a file in a folder, and nothing hidden or elsewhere."""
+    is_inside = not name.startswith(".") and not set(name) & set("/\\\0:")
     return bool(name) and is_inside and len(name.encode("utf-8", "replace")) <= _NAME_BYTES
 
 
@@ -245,9 +255,10 @@ def _is_file_name(name: str) -> bool:
 
 
 def generation_of(record: Record, pictures: Path) -> Generation:
-    """Return the view of a record that people see; `pictures` is the folder of the originals."""
+    """Return the view of a record that people see, without what is in the trash; `pictures` holds the originals."""
     made = _made(record)
-    here = sorted((one for one in record.outputs if one.is_here), key=lambda one: (one.is_side, one.number))
+    shown = (one for one in record.outputs if one.is_here and not one.is_trashed)
+    here = sorted(shown, key=lambda one: (one.is_side, one.number))
     is_only = len(record.outputs) == 1
     return Generation(
         id=record.id,

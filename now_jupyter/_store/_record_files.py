@@ -10,34 +10,43 @@ import json
 import os
 import re
 import stat
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
 from .._json import JSON
 from .._messages import StoreCorrupt, StoreError, StoreTooNew
-from ._files import claim_exclusively, is_missing, move_durably, translated, try_read_file, write_durably
+from ._files import (
+    FolderStamp,
+    claim_exclusively,
+    folder_stamp,
+    is_long_ago,
+    is_missing,
+    list_names,
+    move_durably,
+    try_read_file,
+    write_durably,
+)
+from ._marks import Marks, read_marks
+from ._os_errors import with_store_errors
 from ._record import FORMAT, Record
 
 __all__ = ["RecordFiles", "encode", "highest_number", "parse_json"]
 
 Signature: TypeAlias = tuple[int, int, int]
+_Signatures: TypeAlias = tuple[Signature, Signature | None]  # of a record and of its marks
 
 _RECORD_NAME = re.compile(r"([1-9][0-9]{0,14})\.json")
 _NUMBERED_NAME = re.compile(r"([1-9][0-9]{0,14})(?:\..*)?", re.DOTALL)
 _LARGEST_RECORD = 4 << 20
-_LARGEST_MARKS = 64 << 10
+_LARGEST_MARKS = 1 << 20
 _MOST_RECORDS = 100_000
-_MOST_MARKS = 100
-_LONGEST_MARK = 100
-# A file changed twice within one tick of the file system's clock looks unchanged; FAT ticks every two seconds.
-_TICK_NS = 2_000_000_000
 
 
 def parse_json(data: bytes) -> object:
-    """Read JSON from a file that may hold anything.
+    """Return what JSON from a file says, which may be anything.
 
     Raises:
         StoreCorrupt: it is not JSON.
@@ -50,7 +59,7 @@ def parse_json(data: bytes) -> object:
 
 
 def encode(form: Mapping[str, JSON]) -> bytes:
-    """Write JSON for people and version control: a line per value, keys in order."""
+    """Return JSON for people and version control: a line per value, keys in order."""
     try:
         return (json.dumps(form, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
     except UnicodeEncodeError:  # half of a surrogate pair, which only the escaped form can carry
@@ -58,7 +67,7 @@ def encode(form: Mapping[str, JSON]) -> bytes:
 
 
 def _encode_record(record: Record) -> bytes:
-    """Write a record in a form that is proved to be readable again, since a record that cannot be read is lost."""
+    """Return the bytes of a record, proved to be readable again, since a record that cannot be read is lost."""
     data = b""
     try:
         data = encode(record.to_json())
@@ -81,32 +90,33 @@ def _read_record(data: bytes, number: int) -> Record:
 
 
 def highest_number(names: Iterable[str]) -> int:
-    """Give the highest number that any of these file names begins with; 0 where none does."""
+    """Return the highest number that any of these file names begins with; 0 where none does."""
     return max((int(found[1]) for name in names if (found := _NUMBERED_NAME.fullmatch(name))), default=0)
 
 
 class RecordFiles:
-    """The records of one folder; what was parsed once is remembered for as long as the file stays as it was."""
+    """The records of one folder; a file is read again only after a change."""
 
     def __init__(self, folder: Path) -> None:
         """Touch nothing yet."""
         self.folder = folder
-        self._seen: dict[int, tuple[tuple[Signature, Signature | None], Record]] = {}
+        self._seen: dict[int, tuple[_Signatures, Record]] = {}
+        self._all: tuple[FolderStamp, list[Record], tuple[str, ...]] | None = None
 
     def path(self, number: int) -> Path:
-        """Name the file of a record."""
+        """Return the path of a record."""
         return self.folder / f"{number}.json"
 
     def marks_path(self, number: int) -> Path:
-        """Name the file of a record's marks."""
+        """Return the path of a record's marks."""
         return self.folder / f"{number}.marks"
 
     def has(self, number: int) -> bool:
-        """Tell whether something bears this number."""
+        """Whether something bears this number."""
         return not is_missing(self.path(number))
 
     def claim(self, record: Record) -> bool:
-        """Write a record under its number if that is free; tell whether it was."""
+        """Write a record under its number if that is free, and return whether it was."""
         return claim_exclusively(self.path(record.number), _encode_record(record))
 
     def put(self, record: Record) -> None:
@@ -114,83 +124,79 @@ class RecordFiles:
         write_durably(self.path(record.number), _encode_record(record))
 
     def try_read(self, number: int) -> Record | None:
-        """Read a record with its marks, or give None where there is none.
+        """Return a record with its marks; None where there is none.
 
         Raises:
             StoreCorrupt: what is there is no record.
             StoreTooNew: it was written by a later version.
         """
         data = try_read_file(self.path(number), limit=_LARGEST_RECORD)
-        return None if data is None else self._with_marks(_read_record(data, number))
+        return None if data is None else self.marks(number).put_on(_read_record(data, number))
 
     def read_all(self) -> tuple[list[Record], tuple[str, ...]]:
-        """Read all records in the order of their numbers, and name the files that cannot be read."""
-        records, damaged = [], []
-        signatures = _signatures(self.folder)
-        for number in _numbers(signatures):
+        """Return all records in the order of their numbers, and the names of the files that cannot be read."""
+        stamp = folder_stamp(self.folder)
+        if self._all is None or stamp != self._all[0]:
+            records, damaged = self._read_changed()
+            self._all = (stamp, records, damaged) if stamp is not None else None
+            return records, damaged
+        return self._all[1], self._all[2]
+
+    def _read_changed(self) -> tuple[list[Record], tuple[str, ...]]:
+        found = _signatures(self.folder)
+        seen: dict[int, tuple[_Signatures, Record]] = {}
+        damaged = []
+        for number in _numbers(found)[-_MOST_RECORDS:]:
+            signatures = (found[f"{number}.json"], found.get(f"{number}.marks"))
+            known = self._seen.get(number)
             try:
-                record = self._read_once(number, signatures)
+                record = known[1] if known and known[0] == signatures else self.try_read(number)
             except StoreError:
                 damaged.append(f"{number}.json")
                 continue
             if record is not None:
-                records.append(record)
-        return records, tuple(damaged)
+                seen[number] = (signatures, record)
+        self._seen = {number: one for number, one in seen.items() if _is_settled(one[0])}
+        return [record for _, record in seen.values()], tuple(damaged)
 
-    def _read_once(self, number: int, signatures: Mapping[str, Signature]) -> Record | None:
-        signature = (signatures[f"{number}.json"], signatures.get(f"{number}.marks"))
-        known = self._seen.get(number)
-        if known is not None and known[0] == signature:
-            return known[1]
-        record = self.try_read(number)
-        if record is not None and _is_settled(signature):
-            self._seen[number] = (signature, record)
-        return record
+    def newest(self, count: int) -> list[Record]:
+        """Return the records of the `count` highest numbers that can be read, in order; no others are read."""
+        if self._all is not None and folder_stamp(self.folder) == self._all[0]:
+            return self._all[1][-count:]
+        return list(islice(self._newest_first(), count))[::-1]
 
-    def signatures(self) -> dict[int, str]:
-        """Give a text for each number that changes when its record or marks do; empty while that cannot be told."""
-        seen = _signatures(self.folder)
-        pairs = {number: (seen[f"{number}.json"], seen.get(f"{number}.marks")) for number in _numbers(seen)}
-        return {number: repr(pair) if _is_settled(pair) else "" for number, pair in pairs.items()}
+    def _newest_first(self) -> Iterator[Record]:
+        for number in reversed(_numbers(list_names(self.folder))):
+            with suppress(StoreError):
+                record = self.try_read(number)
+                if record is not None:
+                    yield record
 
-    def stamp(self) -> tuple[int, int, bool]:
-        """Give a value that changes when anything in the folder does; its last part says whether it can be trusted."""
+    def marks(self, number: int) -> Marks:
+        """Return the marks of a record; those that cannot be read must not hide a record that can."""
         try:
-            seen = os.lstat(self.folder)
-        except OSError:
-            return (0, 0, True)
-        return (seen.st_ino, seen.st_mtime_ns, _is_old(seen.st_mtime_ns))
+            return read_marks(parse_json(try_read_file(self.marks_path(number), limit=_LARGEST_MARKS) or b"{}"))
+        except StoreError:
+            return Marks()
 
-    def write_marks(self, number: int, tags: Sequence[str]) -> None:
+    def write_marks(self, number: int, marks: Marks) -> None:
         """Replace the marks of a record.
 
         Raises:
             StoreTooNew: the marks that are there were written by a later version.
+            StoreError: they could not be written, or are too many.
         """
-        self._refuse_newer_marks(number)
-        write_durably(self.marks_path(number), encode({"format": FORMAT, "tags": _clean(tags)}))
-
-    def _refuse_newer_marks(self, number: int) -> None:
-        version = self._marks(number).get("format")
-        if isinstance(version, int) and version > FORMAT:
+        if self.marks(number).format > FORMAT:
             raise StoreTooNew("the marks of #{number} were written by a newer version", number=number)
-
-    def _with_marks(self, record: Record) -> Record:
-        tags = self._marks(record.number).get("tags")
-        if not isinstance(tags, list):
-            return record
-        return replace(record, tags=tuple(_clean(tag for tag in tags if isinstance(tag, str))))
-
-    def _marks(self, number: int) -> Mapping[str, object]:
-        try:
-            data = try_read_file(self.marks_path(number), limit=_LARGEST_MARKS)
-            form = {} if data is None else parse_json(data)
-        except StoreError:
-            return {}  # marks that cannot be read must not hide a record that can
-        return form if isinstance(form, dict) else {}
+        data = encode(marks.to_json())
+        if len(data) > _LARGEST_MARKS:
+            raise StoreError(
+                "#{number} cannot be recorded as it is: {reason}", number=number, reason=f"{len(data)} bytes"
+            )
+        write_durably(self.marks_path(number), data)
 
     def take(self, number: int, other: RecordFiles) -> None:
-        """Take a record and then its marks from another shelf; done again after a crash, it moves what is left."""
+        """Take a record and then its marks from another folder; done again after a crash, it moves what is left."""
         for mine, others in (
             (self.path(number), other.path(number)),
             (self.marks_path(number), other.marks_path(number)),
@@ -199,7 +205,7 @@ class RecordFiles:
                 move_durably(others, mine)
 
 
-@translated
+@with_store_errors
 def _signatures(folder: Path) -> dict[str, Signature]:
     found: dict[str, Signature] = {}
     try:
@@ -223,17 +229,8 @@ def _signature(entry: os.DirEntry[str]) -> Signature | None:
 
 
 def _numbers(names: Iterable[str]) -> list[int]:
-    found = sorted(int(match[1]) for name in names if (match := _RECORD_NAME.fullmatch(name)))
-    return found[-_MOST_RECORDS:]
+    return sorted(int(match[1]) for name in names if (match := _RECORD_NAME.fullmatch(name)))
 
 
-def _is_settled(signature: tuple[Signature, Signature | None]) -> bool:
-    return all(_is_old(one[0]) for one in signature if one is not None)
-
-
-def _is_old(mtime_ns: int) -> bool:
-    return time.time_ns() - mtime_ns > _TICK_NS
-
-
-def _clean(tags: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(tag.strip()[:_LONGEST_MARK] for tag in tags if tag.strip()))[:_MOST_MARKS]
+def _is_settled(signatures: _Signatures) -> bool:
+    return all(is_long_ago(one[0]) for one in signatures if one is not None)

@@ -242,7 +242,7 @@ def _put_in(session: Session, connection: RelayAccess, stand: Stand, *, stopwatc
     """Hand in the connection whose times are the test's, where the session keeps the one it uses."""
     context = session.context
     settings = context.settings()
-    context._open[settings.base_url, context.key(), settings.download_hosts] = connection
+    context._open[settings.base_url, context.key(), settings.download_hosts, settings.largest_download] = connection
     home = context.home()
 
     async def written_down(seconds: float) -> None:

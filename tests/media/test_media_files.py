@@ -12,9 +12,10 @@ from PIL import Image
 
 from demo_calls import opened
 from drawing import TYPES, encoded, far_apart, texture
-from now_jupyter._media import _decoding, _provenance
-from now_jupyter._media import _examine as _media
-from now_jupyter._messages._errors import BadImageError, InputError
+from now_jupyter import _media
+from now_jupyter._json import digest
+from now_jupyter._media import _files, _provenance
+from now_jupyter._messages import BadImageError, InputError
 
 
 # reading the history's files
@@ -23,7 +24,7 @@ def test_an_unchanged_file_is_read(tmp_path: Path) -> None:
     data = encoded(texture())
     path = tmp_path / "x.png"
     path.write_bytes(data)
-    assert _media.read_verified(path, _media.digest(data)) == data
+    assert _media.read_verified(path, digest(data)) == data
 
 
 @pytest.mark.parametrize(
@@ -64,11 +65,11 @@ def test_a_file_that_cannot_be_trusted_is_refused(
             path.mkdir()
         case "huge":
             path.touch()
-            os.truncate(path, _decoding.MOST_BYTES + 1)
+            os.truncate(path, _files.MOST_BYTES + 1)
         case "nul":
             path = tmp_path / "x\0.png"
     with pytest.raises(BadImageError) as caught:
-        _media.read_verified(path, _media.digest(data))
+        _media.read_verified(path, digest(data))
     assert words in caught.value.message()
     assert path.name.replace("\0", "") in caught.value.message()
     assert caught.value.__context__ is None

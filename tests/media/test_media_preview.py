@@ -12,7 +12,7 @@ from PIL import Image
 
 from demo_calls import opened
 from drawing import TYPES, chunk, encoded, far_apart, png, spliced, texture
-from now_jupyter._media import _examine as _media
+from now_jupyter import _media
 from now_jupyter._messages._errors import BadImageError
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import re
 import zlib
 from typing import Any
 
@@ -12,8 +11,8 @@ from PIL import Image, PngImagePlugin
 
 from demo_calls import opened
 from drawing import chunk, encoded, spliced
+from now_jupyter import _media
 from now_jupyter._media import _containers, _provenance
-from now_jupyter._media import _examine as _media
 
 KINDS = ("PNG", "JPEG", "WEBP")
 MADE = {
@@ -54,7 +53,7 @@ def with_chunks(*chunks: bytes) -> bytes:
 def with_text(**texts: str) -> bytes:
     info = PngImagePlugin.PngInfo()
     for keyword, text in texts.items():
-        info.add_text(keyword.replace("_", "-") if keyword == "sd_metadata" else keyword, text)
+        info.add_text(keyword, text)
     return file_of("PNG", pnginfo=info)
 
 
@@ -114,11 +113,10 @@ def test_no_pixel_is_touched(kind: str, image: Image.Image, options: dict[str, A
     assert (one.mode, one.tobytes()) == (other.mode, other.tobytes())
     assert getattr(one, "n_frames", 1) == getattr(other, "n_frames", 1)
     assert one.info.get("icc_profile") == other.info.get("icc_profile")
-    assert _media.examine(after).animated == _media.examine(before).animated
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("size", [10, 30_000, 70_000, 200_000])
+@pytest.mark.parametrize("size", [10, 10_000])
 def test_embedding_twice_replaces(kind: str, size: int) -> None:
     """The last one counts and nothing of the first stays behind, however long it was."""
     plain = _provenance.embed(file_of(kind), {"prompt": "short"})
@@ -131,7 +129,7 @@ def test_embedding_twice_replaces(kind: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
-@pytest.mark.parametrize("size", [10, 70_000])
+@pytest.mark.parametrize("size", [10, 10_000])
 def test_the_words_of_others_are_kept(kind: str, size: int) -> None:
     """XMP that says "made by an algorithm" stays, beside ours, in one well-formed packet."""
     data = file_of(kind, xmp=FOREIGN.encode())
@@ -180,26 +178,29 @@ def test_a_jpeg_stays_in_order() -> None:
     assert kinds == [b"JFIF", b"Exif", b"http"]
 
 
-def test_extended_xmp_follows_the_standard() -> None:
-    """A long record goes into segments with the digest that the main packet names, their length and their place."""
-    data = _provenance.embed(file_of("JPEG"), {"prompt": "é" * 100_000})
-    guid = re.search(rb'xmpNote:HasExtendedXMP="([0-9A-F]{32})"', data)
-    bodies = [_containers.body_of(data, one) for one in _containers.jpeg_segments(data)]
-    more = [body[35:] for body in bodies if body.startswith(b"http://ns.adobe.com/xmp/extension/\0")]
-    assert guid is not None
-    assert len(more) > 3
-    assert {body[:32] for body in more} == {guid[1]}
-    joined = b"".join(body[40:] for body in more)
-    assert {int.from_bytes(body[32:36]) for body in more} == {len(joined)}
-    assert _containers.body_of(data, next(_containers.jpeg_segments(data)))[:4] == b"JFIF"
-
-
-def test_extended_xmp_of_others_stays_alone() -> None:
-    """Where another tool has extended XMP and ours would need it too, the file stays as it is."""
-    packet = FOREIGN.replace("xmlns:q=", 'xmlns:n="http://ns.adobe.com/xmp/note/" n:HasExtendedXMP="AB" xmlns:q=')
-    data = file_of("JPEG", xmp=packet.encode())
+def test_a_jpeg_that_cannot_hold_it_stays_as_it_is() -> None:
+    """What is too long for one segment is not put in; the pixels and words of others are what they were."""
+    data = file_of("JPEG", xmp=FOREIGN.encode())
     assert _provenance.embed(data, {"prompt": "x" * 70_000}) == data
-    assert _provenance.extract(_provenance.embed(data, MADE)) == MADE
+
+
+def signed(kind: str) -> bytes:
+    """A file with a part that bears a C2PA signature."""
+    data = file_of(kind)
+    if kind == "PNG":
+        return spliced(data, chunk(b"caBX", b"\0\0\0\x10jumb"))
+    if kind == "JPEG":
+        return data[:2] + b"\xff\xeb\0\x0aJP\0\1\0\0\0\1" + data[2:]
+    part = b"C2PA" + (8).to_bytes(4, "little") + b"\0\0\0\x08jumb"
+    return data[:4] + (int.from_bytes(data[4:8], "little") + len(part)).to_bytes(4, "little") + data[8:] + part
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_signed_file_stays_as_it_is(kind: str) -> None:
+    """A C2PA signature covers the bytes: one added part would make it look tampered with."""
+    data = signed(kind)
+    assert _media.examine(data).width == 61
+    assert _provenance.embed(data, MADE) == data
 
 
 @pytest.mark.parametrize(
@@ -279,10 +280,10 @@ def test_harmless_forms_of_the_hostile_ones_are_read() -> None:
 
 def test_packed_data_is_unpacked_within_a_limit() -> None:
     """A bomb is stopped while it is unpacked, not afterwards."""
-    assert _containers.inflated(zlib.compress(bytes(1000)), 1000) == bytes(1000)
+    assert _containers.inflate(zlib.compress(bytes(1000)), 1000) == bytes(1000)
     for packed in (zlib.compress(bytes(1001)), zlib.compress(bytes(9))[:-3], b"no"):
         with pytest.raises(_containers.DamagedError):
-            _containers.inflated(packed, 1000)
+            _containers.inflate(packed, 1000)
 
 
 @pytest.mark.parametrize("body", [b"VP8L\1\0\0\0\x2f\0", b"VP8 \6\0\0\0abc\x9d\x01\x2a", b"VP8X\1\0\0\0\0\0"])
@@ -373,8 +374,8 @@ COMFY = {
         ({"prompt": json.dumps(COMFY), "workflow": "{}"}, {"prompt": "a red fox"}),
         ({"prompt": '{"1":{"inputs":{"text":"short"}},"2":{"inputs":{"text":"longer"}}}'}, {"prompt": "longer"}),
         ({"invokeai_metadata": '{"positive_prompt":"a fox","seed":7}'}, {"prompt": "a fox", "seed": 7}),
-        ({"sd_metadata": '{"image":{"prompt":[{"prompt":"a fox"}]}}'}, {"prompt": "a fox"}),
-        ({"Comment": '{"prompt":"a fox"}', "Description": "other"}, {"prompt": "a fox"}),
+        ({"parameters": '{"sui_image_params":{"prompt":"a fox","seed":7}}'}, {"prompt": "a fox", "seed": 7}),
+        ({"Comment": '{"prompt":"a fox"}'}, None),
         ({"Description": "a fox --v 7 Job ID: 01234567-89ab-cdef-0123-456789abcdef"}, {"prompt": "a fox --v 7"}),
         ({"Comment": "made with GIMP"}, None),
         ({"prompt": "[1, 2]"}, None),
@@ -382,7 +383,7 @@ COMFY = {
     ids=range(10),
 )
 def test_the_notes_of_other_tools_are_read(texts: dict[str, str], made: dict[str, Any] | None) -> None:
-    """Pictures of AUTOMATIC1111, ComfyUI, InvokeAI, NovelAI and Midjourney tell their prompt."""
+    """Pictures of AUTOMATIC1111, ComfyUI, InvokeAI, SwarmUI and Midjourney tell their prompt."""
     assert _provenance.extract(with_text(**texts)) == made
 
 

@@ -11,14 +11,11 @@ from typing import Any
 import pytest
 
 from demo_calls import png
-from now_jupyter._json import digest
 from now_jupyter._messages._errors import StoreUnavailable
 from now_jupyter._session._doctor import examined
-from now_jupyter._store import Store
-from now_jupyter._store._record import Kept
-from now_jupyter._store._rescue import RescueFolder
+from now_jupyter._store import RecordedOutput, RescueFolder, Store
 from now_jupyter._values import Status
-from records_made import record_of
+from records_made import keep, record_of
 from relays import new_session, relay_on_loopback
 
 PNG = png()
@@ -28,10 +25,8 @@ PNG = png()
 def store(tmp_path: Path) -> Store:
     """A history with one picture."""
     store = Store(tmp_path / "n.now")
-    record = store.claim(record_of("a fox", status=Status.PENDING))
-    store.keep_picture(PNG, mime="image/png")
-    kept = Kept(index=0, sha256=digest(PNG), mime="image/png")
-    store.write(replace(record, status=Status.DONE, billed="yes", kept=(kept,)))
+    record = store.claim(record_of("a fox", status=Status.PENDING, billed="yes"))
+    store.write(replace(keep(store, record, PNG), status=Status.DONE))
     return store
 
 
@@ -50,7 +45,7 @@ def test_a_healthy_history_is_told_so(store: Store) -> None:
     assert report.is_healthy
     assert all(line.startswith("✓ ") for line in report.text().splitlines())
     chinese = examined(store, spill_in(store.folder.parent), names_are_faked=False, language="zh")
-    assert len(chinese.findings) == len(report.findings) == 7
+    assert len(chinese.findings) == len(report.findings) == 6
     assert chinese.text() != report.text()
 
 
@@ -62,13 +57,36 @@ def test_looking_where_no_history_is_leaves_no_trace(tmp_path: Path) -> None:
 
 def test_a_changed_picture_goes_to_quarantine_and_is_named(store: Store) -> None:
     """The bytes are kept, the record says which picture is missing; a second look finds no more to repair."""
-    path = next(store.pictures.glob("*/*.png"))
+    path = store.pictures / "1-fox.png"
     path.write_bytes(b"other bytes")
     first, second = text_of(store), text_of(store)
-    assert "+ a picture of #1 had other bytes" in first
+    assert "+ 1-fox.png of #1 had other bytes" in first
     assert "! pictures of #1 are not in the folder any more" in first
-    assert "+ a picture" not in second
+    assert not any(line.startswith("+") for line in second.splitlines())
+    assert "! pictures of #1" in second
     assert any(one.read_bytes() == b"other bytes" for one in (store.folder / "quarantine").iterdir())
+
+
+def test_a_picture_stays_where_it_is_whatever_another_record_says_of_it(store: Store) -> None:
+    """A record that came along names it with another digest; its own record says what it is."""
+    claim = RecordedOutput(key="0", number=1, file="1-fox.png", sha256="0" * 64, mime="image/png")
+    store.claim(record_of("a hare", status=Status.DONE, outputs=(claim,)))
+    assert "! pictures of #2 are not in the folder any more" in text_of(store)
+    assert (store.pictures / "1-fox.png").read_bytes() == PNG
+
+
+def test_files_that_no_record_names_are_told_and_left(store: Store) -> None:
+    """Those of records in the trash have a record; one of an order under way will have one in a moment."""
+    busy = store.claim(record_of("busy", status=Status.RUNNING, billed="maybe"))
+    trashed = keep(store, store.claim(record_of("trashed", status=Status.DONE)), PNG + b"3")
+    store.trash(trashed.number)
+    for name in ("holiday.png", f"{busy.number}-busy.png", "10-left.png"):
+        (store.pictures / name).write_bytes(name.encode())
+    with store.hold(busy.number) or pytest.fail("held"):
+        text = text_of(store)
+    assert f"! 2 files in {store.pictures} belong to no record: 10-left.png, holiday.png" in text
+    assert f"{busy.number}-busy.png" in text_of(store)
+    assert (store.pictures / "holiday.png").exists()
 
 
 def test_open_orders_are_counted_with_their_cure(store: Store) -> None:
@@ -102,13 +120,6 @@ def test_what_killed_kernels_left_behind_goes_to_quarantine_when_it_is_old(store
     assert any(one.read_bytes() == PNG for one in (store.folder / "quarantine").glob("*.tmp"))
 
 
-def test_a_spoilt_index_is_made_anew(store: Store) -> None:
-    """Searching works after it."""
-    (store.folder / "index.sqlite").write_bytes(b"x" * 5000)
-    assert "✓ the search index was made anew" in text_of(store)
-    assert store.find("fox") == [1]
-
-
 def test_a_folder_that_cannot_be_used_is_told(store: Store, tmp_path: Path) -> None:
     """A link in its place is an attention, not an exception."""
     store.folder.rename(tmp_path / "away")
@@ -138,14 +149,16 @@ def test_a_resolver_with_made_up_addresses_is_told(store: Store) -> None:
 def test_a_spilled_picture_comes_back_byte_for_byte(tmp_path: Path) -> None:
     """It lies in a private folder under its record's id, is found again by another process, and can be let go."""
     identity = secrets.token_hex(16)
-    place = spill_in(tmp_path).keep(identity, 3, PNG, mime="image/png")
+    key = "任务/3 ../x"
+    place = spill_in(tmp_path).keep(identity, key, PNG, suffix=".png")
     assert place is not None
+    assert place.parent == tmp_path / "spill"
     assert place.stat().st_mode & 0o777 == 0o600
     assert place.parent.stat().st_mode & 0o777 == 0o700
     other = spill_in(tmp_path)
-    assert other.of(identity) == {3: PNG}
+    assert other.of(identity) == {key: PNG}
     assert other.identities() == {identity}
-    other.forget(identity, 3)
+    other.forget(identity, key)
     assert other.of(identity) == {}
     assert not place.exists()
 
@@ -155,11 +168,23 @@ def test_without_a_folder_memory_keeps_it(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     spill = RescueFolder(lambda: tmp_path / "file" / "spill")
     identity = secrets.token_hex(16)
-    assert spill.keep(identity, 0, PNG, mime="image/png") is None
-    assert spill.of(identity) == {0: PNG}
+    assert spill.keep(identity, "0", PNG, suffix=".png") is None
+    assert spill.of(identity) == {"0": PNG}
     assert spill.identities() == {identity}
-    spill.forget(identity, 0)
+    spill.forget(identity, "0")
     assert spill.of(identity) == {}
+
+
+def test_keys_of_any_kind_are_told_apart(tmp_path: Path) -> None:
+    """Also where a file system knows no case; one too long for a name stays in memory."""
+    spill = spill_in(tmp_path)
+    identity = secrets.token_hex(16)
+    keys = ("a", "A", "", ".", "x" * 300)
+    for key in keys:
+        spill.keep(identity, key, key.encode(), suffix=".png")
+    assert spill.of(identity) == {key: key.encode() for key in keys}
+    names = [path.name for path in (tmp_path / "spill").iterdir()]
+    assert len({name.lower() for name in names}) == len(names) == 4
 
 
 def test_a_spill_folder_that_is_a_link_is_not_used(tmp_path: Path) -> None:
@@ -167,15 +192,15 @@ def test_a_spill_folder_that_is_a_link_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "spill").symlink_to(tmp_path / "elsewhere")
     spill = spill_in(tmp_path)
-    assert spill.keep(secrets.token_hex(16), 0, PNG, mime="image/png") is None
+    assert spill.keep(secrets.token_hex(16), "0", PNG, suffix=".png") is None
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_pictures_that_wait_outside_are_told(store: Store, tmp_path: Path) -> None:
     """Those of this history with the cure, those of others by their number."""
     spill = spill_in(tmp_path)
-    spill.keep(store.read(1).id, 0, PNG, mime="image/png")
-    spill.keep(secrets.token_hex(16), 0, PNG, mime="image/png")
+    spill.keep(store.read(1).id, "0", PNG, suffix=".png")
+    spill.keep(secrets.token_hex(16), "0", PNG, suffix=".png")
     text = text_of(store, spill)
     assert "! pictures of #1 wait outside of the history" in text
     assert "✓ 1 orders of other notebooks" in text

@@ -15,10 +15,9 @@ from types import FrameType
 import pytest
 
 from now_jupyter._json import digest
-from now_jupyter._store import Store
-from now_jupyter._store._record import Kept, Record, picture_file
+from now_jupyter._store import Record, Store
 from now_jupyter._values import Status
-from records_made import PNG, record_of
+from records_made import PNG, keep, record_of
 
 STRIDE_OF_KILLS = 31  # lines from one kill to the next; 3 was tried by hand, and is too slow for every day
 STRIDE_OF_INTERRUPTS = 37
@@ -35,11 +34,12 @@ def scenario(store: Store) -> None:
     answer.finish()
     temp = store.temp_path()
     temp.write_bytes(PNG)
-    store.keep_picture(temp, mime="image/png")
-    kept = Kept(index=0, sha256=digest(PNG), mime="image/png")
-    store.write(replace(record, status=Status.DONE, billed="yes", kept=(kept,)))
+    record = keep(store, replace(record, status=Status.RUNNING, billed="yes"), temp)
+    store.write(replace(record, status=Status.DONE))
+    store.keep_input(PNG, mime="image/png")
     store.mark(record.number, tags=["*"])
-    store.find("fox")
+    store.mark(record.number, tags=["cover"], output="0")
+    store.records()
     store.drop_answer(record.number)
     store.trash(record.number)
     store.restore(record.number)
@@ -79,13 +79,15 @@ def check_what_a_crash_left(store: Store, before: Record) -> None:
     assert store.damaged == ()
     assert before in records
     assert len({one.id for one in records}) == len({one.number for one in records}) == len(records)
-    for kept in (kept for record in records for kept in record.kept):
-        assert digest((store.pictures / picture_file(kept.sha256 or "", kept.mime)).read_bytes()) == kept.sha256
+    for kept in (kept for record in records for kept in record.outputs):
+        assert digest(store.output_path(kept.file).read_bytes()) == kept.sha256
+    for path in [path for path in store.pictures.iterdir() if not path.name.startswith(".")]:
+        assert path.read_bytes() == PNG
     store.preflight()
     new = store.claim(record_of("after"))
     assert new.number not in {one.number for one in records}
     store.write(replace(new, status=Status.DONE))
-    assert store.find("after") == [new.number]
+    assert store.records()[-1].request.prompt == "after"
     with store.hold(new.number) or pytest.fail("held"):
         assert store.is_held(new.number)
 

@@ -1,19 +1,22 @@
-"""Answers, holds and pictures."""
+"""Answers, locks, outputs and inputs."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import subprocess
 import sys
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from now_jupyter._json import digest
 from now_jupyter._messages._errors import StoreCorrupt, StoreError, StoreFull
-from now_jupyter._store import Store, _store
-from records_made import PNG, files_below, record_of
+from now_jupyter._store import Record, RecordedOutput, Store, _store
+from records_made import PNG, files_below, keep, record_of
 
 
 def test_an_answer_is_kept_byte_for_byte(store: Store) -> None:
@@ -31,6 +34,9 @@ def test_an_answer_is_kept_byte_for_byte(store: Store) -> None:
     assert found.complete
     assert found.path.read_bytes()[found.offset :] == found.body()
     assert [path.name for path in (store.folder / "answers").iterdir()] == ["3"]
+    copy = store.temp_path()
+    found.copy_to(copy)
+    assert copy.read_bytes() == found.body()
     store.drop_answer(3)
     store.drop_answer(3)
     assert store.answer(3) is None
@@ -144,7 +150,7 @@ from now_jupyter._store import Store
 store = Store(Path(sys.argv[1]))
 hold = store.hold(1)
 if os.fork() == 0:
-    mine = store._holds._mine
+    mine = store._locks._mine
     with store._lock:
         print("child", len(mine), flush=True)
     sys.stdin.read()
@@ -164,35 +170,83 @@ def test_a_forked_child_does_not_keep_what_its_parent_held(store: Store) -> None
         assert not store.is_held(1)
 
 
-def test_a_picture_is_kept_under_its_digest(store: Store) -> None:
-    """Bytes as received, private, once; a second time changes nothing."""
-    path = store.keep_picture(PNG, mime="image/png")
-    sha = digest(PNG)
-    assert path == store.pictures / sha[:2] / f"{sha}.png"
-    before = path.stat().st_ino
-    assert store.keep_picture(PNG, mime="image/png", sha256=sha) == path
-    assert (path.read_bytes(), path.stat().st_ino) == (PNG, before)
+def test_an_output_is_kept_under_a_name_that_people_recognise(store: Store) -> None:
+    """Bytes as received, private, once; found again after a restart, the same bytes keep their name and their file."""
+    record = keep(store, store.claim(record_of("a red fox in snow")))
+    path = store.output_path(record.outputs[0].file)
+    assert path == store.pictures / "1-red-fox-in-snow.png"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    before = path.stat().st_ino
+    assert keep(store, record) == record
+    assert keep(store, replace(record, outputs=())).outputs == record.outputs  # it was kept, and the kernel killed
+    assert (files_below(store.pictures), path.stat().st_ino) == ({path.name: PNG}, before)
+
+
+def test_each_output_of_an_order_has_a_file_of_its_own(store: Store) -> None:
+    """Equal bytes too; the numbers are in the names."""
+    record = store.claim(record_of("a fox", expected=2))
+    for number in (1, 2):
+        record = keep(store, record, number=number, key=f"{number}")
+    names = [one.file for one in record.outputs]
+    assert len(set(names)) == 2
+    assert names[1] == "1.2-fox.png"
+    assert files_below(store.pictures) == dict.fromkeys(names, PNG)
+
+
+def test_a_file_of_somebody_else_is_never_replaced(store: Store) -> None:
+    """Whatever bears the name already stays as it is: the output gets another name, again and again the same."""
+    record = store.claim(record_of("a fox"))
+    for name in ("1-fox.png", "1-fox-2.png"):
+        (store.pictures / name).write_bytes(name.encode())
+    record = keep(store, record)
+    assert record.outputs[0].file == "1-fox-3.png"
+    assert keep(store, replace(record, outputs=())).outputs == record.outputs
+    assert files_below(store.pictures) == {
+        "1-fox.png": b"1-fox.png",
+        "1-fox-2.png": b"1-fox-2.png",
+        "1-fox-3.png": PNG,
+    }
+
+
+def test_a_record_that_names_the_file_of_another_order_does_it_no_harm(store: Store) -> None:
+    """Neither replaced nor put aside, whatever digest the record gives for it."""
+    other = keep(store, store.claim(record_of("a hare")), b"the hare")
+    mine = store.claim(record_of("a fox"))
+    stolen = RecordedOutput(key="0", number=1, file=other.outputs[0].file, sha256=digest(PNG), mime="image/png")
+    kept = keep(store, replace(mine, outputs=(stolen,)))
+    assert kept.outputs[0].file == "2-fox.png"
+    assert store.output_path(other.outputs[0].file).read_bytes() == b"the hare"
+    assert not list((store.folder / "quarantine").iterdir())
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x.png", "a/b.png", ".hidden", "x\0y", "c:x", "a\\b"])
+def test_a_name_that_leads_elsewhere_is_none(store: Store, name: str) -> None:
+    """No path from data is joined."""
+    with pytest.raises(StoreCorrupt):
+        store.output_path(name)
 
 
 def test_a_download_is_moved_and_a_file_of_the_user_copied(store: Store, tmp_path: Path) -> None:
-    """The temporary file is gone afterwards, also when the picture was there; the user's own file stays."""
+    """The temporary file is gone afterwards, also when the output was there; the user's own file stays."""
+    record = store.claim(record_of())
     for _ in range(2):
         temp = store.temp_path()
         temp.write_bytes(PNG)
-        path = store.keep_picture(temp, mime="image/png")
+        record = keep(store, record, temp)
         assert not temp.exists()
     (tmp_path / "mine.png").write_bytes(PNG + b"2")
-    store.keep_picture(tmp_path / "mine.png", mime="image/png")
+    record = keep(store, record, tmp_path / "mine.png", key="1", number=2)
     assert (tmp_path / "mine.png").exists()
-    assert store.keep_picture(path, mime="image/png") == path
-    assert path.read_bytes() == PNG
+    assert sorted(files_below(store.pictures).values()) == [PNG, PNG + b"2"]
+    assert store.leftovers() == []
 
 
-def test_a_picture_that_is_not_the_announced_one_goes_to_quarantine(store: Store) -> None:
+def test_an_output_that_is_not_the_announced_one_goes_to_quarantine(store: Store) -> None:
     """The bytes are kept, with the reason, and the error says where."""
+    record = store.claim(record_of())
+    output = RecordedOutput(key="0", number=1)
     with pytest.raises(StoreCorrupt) as caught:
-        store.keep_picture(PNG, mime="image/png", sha256="0" * 64)
+        store.keep_output(PNG, record=record, output=output, mime="image/png", sha256="0" * 64)
     kept = files_below(store.folder / "quarantine")
     assert PNG in kept.values()
     assert any(name.endswith(".why") for name in kept)
@@ -201,9 +255,10 @@ def test_a_picture_that_is_not_the_announced_one_goes_to_quarantine(store: Store
 
 
 @pytest.mark.parametrize("odd", ["bytes", "longer", "link", "pipe", "folder"])
-def test_wrong_bytes_under_a_pictures_name_are_moved_aside(store: Store, tmp_path: Path, odd: str) -> None:
-    """Whatever stands in the picture's place goes to quarantine, and the picture is written."""
-    path = store.keep_picture(PNG, mime="image/png")
+def test_wrong_bytes_under_the_name_in_the_record_are_moved_aside(store: Store, tmp_path: Path, odd: str) -> None:
+    """Whatever stands in the output's place goes to quarantine, and the output is written under its name again."""
+    record = keep(store, store.claim(record_of()))
+    path = store.output_path(record.outputs[0].file)
     path.unlink()
     match odd:
         case "bytes":
@@ -217,11 +272,50 @@ def test_wrong_bytes_under_a_pictures_name_are_moved_aside(store: Store, tmp_pat
             os.mkfifo(path)
         case "folder":
             path.mkdir()
-    assert store.keep_picture(PNG, mime="image/png").read_bytes() == PNG
+    assert keep(store, record) == record
+    assert path.read_bytes() == PNG
     assert not path.is_symlink()
     assert len(list((store.folder / "quarantine").iterdir())) == 2
     if odd == "link":
         assert (tmp_path / "victim").read_bytes() == b"precious"
+
+
+def test_an_output_of_any_size_takes_little_memory(store: Store, tmp_path: Path) -> None:
+    """A film is copied and checked in pieces."""
+    with (tmp_path / "film.mp4").open("wb") as film:
+        film.truncate(64 << 20)
+    record = store.claim(record_of())
+    tracemalloc.start()
+    keep_film(store, record, tmp_path / "film.mp4")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 << 20
+    assert (store.pictures / "1-fox.mp4").stat().st_size == 64 << 20
+
+
+def keep_film(store: Store, record: Record, film: Path) -> None:
+    with film.open("rb") as opened:
+        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    output = RecordedOutput(key="0", number=1, kind="video")
+    store.keep_output(film, record=record, output=output, mime="video/mp4", sha256=sha256)
+
+
+def test_inputs_are_found_by_what_they_are(store: Store, tmp_path: Path) -> None:
+    """Kept once under their digest; a copy of the user's file, which stays; one that changed is none any more."""
+    (tmp_path / "mine.png").write_bytes(PNG)
+    sha256 = store.keep_input(tmp_path / "mine.png", mime="image/png")
+    assert (sha256, store.keep_input(PNG, mime="image/png")) == (digest(PNG), digest(PNG))
+    path = store.input_path(sha256)
+    assert (path, path.read_bytes()) == (store.folder / "inputs" / f"{sha256}.png", PNG)
+    assert (tmp_path / "mine.png").exists()
+    assert len(files_below(store.folder / "inputs")) == 1
+    path.write_bytes(b"other")
+    for wanted in (sha256, "0" * 64, "../format", ""):
+        with pytest.raises(StoreCorrupt):
+            store.input_path(wanted)
+    assert store.keep_input(PNG, mime="image/png") == sha256
+    assert store.input_path(sha256).read_bytes() == PNG
+    assert b"other" in files_below(store.folder / "quarantine").values()
 
 
 def test_quarantine_keeps_bytes_and_files_with_the_reason(store: Store, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from now_jupyter._messages._errors import StoreCorrupt, StoreFull, StoreTooNew, StoreUnavailable
 from now_jupyter._store import Store
-from records_made import PNG, files_below, record_of
+from records_made import PNG, files_below, keep, record_of
 
 
 def test_a_store_that_is_only_looked_at_leaves_no_trace(tmp_path: Path) -> None:
@@ -22,7 +23,7 @@ def test_a_store_that_is_only_looked_at_leaves_no_trace(tmp_path: Path) -> None:
     store = Store(tmp_path / "n.now")
     assert not store.exists
     assert store.identity == store.last_notebook == ""
-    assert store.records() == store.trashed() == store.find("x") == []
+    assert store.records() == store.trashed() == store.newest(3) == []
     assert store.answer(1) is None
     assert not store.is_held(1)
     with pytest.raises(StoreCorrupt):
@@ -37,7 +38,7 @@ def test_preflight_makes_a_private_folder_that_says_what_it_is(store: Store, tmp
     assert len(store.identity) == 32
     assert {stat.S_IMODE(path.stat().st_mode) for path in (store.folder, *store.folder.iterdir())} == {0o700, 0o600}
     ignored = (store.folder / ".gitignore").read_text().split()
-    assert {"answers/", "quarantine/", "trash/", "index.sqlite*", "locks/"} <= set(ignored)
+    assert {"answers/", "quarantine/", "trash/", "locks/"} <= set(ignored)
 
 
 def test_a_second_preflight_changes_nothing_but_the_notebook(store: Store, tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_preflight_really_writes(tmp_path: Path) -> None:
     assert not list((tmp_path / "n.now").rglob("*.tmp"))
 
 
-@pytest.mark.parametrize("part", [".", "jobs", "answers", "pictures", "quarantine", "trash", "locks"])
+@pytest.mark.parametrize("part", [".", "jobs", "answers", "pictures", "inputs", "quarantine", "trash", "locks"])
 def test_a_link_in_the_place_of_a_folder_is_refused(tmp_path: Path, part: str) -> None:
     """A folder that came with links in it is neither read nor written, and where they lead nothing changes."""
     elsewhere = tmp_path / "elsewhere"
@@ -81,7 +82,7 @@ def test_a_link_in_the_place_of_a_folder_is_refused(tmp_path: Path, part: str) -
         folder.mkdir()
     (folder / part if part != "." else folder).symlink_to(elsewhere)
     store = Store(folder)
-    for act in (store.preflight, store.records, lambda: store.claim(record_of()), lambda: store.find("x")):
+    for act in (store.preflight, store.records, lambda: store.claim(record_of()), lambda: store.newest(1)):
         with pytest.raises(StoreUnavailable):
             act()
     assert list(elsewhere.iterdir()) == []
@@ -117,14 +118,15 @@ def test_a_history_of_a_later_version_is_read_and_never_written(store: Store) ->
     (store.folder / "format").write_text(json.dumps({**form, "format": 99}))
     before = files_below(store.folder)
     late = Store(store.folder)
-    assert [one.number for one in late.records()] == [number] == late.find("fox")
+    assert [one.number for one in late.records()] == [number]
     writes: list[Callable[[], object]] = [
         late.preflight,
         lambda: late.claim(record_of()),
         lambda: late.write(record_of(number=number)),
         lambda: late.mark(number, tags=["x"]),
         lambda: late.trash(number),
-        lambda: late.keep_picture(PNG, mime="image/png"),
+        lambda: keep(late, record_of(number=number)),
+        lambda: late.keep_input(PNG, mime="image/png"),
         lambda: late.open_answer(number),
     ]
     for act in writes:
@@ -160,3 +162,23 @@ def test_the_place_does_not_move_with_the_working_directory(tmp_path: Path, monk
     monkeypatch.chdir("/")
     store.preflight()
     assert (tmp_path / "n.now" / "format").exists()
+
+
+def test_a_quiet_folder_is_looked_through_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One look at the folder itself tells that nothing changed; a link that takes a part's place is seen at once."""
+    later = time.time_ns() + 10 * 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: later)
+    store.preflight()
+    store.preflight()
+    store.records()
+    looked: list[Path] = []
+    real = os.lstat
+    monkeypatch.setattr(os, "lstat", lambda path, **more: looked.append(Path(path)) or real(path, **more))
+    store.hold(7)
+    store.is_held(8)
+    assert not {store.folder / part for part in ("jobs", "pictures", "format", ".gitignore")} & set(looked)
+    monkeypatch.undo()
+    (store.folder / "pictures").rename(store.folder / "away")
+    (store.folder / "pictures").symlink_to(store.folder / "away")
+    with pytest.raises(StoreUnavailable):
+        store.keep_input(PNG, mime="image/png")

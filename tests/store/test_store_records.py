@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 
 from now_jupyter._messages._errors import StoreCorrupt, StoreError, StoreTooNew
-from now_jupyter._store import Store
-from now_jupyter._store._record import Attempt, Kept, Record
-from now_jupyter._values import Button, Failure, Money, Request, Status
-from records_made import PNG, files_below, record_of
+from now_jupyter._store import Record, RecordedOutput, Store
+from now_jupyter._values import Attempt, Button, Failure, Input, Money, Origin, Request, Status
+from records_made import files_below, keep, record_of
 
 
 def test_a_claimed_record_comes_back_as_it_was(store: Store) -> None:
@@ -39,9 +38,35 @@ def test_the_golden_record_sets_every_field() -> None:
     empty = Record(id="", request=Request(prompt=""), created=0.0)
     same = [one.name for one in fields(Record) if getattr(golden(), one.name) == getattr(empty, one.name)]
     assert same == []
+    plain, stored = (
+        RecordedOutput(key="", number=0),
+        {one.name for one in fields(RecordedOutput)} - {"tags", "is_trashed"},
+    )
+    outputs = golden().outputs
+    assert [name for name in stored if all(getattr(one, name) == getattr(plain, name) for one in outputs)] == []
 
 
 def golden() -> Record:
+    button = Button(label="U1", action="MJ::JOB::upsample::1::x")
+    origin = Origin(
+        service="midjourney",
+        model="midjourney",
+        prompt="a hare",
+        words=("a", "hare"),
+        state={"task": "1320098173412545"},
+        handle={"index": 1},
+        buttons=(button,),
+    )
+    given = Input(
+        role="vary",
+        id="ab" * 32,
+        sha256="ab" * 32,
+        mime="image/png",
+        width=1024,
+        height=1024,
+        size_bytes=99,
+        origin=origin,
+    )
     return Record(
         id="0123456789abcdef0123456789abcdef",
         request=Request(
@@ -49,7 +74,9 @@ def golden() -> Record:
             model="gpt-image-2",
             service="openai",
             params={"n": 2, "size": "1024x1024", "quality": "high", "nested": {"a": [1, 2.5, None, True]}},
-            inputs=("ab" * 32, "cd" * 32),
+            raw={"moderation": "low"},
+            inputs=(given, Input(role="press", id="44444444444444444444444444444444 0")),
+            button="U1",
         ),
         created=1767225600.25,
         number=12,
@@ -59,8 +86,13 @@ def golden() -> Record:
         kernel="11111111111111111111111111111111",
         cell="3f2a-cell",
         execution="22222222222222222222222222222222",
-        place=1,
+        position=1,
+        service="openai",
         model="gpt-image-2",
+        share=2,
+        memo={"dialect": "gpt"},
+        charge={"name": "gpt-image-2", "times": "2", "unit": "picture"},
+        expected=2,
         idempotency_key="33333333333333333333333333333333",
         name="fox",
         alt="A fox",
@@ -68,24 +100,32 @@ def golden() -> Record:
         parents=("44444444444444444444444444444444.1",),
         attempts=(
             Attempt(at=1767225600.5, phase="connecting", error="ConnectFailed"),
-            Attempt(at=1767225601.5, phase="answered", status=200, request_id="req-1"),
+            Attempt(at=1767225601.5, phase="answered", status=200, request_id="req-1", service="openai"),
         ),
         state={"task": "1320098173412546", "index": 2},
-        kept=(
-            Kept(
-                index=0,
+        outputs=(
+            RecordedOutput(
+                key="0",
+                number=1,
+                file="12-red-fox-in-snow-雪中红狐.png",
                 sha256="ab" * 32,
                 mime="image/png",
                 width=1024,
                 height=768,
                 size_bytes=123456,
-                revised_prompt="a red fox, standing",
-                seed=-7,
+                about={"revised_prompt": "a red fox, standing", "seed": -7},
+                handle={"index": 1},
             ),
-            Kept(index=1, link="https://pictures.example/2.png", error="LinkExpiredError"),
+            RecordedOutput(
+                key="1",
+                number=2,
+                sources=({"link": "https://pictures.example/2.png"},),
+                error=Failure(type="LinkExpiredError", message="the link is no longer good"),
+            ),
+            RecordedOutput(key="sheet", number=3, kind="words", is_side=True, words="it is done"),
         ),
-        expected=2,
-        buttons=(Button(label="U1", action="MJ::JOB::upsample::1::x"),),
+        buttons=(button,),
+        needs="confirm",
         usage={"total_tokens": 4160, "input_tokens_details": {"text_tokens": 10}},
         cost=Money(Decimal("0.0400"), "CNY", "reported"),
         request_id="req-1",
@@ -120,12 +160,12 @@ def test_many_threads_claim_each_number_once(store: Store) -> None:
 
 def claim_and_finish(folder: str, kernel: str, count: int) -> None:
     store = Store(Path(folder))
-    for place in range(count):
-        record = store.claim(record_of(f"{kernel} {place}", kernel=kernel, place=place))
+    for position in range(count):
+        record = store.claim(record_of(kernel=kernel, position=position))
         store.write(replace(record, status=Status.RUNNING, billed="maybe"))
-        store.keep_picture(PNG, mime="image/png")
-        store.find(kernel)
-        store.write(replace(record, status=Status.DONE, billed="yes"))
+        kept = keep(store, replace(record, billed="yes"), f"{kernel} {position}".encode())
+        store.records()
+        store.write(replace(kept, status=Status.DONE))
 
 
 def test_two_kernels_with_fifty_jobs_each_lose_and_double_nothing(store: Store) -> None:
@@ -139,14 +179,15 @@ def test_two_kernels_with_fifty_jobs_each_lose_and_double_nothing(store: Store) 
     assert [kernel.exitcode for kernel in kernels] == [0, 0]
     records = store.records()
     assert [one.number for one in records] == list(range(1, 101))
-    assert {(one.kernel, one.place) for one in records} == {(k, p) for k in ("k1", "k2") for p in range(50)}
+    assert {(one.kernel, one.position) for one in records} == {(k, p) for k in ("k1", "k2") for p in range(50)}
+    files = {one.outputs[0].file: f"{one.kernel} {one.position}".encode() for one in records}
+    assert files_below(store.pictures) == files
     assert {one.status for one in records} == {Status.DONE}
     assert store.damaged == ()
-    assert len(store.find("k1", limit=200)) == 50
 
 
 def test_damaged_records_are_left_out_and_named(store: Store, tmp_path: Path) -> None:
-    """Whatever lies in the folder, the other records load, and the search works."""
+    """Whatever lies in the folder, the other records load."""
     for _ in range(3):
         store.claim(record_of("fine"))
     jobs = store.folder / "jobs"
@@ -164,8 +205,8 @@ def test_damaged_records_are_left_out_and_named(store: Store, tmp_path: Path) ->
         (jobs / name.replace("/", "_")).write_bytes(b"{}")
     assert [one.number for one in store.records()] == [1, 3]
     assert store.damaged == tuple(f"{number}.json" for number in (2, 4, 5, 6, 7, 8, 9, 10))
-    assert store.find("fine") == [3, 1]
-    assert store.claim(record_of()).number == 13
+    assert [one.number for one in store.newest(2)] == [1, 3]
+    assert Store(store.folder).claim(record_of()).number == 13
     for number in (2, 4, 5, 6, 7, 8, 9, 10, 11, 12):
         with pytest.raises(StoreCorrupt):
             store.read(number)
@@ -183,7 +224,8 @@ def test_a_damaged_record_in_the_way_is_kept_aside(store: Store) -> None:
 def test_a_late_write_never_overwrites_another_order(store: Store) -> None:
     """Where the number belongs to another order by now, the write fails and the other order stays."""
     late = store.claim(record_of("late"))
-    (store.folder / "jobs" / "1.json").unlink()
+    for trace in ("jobs/1.json", "locks/1.lock"):
+        (store.folder / trace).unlink()
     other = store.claim(record_of("other"))
     assert other.number == 1
     with pytest.raises(StoreError):
@@ -218,16 +260,26 @@ def test_records_that_did_not_change_are_not_parsed_again(store: Store) -> None:
     assert store.records()[0] is store.records()[0]
 
 
-def test_changes_can_be_asked_for_cheaply(store: Store) -> None:
-    """After a quiet moment the stamp holds until something changes; while the clock cannot tell, it does not hold."""
-    changed, stamp = store.changed_since(None)
-    assert changed
-    assert store.changed_since(stamp)[0]  # the folder is too young to be sure
-    os.utime(store.folder / "jobs", (1, 1))
-    _, stamp = store.changed_since(stamp)
-    assert store.changed_since(stamp) == (False, stamp)
+def test_numbers_go_on_where_another_kernel_stopped(store: Store) -> None:
+    """Those that it used meanwhile are passed over, also where only the trash, an answer or a lock shows it."""
+    mine, other = store.claim(record_of()), Store(store.folder)
+    theirs = [other.claim(record_of()) for _ in range(3)]
+    other.trash(theirs[0].number)
+    (store.folder / "jobs" / f"{theirs[1].number}.json").rename(store.folder / "answers" / f"{theirs[1].number}")
+    (store.folder / "locks" / "5.lock").touch()
+    assert (mine.number, store.claim(record_of()).number) == (1, 6)
+
+
+def test_another_folder_in_the_same_place_goes_on_with_its_own_numbers(store: Store, tmp_path: Path) -> None:
+    """The user put another history where this one was."""
     store.claim(record_of())
-    assert store.changed_since(stamp)[0]
+    other = Store(tmp_path / "other.now")
+    for _ in range(4):
+        other.claim(record_of())
+    (other.folder / "jobs" / "1.json").unlink()
+    store.folder.rename(tmp_path / "away")
+    other.folder.rename(store.folder)
+    assert store.claim(record_of()).number == 5
 
 
 def test_marks_survive_the_owner_who_goes_on_writing(store: Store) -> None:
@@ -240,12 +292,49 @@ def test_marks_survive_the_owner_who_goes_on_writing(store: Store) -> None:
     assert store.mark(1, tags=[]).tags == ()
 
 
-@pytest.mark.parametrize("marks", [b"", b"[]", b'{"tags": 7}', b'{"tags": {"a": 1}}', b"[" * 90_000])
+@pytest.mark.parametrize(
+    "marks", [b"", b"[]", b'{"tags": 7}', b'{"tags": {"a": 1}}', b'{"outputs": []}', b"[" * 90_000]
+)
 def test_marks_that_cannot_be_read_hide_no_record(store: Store, marks: bytes) -> None:
     """The record appears with its own tags."""
     store.claim(record_of(tags=("own",)))
     (store.folder / "jobs" / "1.marks").write_bytes(marks)
     assert store.records()[0].tags == ("own",)
+
+
+def test_each_output_has_marks_of_its_own(store: Store) -> None:
+    """Tags and trash of one say nothing of the others; they outlive the owner's writes and are not in the record."""
+    outputs = tuple(RecordedOutput(key=f"k{number}", number=number, words="x") for number in (1, 2))
+    record = store.claim(record_of(outputs=outputs, tags=("own",)))
+    store.mark(1, tags=["*", " cover "], output="k2")
+    store.trash(1, "k1")
+    store.write(replace(store.read(1), status=Status.DONE))
+    seen = Store(store.folder).read(1)
+    assert seen.tags == ("own",)
+    assert [(one.tags, one.is_trashed) for one in seen.outputs] == [((), True), (("*", "cover"), False)]
+    assert "cover" not in (store.folder / "jobs" / "1.json").read_text()
+    store.mark(1, tags=["all"])
+    store.restore(1, "k1")
+    seen = store.read(1)
+    assert (seen.tags, [one.is_trashed for one in seen.outputs], seen.outputs[1].tags) == (
+        ("all",),
+        [False, False],
+        ("*", "cover"),
+    )
+    for act in (lambda: store.mark(1, tags=["x"], output="k3"), lambda: store.trash(1, "k3")):
+        with pytest.raises(StoreCorrupt):
+            act()
+    assert record.number == 1
+
+
+def test_marks_inside_a_record_are_not_believed(store: Store) -> None:
+    """Only the file beside it says what is marked: a record that came along cannot hide its outputs."""
+    store.claim(record_of(outputs=(RecordedOutput(key="k", number=1, words="x"),)))
+    path = store.folder / "jobs" / "1.json"
+    form = json.loads(path.read_text())
+    form["outputs"][0] |= {"is_trashed": True, "tags": ["*"]}
+    path.write_text(json.dumps(form))
+    assert (store.read(1).outputs[0].is_trashed, store.read(1).outputs[0].tags) == (False, ())
 
 
 def test_marks_of_a_later_version_are_not_overwritten(store: Store) -> None:

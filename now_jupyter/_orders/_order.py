@@ -1,10 +1,11 @@
-"""From what was typed to an order: options under their API names, and what is wanted around the request."""
+"""From what was typed to an order: the request as typed, and what is wanted around it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from .._background import Execution
 from .._json import JSON
@@ -12,13 +13,33 @@ from .._messages import InputError
 from .._options import Parsed, option
 from .._settings import Reuse
 from .._values import Money, Request
-from ._planning import Order
 
-__all__ = ["order_of"]
+__all__ = ["Order", "order_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A request and what is wanted around it. `reuse` None means: as the settings say.
+
+    `settles` names the equal orders of unknown outcome that the user has given up; None gives up all of them.
+    `budget` is the most that all its calls together may cost.
+    """
+
+    request: Request
+    reuse: Reuse | None = None
+    execution: Execution | None = None
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    alt: str = ""
+    save: Path | None = None
+    agreed: bool = False
+    parents: tuple[str, ...] = ()
+    settles: frozenset[str] | None = None
+    budget: Money | None = None
 
 
 def order_of(parsed: Parsed, *, execution: Execution | None = None) -> Order:
-    """Make the order; `execution` is the run of the cell that it is made in."""
+    """Return the order; `execution` is the run of the cell that it is made in."""
     options = parsed.options
     save = options.get("save")
     return Order(
@@ -28,22 +49,20 @@ def order_of(parsed: Parsed, *, execution: Execution | None = None) -> Order:
         name=_text(options.get("output")),
         tags=tuple(cast("tuple[str, ...]", options.get("tag", ()))),
         alt=_text(options.get("alt")) or "",
-        save=_place_of(str(save)) if save else None,
+        save=_path_of(str(save)) if save else None,
         agreed=bool(options.get("yes")),
         budget=cast("Money | None", options.get("budget")),
     )
 
 
 def _request_of(prompt: str, options: Mapping[str, object]) -> Request:
-    fields: dict[str, Any] = {
-        one.field: value for name, value in options.items() if (one := option(name)).field is not None
-    }
-    extra = cast("Mapping[str, JSON]", options.get("param", {}))
+    params = {name: cast("JSON", value) for name, value in options.items() if option(name).is_sent}
     return Request(
         prompt=prompt,
         model=_text(options.get("model")),
-        service=_text(options.get("service")) or "openai",
-        params={**fields, **extra},
+        service=_text(options.get("service")),
+        params=params,
+        raw=dict(cast("Mapping[str, JSON]", options.get("param", {}))),
     )
 
 
@@ -53,7 +72,7 @@ def _reuse_of(options: Mapping[str, object]) -> Reuse | None:
     return "always" if options.get("reuse") else None
 
 
-def _place_of(text: str) -> Path:
+def _path_of(text: str) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError:  # ~nobody

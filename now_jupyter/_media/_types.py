@@ -1,0 +1,160 @@
+"""The one table of media types: how their files begin, what they are called, and what can be done with them.
+
+What a file is, is read from its first bytes and believed from nowhere else. A type that is not in this table is no
+file that the package keeps as an output.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from ._files import use_plain_file
+
+__all__ = [
+    "HEAD",
+    "MEDIA_TYPES",
+    "Kind",
+    "MediaType",
+    "can_show",
+    "identify",
+    "identify_words",
+    "is_inline",
+    "is_web_page",
+    "media_type",
+]
+
+Kind: TypeAlias = Literal["picture", "video", "audio", "words", "vectors"]
+
+HEAD = 4096  # bytes that are looked at: comments and a DTD may stand before the first tag
+_NEVER = r"(?!)"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_PROLOG = r"\ufeff?\s*+(?>(?:<\?.*?\?>|<!--.*?-->)\s*)*+"  # atomic, so that hostile text costs one pass
+_SVG = re.compile(_PROLOG + r"<(?:svg\b|!doctype\s+svg)", re.IGNORECASE | re.DOTALL)
+_WEB_PAGE = re.compile(
+    _PROLOG + r"<(?:!doctype\s+html|html|head|body|script|title|meta|h1|div|center)", re.IGNORECASE | re.DOTALL
+)
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaType:
+    """A row of the table.
+
+    `suffixes` have their dot, the first is the one that files get; `pillow` is Pillow's name of the type where it can
+    decode it. `native` types are read part by part, decoded before they are kept, and written; `inline` ones go into
+    notebooks as they are, `in_browser` ones into the panel's full view.
+    """
+
+    mime: str
+    name: str
+    kind: Kind
+    suffixes: tuple[str, ...]
+    begins: re.Pattern[bytes]
+    pillow: str = ""
+    native: bool = False
+    inline: bool = False
+    in_browser: bool = False
+
+    @property
+    def suffix(self) -> str:
+        """The suffix that files of this type get."""
+        return self.suffixes[0]
+
+    @property
+    def pillow_format(self) -> str:
+        """What Pillow calls the type when it writes it."""
+        return self.pillow.upper()
+
+
+def _row(  # noqa: PLR0913 - its columns
+    mime: str, name: str, suffixes: str, begins: str = _NEVER, *, pillow: str = "", shown: str = ""
+) -> MediaType:
+    top = mime.partition("/")[0]
+    kinds: dict[str, Kind] = {"image": "picture", "video": "video", "audio": "audio"}
+    return MediaType(
+        mime=mime,
+        name=name,
+        kind=kinds.get(top, "words"),
+        suffixes=tuple(suffixes.split()),
+        begins=re.compile(begins.encode("latin-1"), re.DOTALL),
+        pillow=pillow,
+        native="native" in shown,
+        inline="inline" in shown,
+        in_browser="browser" in shown,
+    )
+
+
+# The first row that fits is taken. Containers of the ISO family say after `ftyp` which one they are.
+MEDIA_TYPES = (
+    _row("image/png", "PNG", ".png", r"\x89PNG\r\n\x1a\n", pillow="Png", shown="native inline browser"),
+    _row("image/jpeg", "JPEG", ".jpg .jpeg", r"\xff\xd8\xff", pillow="Jpeg", shown="native inline browser"),
+    _row("image/webp", "WebP", ".webp", r"RIFF.{4}WEBP", pillow="WebP", shown="native browser"),
+    _row("image/gif", "GIF", ".gif", r"GIF8[79]a", pillow="Gif", shown="browser"),
+    _row("image/avif", "AVIF", ".avif", r"\0\0..ftyp(?:avi[fs]|mif1.{4}(?:.{4}){0,8}avi[fs])", pillow="Avif"),
+    _row("image/heic", "HEIC", ".heic .heif", r"\0\0..ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)"),
+    _row("image/svg+xml", "SVG", ".svg"),  # told by its text
+    _row("image/bmp", "BMP", ".bmp", r"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", pillow="Bmp"),
+    _row("image/tiff", "TIFF", ".tiff .tif", r"II\*\0|MM\0\*", pillow="Tiff"),
+    _row("audio/mp4", "M4A", ".m4a", r"\0\0..ftypM4[AB] "),
+    _row("video/quicktime", "MOV", ".mov", r"\0.{3}(?:ftypqt  |moov|mdat|wide|free)"),
+    _row("video/mp4", "MP4", ".mp4 .m4v", r"\0\0..ftyp"),
+    _row("video/webm", "WebM", ".webm", r"\x1aE\xdf\xa3.{0,60}webm"),
+    _row("audio/mpeg", "MP3", ".mp3", r"ID3[\x02-\x04]|\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x10-\xef]"),
+    _row("audio/wav", "WAV", ".wav", r"RIFF.{4}WAVE"),
+    _row("audio/opus", "Opus", ".opus", r"OggS.{24}OpusHead"),
+    _row("audio/ogg", "Ogg", ".ogg .oga", r"OggS"),
+    _row("audio/flac", "FLAC", ".flac", r"fLaC"),
+    _row("audio/aac", "AAC", ".aac", r"\xff[\xf0\xf1\xf8\xf9][\x40-\xbf]"),
+    _row("application/pdf", "PDF", ".pdf", r"%PDF-"),
+    _row("application/json", "JSON", ".json"),  # what reads JSON decides
+    _row("text/plain", "text", ".txt"),
+)
+_BY_NAME = {name: one for one in MEDIA_TYPES for name in (one.mime, *one.suffixes)}
+
+
+def media_type(name: str) -> MediaType | None:
+    """Return the type with this MIME type or suffix (`image/png`, `.png`); None where the table has none."""
+    return _BY_NAME.get(name.lower())
+
+
+def can_show(name: str) -> bool:
+    """Whether previews can be made of files of this MIME type or suffix."""
+    media = media_type(name)
+    return media is not None and bool(media.pillow)
+
+
+def is_inline(name: str) -> bool:
+    """Whether notebooks show files of this MIME type or suffix as they are."""
+    media = media_type(name)
+    return media is not None and media.inline
+
+
+def identify(source: bytes | Path) -> MediaType | None:
+    """Return the type of a file by its first bytes; None where it is none of the table's.
+
+    Raises:
+        BadImageError: the file at this path cannot be read.
+    """
+    head = source[:HEAD] if isinstance(source, bytes) else use_plain_file(source, lambda file: file.read(HEAD))
+    known = next((one for one in MEDIA_TYPES if one.begins.match(head)), None)
+    return known or (media_type(".svg") if _SVG.match(_text_of(head)) else None)
+
+
+def identify_words(head: bytes) -> MediaType | None:
+    """Return the type of what was announced as words or vectors: JSON or plain text; None where it is neither."""
+    text = head[:HEAD].decode("utf-8", "ignore")
+    if not text.strip() or _CONTROLS.search(text) or is_web_page(head):
+        return None
+    return media_type(".json" if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[") else ".txt")
+
+
+def is_web_page(head: bytes) -> bool:
+    """Whether these bytes begin a web page, as links that have expired often give one."""
+    return _WEB_PAGE.match(_text_of(head[:HEAD])) is not None
+
+
+def _text_of(head: bytes) -> str:
+    return head.decode("utf-16" if head.startswith(_UTF16_MARKS) else "utf-8", "replace")

@@ -1,0 +1,118 @@
+"""Searching the history: right, fresh, and quick enough on a long one."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from now_jupyter._history import History
+from now_jupyter._store import Record, RecordedOutput, Search, Store, needles
+from now_jupyter._values import Request
+
+LONG = 10_000
+SLOWEST_SEARCH = 0.030  # seconds on a long history (design.md §6)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "n.now")
+    for prompt in ("a red Fox in snow", "雪地里的红色狐狸", "a blue bird", "100% _sure_ ＦＯＸ"):
+        store.claim(record_of(prompt))
+    return store
+
+
+def record_of(prompt: str, **more: object) -> Record:
+    record = Record(id=uuid4().hex, request=Request(prompt=prompt), created=1.0, model="gpt-image-2")
+    return replace(record, **more)  # type: ignore[arg-type]
+
+
+def found(store: Store, words: str) -> list[str]:
+    return [one.ref for one in History(lambda: store).search(words)]
+
+
+@pytest.mark.parametrize(
+    ("words", "refs"),
+    [
+        ("fox", ["#4", "#1"]),
+        ("狐狸", ["#2"]),
+        ("red snow", ["#1"]),
+        ("RED", ["#1"]),
+        ("%", ["#4"]),
+        ("_sure", ["#4"]),
+        ("gpt-image", ["#4", "#3", "#2", "#1"]),
+        ("", ["#4", "#3", "#2", "#1"]),
+        ("elephant", []),
+        ("[", []),
+    ],
+)
+def test_words_are_found_as_parts_of_words(store: Store, words: str, refs: list[str]) -> None:
+    """All words must occur, case and width aside, in any script, and nothing in them is a command; newest first."""
+    assert found(store, words) == refs
+
+
+def test_a_search_follows_writes_marks_and_the_trash(store: Store) -> None:
+    """What changes after a search is found as it is now, also when another store changed it."""
+    history = History(lambda: store)
+    assert [one.ref for one in history.search("bird")] == ["#3"]
+    other = Store(store.folder)
+    other.mark(1, tags=["Winter"])
+    other.trash(3)
+    other.claim(record_of("another bird"))
+    assert [one.ref for one in history.search("winter")] == ["#1"]
+    assert [one.ref for one in history.search("bird")] == ["#5"]
+
+
+def test_the_tags_of_an_output_are_searched(store: Store) -> None:
+    """A tag on a single picture finds the generation that it belongs to."""
+    record = store.claim(record_of("a hare", outputs=(RecordedOutput(key="k", number=1, words="x"),)))
+    store.mark(record.number, tags=["Cover"], output="k")
+    assert found(store, "cover") == [record.ref]
+
+
+def test_a_change_within_one_tick_of_the_clock_is_found(store: Store) -> None:
+    """A record that was changed in place right after it was read, its time and length as before, is read again."""
+    path = store.folder / "jobs" / "3.json"
+    seen = path.stat()
+    assert found(store, "bird") == ["#3"]
+    path.write_bytes(path.read_bytes().replace(b"bird", b"frog"))
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    assert found(store, "frog") == ["#3"]
+
+
+def test_half_characters_and_zero_bytes_can_be_searched(store: Store) -> None:
+    """Text that no file could take is made harmless first."""
+    store.claim(record_of("broken \ud83d half\x00zero"))
+    assert found(store, "half zero") == ["#5"]
+    assert needles("\ud83d") == []
+
+
+def test_a_record_that_changed_is_looked_at_anew() -> None:
+    """What is remembered of a record belongs to that very value."""
+    search = Search()
+    first = record_of("a fox", number=1)
+    assert search.find([first], "fox") == [first]
+    assert search.find([record_of("a hare", number=1)], "fox") == []
+
+
+def test_a_long_history_is_searched_while_one_types() -> None:
+    """After each record was looked at once."""
+    search = Search()
+    records = [record_of(f"a red fox in snow, number {number}, 雪中红狐", number=number) for number in range(LONG)]
+    search.find(records, "fox")
+    took = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        assert len(search.find(records, "number 77")) > 1
+        took.append(time.perf_counter() - begun)
+    assert min(took) < SLOWEST_SEARCH
+
+
+def test_searching_where_there_is_no_history_leaves_it_empty(tmp_path: Path) -> None:
+    """Looking makes no folder."""
+    assert found(Store(tmp_path / "n.now"), "fox") == []
+    assert list(tmp_path.iterdir()) == []
