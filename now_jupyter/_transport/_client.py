@@ -178,10 +178,11 @@ class RelayClient:
             request = await self._request(call, inputs, undo.enter_context(ExitStack()), headers=headers)
 
             async def once() -> Answer:
+                outgoing = request()
                 exchange = self._exchange(
                     until, retries, is_paid=True, cap=cap, expects=call.expects, sink=sink, on_attempt=on_attempt
                 )
-                return await exchange.send(request())
+                return await exchange.send(outgoing)
 
             answer = await undo.enter_async_context(aclosing(await retries.run(once)))
             submission = await undo.enter_async_context(aclosing(await _read(answer)))
@@ -209,9 +210,13 @@ class RelayClient:
         retries = self._retries(until, is_paid=False)
         with ExitStack() as undo:
             request = await self._request(call, inputs, undo)
-            return await retries.run(
-                lambda: once(self._exchange(until, retries, is_paid=False, cap=cap, expects=call.expects), request())
-            )
+
+            async def attempt() -> T:
+                outgoing = request()
+                exchange = self._exchange(until, retries, is_paid=False, cap=cap, expects=call.expects)
+                return await once(exchange, outgoing)
+
+            return await retries.run(attempt)
 
     def _retries(self, until: Deadline, *, is_paid: bool) -> Retries:
         return Retries(

@@ -166,7 +166,7 @@ class EventDecoder:
         if not line:
             yield from self._complete()
         elif line.startswith(b"data:"):
-            self._data.append(bytes(memoryview(line)[5:]))
+            self._data.append(bytes(memoryview(line)[6 if line.startswith(b"data: ") else 5 :]))
         elif line.startswith(b"event:"):
             self._name = _words(bytes(line[6:])).removeprefix(" ")
 
@@ -194,14 +194,14 @@ def _documents(data: bytes) -> Iterator[JSON]:
     try:
         yield read_json(data)
     except ValueError:
-        yield from (_document(line.strip()) for line in _words(data).split("\n") if line.strip())
+        yield from (_document(line) for line in data.split(b"\n") if line and not line.isspace())
 
 
-def _document(line: str) -> JSON:
+def _document(line: bytes) -> JSON:
     try:
         return read_json(line)
     except ValueError:
-        return line  # [DONE], or words
+        return _words(line).strip()  # [DONE], or words
 
 
 def _type_of(name: str, data: JSON) -> str:
