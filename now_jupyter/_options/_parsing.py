@@ -123,6 +123,8 @@ def read_value(one: Option, value: object) -> list[tuple[Option, object]]:
     if one.name == "param":
         return [(one, pair) for pair in _params_of(value)]
     values = value if one.repeatable and isinstance(value, list | tuple) else [value]
+    if one.takes_values:
+        return [(one, one.read(part) if isinstance(part, str) else part) for part in values]
     return [(one, one.read(_as_typed(one, part))) for part in values]
 
 

@@ -1,8 +1,8 @@
 """All options, in one table: what the magics, the panel and Python accept, how it is read, and what help says of it.
 
 A new option is one row. `is_sent`: it is part of the request, under this neutral name; how a service writes it is the
-service's to say. `choices` are suggestions for completion, never a closed list. The help is made of the same rows, in
-English and Chinese.
+service's to say. `takes_values`: Python may give it a value (a picture, an array, bytes) where a cell names one.
+`choices` are suggestions for completion, never a closed list. The help is made of the same rows, in English and Chinese.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class Option:
     metavar: str | None = None
     repeatable: bool = False
     is_sent: bool = False
+    takes_values: bool = False
     help: str
     read: Callable[[str], object] = read_text
     choices: tuple[str, ...] = ()
@@ -146,6 +147,34 @@ OPTIONS: tuple[Option, ...] = (
         repeatable=True,
         read=read_param,
         help="any other field of the request; VALUE is JSON, else text (repeatable)",
+    ),
+    Option(
+        name="image",
+        flags=("-i", "--image"),
+        metavar="REF",
+        repeatable=True,
+        takes_values=True,
+        help="a picture to start from: #12.2, -1, a -o name, a file, an https address, {{variable}} (repeatable)",
+    ),
+    Option(
+        name="mask",
+        flags=("--mask",),
+        metavar="REF",
+        takes_values=True,
+        help="where to repaint: a picture that is transparent there",
+    ),
+    Option(
+        name="vary",
+        flags=("--vary",),
+        metavar="REF",
+        takes_values=True,
+        help="a picture to make another version of",
+    ),
+    Option(
+        name="button",
+        flags=("--button",),
+        metavar="LABEL",
+        help="press a service's button under the picture given by -i, else under the last one that has any",
     ),
     Option(
         name="output",

@@ -126,6 +126,7 @@ class Buyer:
         agreement = await self._quotes.agree(plans, snapshot, agreed=order.agreed, most=order.budget)
         await self._give_up(decision.unsettled, snapshot.home.store)
         await run_in_thread(snapshot.home.store.preflight)
+        await run_in_thread(_keep_inputs, order, snapshot.home.store)
         await self._planner.remember_model(order.request, snapshot)
         job.usually = self._history.usual_seconds(calls[0].model)
         prices = agreement.prices or (None,) * len(calls)
@@ -362,6 +363,13 @@ class Buyer:
 
     def _tell(self, record: Record) -> None:
         self._history.tell(generation_of(record, self._workspace.home().store.pictures))
+
+
+def _keep_inputs(order: Order, store: Store) -> None:
+    """Keep what is given to an order, so that it can be sent, and made again later."""
+    for one in order.request.inputs:
+        if one.sha256 in order.sources:
+            store.keep_input(order.sources[one.sha256], mime=one.mime)
 
 
 def _with_plan(record: Record, call: PlannedCall) -> Record:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +12,7 @@ from .._json import JSON
 from .._messages import InputError
 from .._options import Parsed, option
 from .._settings import Reuse
-from .._values import Money, Request
+from .._values import Money, Request, Role
 
 __all__ = ["Order", "order_of"]
 
@@ -21,11 +21,14 @@ __all__ = ["Order", "order_of"]
 class Order:
     """A request and what is wanted around it. `reuse` None means: as the settings say.
 
-    `settles` names the equal orders of unknown outcome that the user has given up; None gives up all of them.
-    `budget` is the most that all its calls together may cost.
+    `given` are the inputs as they were named or handed over; the session resolves them into those of the request, with
+    the bytes or files of each (`sources`, by digest). `settles` names the equal orders of unknown outcome that the user
+    has given up; None gives up all of them. `budget` is the most that all its calls together may cost.
     """
 
     request: Request
+    given: tuple[tuple[Role, object], ...] = ()
+    sources: Mapping[str, bytes | Path] = field(default_factory=dict)
     reuse: Reuse | None = None
     execution: Execution | None = None
     name: str | None = None
@@ -44,6 +47,7 @@ def order_of(parsed: Parsed, *, execution: Execution | None = None) -> Order:
     save = options.get("save")
     return Order(
         request=_request_of(parsed.prompt, options),
+        given=tuple(_given_in(options)),
         reuse=_reuse_of(options),
         execution=execution,
         name=_text(options.get("output")),
@@ -63,7 +67,16 @@ def _request_of(prompt: str, options: Mapping[str, object]) -> Request:
         service=_text(options.get("service")),
         params=params,
         raw=dict(cast("Mapping[str, JSON]", options.get("param", {}))),
+        button=_text(options.get("button")),
     )
+
+
+def _given_in(options: Mapping[str, object]) -> Iterator[tuple[Role, object]]:
+    images = options.get("image", ())
+    role: Role = "press" if options.get("button") else "picture"
+    yield from ((role, one) for one in (images if isinstance(images, tuple) else (images,)))
+    yield from (("mask", options["mask"]),) if "mask" in options else ()
+    yield from (("vary", options["vary"]),) if "vary" in options else ()
 
 
 def _reuse_of(options: Mapping[str, object]) -> Reuse | None:

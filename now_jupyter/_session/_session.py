@@ -38,6 +38,7 @@ from .._store import Home, Record, RescueFolder, generation_of
 from .._transport import RelayAccess, is_loopback
 from .._values import Generation, Money, Picture, Status, together
 from ._doctor import Report, examined
+from ._inputs import Inputs
 from ._references import Reference, References
 from ._signatures import GenerateOptions, OrderOptions, expand_options
 
@@ -89,6 +90,7 @@ class Session:
         self._runners: dict[object, Runner] = {}
         self._jobs: dict[Job, None] = {}
         self._references = References(self.history, lambda: self.context.home().store)
+        self._inputs = Inputs(self._references, self.history, fetch=self._fetch_input)
         self.facts = RelayFacts(settings=self.settings)
         self._orders = Orders(
             self.context, kernel=self.kernel, facts=self.facts, runner=self._runner_for, services=services
@@ -148,11 +150,11 @@ class Session:
 
     def rehearse(self, order: Order) -> Rehearsal:
         """Return exactly what an order would send and cost, without sending it."""
-        return self._background.call(self._orders.rehearse, order)
+        return self._background.call(self._orders.rehearse, self._resolve(order))
 
     def price(self, order: Order) -> Money:
         """Return what an order will probably cost if none of it is taken from the history; unknown in the demo."""
-        return self._background.call(self._orders.price, order)
+        return self._background.call(self._orders.price, self._resolve(order))
 
     def preview(self, order: Order) -> Preview:
         """Return what the model of an order is known to take, and what its plans remark.
@@ -160,7 +162,7 @@ class Session:
         Raises:
             InputError: no service can make it.
         """
-        return self._background.call(self._orders.preview, order)
+        return self._background.call(self._orders.preview, self._resolve(order))
 
     def find_doubt(self, order: Order) -> InputError | None:
         """Return what would refuse this order for its price without the user's word (`Order.agreed`); None if nothing.
@@ -168,15 +170,28 @@ class Session:
         Raises:
             StoreCorrupt: there is a budget, and it cannot be read.
         """
-        return self._background.call(self._orders.find_doubt, order)
+        return self._background.call(self._orders.find_doubt, self._resolve(order))
 
     def find_unsettled(self, order: Order) -> list[str]:
         """Return the equal orders that may have been billed and of which nobody knows what became (`#12`)."""
-        return [record.ref for record in self._background.call(self._orders.find_unsettled, order)]
+        return [record.ref for record in self._background.call(self._orders.find_unsettled, self._resolve(order))]
 
     def place(self, order: Order) -> Job:
-        """Take an order and return its job."""
-        return self._start(self._orders.place, order, self._new_job())
+        """Take an order and return its job.
+
+        Raises:
+            InputError: what is given to it cannot be found.
+        """
+        return self._start(self._orders.place, self._resolve(order), self._new_job())
+
+    def _resolve(self, order: Order) -> Order:
+        if not order.given and order.request.button is None:
+            return order
+        return self._inputs.resolve(order, relay=self.context.snapshot().relay)
+
+    def _fetch_input(self, url: str) -> bytes:
+        downloader = self.context.access().downloader
+        return self._background.call(lambda: downloader.fetch_into_memory(url))
 
     def resume(self) -> list[Generation]:
         """Collect what was ordered and did not arrive (tasks, kept answers, links), free; return what came of each.

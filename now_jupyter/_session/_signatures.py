@@ -29,6 +29,10 @@ class OrderOptions(TypedDict, total=False):
     negative: str | None
     seed: int | None
     params: Mapping[str, Any] | None
+    image: Any
+    mask: Any
+    vary: Any
+    button: str | None
     output: str | None
     save: str | PathLike[str] | None
     reuse: bool | None
