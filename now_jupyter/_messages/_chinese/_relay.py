@@ -123,5 +123,6 @@ RELAY: dict[str, str] = {
     "where your network has a certificate authority of its own, name its file in SSL_CERT_FILE": "如果你的网络有自己的证书颁发机构，请在 SSL_CERT_FILE 中指定其文件",
     "word it differently": "请换一种说法",
     "{value} is no address of a relay": "{value} 不是中转站地址",
+    "{value} is no part of the relay's address": "{value} 不属于中转站的地址",
     "{{{{BASE_URL}}}} is a placeholder of the relay's documentation, not an address": "{{{{BASE_URL}}}} 是中转站文档里的占位符，不是地址",
 }
