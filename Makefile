@@ -2,12 +2,14 @@
 #
 #   make try     the quickstart on the built-in demo, then JupyterLab: no key, no network after installing
 #   make test    everything: lint, types, tests with real kernels and a real browser, notebooks
-#   make lint    ruff and mypy only             make format  let ruff write
+#   make quick   lint, types, and the tests that need no kernel and no browser: while you work
+#   make lint    ruff, mypy, tsc and biome      make format  let ruff and biome write
+#   make pythons the package in every CPython of this machine
 #   make faults  the fault campaign             make bench   the benchmarks
 #   make clean   what tools left behind
 #   make PYTHON=python3.13 …  another Python
 #
-# The environment is .venv; it is made anew only where pyproject.toml or constraints.txt have changed. pip is used as it is configured.
+# The environment is .venv; it is made anew only where pyproject.toml or constraints.txt have changed. pip and npm are used as they are configured.
 
 PYTHON ?= python3
 VENV := .venv
@@ -23,9 +25,14 @@ NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60 --nbval-sanitize-wi
 OF_INSTALLATION := pyproject.toml constraints.txt
 # A worker for each core, each with a JupyterLab of its own; a file's tests stay together.
 WORKERS := -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+# What checks the panel's script; users need neither.
+NODE_MODULES := $(VENV)/js/node_modules
+TSC := node $(NODE_MODULES)/typescript/bin/tsc --project tools/js
+BIOME := node $(NODE_MODULES)/@biomejs/biome/bin/biome check --config-path=tools/js --error-on-warnings
+SCRIPTS := $(wildcard now_jupyter/_panel/static/*.js now_jupyter/_panel/static/*.ts)
 PYTEST_ARGS ?=
 
-.PHONY: try test lint format faults bench clean programs kernel6 environment
+.PHONY: try test quick lint format pythons faults bench clean programs kernel6 environment
 .DEFAULT_GOAL := try
 
 try: $(VENV)/try.stamp
@@ -33,17 +40,27 @@ try: $(VENV)/try.stamp
 
 environment: $(VENV)/test.stamp
 
-test: $(VENV)/test.stamp kernel6 programs lint
+test: $(VENV)/test.stamp kernel6 programs lint pythons
 	$(RUN) -m pytest $(WORKERS) $(NBVAL) $(PYTEST_ARGS)
 
-lint: $(VENV)/test.stamp
+# What nobody waits long for: no kernel, no browser, no faults.
+quick: lint
+	$(RUN) -m pytest tests --quick $(WORKERS) $(PYTEST_ARGS)
+
+lint: $(VENV)/test.stamp $(VENV)/js.stamp
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
+	$(TSC)
+	$(BIOME) $(SCRIPTS)
 
-format: $(VENV)/test.stamp
+format: $(VENV)/test.stamp $(VENV)/js.stamp
 	$(RUN) -m ruff check --fix
 	$(RUN) -m ruff format
+	$(BIOME) --write $(SCRIPTS)
+
+pythons: $(VENV)/test.stamp
+	$(RUN) tools/try_pythons.py
 
 faults: $(VENV)/test.stamp kernel6 programs
 	$(RUN) -m pytest tests/faults --full-faults --fault-table
@@ -60,6 +77,13 @@ kernel6: $(VENV)/kernel6.stamp
 $(VENV)/kernel6.stamp: Makefile | $(VENV)/test.stamp
 	rm -rf $(VENV)/kernel6
 	$(PIP) install -q --no-deps --target $(VENV)/kernel6 $(KERNEL6)
+	@touch $@
+
+# All versions are exact, so there is no lock file, which would name the registry's host.
+$(VENV)/js.stamp: tools/js/package.json | $(VENV)/test.stamp
+	@$(PYTHON) tools/ensure_programs.py npm
+	rm -rf $(VENV)/js && mkdir $(VENV)/js && cp tools/js/package.json $(VENV)/js
+	npm install --prefix $(VENV)/js --no-package-lock --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(VENV)/test.stamp: $(OF_INSTALLATION) | $(VENV)/pip.stamp

@@ -14,12 +14,56 @@ In Python the same verbs are names of this module; they speak for the notebook's
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ._history import History
+    from ._ipython import (
+        agenerate,
+        balance,
+        compare,
+        generate,
+        models,
+        panel,
+        restore,
+        resume,
+        session,
+        star,
+        submit,
+        tag,
+        trash,
+        use_demo,
+        view,
+        wait,
+    )
+    from ._messages import (
+        AuthError,
+        BadImageError,
+        BadResponseError,
+        ConfigError,
+        ConnectFailed,
+        DownloadError,
+        InputError,
+        Interrupted,
+        LinkExpiredError,
+        MaybeBilledError,
+        NowImageError,
+        QuotaError,
+        RateLimitError,
+        RejectedError,
+        StoreCorrupt,
+        StoreError,
+        StoreFull,
+        StoreTooNew,
+        StoreUnavailable,
+        TaskFailed,
+        TaskLost,
+        TaskNeedsAction,
+        TaskStillPending,
+        UnsafeURLError,
+    )
     from ._orders import Job
     from ._session import Session
     from ._values import Generation, Money, Picture
@@ -48,6 +92,7 @@ __all__ = [
     "QuotaError",
     "RateLimitError",
     "RejectedError",
+    "ServiceError",
     "Session",
     "StoreCorrupt",
     "StoreError",
@@ -68,6 +113,7 @@ __all__ = [
     "load_ipython_extension",
     "models",
     "panel",
+    "restore",
     "resume",
     "session",
     "star",
@@ -88,21 +134,19 @@ _CLASSES = {
     "Picture": "_values",
     "Session": "_session",
 }
-_OF_THE_NOTEBOOK = frozenset(["compare", "panel", "session", "view"])
-_VERBS = frozenset(
-    ["agenerate", "balance", "generate", "models", "resume", "star", "submit", "tag", "trash", "use_demo", "wait"]
-)
 
+if not TYPE_CHECKING:  # type checkers find the names above, and no others
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - public names are loaded when they are first used
-    from importlib import import_module
+    def __getattr__(name: str) -> object:
+        """Load a public name when it is first used; `history` is that of the session at the moment."""
+        from importlib import import_module
 
-    if name in __all__ and name[0].isupper():
-        return getattr(import_module(f".{_CLASSES.get(name, '_messages')}", __name__), name)
-    if name in _VERBS or name in _OF_THE_NOTEBOOK or name == "history":
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name[0].isupper():
+            return getattr(import_module(f".{_CLASSES.get(name, '_messages')}", __name__), name)
         notebook = import_module("._ipython", __name__)
-        return getattr(notebook, name) if name in _OF_THE_NOTEBOOK else getattr(notebook.session(), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return notebook.session().history if name == "history" else getattr(notebook, name)
 
 
 def __dir__() -> list[str]:

@@ -11,20 +11,21 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, overload
 
-from ._messages import Billed, InputError, StoreCorrupt, plain
+from ._messages import Billed, InputError, Language, StoreCorrupt, plain
 from ._store import Record, Search, Store, generation_of
 from ._values import Generation, Money, Output, Status
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["History", "live_record"]
+__all__ = ["History", "live_record", "reason_of"]
 
 _LOG = logging.getLogger("now_jupyter")
 _NUMBER = re.compile(r"#?(\d{1,15})(?:\.(\d{1,4}))?")
 _NAME = re.compile(r"([^\W\d]\w*)(?:\.(\d{1,4}))?")
 _UNDER_WAY = (Status.RUNNING, Status.PENDING)
 _SHOWN = 20
+_LONGEST_REASON = 160
 _RECENT = 20
 
 
@@ -91,8 +92,13 @@ class History(Sequence[Generation]):
         return self._views([records[key]])[0]
 
     def __repr__(self) -> str:
+        return self.listing()
+
+    def listing(self, language: Language | None = None) -> str:
+        """Return the newest rows as text; in a language with what failed and why, which a repr leaves out."""
         records = self.records()
-        lines = [_row(generation) for generation in self._views(records[-_SHOWN:])]
+        views = self._views(records[-_SHOWN:])
+        lines = [_row(generation) + reason_of(generation, language) for generation in views]
         more = [f"… {len(records) - _SHOWN} older"] if len(records) > _SHOWN else []
         return "\n".join([f"History({len(records)})", *more, *lines])
 
@@ -258,6 +264,13 @@ def _row(generation: Generation) -> str:
     prompt = plain(generation.prompt, 60)
     count = f"{len(generation.pictures)}×" if len(generation.pictures) > 1 else ""
     return f"{star}{generation.ref:>5}  {count}{generation.status.value:<9} {plain(generation.model, 40):<24} {prompt}"
+
+
+def reason_of(generation: Generation, language: Language | None) -> str:
+    """Return why a generation has no or too few pictures, as the end of its row; empty where it has all."""
+    if generation.error is None or language is None:
+        return ""
+    return f" · {plain(generation.error.message(language), _LONGEST_REASON)}"
 
 
 def _columns(generation: Generation) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 __all__ = ["JSON", "Fields", "Texts", "canonical", "digest"]
 
 if TYPE_CHECKING:
-    JSON: TypeAlias = "str | int | float | bool | None | Sequence[JSON] | Mapping[str, JSON]"
+    JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
 else:
     JSON = Any  # the library that reads records resolves annotations; a type that names itself has no end
 

@@ -239,7 +239,7 @@ def _leaves(body: Any) -> Iterator[Any]:  # noqa: ANN401 - a body of any shape
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """How the relay counts: `times` the list price of `name` (not always the model), or × the user's price per `unit`."""
+    """How the relay counts: `times` the list price of `name` (not always the model), or the user's price per `unit`."""
 
     name: str
     times: Decimal = _ONCE
@@ -467,4 +467,3 @@ class Service(ABC):
         """Return the free call that takes an order back; None where it cannot be cancelled."""
         del state
         return None
-

@@ -5,7 +5,7 @@ All are frozen and hold data only; a picture may read its own immutable file, no
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ._json import JSON, Fields, Texts, canonical, digest
-from ._messages import Billed
+from ._messages import Billed, Failure
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -177,20 +177,6 @@ class Attempt:
     request_id: str | None = None
     error: str | None = None
     service: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """Why a generation has no or too few pictures: the error's class name and its words."""
-
-    type: str
-    message: str
-    advice: str = ""
-    status: int | None = None
-    code: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.type}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

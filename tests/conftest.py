@@ -14,8 +14,28 @@ from lab import Lab, LabServer
 from network_guard import LOG
 from panels import Browser
 
+QUICK = "--quick"
+_SLOW_FIXTURES = {"kernels_folder", "lab_server", "browser"}  # without the first, no kernel of the tests is found
 
-@pytest.fixture(scope="session", autouse=True)
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    words = "leave out whatever needs a kernel, JupyterLab or a browser, and the faults"
+    parser.addoption(QUICK, action="store_true", default=False, help=words)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """`--quick` goes by what a test asks for, so that new tests fall on the right side by themselves."""
+    if config.getoption(QUICK):
+        slow = [item for item in items if _is_slow(item)]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return not _SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="session")
 def kernels_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both kernels are described where jupyter_client, nbclient and Lab look."""
     folder = tmp_path_factory.mktemp("jupyter-path")

@@ -27,11 +27,11 @@ from comm.base_comm import BaseComm
 from playwright import async_api as playwright
 
 from lab import _launch
+from now_jupyter._json import digest
 from now_jupyter._panel._assets import loader
 from now_jupyter._panel._draft import Draft
 from now_jupyter._session import Session
-from now_jupyter._store import Store
-from now_jupyter._store._record import Kept, Record
+from now_jupyter._store import Record, RecordedOutput, Store
 from now_jupyter._values import Request, Status
 
 __all__ = ["Browser", "Page", "Said", "Wire", "draft", "fill_store", "opened", "quiet_session", "wired"]
@@ -225,11 +225,7 @@ def fill_store(folder: Path, count: int, pictures: Sequence[bytes], *, size: tup
     """Write a history of so many records in one go, whose pictures are these, over and over."""
     store = Store(folder / "panel.now")
     store.preflight()
-    kept = [
-        Kept(index=0, sha256=path.stem, mime="image/png", width=size[0], height=size[1], size_bytes=len(data))
-        for data in pictures
-        for path in [store.keep_picture(data, mime="image/png")]
-    ]
+    kept = [_keep(store, place, data, size) for place, data in enumerate(pictures)]
     for number in range(1, count + 1):
         record = Record(
             id=uuid.uuid4().hex,
@@ -241,11 +237,30 @@ def fill_store(folder: Path, count: int, pictures: Sequence[bytes], *, size: tup
             status=Status.DONE,
             demo=True,
             model="gpt-image-2",
-            kept=(kept[number % len(kept)],),
+            service="openai-images",
+            outputs=(kept[number % len(kept)],),
         )
         path = store.folder / "jobs" / f"{number}.json"
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(record.to_json()), encoding="utf-8")
+
+
+def _keep(store: Store, place: int, data: bytes, size: tuple[int, int]) -> RecordedOutput:
+    """Put a picture beside the records; many of them may name the same file."""
+    file = f"picture-{place}.png"
+    path = store.output_path(file)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    return RecordedOutput(
+        key="0",
+        number=1,
+        file=file,
+        sha256=digest(data),
+        mime="image/png",
+        width=size[0],
+        height=size[1],
+        size_bytes=len(data),
+    )
 
 
 async def _running_loop() -> asyncio.AbstractEventLoop:

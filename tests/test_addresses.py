@@ -7,8 +7,8 @@ import secrets
 
 import pytest
 
-from now_jupyter._messages._errors import ConfigError
-from now_jupyter._settings._key import Key
+from now_jupyter._messages import ConfigError
+from now_jupyter._settings import Key, Redactor
 from now_jupyter._transport._addresses import (
     environment_proxy,
     is_loopback,
@@ -173,7 +173,7 @@ def test_a_placeholder_is_no_key(typed: str) -> None:
         Key(typed)
 
 
-def test_the_key_is_veiled_in_foreign_text() -> None:
+def test_the_key_is_taken_out_of_foreign_text() -> None:
     """A relay that repeats the key does not make us repeat it."""
     secret = secrets.token_hex(16)
-    assert Key(secret).veil(f"bad key {secret}!") == "bad key …!"
+    assert Redactor(Key(secret)).redact(f"bad key {secret}!") == f"bad key {'*' * len(secret)}!"

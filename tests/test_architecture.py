@@ -32,7 +32,7 @@ LAYERS: dict[str, tuple[int, set[str]]] = {
     "_settings": (1, set()),
     # The world: services, wire, disk
     "_services": (2, set()),
-    "_transport": (2, {"_store"}),
+    "_transport": (2, set()),
     "_store": (2, set()),
     # What happens to an order
     "_relay": (3, set()),
@@ -44,6 +44,7 @@ LAYERS: dict[str, tuple[int, set[str]]] = {
     "_display": (5, set()),
     "_panel": (5, {"_display"}),
     "_ipython": (5, {"_display", "_panel"}),
+    "services": (6, set()),  # the protocol for plug-ins
     "__init__": (6, set()),
 }
 UNPLACED: tuple[int, set[str]] = (99, set())
@@ -136,6 +137,14 @@ def test_every_package_has_a_layer() -> None:
 def test_imports_go_down() -> None:
     """A package imports lower layers, and neighbours where its row names them; nothing upward, nowhere."""
     wrong = [f"{one.place} {one.package} → {one.target}" for one in imports() if not is_allowed(one)]
+    assert not wrong, report(wrong)
+
+
+def test_what_blocks_goes_to_the_threads_of_the_loop() -> None:
+    """Threads of anyio's are started when they are needed, which Python forbids while it ends (3.12)."""
+    own = PACKAGE / "_background"
+    others = [module for module in modules() if own not in module.parents and package_of(module) != "demo"]
+    wrong = [str(module) for module in others if "to_thread" in module.read_text(encoding="utf-8")]
     assert not wrong, report(wrong)
 
 

@@ -296,6 +296,29 @@ def test_what_comes_between_two_cells_is_sent_again_where_nobody_watches(page: P
     assert not page.run("None").outputs
 
 
+def test_what_was_waited_for_is_sent_before_the_cell_ends(page: Page) -> None:
+    """A picture that is just being shown when `%now wait` begins belongs to that cell, too, caption and all."""
+    slow = (
+        "from now_jupyter._display import Output\nimport threading, time\nput = Output.put\n"
+        "def put_slowly(*arguments):\n    put(*arguments)\n"
+        "    if threading.current_thread() is not threading.main_thread():\n        time.sleep(1)\n"
+        "Output.put = put_slowly"
+    )
+    page.kernel.run(slow)
+    ran = page.kernel.run(_slow(0.5, "a fox on its way", "--no-wait"))
+    page.kernel.until(lambda: _images(ran), 30, "the picture; its caption follows a second later")
+    waiting = page.kernel.run("%now wait")
+    page.kernel.run("Output.put = put")
+    types = [message["msg_type"] for message in waiting.messages]
+    sent = [
+        set(message["content"]["data"])
+        for message in waiting.messages[: types.index("status", types.index("stream"))]
+        if message["msg_type"] == "update_display_data"
+    ]
+    assert {"text/plain", _images(ran)[0]} in sent
+    assert {"text/plain"} in sent
+
+
 def test_nest_asyncio_is_applied_only_where_it_does_no_harm(page: Page) -> None:
     """Ipykernel 7 refuses it with the reason; on 6.31 asyncio.run works in cells, and so do ours."""
     ran = page.start("%now nest on").wait()

@@ -15,7 +15,7 @@ from now_jupyter._messages._errors import NowImageError
 from now_jupyter._relay._catalogue import Balance, Price, read_balance, read_models, read_prices, read_status
 from now_jupyter._relay._money import estimate, in_currency, spent
 from now_jupyter._settings import Settings
-from now_jupyter._transport import Api
+from now_jupyter._transport import RelayClient
 from now_jupyter._values import Money
 
 PRICES = {name: Price(per_call=Decimal("0.04")) for name in ("dall-e-3", "dall-e-2", "gpt-image-2")}
@@ -26,7 +26,7 @@ def asked(url: str, question: Any) -> Any:
         async def at_once(_seconds: float) -> None:
             await anyio.lowlevel.checkpoint()
 
-        api = Api(base_url=url, sleep=at_once)
+        api = RelayClient(base_url=url, sleep=at_once)
         try:
             return await question(api)
         finally:
@@ -167,7 +167,7 @@ def test_the_demo_is_understood() -> None:
     """Its own price list, status and balance."""
 
     async def ask() -> Any:
-        api = Api(base_url=BASE_URL, relay=new_relay())
+        api = RelayClient(base_url=BASE_URL, relay=new_relay())
         return await read_balance(api), await read_status(api), await read_prices(api)
 
     balance, status, prices = anyio.run(ask)

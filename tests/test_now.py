@@ -13,11 +13,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from faultserver import FaultServer, Send, json_answer
 from now_jupyter._ipython._commands import COMMANDS
 from now_jupyter._ipython._now import NowCommands
 from now_jupyter._ipython._reports import rehearsal_text
 from now_jupyter._json import JSON
-from now_jupyter._messages._errors import InputError, NowImageError
+from now_jupyter._messages._errors import InputError, NowImageError, RejectedError
 from now_jupyter._options import OPTIONS
 from now_jupyter._options._parsing import parse_cell, parse_keywords
 from now_jupyter._options._prompts import fill
@@ -233,7 +234,31 @@ def test_the_demo_is_switched(now: Desk) -> None:
             now(line)
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("hisotry", "history"), ("Balance", "balance"), ("余额额", "余额")])
+def test_a_failure_is_listed_and_recalled_in_the_language_of_today(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was stored as template and facts by an English session; a Chinese one says it in Chinese, names included."""
+    refused = json_answer({"error": {"message": "{slow}", "code": "content_policy_violation"}}, status=400)
+    with FaultServer() as server:
+        server.script([Send(refused)], path="/v1/images/generations")
+        with desk(tmp_path, capsys, server.url) as english:
+            with pytest.raises(RejectedError) as caught:
+                english.session.generate("a fox", model="x")
+            assert english("history").endswith(f"a fox · {caught.value.message()}")
+            assert caught.value.message() in english("recall #1")
+    with desk(tmp_path, capsys, "http://127.0.0.1:9", typed=lambda: {"language": "zh"}) as chinese:
+        words = "提示词被内容规则拒绝：{slow}"
+        assert caught.value.in_language("zh").message() == words
+        assert chinese("历史").endswith(f"a fox · {words}")
+        assert chinese("历史 fox").endswith(f"a fox · {words}")
+        assert f"RejectedError: {words}\n计费：否" in chinese("调出 #1")
+        assert chinese("recall #1").endswith("→ 请换一种说法")
+        assert words not in repr(chinese.session.history)  # a repr belongs to no language
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("hisotry", "history (历史)"), ("Balance", "balance (余额)"), ("余额额", "balance (余额)")]
+)
 def test_an_unknown_command_names_the_closest(typed: str, meant: str, now: Desk) -> None:
     """And without one, where all are listed."""
     with pytest.raises(InputError) as caught:
@@ -259,7 +284,9 @@ def test_chinese_users_read_chinese(tmp_path: Path, capsys: pytest.CaptureFixtur
     """The same commands."""
     with desk(tmp_path, capsys, typed=lambda: {"language": "zh"}) as now:
         assert "endpoint" not in now("状态")
-        assert "显示历史所在目录" in now("帮助")
+        text = now("帮助")
+        assert "显示历史所在目录" in text
+        assert all(f"%now {one.chinese}" in text and text.count(f"({one.name})") == 1 for one in COMMANDS)
 
 
 def test_a_rehearsal_is_told_in_full(paid: tuple[Desk, Served]) -> None:

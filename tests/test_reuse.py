@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from now_jupyter._background._loop import Execution
+from now_jupyter._background import Execution
 from now_jupyter._messages._errors import MaybeBilledError
 from now_jupyter._options._parsing import parse_keywords
 from now_jupyter._orders._requests import order_of

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import secrets
 import stat
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,15 @@ import keyring
 import pytest
 from keyring.backend import KeyringBackend
 from keyring.backends.null import Keyring as Forgetful
+from PIL import Image
 
-from now_jupyter._messages._errors import AuthError, ConfigError, NowImageError
+from faultserver import FaultServer, Send, json_answer, response
+from now_jupyter._messages._errors import AuthError, ConfigError, DownloadError, NowImageError
 from now_jupyter._session import Session
-from now_jupyter._settings import Settings, from_environment, layered
+from now_jupyter._settings import Configuration, Now, Settings
 from now_jupyter._settings._key import Key
 from now_jupyter._settings._logins import Login, Logins, is_same_address, key_from_environment, keyring_backend
-from now_jupyter._transport._connection import check_address
+from now_jupyter._transport import check_address
 from relays import new_session, relay_on_loopback
 
 
@@ -70,6 +74,10 @@ def logins(folder: Path) -> Logins:
     return Logins(folder / "config" / "logins.json")
 
 
+def configuration(folder: Path, **given: Any) -> Configuration:
+    return Configuration(**{"environ": {}, "logins": logins(folder), **given})
+
+
 # Layers
 
 
@@ -99,10 +107,10 @@ def test_the_order_of_the_layers(tmp_path: Path) -> None:
     assert model("call", "typed", "environment", "files", "login") == ("", "")
 
 
-def test_a_setting_that_is_none_is_refused() -> None:
+def test_a_setting_that_is_none_is_refused(tmp_path: Path) -> None:
     """With the names there are."""
     with pytest.raises(ConfigError, match="modle is no setting"):
-        layered({"modle": "x"})
+        configuration(tmp_path, given={"modle": "x"}).settings()
 
 
 @pytest.mark.parametrize(
@@ -114,9 +122,72 @@ def test_a_setting_that_is_none_is_refused() -> None:
         ({"NOW_BASE_URL": "https://a.example", "OPENAI_BASE_URL": "https://b.example"}, "https://a.example"),
     ],
 )
-def test_the_address_in_the_environment(environ: Mapping[str, str], address: str) -> None:
+def test_the_address_in_the_environment(environ: Mapping[str, str], address: str, tmp_path: Path) -> None:
     """NOW_BASE_URL, else OPENAI_BASE_URL."""
-    assert layered(from_environment(environ)).base_url == address
+    assert configuration(tmp_path, environ=environ).settings().base_url == address
+
+
+def test_a_snapshot_holds_all_that_is_in_force(tmp_path: Path) -> None:
+    """The login in use is part of it, and it does not change when something else is chosen."""
+    stored = logins(tmp_path)
+    for name in ("home", "work"):
+        stored.remember(Login(name=name, base_url=f"https://{name}.example", settings={"model": name}), None)
+    before = configuration(tmp_path, logins=stored)
+    snapshot = before.settings()
+    stored.use("home")
+    assert (snapshot.login and snapshot.login.name, snapshot.model) == ("work", "work")
+    now = before.settings()
+    assert (now.login and now.login.name, now.model) == ("home", "home")
+
+
+def test_the_file_of_logins_is_read_when_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, however many snapshots are taken, and again when another kernel has written it."""
+    stored, other, read = logins(tmp_path), logins(tmp_path), []
+    one = configuration(tmp_path, logins=stored)
+    other.remember(Login(name="a", base_url=A), None)
+    parse = stored._parse
+    monkeypatch.setattr(stored, "_parse", lambda: read.append(1) or parse())
+    assert {one.settings().base_url for _ in range(5)} == {A}
+    assert len(read) == 1
+    other.remember(Login(name="b", base_url=B), None)
+    assert {one.settings().base_url for _ in range(5)} == {B}
+    assert len(read) == 2
+
+
+def test_every_trait_is_a_setting_and_every_setting_a_trait() -> None:
+    """With the same default; the login is chosen by %now login."""
+    traits = Now.class_traits(config=True)
+    for one in fields(Settings):
+        if one.name != "login":
+            default = traits[one.name].default()
+            assert (tuple(default) if isinstance(default, list) else default) == getattr(Settings(), one.name)
+            assert traits[one.name].help
+    assert {*traits, "login"} == {one.name for one in fields(Settings)}
+
+
+def test_the_largest_download_is_a_setting(tmp_path: Path) -> None:
+    """What is over it is not fetched, and the link is kept; with more allowed the same picture is collected, free."""
+    typed = {"largest_download": 1}
+    picture = drawing(800)
+    with FaultServer() as server, new_session(tmp_path, server.url, typed=lambda: typed) as session:
+        server.script(
+            lambda _: [Send(json_answer({"data": [{"url": server.url + "/fox.png"}]}))], path="/v1/images/generations"
+        )
+        server.script(lambda _: [Send(response(200, picture))], path="/fox.png")
+        with pytest.raises(DownloadError) as caught:
+            session.generate("a fox", model="x")
+        assert "Now.largest_download = 4" in caught.value.next_step()
+        typed["largest_download"] = 4
+        (fetched,) = session.resume()
+    assert fetched.pictures[0].bytes() == picture
+    assert sum(one.method == "POST" for one in server.seen) == 1
+
+
+def drawing(side: int) -> bytes:
+    """Return a picture of noise, which nothing makes smaller."""
+    data = io.BytesIO()
+    Image.frombytes("RGB", (side, side), secrets.token_bytes(side * side * 3)).save(data, "PNG")
+    return data.getvalue()
 
 
 # Keys of the environment
@@ -206,6 +277,7 @@ def test_a_login_is_remembered_without_its_key(tmp_path: Path, keeper: InMemory,
     found = again.key(login)
     assert found is not None
     assert (found.header(), found.source) == (f"Bearer {key}", "keyring")
+    assert again.key(login) is found, "the keyring is asked once"
     assert list(keeper.kept.values()) == [key]
 
 

@@ -1,4 +1,8 @@
-"""Find the programs that tests use, Chromium and strace; install them where nobody need be asked (root on Debian)."""
+"""Find the programs that tests and checks use; install them where nobody need be asked (root on Debian).
+
+`ensure_programs.py` alone looks for what the tests use, Chromium and on Linux strace; `ensure_programs.py npm` for what
+the checks of the panel's script use.
+"""
 
 from __future__ import annotations
 
@@ -18,30 +22,33 @@ _PLACES = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "C:/Program Files/Google/Chrome/Application/chrome.exe",
 )
-_BROWSER = ("chromium", "fonts-liberation", "fonts-noto-cjk")
-_STRACE = ("strace",)
-_ADVICE = f"""The tests need {{missing}}, and none was found. Install it, for example
-    Debian, Ubuntu:  sudo apt-get install {" ".join(_BROWSER + _STRACE)}
-    Fedora:          sudo dnf install chromium google-noto-sans-cjk-fonts strace
-    macOS:           brew install --cask chromium
-or put the path of a Chromium into CHROMIUM, and run `make test` again."""
+_PACKAGES = {
+    "chromium": ("chromium", "fonts-liberation", "fonts-noto-cjk"),
+    "strace": ("strace",),
+    "npm": ("nodejs", "npm"),
+}
+_ADVICE = f"""{{missing}} cannot be found. Install it, for example
+    Debian, Ubuntu:  sudo apt-get install {" ".join(chain.from_iterable(_PACKAGES.values()))}
+    Fedora:          sudo dnf install chromium google-noto-sans-cjk-fonts strace nodejs-npm
+    macOS:           brew install --cask chromium; brew install node
+or put the path of a Chromium into CHROMIUM, and run `make` again."""
 
 
 def find_browser() -> str | None:
-    """Give the path of a Chromium: CHROMIUM, else the first of the usual ones."""
+    """Return the path of a Chromium: CHROMIUM, else the first of the usual ones."""
     if own := os.environ.get("CHROMIUM"):
         return own
     found = (shutil.which(name) for name in _NAMES)
     return next((path for path in found if path), None) or next(filter(os.path.isfile, _PLACES), None)
 
 
-def _missing() -> dict[str, tuple[str, ...]]:
-    """Name what is not there, and Debian's packages that bring it."""
-    browser = find_browser()
-    wanted = {"Chromium or Chrome": browser is not None and Path(browser).exists()}
-    wanted |= {"strace": shutil.which("strace") is not None} if sys.platform == "linux" else {}
-    packages = {"Chromium or Chrome": _BROWSER, "strace": _STRACE}
-    return {name: packages[name] for name, is_there in wanted.items() if not is_there}
+def _is_there(program: str) -> bool:
+    if program == "chromium":
+        browser = find_browser()
+        return browser is not None and Path(browser).exists()
+    if program == "strace":
+        return sys.platform != "linux" or shutil.which("strace") is not None
+    return shutil.which("node") is not None and shutil.which("npm") is not None
 
 
 def _may_install() -> bool:
@@ -57,17 +64,16 @@ def _install(packages: Iterable[str]) -> None:
         subprocess.run(command, check=True, env=quiet, stdin=subprocess.DEVNULL)
 
 
-def main() -> int:
-    """Tell the browser's path, after installing what is missing where that is possible."""
-    if (missing := _missing()) and _may_install():
-        _install(chain.from_iterable(missing.values()))
-        missing = _missing()
+def main(programs: Iterable[str]) -> int:
+    """Install what is missing where that is possible; return 1 where something is still missing."""
+    missing = [one for one in programs if not _is_there(one)]
+    if missing and _may_install():
+        _install(chain.from_iterable(_PACKAGES[one] for one in missing))
+        missing = [one for one in missing if not _is_there(one)]
     if missing:
         print(_ADVICE.format(missing=" and ".join(missing)), file=sys.stderr)
-        return 1
-    print(f"browser: {find_browser()}")
-    return 0
+    return 1 if missing else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:] or ["chromium", "strace"]))

@@ -9,6 +9,7 @@ from pathlib import Path
 from now_jupyter._ipython._commands import usage_of_now
 from now_jupyter._messages._text import Language
 from now_jupyter._options import usage
+from now_jupyter._services import builtin_names
 
 ROOT = Path(__file__).parents[1]
 _BLOCK = re.compile(r"(?P<mark><!-- (?P<what>usage|now) (?P<language>en|zh) -->\n```text\n).*?(?=```)", re.DOTALL)
@@ -35,7 +36,7 @@ def _filled(path: Path) -> str:
 
 def _block(match: re.Match[str]) -> str:
     language: Language = "zh" if match["language"] == "zh" else "en"
-    text = usage(language) if match["what"] == "usage" else usage_of_now(language)
+    text = usage(language, services=builtin_names()) if match["what"] == "usage" else usage_of_now(language)
     return f"{match['mark']}{text.rstrip()}\n"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ._loop import Background, Cells, Execution, Left, Waiting
+from ._cells import Cells, Execution
+from ._loop import Background, run_in_thread
+from ._waiting import Left, Waiting
 from ._waking import Waking
 
 __all__ = [
@@ -12,4 +14,5 @@ __all__ = [
     "Left",
     "Waiting",
     "Waking",
+    "run_in_thread",
 ]

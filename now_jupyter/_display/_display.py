@@ -101,7 +101,7 @@ def _passing_lines(generation: Generation, origin: str, notes: Sequence[str]) ->
     if origin == "joined":
         facts.append("joined, ordered once")
     if generation.error is not None and generation.pictures:
-        facts.append(plain(generation.error.message, 120))
+        facts.append(plain(generation.error.message(), 120))
     return [" · ".join(facts), *notes]
 
 
@@ -264,10 +264,12 @@ class View:
         self._job.on_done(lambda job: Context().run(self._arrive, job))
 
     def show_again(self) -> bool:
-        """Show once more what may have come between two cells, where programs lose it; tells whether it is to come."""
-        if self._job.done() and self._how != "none":
+        """Show once more what may have come between two cells, where programs lose it; whether it is still to come."""
+        if not self._job.is_decided:
+            return True
+        if self._how != "none":
             self._arrive(self._job)
-        return not self._job.done()
+        return False
 
     def _promise(self) -> str:
         language = self._settings.language

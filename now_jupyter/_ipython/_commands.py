@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 from .._messages import InputError, Language, say
@@ -17,171 +18,157 @@ class Command:
     name: str
     chinese: str
     arguments: str = ""
-    help_en: str
-    help_zh: str
+    help: str
 
 
 COMMANDS: tuple[Command, ...] = (
     Command(
         name="panel",
         chinese="面板",
-        help_en="open the panel: make, look, choose, change",
-        help_zh="打开面板：生成、浏览、挑选、修改",
+        help="open the panel: make, look, choose, change",
     ),
     Command(
         name="login",
         chinese="登录",
         arguments="[NAME]",
-        help_en="set the relay's address and key; the key is asked for hidden",
-        help_zh="设置中转站地址和密钥；密钥隐藏输入",
+        help="set the relay's address and key; the key is asked for hidden",
     ),
-    Command(name="use", chinese="使用", arguments="NAME", help_en="go over to another login", help_zh="换用另一个登录"),
+    Command(name="use", chinese="使用", arguments="NAME", help="go over to another login"),
     Command(
         name="logout",
         chinese="退出",
         arguments="[NAME]",
-        help_en="forget a login and its key",
-        help_zh="忘记一个登录及其密钥",
+        help="forget a login and its key",
     ),
     Command(
         name="models",
         chinese="模型",
         arguments="[WORDS]",
-        help_en="list the relay's picture models with prices",
-        help_zh="列出中转站的图片模型和价格",
+        help="list the relay's picture models with prices",
     ),
-    Command(name="balance", chinese="余额", help_en="ask the relay what is left", help_zh="向中转站查询余额"),
+    Command(name="balance", chinese="余额", help="ask the relay what is left"),
     Command(
         name="budget",
         chinese="预算",
         arguments="[AMOUNT|off]",
-        help_en="stop this history from spending more than that from now on; it holds in every kernel",
-        help_zh="从现在起这个历史最多再花这么多；对所有内核有效",
+        help="stop this history from spending more than that from now on; it holds in every kernel",
     ),
     Command(
         name="history",
         chinese="历史",
         arguments="[WORDS]",
-        help_en="list or search this notebook's pictures",
-        help_zh="列出或搜索本 notebook 的图片",
+        help="list or search this notebook's pictures",
     ),
     Command(
         name="recall",
         chinese="调出",
         arguments="REF|FILE",
-        help_en="show how a picture was made, or fill the open panel with it",
-        help_zh="显示一张图是怎么生成的，面板打开时填入面板",
+        help="show how a picture was made, or fill the open panel with it",
     ),
     Command(
         name="cell",
         chinese="单元",
         arguments="REF",
-        help_en="write the cell that makes a picture",
-        help_zh="写出生成某张图的单元",
+        help="write the cell that makes a picture",
     ),
     Command(
         name="open",
         chinese="打开",
         arguments="REF",
-        help_en="open the original in the system's viewer",
-        help_zh="用系统看图程序打开原图",
+        help="open the original in the system's viewer",
     ),
     Command(
         name="star",
         chinese="收藏",
         arguments="REF",
-        help_en="put a star on a picture, or take it off",
-        help_zh="收藏或取消收藏",
+        help="put a star on a picture, or take it off",
     ),
     Command(
         name="tag",
         chinese="标签",
         arguments="REF TAG …",
-        help_en="tag a picture; -TAG takes a tag off",
-        help_zh="加标签；-标签 表示去掉",
+        help="tag a picture; -TAG takes a tag off",
     ),
     Command(
         name="trash",
         chinese="删除",
         arguments="REF",
-        help_en="move a picture to the history's trash",
-        help_zh="把一张图移入历史的回收站",
+        help="move a picture to the history's trash",
     ),
     Command(
         name="restore",
         chinese="恢复",
         arguments="REF",
-        help_en="bring a picture back from the trash",
-        help_zh="从回收站取回",
+        help="bring a picture back from the trash",
     ),
     Command(
         name="folder",
         chinese="目录",
         arguments="[PATH]",
-        help_en="say where the history lies, or use another folder",
-        help_zh="显示历史所在目录，或改用另一个目录",
+        help="say where the history lies, or use another folder",
     ),
     Command(
         name="adopt",
         chinese="接管",
         arguments="FOLDER",
-        help_en="make another folder this notebook's history",
-        help_zh="把另一个目录作为本 notebook 的历史",
+        help="make another folder this notebook's history",
     ),
-    Command(name="wait", chinese="等待", help_en="wait until nothing is under way", help_zh="等到没有进行中的任务"),
+    Command(name="wait", chinese="等待", help="wait until nothing is under way"),
     Command(
         name="resume",
         chinese="找回",
-        help_en="collect what was ordered and did not arrive, free of charge",
-        help_zh="免费取回已下单而未到的图",
+        help="collect what was ordered and did not arrive, free of charge",
     ),
     Command(
         name="doctor",
         chinese="体检",
-        help_en="look whether everything is in order, and repair what is safe",
-        help_zh="检查各项是否正常，并修复可安全修复的问题",
+        help="look whether everything is in order, and repair what is safe",
     ),
     Command(
         name="demo",
         chinese="演示",
         arguments="on|off",
-        help_en="use the built-in demo, or never",
-        help_zh="使用或停用内置演示",
+        help="use the built-in demo, or never",
     ),
     Command(
         name="nest",
         chinese="嵌套",
         arguments="on|off",
-        help_en="apply nest-asyncio to this kernel, where that is safe",
-        help_zh="在安全时对本内核应用 nest-asyncio",
+        help="apply nest-asyncio to this kernel, where that is safe",
     ),
 )
 
 
 def command_named(word: str) -> Command:
-    """Find a command by its English or Chinese name.
+    """Return the command of an English or Chinese name.
 
     Raises:
         InputError: there is none; the closest one is named.
     """
-    found = next((one for one in COMMANDS if word in (one.name, one.chinese)), None)
-    if found is not None:
+    by_name = {name: one for one in COMMANDS for name in (one.name, one.chinese)}
+    if (found := by_name.get(word)) is not None:
         return found
-    near = closest(word, [name for one in COMMANDS for name in (one.name, one.chinese)])
+    if (near := closest(word, by_name)) is None:
+        raise InputError("%now has no command {word}", advice="%now --help lists all", word=word)
     raise InputError(
         "%now has no command {word}",
-        advice="did you mean %now {near}? %now --help lists all" if near else "%now --help lists all",
+        advice="did you mean %now {near} ({chinese})? %now --help lists all",
         word=word,
-        near=near,
+        near=by_name[near].name,
+        chinese=by_name[near].chinese,
     )
 
 
 def usage_of_now(language: Language = "en") -> str:
-    """Give the help text of `%now`, which is made of the table."""
-    forms = [(f"%now {one.name} {one.arguments}".rstrip(), one) for one in COMMANDS]
-    width = max(len(form) for form, _ in forms) + 2
-    lines = [f"{'%now':<{width}}{say('status: endpoint, key, model, money, history, jobs', language)}"]
-    lines += [
-        f"{form:<{width}}{one.help_zh if language == 'zh' else one.help_en} ({one.chinese})" for form, one in forms
-    ]
-    return "\n".join(lines)
+    """Return the help text of `%now`, made of the table; a command's name in the other language stands behind it."""
+    rows = [("%now", say("status: endpoint, key, model, money, history, jobs", language))]
+    for one in COMMANDS:
+        name, other = (one.chinese, one.name) if language == "zh" else (one.name, one.chinese)
+        rows.append((f"%now {name} {one.arguments}".rstrip(), f"{say(one.help, language)} ({other})"))
+    width = max(_columns(form) for form, _ in rows) + 2
+    return "\n".join(form + " " * (width - _columns(form)) + text for form, text in rows)
+
+
+def _columns(text: str) -> int:
+    """Return how wide a terminal shows a text: a Chinese sign takes two columns."""
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)

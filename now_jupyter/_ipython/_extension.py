@@ -1,4 +1,4 @@
-"""The one session that belongs to this notebook, for the module's public verbs and for the extension."""
+"""The one session that belongs to this notebook, and the extension of each shell."""
 
 from __future__ import annotations
 
@@ -8,18 +8,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._session import Session
-from .._values import Generation, Picture
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .._panel import Comparison, Panel
-
-__all__ = ["compare", "load", "panel", "session", "unload", "view"]
+__all__ = ["load", "session", "unload"]
 
 
 class _Holder:
-    """JobLocks the session of this process and the extension of each shell; a forked child gets its own."""
+    """The session of this process and the extension of each shell; a forked child gets its own."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -32,7 +29,7 @@ _HELD = _Holder()
 
 
 def session() -> Session:
-    """Give this notebook's session, made at first use."""
+    """Return this notebook's session, made at first use."""
     with _HELD.lock:
         if _HELD.session is None or _HELD.process != os.getpid():
             _HELD.session = _new_session()
@@ -44,7 +41,7 @@ def _new_session() -> Session:
     ip = _shell()
     if ip is None:
         return Session()
-    from .._settings import Now  # noqa: PLC0415 - traitlets are loaded where there is a shell
+    from .._settings import Now  # noqa: PLC0415 - as above
 
     config = Now.instance(parent=ip)
     return Session(names=lambda: _user_names(ip), configured=config.configured, typed=config.typed)
@@ -81,33 +78,3 @@ def unload(ip: InteractiveShell) -> None:
     extension = _HELD.extensions.pop(id(ip), None)
     if extension is not None:
         extension.detach()
-
-
-def view(ref: str | Picture | Generation) -> None:
-    """Show one picture large, as the original's pixels.
-
-    Raises:
-        InputError: there is no such picture.
-    """
-    from .._display import show_one  # noqa: PLC0415 - IPython's display is loaded where something is shown
-
-    here = session()
-    show_one(here.picture(ref), here.settings(), how="full")
-
-
-def panel() -> Panel:
-    """Open a panel on this notebook's pictures; as the last value of a cell it is shown."""
-    from .._panel import panel as opened  # noqa: PLC0415 - widgets take 0.1 s to load
-
-    return opened(session())
-
-
-def compare(*refs: str | Picture | Generation) -> Comparison:
-    """Compare two to four pictures; as the last value of a cell the comparison is shown.
-
-    Raises:
-        InputError: a picture is not there, or there are too few or too many.
-    """
-    from .._panel import compare as compared  # noqa: PLC0415 - widgets take 0.1 s to load
-
-    return compared(session(), *refs)

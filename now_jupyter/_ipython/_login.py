@@ -11,10 +11,10 @@ import anyio
 
 from .._messages import BadResponseError, ConfigError, InputError, NowImageError, RejectedError, say
 from .._relay import ListedModel, in_currency, spent
-from .._services import preferred_model
+from .._services import best_model
 from .._session import Session
 from .._settings import Key, Login
-from .._transport import Connection, connect, is_loopback, normal_base_url
+from .._transport import RelayAccess, connect, is_loopback, normal_base_url
 
 __all__ = ["LoginTalk", "address_in"]
 
@@ -64,12 +64,12 @@ class LoginTalk:
         """Hold the conversation and remember the login under `name`; gives the sentence that says so."""
         address = address_in(self._ask(say("address of the relay (or a whole curl without its key): ", self._language)))
         key = self._key(address)
-        connection = connect(address, key, self._session.settings(), sleep=self._sleep)
+        access = connect(address, key, self._session.settings(), sleep=self._sleep)
         try:
-            models = self._look_around(connection)
-            login = Login(name=name, base_url=address, settings={**self._money(connection), **self._model(models)})
+            models = self._look_around(access)
+            login = Login(name=name, base_url=address, settings={**self._money(access), **self._model(models)})
         finally:
-            self._session.ask(connection.aclose)
+            self._session.ask(access.aclose)
         kept = self._session.context.logins.remember(login, key)
         return say("{name} is in use: {address}", self._language, name=name, address=address) + (
             "" if kept else self._only_here()
@@ -84,30 +84,30 @@ class LoginTalk:
             return None
         return Key(text, source="login")
 
-    def _look_around(self, connection: Connection) -> list[ListedModel]:
+    def _look_around(self, access: RelayAccess) -> list[ListedModel]:
         """Show models and balance; a relay that tells neither is no obstacle, one that refuses the key is."""
-        models = [one for one in self._listed(connection) if one.makes_pictures]
+        models = [one for one in self._listed(access) if one.makes_pictures]
         settings = self._session.settings()
         for one in models[:_SHOWN]:
             price = "" if one.price is None or one.price.per_call is None else in_currency(one.price.per_call, settings)
             self._tell(f"  {one.name}  {price}".rstrip())
         try:
-            left, _used = spent(self._session.ask(lambda: self._session.facts.balance(connection)), settings)
+            left, _used = spent(self._session.ask(lambda: self._session.facts.balance(access)), settings)
             self._tell(say("left: {left}", self._language, left="∞" if left is None else left))
         except NowImageError as problem:
             self._tell(problem.in_language(self._language).message())
         return models
 
-    def _listed(self, connection: Connection) -> list[ListedModel]:
+    def _listed(self, access: RelayAccess) -> list[ListedModel]:
         try:
-            models: list[ListedModel] = self._session.ask(lambda: self._session.facts.models(connection))
+            models: list[ListedModel] = self._session.ask(lambda: self._session.facts.models(access))
         except (BadResponseError, RejectedError) as problem:
             self._tell(problem.in_language(self._language).message())
             return []
         return models
 
-    def _money(self, connection: Connection) -> dict[str, object]:
-        status = self._session.ask(lambda: self._session.facts.status(connection))
+    def _money(self, access: RelayAccess) -> dict[str, object]:
+        status = self._session.ask(lambda: self._session.facts.status(access))
         if status.rate is None:
             return {}
         answer = self._ask(
@@ -118,8 +118,7 @@ class LoginTalk:
         return {"currency": "USD" if dollars else "CNY", "rate": float(amount)}
 
     def _model(self, models: list[ListedModel]) -> dict[str, object]:
-        names = [one.name for one in models]
-        best = preferred_model(names) or ""
+        best = best_model([one.listed for one in models]) or ""
         answer = (
             self._ask(say("default model (Enter for {model}): ", self._language, model=best or "–")).strip() or best
         )

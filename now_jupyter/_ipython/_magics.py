@@ -20,6 +20,7 @@ from .._display import Progress, View, register_formatters, unregister_formatter
 from .._messages import NowImageError
 from .._options import complete, fill, parse_cell, parse_line, usage
 from .._orders import Job, order_of
+from .._services import builtin_names, services
 from .._session import Session
 from .._settings import Now, Settings
 from .._values import Generation
@@ -79,7 +80,9 @@ class Extension:
         self._before = {(kind, name): magics[kind].get(name) for kind, name in _PLACES}
         register = self._ip.register_magic_function
         for magic, name in ((self.nowimage, _MAGIC), (self.await_nowimage, AWAITED_PREFIX + _MAGIC)):
-            register(needs_local_scope(_documented(magic, usage(language))), "line_cell", name)
+            register(
+                needs_local_scope(_documented(magic, usage(language, services=builtin_names()))), "line_cell", name
+            )
         register(_documented(self.now, usage_of_now(language)), "line", "now")
         self.cells.attach()
         self._rewriting.attach()
@@ -142,7 +145,7 @@ class Extension:
         parsed = parse_line(line) if cell is None else parse_cell(line, cell)
         settings = self.session.settings()
         if parsed.help:
-            return print(usage(settings.language))  # noqa: T201 - help is text for the cell
+            return print(usage(settings.language, services=self._service_names()))  # noqa: T201 - help is text for the cell
         parsed = fill(parsed, self._users_names(names), literal=bool(parsed.options.get("literal")))
         order = order_of(parsed, execution=self.cells.current)
         if parsed.options.get("dry_run"):
@@ -209,7 +212,7 @@ class Extension:
     def _leave(self, asked: _Asked) -> None:
         asked.view.leave()
         if not self.cells.current.watched:
-            self.cells.at_start(asked.view.show_again)
+            self.cells.at_edges(asked.view.show_again)
         self._bind_when_done(asked)
 
     def _bind_when_done(self, asked: _Asked) -> None:
@@ -236,7 +239,7 @@ class Extension:
         except NowImageError as error:
             problem = error.in_language(self._settings_or_default().language)
         if problem is not None:
-            raise problem.shown_short(on=self._settings_or_default().short_errors)
+            raise problem.shorten(on=self._settings_or_default().short_errors)
 
     def _settings_or_default(self) -> Settings:
         try:
@@ -248,7 +251,12 @@ class Extension:
         return [(f"%{_MAGIC}", self._options), (f"%%{_MAGIC}", self._options), ("%now", self._commands)]
 
     def _options(self, _shell: object, event: Any) -> list[str]:  # noqa: ANN401 - IPython's completion event
-        return complete(_typed_behind(_MAGIC, event), models=self.session.known_models())
+        return complete(
+            _typed_behind(_MAGIC, event), models=self.session.known_models(), services=self._service_names()
+        )
+
+    def _service_names(self) -> list[str]:
+        return [one.name for one in services()]
 
     def _commands(self, _shell: object, event: Any) -> list[str]:  # noqa: ANN401 - as above
         begun = _typed_behind("now", event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
+from .._history import reason_of
 from .._messages import InputError, Language, printable, say
 from .._orders import budget_line
 from .._relay import spent
@@ -142,12 +143,13 @@ class NowCommands:
     def _history(self, words: str) -> str:
         history = self._session.history
         if not words:
-            return repr(history)
+            return history.listing(self._language)
         found = history.search(words)
         if not found:
             return say("nothing found", self._language)
         return "\n".join(
-            f"{one.ref:>5}  {one.model}  {' '.join(one.prompt.split())[:70]}" for one in found[:_MOST_ROWS]
+            f"{one.ref:>5}  {one.model}  {' '.join(one.prompt.split())[:70]}{reason_of(one, self._language)}"
+            for one in found[:_MOST_ROWS]
         )
 
     def _recall(self, ref: str) -> str:
@@ -159,7 +161,7 @@ class NowCommands:
         if path is not None:
             return recipe_in(path)
         generation = self._session.generation(given(ref))
-        return "\n".join([cell_of(generation), "", *facts_of(generation)])
+        return "\n".join([cell_of(generation), "", *facts_of(generation, self._language)])
 
     def _cell(self, ref: str) -> str:
         text = cell_of(self._session.generation(given(ref)))

@@ -7,14 +7,15 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from .._media import extract
-from .._messages import InputError, Language, say
-from .._options import cell_text
-from .._orders import Rehearsal, budget_line
+from .._messages import InputError, Language, error_of, say
+from .._options import cell_text, request_from
+from .._orders import Rehearsal, RehearsedCall, budget_line
 from .._relay import ListedModel, in_currency
+from .._services import service_to_name
 from .._session import Session
 from .._settings import Settings
 from .._values import Generation, Status
@@ -39,18 +40,21 @@ _LARGEST_FILE = 256 << 20
 
 
 def rehearsal_text(rehearsal: Rehearsal, settings: Settings) -> str:
-    """Write what an order would send, what it would cost and what the history would serve."""
+    """Return what an order would send, what it would cost and what the history would serve, as text."""
     language = settings.language
-    lines = [
-        "POST /v1/images/generations",
-        *(json.dumps(body, ensure_ascii=False, indent=1) for body in rehearsal.bodies),
-    ]
+    lines = [line for call in rehearsal.calls for line in _call_lines(call)]
     lines += rehearsal.notes
     lines.append(say("expected price: {price} · nothing was sent", language, price=_shown_price(rehearsal)))
     if rehearsal.balance_after is not None:
         lines.append(say("balance after it: {balance}", language, balance=rehearsal.balance_after))
     lines.append(" · ".join(_would(kind, language) + ref for kind, ref in rehearsal.decisions))
     return "\n".join(lines)
+
+
+def _call_lines(call: RehearsedCall) -> Iterator[str]:
+    yield f"{call.method} {call.url}"
+    if call.body is not None:
+        yield json.dumps(call.body, ensure_ascii=False, indent=1)
 
 
 def _would(kind: str, language: Language) -> str:
@@ -107,14 +111,19 @@ def price_of(model: ListedModel, settings: Settings) -> str:
 
 
 def cell_of(generation: Generation) -> str:
-    return cell_text(generation.prompt, generation.model or None, generation.params)
+    """Return the cell that makes a generation again, by the service and model that made it."""
+    request, model = generation.request, generation.model
+    return cell_text(request, model=model, service=service_to_name(request, model, generation.service))
 
 
-def facts_of(generation: Generation) -> list[str]:
+def facts_of(generation: Generation, language: Language) -> list[str]:
+    """Return the lines under the cell of a recalled picture: when and what came, and what went wrong."""
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(generation.created))
     facts = [f"{generation.ref} · {generation.status.value} · {made}"]
     facts += [f"{picture.ref} {picture!r} {picture.path}" for picture in generation.pictures]
     facts += [f"↳ {picture.revised_prompt}" for picture in generation.pictures if picture.revised_prompt]
+    if generation.error is not None:
+        facts += error_of(generation.error, billed=generation.billed).in_language(language).lines()
     return facts
 
 
@@ -134,9 +143,7 @@ def recipe_in(path: Path) -> str:
         raise InputError(
             "{path} does not say how it was made", advice="files saved with --save or Picture.save do", path=path
         )
-    params = made.get("params")
-    model = made.get("model")
-    return cell_text(str(made["prompt"]), str(model) if model else None, params if isinstance(params, Mapping) else {})
+    return cell_text(request_from(made))
 
 
 def viewer() -> list[str] | None:

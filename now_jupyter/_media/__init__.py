@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ._base64 import unpack_base64
 from ._copies import save_copy
+from ._crop import crop_picture
 from ._decoding import decode, pixels_only
 from ._examine import Facts, examine
 from ._files import read_verified
@@ -16,6 +17,7 @@ __all__ = [
     "Kind",
     "MediaType",
     "can_show",
+    "crop_picture",
     "decode",
     "examine",
     "extract",

@@ -57,7 +57,7 @@ def open_picture(data: bytes, *, max_pixels: int = MOST_PIXELS) -> Opened:
         raise BadImageError("this picture is larger than {limit} MiB", limit=MOST_BYTES >> 20)
     try:
         opened = _open(data, media)
-    except Exception as problem:  # noqa: BLE001 - decoders on hostile bytes raise whatever they like
+    except Exception as problem:  # noqa: BLE001 - as above
         refusal = _damage(media, problem)
     else:
         return _not_too_large(opened, max_pixels)

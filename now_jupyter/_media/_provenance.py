@@ -15,7 +15,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from xml.parsers import expat
+from html import unescape
 from xml.sax.saxutils import escape
 
 from .._json import JSON
@@ -46,8 +46,8 @@ _TEXT_KINDS = {b"tEXt", b"zTXt", b"iTXt"}
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _LARGEST_SEGMENT = 65_533
 _NAMESPACE = "urn:now-jupyter:1"
-_MADE = f"{_NAMESPACE} made"
-_DESCRIPTION = "http://purl.org/dc/elements/1.1/ description"
+_MADE = re.compile(r"<now:made[^<>]{0,200}>([^<]*)</now:made>")
+_DESCRIBED = re.compile(r"<dc:description[^<>]{0,200}>\s*+(?:<rdf:Alt[^<>]{0,200}>\s*+<rdf:li[^<>]{0,200}>)?([^<]*)</")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _BLOCK_START = f'<rdf:Description rdf:about="" xmlns:now="{_NAMESPACE}"'
 _BLOCK_END = "</rdf:Description>"
@@ -58,7 +58,7 @@ _EMPTY_PACKET = (
 _END_OF_RDF = "</rdf:RDF>"
 _VP8X_ALPHA = 0x10
 _VP8X_SIZE = 10  # flags, reserved, width, height
-_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError, zlib.error, expat.ExpatError)
+_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError, zlib.error)
 
 
 def embed(data: bytes, made: Mapping[str, JSON]) -> bytes:
@@ -204,37 +204,13 @@ def _common_words(packet: str, prompt: str) -> tuple[str, str]:
 
 
 def _read_xmp(packet: bytes) -> dict[str, JSON] | None:
-    if not packet or len(packet) > _LARGEST:
+    if not packet or len(packet) > _LARGEST or b"<!DOCTYPE" in packet:
         return None
-    texts = _texts_of_xml(packet.decode())
-    return _made_from(texts[_MADE]) if _MADE in texts else read_foreign({"Description": texts.get(_DESCRIPTION, "")})
-
-
-def _texts_of_xml(packet: str) -> dict[str, str]:
-    """Collect the text below the two elements that we read; a document type (entity bombs) is refused."""
-    parser = expat.ParserCreate("utf-8", " ")
-    texts: dict[str, list[str]] = {}
-    open_names: list[str] = []
-
-    def start(name: str, _: object) -> None:
-        open_names.append(name)
-        if name in (_MADE, _DESCRIPTION):
-            texts.setdefault(name, [])
-
-    def text(piece: str) -> None:
-        for name in open_names[-3:]:
-            if name in texts:
-                texts[name].append(piece)
-
-    def refuse(*_: object) -> None:
-        raise ValueError("a document type")
-
-    parser.StartElementHandler = start
-    parser.EndElementHandler = lambda _: open_names.pop()
-    parser.CharacterDataHandler = text
-    parser.StartDoctypeDeclHandler = refuse
-    parser.Parse(packet.encode(), True)  # noqa: FBT003 - expat takes no keywords
-    return {name: "".join(pieces).strip() for name, pieces in texts.items()}
+    text = packet.decode()
+    if blocks := _MADE.findall(text):
+        return _made_from(unescape(blocks[-1]))  # one that another tool has rewritten may stand before it
+    described = _DESCRIBED.search(text)
+    return read_foreign({"Description": unescape(described[1]).strip()}) if described else None
 
 
 # JPEG

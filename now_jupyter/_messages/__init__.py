@@ -1,4 +1,4 @@
-"""The error tree, and what is said, in two languages."""
+"""The error tree, what a relay's refusal means, and what is said, in two languages."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ._errors import (
     QuotaError,
     RateLimitError,
     RejectedError,
+    ServiceError,
     StoreCorrupt,
     StoreError,
     StoreFull,
@@ -31,6 +32,8 @@ from ._errors import (
     UnsafeURLError,
     class_of_error,
 )
+from ._failure import Failure, error_of, failure_of
+from ._refusals import Refusal, error_of_refusal
 from ._text import Language, language_of, plain, printable, say
 
 __all__ = [
@@ -42,6 +45,7 @@ __all__ = [
     "ConfigError",
     "ConnectFailed",
     "DownloadError",
+    "Failure",
     "InputError",
     "Interrupted",
     "Language",
@@ -50,7 +54,9 @@ __all__ = [
     "NowImageError",
     "QuotaError",
     "RateLimitError",
+    "Refusal",
     "RejectedError",
+    "ServiceError",
     "StoreCorrupt",
     "StoreError",
     "StoreFull",
@@ -62,6 +68,9 @@ __all__ = [
     "TaskStillPending",
     "UnsafeURLError",
     "class_of_error",
+    "error_of",
+    "error_of_refusal",
+    "failure_of",
     "language_of",
     "plain",
     "printable",

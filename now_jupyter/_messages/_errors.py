@@ -18,6 +18,7 @@
     ├── TaskStillPending      the task goes on longer than we wait
     ├── TaskLost              the service no longer knows the task
     ├── TaskNeedsAction       the service waits for the user's decision
+    ├── ServiceError          a service's own code has a fault
     └── StoreError
         ├── StoreUnavailable
         ├── StoreFull
@@ -54,6 +55,7 @@ __all__ = [
     "QuotaError",
     "RateLimitError",
     "RejectedError",
+    "ServiceError",
     "StoreCorrupt",
     "StoreError",
     "StoreFull",
@@ -73,7 +75,7 @@ Billed = Literal["no", "maybe", "yes"]
 class NowImageError(Exception):
     """Base of all errors that a user may meet.
 
-    `what`, `kept` and `advice` are sentences of the catalogue (`_words`) with `{places}`; `facts` fill the places.
+    `what`, `kept` and `advice` are sentences of the catalogue (`_chinese`) with `{places}`; `facts` fill the places.
     """
 
     billed: Billed = "no"
@@ -110,22 +112,18 @@ class NowImageError(Exception):
         return say(template, self.language, **self.facts)
 
     def message(self) -> str:
-        """Tell what happened, in one sentence."""
+        """Return what happened, in one sentence."""
         return self._say(self.what)
 
-    def kept_where(self) -> str:
-        """Tell what is kept, and where; empty where there is nothing."""
-        return self._say(self.kept) if self.kept else ""
-
     def next_step(self) -> str:
-        """Tell what to do next; empty where there is nothing to do."""
-        return self._say(self.advice) if self.advice else ""
+        """Return what to do next; empty where there is nothing to do."""
+        return self._say(self.advice)
 
     def lines(self) -> list[str]:
-        """Give the whole message, at most six lines."""
+        """Return the whole message, at most six lines."""
         ledger = [say(f"billed: {self.billed}", self.language)]
         if self.kept:
-            ledger.append(self.kept_where())
+            ledger.append(self._say(self.kept))
         if self.request_id:
             ledger.append(say("request id {id}", self.language, id=plain(self.request_id, 80)))
         lines = [f"{type(self).__name__}: {self.message()}", " · ".join(ledger)]
@@ -140,13 +138,13 @@ class NowImageError(Exception):
             raise AttributeError("a whole traceback is wanted")  # to IPython, an error without a rendering of its own
         return self.lines
 
-    def shown_short(self, *, on: bool) -> Self:
-        """Choose between our few lines and a whole traceback, and give the error back."""
+    def shorten(self, *, on: bool) -> Self:
+        """Choose between our few lines and a whole traceback, and return the error."""
         self._short = on
         return self
 
     def in_language(self, language: Language) -> Self:
-        """Set the language in which the error speaks, and give it back."""
+        """Set the language in which the error speaks, and return the error."""
         self.language = language
         return self
 
@@ -238,6 +236,10 @@ class TaskNeedsAction(NowImageError):
     billed: Billed = "maybe"
 
 
+class ServiceError(NowImageError):
+    """A service's own code has a fault: it raised what is not ours, gave nonsense, or never came to an end."""
+
+
 class StoreError(NowImageError):
     """Something is wrong with the folder of the history."""
 
@@ -270,6 +272,6 @@ class Interrupted(KeyboardInterrupt):
 
 
 def class_of_error(name: str) -> type[NowImageError]:
-    """Find the class that a record names; the base class for a name of tomorrow."""
+    """Return the class that a record names; the base class for a name of tomorrow."""
     found = globals().get(name)
     return found if isinstance(found, type) and issubclass(found, NowImageError) else NowImageError

@@ -1,7 +1,7 @@
 """What is said to people, in English and Chinese.
 
 Every sentence is written once, in English, where it is needed; that English template is also its key in the
-Chinese catalogue (`_words_zh`). A test reads the sources and holds that no sentence lacks its translation.
+Chinese catalogue (`_chinese`). A test reads the sources and holds that no sentence lacks its translation.
 Text from outside (relays, files) goes through `plain` before it becomes part of a sentence.
 """
 
@@ -20,25 +20,37 @@ Language = Literal["en", "zh"]
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}  # controls, bidi marks and the like
+_PLACE = re.compile(r"\{\{|\}\}|\{(\w+)\}")
 _JOINER = "\u200d"  # kept: emoji are made with it
 _KEPT = frozenset({_JOINER, "\t"})
 
 
 def say(template: str, language: Language = "en", /, **facts: object) -> str:
-    """Give the sentence `template` in `language`, with `facts` in their places."""
+    """Return the sentence `template` in `language`, with `facts` in their places.
+
+    Templates may come from a record, so places are names only, and one without a fact stays as it is.
+    """
     text = CHINESE.get(template, template) if language == "zh" else template
-    return text.format(**facts) if facts else text.replace("{{", "{").replace("}}", "}")
+    return _PLACE.sub(lambda found: _fill(found, facts), text)
+
+
+def _fill(found: re.Match[str], facts: Mapping[str, object]) -> str:
+    name = found[1]
+    if name is None:
+        return found[0][0]  # a doubled brace
+    return str(facts[name]) if name in facts else found[0]
 
 
 def plain(text: object, limit: int = 300) -> str:
-    """Make text from outside harmless and short: one line, no controls, no terminal escapes, no bidi tricks."""
-    line = " ".join(_ESCAPES.sub("", str(text)[: limit * 8]).split())
-    safe = "".join(c for c in line if c == _JOINER or unicodedata.category(c) not in _UNSAFE_CATEGORIES)
+    """Return text from outside as a short, harmless one: one line, no controls, no terminal escapes, no bidi tricks."""
+    signs = _ESCAPES.sub("", str(text)[: limit * 8])
+    shown = (c for c in signs if c.isspace() or c == _JOINER or unicodedata.category(c) not in _UNSAFE_CATEGORIES)
+    safe = " ".join("".join(shown).split())
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
 def printable(text: str) -> str:
-    """Make text of many lines harmless for a terminal, and leave its lines and blanks as they are."""
+    """Return text of many lines harmless for a terminal, with its lines and blanks as they are."""
     lines = _ESCAPES.sub("", text).split("\n")
     return "\n".join(
         "".join(c for c in line if c in _KEPT or unicodedata.category(c) not in _UNSAFE_CATEGORIES) for line in lines
@@ -46,7 +58,7 @@ def printable(text: str) -> str:
 
 
 def language_of(environ: Mapping[str, str]) -> Language:
-    """Tell the language that the environment asks for, as gettext would read it."""
+    """Return the language that the environment asks for, as gettext would read it."""
     for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
         if value := environ.get(name, ""):
             return "zh" if value.lower().startswith("zh") else "en"

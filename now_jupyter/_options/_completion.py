@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .._messages import InputError
@@ -25,7 +25,9 @@ class _Place:
     given: frozenset[str] = frozenset()
 
 
-def complete(line: str, *, cursor: int | None = None, models: Sequence[str] = ()) -> list[str]:
+def complete(
+    line: str, *, cursor: int | None = None, models: Sequence[str] = (), services: Sequence[str] = ()
+) -> list[str]:
     """List what can stand at the cursor, each as a whole word: flags as `--size`, values without their flag.
 
     `line` may begin with the magic's own name. In the prompt nothing is completed.
@@ -34,7 +36,9 @@ def complete(line: str, *, cursor: int | None = None, models: Sequence[str] = ()
     place = _place_in(text)
     if place is None:
         return []
-    words = _flags(place.given) if place.option is None else _values(place.option, models)
+    words = (
+        _flags(place.given) if place.option is None else _values(place.option, {"model": models, "service": services})
+    )
     return [word for word in words if word.startswith(place.begun)]
 
 
@@ -68,5 +72,5 @@ def _flags(given: frozenset[str]) -> Iterator[str]:
     return (one.flags[-1] for one in OPTIONS if one.repeatable or one.name not in given)
 
 
-def _values(one: Option, models: Sequence[str]) -> Sequence[str]:
-    return tuple(models) if one.name == "model" else one.choices
+def _values(one: Option, known: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    return known.get(one.name, one.choices)

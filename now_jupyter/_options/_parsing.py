@@ -41,6 +41,7 @@ _LATER = re.compile(r"(?<!\S)(?:--|——?|－－)(?P<name>[A-Za-z][\w-]*)(?=[\s
 _KEYWORDS: Mapping[str, Option] = MappingProxyType(
     {{"param": "params"}.get(one.name, one.name): one for one in OPTIONS if one.name != "help"}
 )
+_OF_CELLS = frozenset({"no_wait", "dry_run", "literal", "show"})
 _ALIKE = 0.8
 
 
@@ -122,6 +123,8 @@ def read_value(one: Option, value: object) -> list[tuple[Option, object]]:
     if one.name == "param":
         return [(one, pair) for pair in _params_of(value)]
     values = value if one.repeatable and isinstance(value, list | tuple) else [value]
+    if one.takes_values:
+        return [(one, one.read(part) if isinstance(part, str) else part) for part in values]
     return [(one, one.read(_as_typed(one, part))) for part in values]
 
 
@@ -231,18 +234,16 @@ def _refuse_fields_given_twice(options: Mapping[str, object]) -> None:
     params = options.get("param")
     fields = params if isinstance(params, Mapping) else {}
     for name in options:
-        one = option(name)
-        if one.field in fields:
-            raise InputError(
-                "{flag} and -p {key} set the same field",
-                advice="give one of them",
-                flag=one.flags[-1],
-                key=one.field,
-            )
+        if option(name).is_sent and name in fields:
+            flag = option(name).flags[-1]
+            raise InputError("{flag} and -p {key} set the same field", advice="give one of them", flag=flag, key=name)
 
 
 def _keyword_pairs(name: str, value: object) -> list[tuple[Option, object]]:
     one = _KEYWORDS.get(name)
+    if name in _OF_CELLS:
+        advice = "use it with %nowimage; in Python, nj.submit goes on at once"
+        raise InputError("{name} is an option of cells", advice=advice, name=name)
     if one is not None:
         return [(option("fresh"), True)] if name == "reuse" and value is False else read_value(one, value)
     refuse_credentials(name)

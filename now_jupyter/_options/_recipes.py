@@ -11,39 +11,62 @@ from collections.abc import Iterator, Mapping
 
 from .._json import JSON
 from .._messages import InputError
+from .._values import Request
 from ._table import OPTIONS, Option
 
-__all__ = ["cell_text"]
+__all__ = ["cell_text", "request_from"]
 
-_BY_FIELD = {one.field: one for one in OPTIONS if one.field}
+_BY_NAME = {one.name: one for one in OPTIONS if one.is_sent}
 _NEEDS_QUOTES = frozenset(" \t\"'“”‘’{}[]|=，＝｜×—－　\\")
 _QUOTES = ('"', "'", "“", "‘")
 _CLOSERS = {"“": "”", "‘": "’"}
 _FIELD = re.compile(r"[^\W\d][\w.-]*")
 
 
-def cell_text(prompt: str, model: str | None, params: Mapping[str, JSON], *, service: str = "openai") -> str:
-    """Write the `%%nowimage` cell of a request; a prompt with braces is marked as literal."""
-    words = list(_words(model, params, service))
-    if "{" in prompt:
+def cell_text(request: Request, *, model: str = "", service: str = "") -> str:
+    """Return the `%%nowimage` cell of a request; a prompt with braces is marked as literal.
+
+    `model` and `service` are those that were used where the request names none.
+    """
+    words = list(_words(request, request.model or model, request.service or service))
+    if "{" in request.prompt:
         words.append("--literal")
     # A cell gives its last newline to whoever wrote it, so that a prompt that ends with one needs another.
-    end = "\n" if prompt.endswith("\n") else ""
-    return "\n".join([" ".join(["%%nowimage", *words]), prompt + end])
+    end = "\n" if request.prompt.endswith("\n") else ""
+    return "\n".join([" ".join(["%%nowimage", *words]), request.prompt + end])
 
 
-def _words(model: str | None, params: Mapping[str, JSON], service: str) -> Iterator[str]:
-    if model and (text := _quoted(model)):
-        yield f"--model {text}"
-    if service != "openai" and (text := _quoted(service)):
-        yield f"--service {text}"
-    for name, value in params.items():
-        if word := _given(_BY_FIELD.get(name), value) or _extra(name, value):
+def request_from(made: Mapping[str, JSON]) -> Request:
+    """Return the request that a picture file says it was made with; a file may come from anywhere."""
+    return Request(
+        prompt=_text(made.get("prompt")) or "",
+        model=_text(made.get("model")),
+        service=_text(made.get("service")),
+        params=_fields(made.get("params")),
+        raw=_fields(made.get("raw")),
+    )
+
+
+def _text(value: JSON) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _fields(value: JSON) -> Mapping[str, JSON]:
+    return {str(name): one for name, one in value.items()} if isinstance(value, Mapping) else {}
+
+
+def _words(request: Request, model: str, service: str) -> Iterator[str]:
+    for flag, named in (("--model", model), ("--service", service)):
+        if named and (quoted := _quoted(named)):
+            yield f"{flag} {quoted}"
+    for name, value in request.params.items():
+        if word := _given(_BY_NAME.get(name), value) or _extra(name, value):
             yield word
+    yield from (word for name, value in request.raw.items() if (word := _extra(name, value)))
 
 
 def _given(one: Option | None, value: JSON) -> str | None:
-    """Write the option of a field, where its value reads back as what it is."""
+    """Return an option with its value, where that reads back as what it is."""
     if one is None or isinstance(value, bool) or not isinstance(value, str | int):
         return None
     text = _quoted(str(value))

@@ -1,19 +1,23 @@
-"""From a request to its pictures: plan, reuse, quote, budget, buy."""
+"""From a request to what it makes: plan, reuse, quote, budget, buy."""
 
 from __future__ import annotations
 
-from ._budget import budget_line, in_force, lift_budget, read_budget, set_budget
+from ._budget import Budget, budget_line, in_force, lift_budget, read_budget, set_budget
 from ._job import Job
-from ._orders import Orders, Rehearsal
-from ._planning import Order
-from ._requests import order_of
-from ._workspace import Workspace
+from ._order import Order, order_of
+from ._orders import Orders
+from ._rehearsal import Preview, Rehearsal, RehearsedCall
+from ._workspace import Snapshot, Workspace
 
 __all__ = [
+    "Budget",
     "Job",
     "Order",
     "Orders",
+    "Preview",
     "Rehearsal",
+    "RehearsedCall",
+    "Snapshot",
     "Workspace",
     "budget_line",
     "in_force",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from .._background import Background, Left, Waiting
 from .._messages import Interrupted, Language, TaskStillPending, say
-from .._protocol import Progress
+from .._runner import ProgressReport
 from .._store import Record
 from .._values import Generation
 
@@ -40,7 +40,7 @@ class Job:
         self._cancelled = False
         self._view: Callable[[Job], Generation | None] = lambda _: None
         self.began = time.monotonic()
-        self.progress: Progress | None = None
+        self.progress: ProgressReport | None = None
         self.left_by = ""
         self.usually: float | None = None
         self.notes: list[str] = []
@@ -206,17 +206,17 @@ class Job:
     @property
     def records(self) -> list[Record]:
         """Its records as they are now, in their order."""
-        return sorted(self._records.values(), key=lambda record: (record.place, record.number))
+        return sorted(self._records.values(), key=lambda record: (record.position, record.number))
 
     def changed(self, record: Record) -> None:
         """Take note of a record as it is now."""
         self._records = {**self._records, record.id: record}
 
-    def progressed(self, progress: Progress) -> None:
+    def progressed(self, progress: ProgressReport) -> None:
         """Take note of how far it is."""
         before = self.progress
         preview = progress.preview or (before.preview if before else None)
-        self.progress = Progress(fraction=progress.fraction, preview=preview)
+        self.progress = ProgressReport(fraction=progress.fraction, preview=preview)
 
     def finish(self, generation: Generation | None, error: BaseException | None = None) -> None:
         """Give the result, or why there is none."""

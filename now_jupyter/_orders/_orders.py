@@ -1,4 +1,4 @@
-"""From an order to its pictures: plan it, look into the history, buy what is missing, and say how it went.
+"""From an order to what it makes: look into the history, plan and buy what is missing, and say how it went.
 
 Orders are planned one after another, in the order in which they were placed, so that equal cells find their own
 answers; what is bought then goes on side by side.
@@ -7,46 +7,43 @@ answers; what is bought then goes on side by side.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
-from anyio import CancelScope, to_thread
+from anyio import CancelScope
 
-from .._json import JSON
-from .._messages import InputError, Interrupted, NowImageError, RejectedError, TaskStillPending, class_of_error
-from .._protocol import Engine
+from .._background import run_in_thread
+from .._messages import (
+    InputError,
+    Interrupted,
+    NowImageError,
+    RejectedError,
+    TaskStillPending,
+    error_of,
+)
+from .._protocol import Service
 from .._relay import RelayFacts
 from .._runner import Runner, RunResult
-from .._services import body_of
 from .._store import Home, Record, generation_of
-from .._transport import Connection
+from .._transport import RelayAccess
 from .._values import Generation, Money, together
 from ._budget import Budget
 from ._buying import Buyer, Work
 from ._job import Job
-from ._planning import Order, Part, Planner
+from ._order import Order
+from ._planning import Planner, position_of
 from ._quotes import Quotes
-from ._workspace import Workspace
+from ._rehearsal import Preview, Rehearsal, rehearse_calls, say_decision
+from ._reuse import Decision
+from ._workspace import Snapshot, Workspace
 
-__all__ = ["Order", "Orders", "Rehearsal"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rehearsal:
-    """What an order would do: the exact bodies, what the history serves, the expected price, the balance after it."""
-
-    bodies: tuple[Mapping[str, JSON], ...]
-    decisions: tuple[tuple[str, str], ...]
-    price: Money
-    notes: tuple[str, ...]
-    demo: bool
-    balance_after: Money | None = None
+__all__ = ["Orders"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Errand:
+class _Running:
     """One job under way: the scope that is shielded once something was sent, and the event of its end."""
 
     scope: CancelScope
@@ -62,52 +59,52 @@ class Orders:
         *,
         kernel: str,
         facts: RelayFacts,
-        engines: Mapping[str, Engine],
-        runner: Callable[[Connection, Home], Runner],
+        runner: Callable[[RelayAccess, Home], Runner],
+        services: Sequence[Service] | None = None,
     ) -> None:
-        """Use the session's parts."""
+        """Use the session's parts; `services` None means all that are registered."""
         self._workspace = workspace
         self._facts = facts
-        self._planner = Planner(workspace, facts, kernel=kernel)
-        self._quotes = Quotes(workspace, facts)
+        self._planner = Planner(workspace, facts, kernel=kernel, services=services)
+        self._quotes = Quotes(facts, workspace.history)
         self._buyer = Buyer(
-            workspace, self._planner, self._quotes, kernel=kernel, engines=engines, runner=runner, sent=self._sent
+            workspace, self._planner, self._quotes, kernel=kernel, runner=runner, note_sent=self._note_sent
         )
         self._turn = anyio.Lock()
-        self._errands: dict[Job, _Errand] = {}
+        self._running: dict[Job, _Running] = {}
 
     # The whole way
 
     async def place(self, order: Order, job: Job) -> None:
         """Carry out an order; the job is told of everything and given the result."""
-        await self._through(job, lambda: self._carried_out(order, job))
+        await self._run(job, lambda: self._carry_out(order, job))
 
     async def collect(self, record: Record, job: Job) -> None:
         """Take up a record again; the job is given what came of it, be it without a picture."""
-        await self._through(job, lambda: self._collected(record, job))
+        await self._run(job, lambda: self._collect(record, job))
 
-    async def _through(self, job: Job, work: Callable[[], Awaitable[Generation]]) -> None:
+    async def _run(self, job: Job, work: Callable[[], Awaitable[Generation]]) -> None:
         try:
             with CancelScope() as taken_back, CancelScope() as scope:
-                self._errands[job] = _Errand(scope)
+                self._running[job] = _Running(scope)
                 job.begin(taken_back)
-                await self._told(job, work)
+                await self._finish_with(job, work)
         finally:
             if not job.done():
-                job.finish(None, self._left(job))
-            self._errands.pop(job).over.set()
+                job.finish(None, self._error_of_left(job))
+            self._running.pop(job).over.set()
 
-    async def _told(self, job: Job, work: Callable[[], Awaitable[Generation]]) -> None:
+    async def _finish_with(self, job: Job, work: Callable[[], Awaitable[Generation]]) -> None:
         try:
             generation = await work()
         except NowImageError as error:
-            job.finish(None, bare(error).in_language(self._workspace.settings().language))
+            job.finish(None, strip_frames(error).in_language(self._workspace.settings().language))
         except Exception as bug:  # noqa: BLE001 - raised again where the job is waited for
-            job.finish(None, without_locals(bug))
+            job.finish(None, clear_locals(bug))
         else:
             job.finish(generation)
 
-    def _left(self, job: Job) -> BaseException:
+    def _error_of_left(self, job: Job) -> BaseException:
         language = self._workspace.settings().language
         if not job.is_sent:
             return Interrupted("cancelled; nothing was sent", language)
@@ -118,125 +115,138 @@ class Orders:
             ref=job.refs,
         ).in_language(language)
 
-    def _sent(self, job: Job) -> None:
+    def _note_sent(self, job: Job) -> None:
         """What was sent can no longer be taken back: only `abandon` ends it."""
-        if job in self._errands:
-            self._errands[job].scope.shield = True
+        if job in self._running:
+            self._running[job].scope.shield = True
 
     def take_back(self) -> None:
         """End what was not sent yet."""
-        for job, errand in list(self._errands.items()):
+        for job, running in list(self._running.items()):
             if not job.is_sent:
-                errand.scope.cancel()
+                running.scope.cancel()
 
     def abandon(self) -> None:
         """End everything; what is under way says so in its record."""
-        for errand in list(self._errands.values()):
-            errand.scope.shield = False
-            errand.scope.cancel()
+        for running in list(self._running.values()):
+            running.scope.shield = False
+            running.scope.cancel()
 
-    async def idle(self) -> None:
+    async def wait_until_idle(self) -> None:
         """Wait until nothing is under way."""
-        for errand in list(self._errands.values()):
-            await errand.over.wait()
+        for running in list(self._running.values()):
+            await running.over.wait()
 
-    async def _collected(self, record: Record, job: Job) -> Generation:
-        done = await self._buyer.resumed(record, job)
-        return generation_of(done.record, self._workspace.home().store.pictures)
+    async def _collect(self, record: Record, job: Job) -> Generation:
+        result = await self._buyer.resume(record, job)
+        return generation_of(result.record, self._workspace.home().store.pictures)
 
-    async def _carried_out(self, order: Order, job: Job) -> Generation:
+    async def _carry_out(self, order: Order, job: Job) -> Generation:
+        position = position_of(order)
         async with self._turn:
-            parts = await self._planner.planned(order)
+            snapshot = self._workspace.snapshot()
+            decision = await self._planner.decide(order, position, snapshot)
             try:
-                works = await self._buyer.begun(parts, order, job)
+                works = await self._buyer.prepare(order, position, decision, snapshot, job)
             except BaseException:
-                self._planner.forget(parts)
+                self._planner.forget(decision)
                 raise
-        done = await _all_of(works)
-        whole = await self._summed_up(order, done, parts)
-        self._planner.ran(parts)
+        results = await _run_all(works)
+        whole = await self._sum_up(order, decision, results, snapshot)
+        self._planner.note_run(position)
         return whole
 
-    async def _summed_up(self, order: Order, done: Sequence[RunResult], parts: Sequence[Part]) -> Generation:
-        shelves = [part.decision.candidate.shelf if part.decision.candidate else "" for part in parts]
-        generations = [self._view(one.record, shelf) for one, shelf in zip(done, shelves, strict=True)]
-        whole = together(generations)
-        if not whole.pictures and (problem := next((error for one in done if (error := _error_of(one))), None)):
-            raise await self._explained(problem, whole)
+    async def _sum_up(
+        self, order: Order, decision: Decision, results: Sequence[RunResult], snapshot: Snapshot
+    ) -> Generation:
+        siblings = {one.record.id: one.sibling for one in decision.served}
+        views = [self._view(one.record, siblings.get(one.record.id, ""), snapshot) for one in results]
+        whole = together(views)
+        if not whole.has_answer and (problem := next((error for one in results if (error := _error_of(one))), None)):
+            raise await self._explain(problem, whole, snapshot)
         if order.save is not None:
-            await self._saved(whole, order.save)
+            await self._save(whole, order.save, snapshot)
         return whole
 
-    async def _saved(self, whole: Generation, path: Path) -> None:
-        """Save the pictures where the user wants them too; a place that does not take them costs none of them."""
+    async def _save(self, whole: Generation, path: Path, snapshot: Snapshot) -> None:
+        """Save the outputs where the user wants them too; a place that does not take them costs none of them."""
         try:
-            await to_thread.run_sync(_save, whole, path)
+            await run_in_thread(_save_all, whole, path)
         except NowImageError as problem:
             problem.billed = whole.billed
-            raise await self._explained(problem, whole) from None
+            raise await self._explain(problem, whole, snapshot) from None
 
-    def _view(self, record: Record, shelf: str) -> Generation:
-        if not shelf:
-            return generation_of(record, self._workspace.home().store.pictures)
-        folder = self._workspace.home().store.folder.parent / shelf
-        seen = generation_of(record, folder / "pictures")
-        return replace(seen, ref=f"{shelf}{seen.ref}")
+    def _view(self, record: Record, sibling: str, snapshot: Snapshot) -> Generation:
+        store = snapshot.home.store
+        if not sibling:
+            return generation_of(record, store.pictures)
+        seen = generation_of(record, store.folder.parent / sibling / "pictures")
+        return replace(seen, ref=f"{sibling}{seen.ref}")
+
+    # Free questions
 
     def left_of(self, budget: Budget) -> Money:
-        """Give what is left of the budget."""
-        return self._quotes.left_of(budget)
+        """Return what is left of the budget."""
+        return self._quotes.left_of(budget, self._workspace.home().store)
 
     async def rehearse(self, order: Order) -> Rehearsal:
-        """Say what an order would do; sends nothing but free questions."""
-        model = await self._planner.model(order.request)
+        """Return what an order would do; sends nothing but free questions."""
+        snapshot = self._workspace.snapshot()
         async with self._turn:
-            parts = await self._planner.tried(order)
-        bodies = [body_of(part.request, model=model, partials=self._buyer.partials()) for part in parts]
-        bought = [body for body, part in zip(bodies, parts, strict=True) if part.decision.kind == "buy"]
-        price = await self._quotes.price(bought)
+            decision = await self._planner.try_decide(order, position_of(order, is_trial=True), snapshot)
+        calls = await self._planner.plan(order.request, snapshot, n=decision.missing or None)
+        bought = calls if decision.missing else []
+        price = await self._quotes.price([one.plan for one in bought], snapshot)
         return Rehearsal(
-            bodies=tuple(bodies),
-            decisions=tuple(_said(part) for part in parts),
+            calls=tuple(rehearse_calls(calls, snapshot.access.client)),
+            decisions=tuple(say_decision(decision)),
             price=price,
-            notes=tuple(self._buyer.notes(bodies[0])),
-            demo=self._workspace.is_demo(),
-            balance_after=await self._quotes.balance_after(price),
+            notes=tuple(self._buyer.notes_of(calls, snapshot)),
+            demo=snapshot.is_demo,
+            balance_after=await self._quotes.balance_after(price, snapshot),
         )
 
+    async def preview(self, order: Order) -> Preview:
+        """Return what the model of an order is known to take, and what its plans remark, if all of it is bought."""
+        snapshot = self._workspace.snapshot()
+        calls = await self._planner.plan(order.request, snapshot)
+        return Preview(offer=calls[0].route.offer, notes=tuple(self._buyer.notes_of(calls, snapshot)))
+
     async def price(self, order: Order) -> Money:
-        """Give what an order will probably cost if all of it is bought."""
-        model = await self._planner.model(order.request)
-        return await self._quotes.price([body_of(one, model=model) for one in await self._planner.split(order)])
+        """Return what an order will probably cost if all of it is bought."""
+        snapshot = self._workspace.snapshot()
+        calls = await self._planner.plan(order.request, snapshot)
+        return await self._quotes.price([one.plan for one in calls], snapshot)
 
-    async def unconfirmed(self, order: Order) -> InputError | None:
-        """Give what the price of an order needs the user's word for, if all of it is bought."""
-        limits = await self._quotes.limits(order.budget)
-        return None if limits is None or order.agreed else limits.doubt(await self.price(order))
+    async def find_doubt(self, order: Order) -> InputError | None:
+        """Return what the price of an order needs the user's word for, if all of it is bought."""
+        limits = await self._quotes.find_limits(self._workspace.snapshot(), order.budget)
+        return None if limits is None or order.agreed else limits.find_doubt(await self.price(order))
 
-    async def unsettled(self, order: Order) -> list[Record]:
-        """Give the equal orders of unknown outcome that stand before this one."""
+    async def find_unsettled(self, order: Order) -> list[Record]:
+        """Return the equal orders of unknown outcome that stand before this one."""
         async with self._turn:
-            parts = await self._planner.tried(order)
-        every = {record.id: record for part in parts for record in part.decision.unsettled}
-        return list(every.values())
+            position = position_of(order, is_trial=True)
+            decision = await self._planner.try_decide(order, position, self._workspace.snapshot())
+        return list(decision.unsettled)
 
-    async def _explained(self, error: NowImageError, generation: Generation) -> NowImageError:
+    async def _explain(self, error: NowImageError, generation: Generation, snapshot: Snapshot) -> NowImageError:
         """Add what the user can use: the number it is kept under, and the models that there are."""
         error.facts |= {"ref": generation.ref}
         error.kept = error.kept or "{ref} is kept in the history"
         if isinstance(error, RejectedError) and error.code == "model_not_found":
-            error.facts |= {"models": await self._facts.picture_models_in_words(self._workspace.connection())}
+            error.facts |= {"models": await self._facts.say_picture_models(snapshot.access)}
             error.advice = "picture models of this relay: {models}"
         return error
 
 
-def bare(error: NowImageError) -> NowImageError:
+def strip_frames(error: NowImageError) -> NowImageError:
     """Take off what an error drags along: frames below may hold the key, and people see its words only."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
 
 
-def without_locals(bug: Exception) -> Exception:
+def clear_locals(bug: Exception) -> Exception:
     """Leave a bug its traceback without the values in it, among which the key may be."""
     chain: BaseException | None = bug.with_traceback(bug.__traceback__ and bug.__traceback__.tb_next)
     while chain is not None:
@@ -245,50 +255,33 @@ def without_locals(bug: Exception) -> Exception:
     return bug
 
 
-async def _all_of(works: Sequence[Work]) -> list[RunResult]:
-    results: list[list[RunResult | Exception]] = [[] for _ in works]
+async def _run_all(works: Sequence[Work]) -> list[RunResult]:
+    slots: list[list[RunResult | Exception]] = [[] for _ in works]
     async with anyio.create_task_group() as group:
-        for result, work in zip(results, works, strict=True):
-            group.start_soon(_into, result, work)
-    every = [one for result in results for one in result]
+        for slot, work in zip(slots, works, strict=True):
+            group.start_soon(_run_into, slot, work)
+    every = [one for slot in slots for one in slot]
     if bug := next((one for one in every if isinstance(one, Exception)), None):
         raise bug
     return [one for one in every if isinstance(one, RunResult)]
 
 
-async def _into(results: list[RunResult | Exception], work: Work) -> None:
-    """Put how one part went beside the others; a bug in one must not end the others."""
+async def _run_into(slot: list[RunResult | Exception], work: Work) -> None:
+    """Put how one call went beside the others; a bug in one must not end the others."""
     try:
-        results.append(await work())
-    except Exception as bug:  # noqa: BLE001 - raised again when all parts are over
-        results.append(bug)
+        slot.append(await work())
+    except Exception as bug:  # noqa: BLE001 - raised again when all are over
+        slot.append(bug)
 
 
-def _said(part: Part) -> tuple[str, str]:
-    candidate = part.decision.candidate
-    return part.decision.kind, f" {candidate.record.ref}" if candidate else ""
+def _error_of(result: RunResult) -> NowImageError | None:
+    if result.error is not None or result.record.error is None:
+        return result.error
+    return error_of(result.record.error, billed=result.record.billed)
 
 
-def _error_of(done: RunResult) -> NowImageError | None:
-    if done.error is not None:
-        return done.error
-    failure = done.record.error
-    if failure is None:
-        return None
-    kind = class_of_error(failure.type)
-    return kind(
-        "{words}",
-        advice="{cure}" if failure.advice else "",
-        billed=done.record.billed,
-        status=failure.status,
-        code=failure.code,
-        words=failure.message,
-        cure=failure.advice,
-    )
-
-
-def _save(generation: Generation, path: Path) -> None:
-    many = len(generation.pictures) > 1
-    for number, picture in enumerate(generation.pictures, 1):
+def _save_all(generation: Generation, path: Path) -> None:
+    many = len(generation.outputs) > 1
+    for number, output in enumerate(generation.outputs, 1):
         target = path.with_name(f"{path.stem}-{number}{path.suffix}") if many and path.suffix else path
-        picture.save(target)
+        output.save(target)

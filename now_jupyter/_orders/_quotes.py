@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
-from anyio import to_thread
-
-from .._json import JSON
+from .._background import run_in_thread
+from .._history import History
 from .._messages import InputError, NowImageError
+from .._protocol import Plan
 from .._relay import RelayFacts, estimate, spent
-from .._store import Record
+from .._settings import Settings
+from .._store import Record, Store
 from .._values import Money
 from ._budget import Budget, in_force, read_budget
-from ._workspace import Workspace
+from ._workspace import Snapshot
 
-__all__ = ["Agreed", "Limits", "Quotes"]
+__all__ = ["Agreement", "Limits", "Quotes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agreed:
-    """What a purchase stands on: the price of each body, where a limit made us ask, and the budget it is within."""
+class Agreement:
+    """What a purchase stands on: the price of each plan, where a limit made us ask, and the budget it is within."""
 
     prices: tuple[Money, ...] = ()
     budget: Budget | None = None
@@ -36,8 +37,8 @@ class Limits:
     most: Money | None = None
     budget: Budget | None = None
 
-    def doubt(self, price: Money) -> InputError | None:
-        """Give what the user's word is needed for; an unknown price is above every limit."""
+    def find_doubt(self, price: Money) -> InputError | None:
+        """Return what the user's word is needed for; an unknown price is above every limit."""
         if self.ask_above is not None and (price.amount is None or price.amount > self.ask_above):
             return InputError(
                 "the expected price is {price}, and Now.confirm_over is {limit}",
@@ -54,32 +55,27 @@ class Limits:
 
 
 class Quotes:
-    """Prices of request bodies, by the relay's list and the user's own."""
+    """Prices of plans, by the relay's list and the user's own."""
 
-    def __init__(self, workspace: Workspace, facts: RelayFacts) -> None:
-        """Ask `facts`, in the currency of the settings."""
-        self._workspace = workspace
+    def __init__(self, facts: RelayFacts, history: History) -> None:
+        """Ask `facts`; the budget counts the orders of `history`."""
         self._facts = facts
+        self._history = history
 
-    async def price(self, bodies: Sequence[Mapping[str, JSON]]) -> Money:
-        """Give the expected price of all bodies together; unknown if one of them is."""
-        return self._together(await self._each(bodies))
+    async def price(self, plans: Sequence[Plan], snapshot: Snapshot) -> Money:
+        """Return the expected price of all plans together; unknown if one of them is."""
+        return _sum(await self._price_each(plans, snapshot), snapshot.settings)
 
-    async def _each(self, bodies: Sequence[Mapping[str, JSON]]) -> list[Money]:
-        settings = self._workspace.settings()
-        if self._workspace.is_demo():
-            return [Money(None, settings.currency) for _ in bodies]
-        prices = await self._facts.prices(self._workspace.connection())
-        return [estimate(body, prices, settings) for body in bodies]
+    async def _price_each(self, plans: Sequence[Plan], snapshot: Snapshot) -> list[Money]:
+        settings = snapshot.settings
+        if snapshot.is_demo:
+            return [Money(None, settings.currency) for _ in plans]
+        prices = await self._facts.prices(snapshot.access)
+        return [estimate(plan, prices, settings) for plan in plans]
 
-    def _together(self, prices: Sequence[Money]) -> Money:
-        currency = self._workspace.settings().currency
-        amounts = [one.amount for one in prices if one.amount is not None]
-        if len(amounts) < len(prices) or self._workspace.is_demo():
-            return Money(None, currency)
-        return Money(sum(amounts, start=Decimal(0)), currency, "estimated")
-
-    async def confirm(self, bodies: Sequence[Mapping[str, JSON]], *, agreed: bool, most: Money | None = None) -> Agreed:
+    async def agree(
+        self, plans: Sequence[Plan], snapshot: Snapshot, *, agreed: bool, most: Money | None = None
+    ) -> Agreement:
         """Stand before a purchase above `Now.confirm_over`, above `most` or above what is left of the budget.
 
         An unknown price is above each of them. With the user's word (`agreed`) it is not, nor is anything above
@@ -89,54 +85,44 @@ class Quotes:
             InputError: the user's word is needed, or the order is too dear.
             StoreCorrupt: there is a budget, and it cannot be read.
         """
-        limits = await self.limits(most)
+        limits = await self.find_limits(snapshot, most)
         if limits is None:
-            return Agreed()
-        prices = await self._each(bodies)
-        price = self._together(prices)
-        if not agreed and (doubt := limits.doubt(price)) is not None:
+            return Agreement()
+        prices = await self._price_each(plans, snapshot)
+        price = _sum(prices, snapshot.settings)
+        if not agreed and (doubt := limits.find_doubt(price)) is not None:
             raise doubt
         if limits.most is not None:
-            self._refuse_above(price, limits.most)
+            _refuse_above(price, limits.most, snapshot.settings)
         if limits.budget is not None:
-            await to_thread.run_sync(self._refuse_beyond, price, limits.budget)
-        return Agreed(prices=tuple(prices), budget=limits.budget)
+            await run_in_thread(self._refuse_beyond, price, limits.budget, snapshot)
+        return Agreement(prices=tuple(prices), budget=limits.budget)
 
-    async def limits(self, most: Money | None = None) -> Limits | None:
-        """Give what stands before a purchase now; None where nothing does.
+    async def find_limits(self, snapshot: Snapshot, most: Money | None = None) -> Limits | None:
+        """Return what stands before a purchase now; None where nothing does.
 
         Raises:
             StoreCorrupt: there is a budget, and it cannot be read.
         """
-        if self._workspace.is_demo():
+        if snapshot.is_demo:
             return None
-        budget = await to_thread.run_sync(read_budget, self._workspace.home().store)
-        limits = Limits(ask_above=self._workspace.settings().confirm_over, most=most, budget=budget)
+        budget = await run_in_thread(read_budget, snapshot.home.store)
+        limits = Limits(ask_above=snapshot.settings.confirm_over, most=most, budget=budget)
         return None if limits == Limits() else limits
 
-    async def stay_within(self, budget: Budget | None, record: Record) -> None:
+    async def stay_within(self, budget: Budget | None, record: Record, snapshot: Snapshot) -> None:
         """Look once more when a number is claimed: other kernels may have claimed lower ones meanwhile.
 
         Raises:
             InputError: with theirs, the budget does not suffice.
         """
         if budget is not None and record.cost is not None:
-            refuse = partial(self._refuse_beyond, record.cost, budget, below=record.number)
-            await to_thread.run_sync(refuse)
+            refuse = partial(self._refuse_beyond, record.cost, budget, snapshot, below=record.number)
+            await run_in_thread(refuse)
 
-    def _refuse_above(self, price: Money, most: Money) -> None:
-        limit = in_force(most, self._workspace.settings())
-        if price.amount is not None and limit.amount is not None and price.amount > limit.amount:
-            raise InputError(
-                "the expected price is {price}, and --budget is {limit}",
-                advice="make fewer or cheaper pictures, or raise --budget",
-                price=price,
-                limit=limit,
-            )
-
-    def _refuse_beyond(self, price: Money, budget: Budget, *, below: int | None = None) -> None:
-        in_force(budget.amount, self._workspace.settings())
-        left = self.left_of(budget, below=below)
+    def _refuse_beyond(self, price: Money, budget: Budget, snapshot: Snapshot, *, below: int | None = None) -> None:
+        in_force(budget.amount, snapshot.settings)
+        left = self.left_of(budget, snapshot.home.store, below=below)
         if price.amount is not None and left.amount is not None and price.amount > left.amount:
             raise InputError(
                 "the expected price is {price}, and {left} is left of the budget of {budget}",
@@ -146,18 +132,35 @@ class Quotes:
                 budget=budget.amount,
             )
 
-    def left_of(self, budget: Budget, *, below: int | None = None) -> Money:
-        """Give what is left of a budget, counting everything of this history, in the trash too."""
-        store = self._workspace.home().store
-        every = [*self._workspace.history.records(), *(store.trashed() if store.exists else [])]
+    def left_of(self, budget: Budget, store: Store, *, below: int | None = None) -> Money:
+        """Return what is left of a budget, counting everything of this history, in the trash too."""
+        every = [*self._history.records(), *(store.trashed() if store.exists else [])]
         return budget.left(every, below=below)
 
-    async def balance_after(self, price: Money) -> Money | None:
-        """Give what would be left after paying `price`; None where that cannot be told."""
-        if price.amount is None or self._workspace.is_demo():
+    async def balance_after(self, price: Money, snapshot: Snapshot) -> Money | None:
+        """Return what would be left after paying `price`; None where that cannot be told."""
+        if price.amount is None or snapshot.is_demo:
             return None
         try:
-            left, _used = spent(await self._facts.balance(self._workspace.connection()), self._workspace.settings())
+            left, _used = spent(await self._facts.balance(snapshot.access), snapshot.settings)
         except NowImageError:
             return None
         return None if left is None or left.amount is None else replace(left, amount=left.amount - price.amount)
+
+
+def _sum(prices: Sequence[Money], settings: Settings) -> Money:
+    amounts = [one.amount for one in prices if one.amount is not None]
+    if len(amounts) < len(prices):
+        return Money(None, settings.currency)
+    return Money(sum(amounts, start=Decimal(0)), settings.currency, "estimated")
+
+
+def _refuse_above(price: Money, most: Money, settings: Settings) -> None:
+    limit = in_force(most, settings)
+    if price.amount is not None and limit.amount is not None and price.amount > limit.amount:
+        raise InputError(
+            "the expected price is {price}, and --budget is {limit}",
+            advice="make fewer or cheaper pictures, or raise --budget",
+            price=price,
+            limit=limit,
+        )

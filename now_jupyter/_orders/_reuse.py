@@ -1,17 +1,18 @@
 """Whether a request is served from the history, joined to one under way, refused as unsettled, or bought.
 
-The rule is design.md §2.5. It is decided from records alone; nothing here reads a file or sends a byte.
+The rule is design.md §2.5. It is decided from records alone; nothing here reads a file or sends a byte. A record holds
+its share of the n that its request asked for: an order takes equal records until their shares make n, and buys the
+rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from .._settings import Reuse
 from .._store import Record
-from .._values import Status
+from .._values import Request, Status
 
 __all__ = ["Candidate", "CellPosition", "Decision", "Reruns"]
 
@@ -21,7 +22,7 @@ _UNDER_WAY = (Status.RUNNING, Status.PENDING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellPosition:
-    """Where a request is made: in which cell (None: the front end sends no id), in which run, as which one."""
+    """Where an order is made: in which cell (None: the front end sends no id), in which run, as which one."""
 
     cell: str | None = None
     execution: str = ""
@@ -30,19 +31,26 @@ class CellPosition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A record that may answer; `shelf` names the folder it lies in, empty for this notebook's own."""
+    """A record that may answer; `sibling` names the folder it lies in, empty for this notebook's own."""
 
     record: Record
-    shelf: str = ""
+    sibling: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What is to be done, and with which record."""
+    """What is served, what is joined, how much is `missing`, and the equal orders of unknown outcome."""
 
-    kind: Literal["buy", "serve", "join", "unsettled"]
-    candidate: Candidate | None = None
+    served: tuple[Candidate, ...] = ()
+    joined: tuple[Candidate, ...] = ()
+    missing: int = 0
     unsettled: tuple[Record, ...] = ()
+    is_refused: bool = False
+
+    @property
+    def answers(self) -> tuple[Candidate, ...]:
+        """The records that answer, now or later."""
+        return (*self.served, *self.joined)
 
 
 @dataclass(slots=True)
@@ -54,104 +62,116 @@ class Reruns:
     _ran: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> Reruns:
-        """Give a copy to try a decision on."""
+        """Return a copy to try a decision on."""
         return Reruns(self.kernel, set(self._served), dict(self._ran))
 
     def decide(  # noqa: PLR0913 - the order, what there is, and the mode
         self,
-        fingerprint: str,
+        request: Request,
         candidates: Iterable[Candidate],
-        place: CellPosition,
+        position: CellPosition,
         *,
         mode: Reuse,
         demo: bool,
+        share: int | None = None,
         beside: Callable[[], Iterable[Candidate]] = tuple,
     ) -> Decision:
         """Apply the rule to the equal ones among `candidates` (oldest first) and remember what was decided.
 
-        `beside` gives those of the histories beside this one; it is asked only where nothing of the own one answers.
+        `share` is how much is wanted, the whole n where it is None. `beside` returns those of the histories beside
+        this one; it is asked only where nothing of the own one answers.
         """
+        fingerprint, wanted = request.fingerprint(), share or request.count
         equal = self._equal(candidates, fingerprint, demo=demo)
         unsettled = tuple(one.record for one in equal if self._is_unsettled(one))
-        first = self._is_first_run(place)
         if mode == "never":
-            return Decision(kind="buy", unsettled=unsettled)
-        answer = self._answer(equal, place, mode, first=first)
-        if answer is None and (mode == "always" or first):
-            answer = self._answer(self._equal(beside(), fingerprint, demo=demo), place, mode, first=first)
-        if answer is not None:
-            return self._serve(answer, mode)
-        if job := self._joinable(equal, place, first=first):
-            self._served.add(job.record.id)
-            return Decision(kind="join", candidate=job)
-        if unsettled:
-            return Decision(kind="unsettled", candidate=Candidate(record=unsettled[-1]), unsettled=unsettled)
-        return Decision(kind="buy")
+            return Decision(missing=wanted, unsettled=unsettled)
+        is_first = self._is_first_run(position)
+        served = self._find_answers(equal, position, mode, wanted, is_first=is_first)
+        if not served and (mode == "always" or is_first):
+            others = self._equal(beside(), fingerprint, demo=demo)
+            served = self._find_answers(others, position, mode, wanted, is_first=is_first)
+        missing = wanted - _shares(served)
+        joined = _take(self._joinable(equal, position, is_first=is_first), missing)
+        missing = max(0, missing - _shares(joined))
+        taken = joined if mode == "always" else [*served, *joined]
+        self._served |= {one.record.id for one in taken}
+        return Decision(
+            served=tuple(served),
+            joined=tuple(joined),
+            missing=missing,
+            unsettled=unsettled if missing else (),
+            is_refused=bool(unsettled and missing),
+        )
 
     def forget(self, decision: Decision) -> None:
         """Take a decision back that was not carried out."""
-        if decision.candidate is not None:
-            self._served.discard(decision.candidate.record.id)
+        self._served -= {one.record.id for one in decision.answers}
 
-    def ran(self, place: CellPosition) -> None:
+    def note_run(self, position: CellPosition) -> None:
         """Remember that this cell got what it asked for in this run."""
-        if place.cell is not None:
-            self._ran.setdefault(place.cell, place.execution)
+        if position.cell is not None:
+            self._ran.setdefault(position.cell, position.execution)
 
-    def _is_first_run(self, place: CellPosition) -> bool:
-        return place.cell is None or self._ran.get(place.cell, place.execution) == place.execution
+    def _is_first_run(self, position: CellPosition) -> bool:
+        return position.cell is None or self._ran.get(position.cell, position.execution) == position.execution
 
     def _equal(self, candidates: Iterable[Candidate], fingerprint: str, *, demo: bool) -> list[Candidate]:
         return [
             one
             for one in candidates
-            if one.record.request.fingerprint() == fingerprint
-            and one.record.demo == demo
+            if one.record.demo == demo
             and one.record.id not in self._served
+            and one.record.request.fingerprint() == fingerprint
         ]
 
-    def _answer(self, equal: Sequence[Candidate], place: CellPosition, mode: Reuse, *, first: bool) -> Candidate | None:
+    def _find_answers(
+        self, equal: Sequence[Candidate], position: CellPosition, mode: Reuse, wanted: int, *, is_first: bool
+    ) -> list[Candidate]:
         if mode == "always":
-            return _any_answer(equal, place)
-        return _best(self._older(equal), place) if first else None
-
-    def _serve(self, answer: Candidate, mode: Reuse) -> Decision:
-        if mode != "always":
-            self._served.add(answer.record.id)
-        return Decision(kind="serve", candidate=answer)
+            newest = [one for one in reversed(equal) if _is_answer(one.record)]
+            return _take(_same_cell_first(newest, position), wanted)[::-1]
+        return _take(_same_cell_first(self._older(equal), position), wanted) if is_first else []
 
     def _older(self, equal: Sequence[Candidate]) -> list[Candidate]:
-        return [one for one in equal if one.record.kernel != self.kernel and _has_pictures(one.record)]
+        return [one for one in equal if one.record.kernel != self.kernel and _is_answer(one.record)]
 
-    def _joinable(self, equal: Sequence[Candidate], place: CellPosition, *, first: bool) -> Candidate | None:
-        under_way = [one for one in equal if _is_waited_for(one.record) and not one.shelf]
-        return next((one for one in under_way if self._may_join(one.record, place, first=first)), None)
+    def _joinable(self, equal: Sequence[Candidate], position: CellPosition, *, is_first: bool) -> list[Candidate]:
+        under_way = (one for one in equal if _is_waited_for(one.record) and not one.sibling)
+        return [one for one in under_way if self._may_join(one.record, position, is_first=is_first)]
 
-    def _may_join(self, record: Record, place: CellPosition, *, first: bool) -> bool:
+    def _may_join(self, record: Record, position: CellPosition, *, is_first: bool) -> bool:
         if record.kernel != self.kernel:
-            return first
-        return record.execution != place.execution and record.cell == place.cell
+            return is_first
+        return record.execution != position.execution and record.cell == position.cell
 
     def _is_unsettled(self, one: Candidate) -> bool:
-        return one.record.status is Status.UNKNOWN and not one.record.settled and not one.shelf
+        return one.record.status is Status.UNKNOWN and not one.record.settled and not one.sibling
 
 
-def _has_pictures(record: Record) -> bool:
-    return record.status in _ANSWERED and any(one.sha256 for one in record.kept)
+def _is_answer(record: Record) -> bool:
+    return record.status in _ANSWERED and record.has_answer
 
 
 def _is_waited_for(record: Record) -> bool:
-    return record.status in _UNDER_WAY or (record.status is Status.PARTIAL and not _has_pictures(record))
+    return record.status in _UNDER_WAY or (record.status is Status.PARTIAL and not record.has_answer)
 
 
-def _best(answers: Sequence[Candidate], place: CellPosition) -> Candidate | None:
-    """Choose the answer of the same cell and place, else the oldest."""
-    same = (one for one in answers if place.cell and (one.record.cell, one.record.place) == (place.cell, place.index))
-    return next(same, answers[0] if answers else None)
+def _same_cell_first(answers: Sequence[Candidate], position: CellPosition) -> list[Candidate]:
+    """Return the answers with those of the same cell and position in front."""
+    here = (position.cell, position.index)
+    return sorted(answers, key=lambda one: not position.cell or (one.record.cell, one.record.position) != here)
 
 
-def _any_answer(equal: Sequence[Candidate], place: CellPosition) -> Candidate | None:
-    answers = [one for one in equal if _has_pictures(one.record)]
-    same = [one for one in answers if place.cell and (one.record.cell, one.record.place) == (place.cell, place.index)]
-    every = same or answers
-    return every[-1] if every else None
+def _take(candidates: Sequence[Candidate], wanted: int) -> list[Candidate]:
+    """Return the first of the candidates, until their shares make what is wanted."""
+    taken: list[Candidate] = []
+    for one in candidates:
+        if _shares(taken) >= wanted:
+            break
+        taken.append(one)
+    return taken
+
+
+def _shares(candidates: Sequence[Candidate]) -> int:
+    return sum(max(1, one.record.share) for one in candidates)

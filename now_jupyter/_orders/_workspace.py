@@ -1,134 +1,169 @@
-"""What is in force in this kernel: settings, key, notebook, folder, and the way to the relay or into the demo."""
+"""What is in force in this kernel: settings, key, notebook, folder, and the access to the relay or the demo."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._history import History
 from .._messages import ConfigError
-from .._settings import Key, Logins, Settings, from_environment, is_same_address, key_from_environment, layered
-from .._store import Home, adopt, find_home, notebook_path
-from .._transport import Connection, check_address, connect, connect_demo, make_demo
+from .._relay import relay_mark
+from .._settings import Configuration, Key, Settings
+from .._store import Home, Record, adopt, find_home, notebook_path
+from .._transport import RelayAccess, check_address, connect, connect_demo, make_demo
 
 if TYPE_CHECKING:
     from ..demo import Relay
 
-__all__ = ["Workspace"]
+__all__ = ["Snapshot", "Workspace"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What is in force for one order, from its planning to its end; `relay` tells relays apart, empty for the demo."""
+
+    settings: Settings
+    home: Home
+    access: RelayAccess
+    relay: str
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether the demo answers."""
+        return not self.relay
 
 
 class Workspace:
-    """Answers, at any moment, what is in force now; opens a connection when one is first needed."""
+    """Answers, at any moment, what is in force now; opens an access when one is first needed."""
 
-    def __init__(  # noqa: PLR0913 - the layers of settings, and what the notebook and tests inject
+    def __init__(
         self,
         *,
-        given: Mapping[str, Any],
-        key: Key | None,
+        configuration: Configuration,
         environ: Mapping[str, str],
         working: Path,
         names: Callable[[], Mapping[str, Any]],
-        configured: Callable[[], Mapping[str, Any]],
-        typed: Callable[[], Mapping[str, Any]],
-        logins: Logins,
     ) -> None:
-        """Lay `given` over all other layers of settings; nothing is opened or read yet."""
-        self._given = dict(given)
-        self._given_key = key
+        """Go by `configuration`; nothing is opened or read yet."""
+        self._configuration = configuration
         self._environ = environ
         self._working = working
         self._names = names
-        self._layers = (configured, typed)
         self._homes: dict[object, Home] = {}
         self._choosing = threading.RLock()
-        self._left: list[Connection] = []
-        self._open: dict[object, Connection] = {}
+        self._left: list[RelayAccess] = []
+        self._open: dict[object, RelayAccess] = {}
         self._demo: Relay | None = None
         self._demo_choice: bool | None = None
-        self.logins = logins
+        self.logins = configuration.logins
         self.history = History(lambda: self.home().store)
 
     # What is in force
 
+    def snapshot(self) -> Snapshot:
+        """Return what is in force now, for one order.
+
+        Raises:
+            ConfigError: address or key is missing or wrong.
+        """
+        settings = self.settings()
+        home = self._home_of(settings)
+        access = self._access_for(settings)
+        return Snapshot(settings=settings, home=home, access=access, relay=_mark(access))
+
     def settings(self) -> Settings:
-        """Give the settings as they are now."""
-        configured, typed = self._layers
-        login = self.logins.current()
-        environment = from_environment(self._environ)
-        return layered(
-            {"language": environment.pop("language")},
-            login.layer() if login else {},
-            configured(),
-            environment,
-            typed(),
-            self._given,
-        )
+        """Return the settings as they are now."""
+        return self._configuration.settings()
 
     def key(self) -> Key | None:
-        """Find the key for the address in force: a key goes with the address that it was set for, and nowhere else."""
-        if self._given_key is not None:
-            return self._given_key
-        address = self.settings().base_url
-        if (key := key_from_environment(self._environ, address)) is not None:
-            return key
-        login = self.logins.current()
-        return self.logins.key(login) if login and is_same_address(address, login.base_url) else None
+        """Return the key for the address in force: a key goes with the address it was set for, and nowhere else."""
+        return self._configuration.key(self.settings())
 
     def notebook(self) -> Path | None:
-        """Find the notebook that this kernel belongs to."""
+        """Return the notebook that this kernel belongs to."""
         return notebook_path(self._environ, self._names(), self._working)
 
     def home(self) -> Home:
-        """Give the folder in use; the notebook's own unless one is set."""
-        folder, notebook = self.settings().folder, self.notebook()
-        with self._choosing:  # one store for each folder: its holds are its own
+        """Return the folder in use; the notebook's own unless one is set."""
+        return self._home_of(self.settings())
+
+    def _home_of(self, settings: Settings) -> Home:
+        folder, notebook = settings.folder, self.notebook()
+        with self._choosing:  # one store for each folder: its locks are its own
             home = self._homes.get((folder, notebook))
             if home is None or home.in_doubt:
                 home = self._homes[folder, notebook] = find_home(folder, notebook, self._working)
             return home
 
     def is_demo(self) -> bool:
-        """Tell whether the demo answers: nothing is configured and nothing here was paid for, or it was chosen."""
+        """Whether the demo answers: nothing is configured and nothing here was paid for, or it was chosen."""
+        return self._is_demo_for(self.settings())
+
+    def _is_demo_for(self, settings: Settings) -> bool:
         if self._demo_choice is not None:
             return self._demo_choice
-        return not self.settings().base_url and self.key() is None and not self._knows_paid()
+        return not settings.base_url and self._configuration.key(settings) is None and not self._knows_paid(settings)
 
-    def _knows_paid(self) -> bool:
-        home = self.home()
-        return home.shown.paid or any(not record.demo and record.kept for record in self.history.records())
+    def _knows_paid(self, settings: Settings) -> bool:
+        home = self._home_of(settings)
+        return home.shown.paid or any(not record.demo and record.outputs for record in self.history.records())
 
-    def connection(self) -> Connection:
-        """Give the way to the relay; the same one while settings and key stay.
+    def access(self) -> RelayAccess:
+        """Return the access to the relay; the same one while settings and key stay.
 
         Raises:
             ConfigError: address or key is missing or wrong.
         """
-        if self.is_demo():
-            return self.demo_connection()
-        settings, key = self.settings(), self.key()
+        return self._access_for(self.settings())
+
+    def _access_for(self, settings: Settings) -> RelayAccess:
+        if self._is_demo_for(settings):
+            return self.demo_access()
+        key = self._configuration.key(settings)
         address = check_address(settings, key)
         if not address:
             raise ConfigError(
                 "pictures here were paid for, and no relay is configured in this kernel",
                 advice="%now login asks for address and key; %now demo on uses the demo all the same",
             )
-        return self._opened((address, key, settings.download_hosts), lambda: connect(address, key, settings))
+        mark = (address, key, settings.download_hosts, settings.largest_download)
+        return self._open_once(mark, lambda: connect(address, key, settings))
 
-    def demo_connection(self) -> Connection:
-        """Give the way into the demo, whatever answers new orders."""
-        return self._opened("demo", lambda: connect_demo(self.demo_relay()))
+    def access_of(self, record: Record) -> RelayAccess:
+        """Return the access to the relay that took an order: no other is asked for its tasks and links.
 
-    def _opened(self, mark: object, make: Callable[[], Connection]) -> Connection:
+        Raises:
+            ConfigError: that is another one than the one in use.
+        """
+        if record.demo:
+            return self.demo_access()
+        access = self.access()
+        if access.demo is None and record.relay in ("", _mark(access)):
+            return access
+        raise ConfigError(
+            "{ref} was ordered at another relay than the one in use",
+            advice="%now use NAME goes back to that one, then %now resume",
+            kept="{ref} is kept in the history",
+            billed=record.billed,
+            ref=record.ref,
+        )
+
+    def demo_access(self) -> RelayAccess:
+        """Return the access to the demo, whatever answers new orders."""
+        return self._open_once("demo", lambda: connect_demo(self.demo_relay()))
+
+    def _open_once(self, mark: object, open_it: Callable[[], RelayAccess]) -> RelayAccess:
         if mark not in self._open:
-            self._open[mark] = make()
+            self._open[mark] = open_it()
         return self._open[mark]
 
     # The demo
 
     def demo_relay(self) -> Relay:
-        """Give the built-in relay, made at first use."""
+        """Return the built-in relay, made at first use."""
         if self._demo is None:
             self._demo = make_demo()
         return self._demo
@@ -148,7 +183,7 @@ class Workspace:
 
     def use_folder(self, path: str) -> Path:
         """Keep the history in another folder from now on."""
-        self._given["folder"] = path
+        self._configuration.override(folder=path)
         return self.home().store.folder
 
     def adopt(self, path: str) -> Path:
@@ -160,7 +195,12 @@ class Workspace:
     async def aclose(self) -> None:
         """Close what was opened; may be called twice."""
         opened, self._open = self._open, {}
-        for connection in (*self._left, *opened.values()):
-            await connection.aclose()
+        for access in (*self._left, *opened.values()):
+            await access.aclose()
         for home in self._homes.values():
             home.store.close()
+
+
+def _mark(access: RelayAccess) -> str:
+    """Return what tells relays apart in records; empty for the demo."""
+    return "" if access.demo is not None else relay_mark(access.client.origin)

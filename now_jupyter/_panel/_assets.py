@@ -21,18 +21,28 @@ __all__ = ["loader", "script", "styles"]
 _SCRIPTS = (
     "dom.js",
     "wire.js",
+    "context.js",
     "fields.js",
+    "order.js",
     "draft.js",
     "jobs.js",
+    "filters.js",
+    "rows.js",
+    "selection.js",
+    "tile.js",
+    "grid.js",
     "gallery.js",
+    "zoom.js",
+    "details.js",
     "picture.js",
+    "differences.js",
     "compare.js",
     "panel.js",
 )
 _STYLES = ("panel.css", "gallery.css")
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./[a-z]+\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const)\b)", re.MULTILINE)
-_COMMENT = re.compile(r"^\s*(?:/\*\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"^\s*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
 
 
 @cache

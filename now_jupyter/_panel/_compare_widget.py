@@ -9,15 +9,15 @@ from traitlets import Dict, List, Unicode
 
 from .._display import Output
 from .._messages import InputError, plain
-from .._session import Session
-from .._store import Kept, Record
-from .._values import Generation, Picture
+from .._session import Reference, Session
+from .._store import Record
+from .._values import Picture
 from ._diff import differences
 from ._fallback import static_bundle
 from ._gallery import Gallery
 from ._labels import labels
 from ._messages import MOST_PICTURES, Message
-from ._pictures import picture_bytes
+from ._pictures import picture_bytes, pictures_of
 from ._rpc import Answer, Wired
 from ._static_output import Static, view_bundle
 
@@ -48,7 +48,7 @@ class Comparison(Wired):
         )
 
     @classmethod
-    def of(cls, session: Session, refs: Sequence[str | Picture | Generation]) -> Self:
+    def of(cls, session: Session, refs: Sequence[Reference]) -> Self:
         """Compare what is named.
 
         Raises:
@@ -90,7 +90,7 @@ class Comparison(Wired):
         return f"Comparison({', '.join(record.ref for record, _ in self._spots)})"
 
     def _static(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        shown = [(record, _kept(record)[place - 1]) for record, place in self._spots]
+        shown = [(record, pictures_of(record)[place - 1]) for record, place in self._spots]
         folder = self._session.context.home().store.pictures
         rows = [row for row in self.differences()["params"] if not row["same"]]
         text = "\n".join(f"{row['name']}: {' | '.join(row['values'])}" for row in rows)
@@ -99,19 +99,15 @@ class Comparison(Wired):
 
 def _spot(picture: Picture, gallery: Gallery) -> Spot:
     for record in gallery.records().values():
-        for place, one in enumerate(_kept(record), 1):
+        for place, one in enumerate(pictures_of(record), 1):
             if one.sha256 == picture.sha256 and picture.ref.split(".")[0] == record.ref:
                 return record, place
     raise InputError("{ref} is not in this history", ref=picture.ref, advice="%now history lists what there is")
 
 
-def _kept(record: Record) -> list[Kept]:
-    return [one for one in record.kept if one.sha256]
-
-
 def _form(record: Record, place: int) -> dict[str, Any]:
-    count = len(_kept(record))
-    ref = record.ref if count == 1 else f"{record.ref}.{place}"
+    one = pictures_of(record)[place - 1]
+    ref = record.ref if len(record.outputs) == 1 else f"{record.ref}.{one.number}"
     return {
         "number": record.number,
         "place": place,

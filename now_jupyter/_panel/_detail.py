@@ -6,15 +6,15 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from .._json import JSON
 from .._media import extract
-from .._messages import Language, class_of_error, plain, say
+from .._messages import Language, error_of, plain, say
+from .._options import request_from
+from .._services import service_to_name
 from .._store import Record
-from .._values import Request
 from ._diff import parameters
 from ._draft import Draft, cell_of, draft_of, read_draft
 from ._gallery import Gallery, row_of
-from ._retelling import retold
+from ._pictures import pictures_of
 
 __all__ = ["detail_of", "draft_in_file", "lines_of"]
 
@@ -23,7 +23,7 @@ _PROMPT_SHOWN = 20_000
 
 def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Sequence[str]) -> dict[str, Any]:
     """Give the full view's text, the draft that makes it again, and its cell."""
-    kept = [one for one in record.kept if one.sha256]
+    pictures, service = pictures_of(record), service_to_name(record.request, record.model, record.service)
     return {
         **row_of(record, language),
         "prompt": record.request.prompt[:_PROMPT_SHOWN],
@@ -35,18 +35,18 @@ def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Se
                 "width": one.width,
                 "height": one.height,
                 "mime": one.mime,
-                "revised": (one.revised_prompt or "")[:_PROMPT_SHOWN],
-                "sha256": (one.sha256 or "")[:12],
+                "revised": str(one.about.get("revised_prompt") or "")[:_PROMPT_SHOWN],
+                "sha256": one.sha256[:12],
             }
-            for place, one in enumerate(kept, 1)
+            for place, one in enumerate(pictures, 1)
         ],
         "facts": _facts(record, gallery, language),
         "lines": lines_of(record, language),
-        "verbs": [verb for verb in verbs if kept and verb != "press"],
+        "verbs": [verb for verb in verbs if pictures and verb != "press"],
         "buttons": [plain(button.label, 40) for button in record.buttons] if "press" in verbs else [],
         **gallery.family(record),
-        "draft": draft_of(record.request, model=record.model, parent=record.id).to_json(),
-        "cell": cell_of(record.request, model=record.model),
+        "draft": draft_of(record.request, model=record.model, service=service, parent=record.id).to_json(),
+        "cell": cell_of(record.request, model=record.model, service=service),
     }
 
 
@@ -69,20 +69,12 @@ def _cost(record: Record, gallery: Gallery, language: Language) -> str:
 
 
 def lines_of(record: Record, language: Language) -> list[str]:
-    """Give the error of a record in the words that its cell showed; empty where there was none."""
-    failure = record.error
-    if failure is None:
+    """Return the error of a record in the words that its cell showed; empty where there was none."""
+    if record.error is None:
         return []
-    kind = class_of_error(failure.type)
-    error = kind(
-        "{words}",
-        advice="{cure}" if failure.advice else "",
-        billed=record.billed,
-        request_id=record.request_id,
-        words=retold(failure.message, language),
-        cure=retold(failure.advice or "", language),
-    )
-    return error.in_language(language).lines()
+    error = error_of(record.error, billed=record.billed).in_language(language)
+    error.request_id = error.request_id or record.request_id
+    return error.lines()
 
 
 def draft_in_file(data: bytes) -> Draft | None:
@@ -91,9 +83,7 @@ def draft_in_file(data: bytes) -> Draft | None:
     prompt = made.get("prompt") if made else None
     if made is None or not isinstance(prompt, str):
         return None
-    params, model = made.get("params"), made.get("model")
-    known: dict[str, JSON] = {str(name): value for name, value in params.items()} if isinstance(params, dict) else {}
-    draft = draft_of(Request(prompt=prompt, model=model if isinstance(model, str) else None, params=known))
+    draft = draft_of(request_from(made))
     try:
         return read_draft(draft.to_json())
     except ValueError:

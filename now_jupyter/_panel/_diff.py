@@ -23,8 +23,8 @@ _LONGEST_VALUE = 400
 
 def parameters(record: Record) -> dict[str, str]:
     """Give everything that was asked for beside the prompt, as text."""
-    asked = {"model": record.model or record.request.model or "", **record.request.params}
-    seeds = [str(one.seed) for one in record.kept if one.seed is not None]
+    asked = {"model": record.model or record.request.model or "", **record.request.params, **record.request.raw}
+    seeds = [str(one.about["seed"]) for one in record.outputs if one.about.get("seed") is not None]
     used: dict[str, JSON] = {} if not seeds or "seed" in asked else {"seed": ", ".join(seeds)}
     return {plain(name, 80): _text(value) for name, value in {**asked, **used}.items()}
 

@@ -21,10 +21,10 @@ from ._validators import Form, flat_text, many, read_form, text_up_to
 
 __all__ = ["FIELDS", "Draft", "cell_of", "draft_of", "order_from", "read_draft", "request_of"]
 
-FIELDS: tuple[str, ...] = tuple(one.name for one in OPTIONS if one.field)
-"""The options that stand in the body of a request."""
+FIELDS: tuple[str, ...] = tuple(one.name for one in OPTIONS if one.is_sent)
+"""The options that are part of a request."""
 
-_BY_FIELD: Mapping[str, Option] = MappingProxyType({one.field: one for one in OPTIONS if one.field})
+_BY_NAME: Mapping[str, Option] = MappingProxyType({one.name: one for one in OPTIONS if one.is_sent})
 _LONGEST_PROMPT = 1 << 16
 _LONGEST_VALUE = 1 << 14
 _MOST_PARAMS = 50
@@ -126,12 +126,12 @@ def _param(key: str, text: str) -> tuple[str, object]:
     return name, text if isinstance(value, Deferred) else value  # names are looked up in cells only
 
 
-def draft_of(request: Request, *, model: str = "", parent: str = "") -> Draft:
-    """Fill a draft with what a request asked for; `model` is the one that was used where none was named."""
+def draft_of(request: Request, *, model: str = "", service: str = "", parent: str = "") -> Draft:
+    """Return the draft of a request; `model` and `service` are those that were used where it names none."""
     options: dict[str, str] = {}
-    params: list[Pair] = []
+    params: list[Pair] = [(name, _param_text(name, value)) for name, value in request.raw.items()]
     for name, value in request.params.items():
-        one = _BY_FIELD.get(name)
+        one = _BY_NAME.get(name)
         if one is not None and _says(one, str(value), value):
             options[one.name] = str(value)
         else:
@@ -139,7 +139,7 @@ def draft_of(request: Request, *, model: str = "", parent: str = "") -> Draft:
     return Draft(
         prompt=request.prompt,
         model=request.model or model,
-        service="" if request.service == "openai" else request.service,
+        service=request.service or service,
         options=options,
         params=tuple(params),
         parent=parent,
@@ -169,6 +169,6 @@ def _reads_back(name: str, text: str, value: JSON) -> bool:
         return False
 
 
-def cell_of(request: Request, *, model: str = "") -> str:
-    """Write the `%%nowimage` cell of a request."""
-    return cell_text(request.prompt, request.model or model or None, request.params, service=request.service)
+def cell_of(request: Request, *, model: str = "", service: str = "") -> str:
+    """Return the `%%nowimage` cell of a request."""
+    return cell_text(request, model=model, service=service)

@@ -13,9 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .._media import can_show, preview, read_verified, sheet
+from .._media import preview, sheet
 from .._messages import BadImageError, Language, NowImageError, plain, say
-from .._store import Kept, Record, picture_file
+from .._store import Record, RecordedOutput
+from ._pictures import pictures_of, read_picture
 
 __all__ = ["MARK", "latest", "static_bundle"]
 
@@ -34,33 +35,32 @@ _EMPTY_INK = (90, 94, 102)
 
 
 def static_bundle(
-    pictures: Sequence[tuple[Record, Kept]], folder: Path, *, language: Language = "en", text: str = ""
+    pictures: Sequence[tuple[Record, RecordedOutput]], folder: Path, *, language: Language = "en", text: str = ""
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Give data and metadata of the static output: these pictures as one sheet, their captions as text."""
-    shown = [(record, kept, data) for record, kept in pictures if (data := _original(kept, folder)) is not None]
+    shown = [(record, one, data) for record, one in pictures if (data := _original(one, folder)) is not None]
     image, width, height = _together([data for *_, data in shown])
-    captions = [_caption(record, kept) for record, kept, _ in shown]
+    captions = [_caption(record, one) for record, one, _ in shown]
     words = "\n".join([*(captions or [say("no pictures yet", language)]), *([text] if text else [])])
     of_image = {"width": width, "height": height, "alt": plain(words, 300)}
     return {"text/plain": words, "image/jpeg": image}, {"image/jpeg": of_image, "now": {"static": True}}
 
 
-def latest(records: Sequence[Record]) -> list[tuple[Record, Kept]]:
+def latest(records: Sequence[Record]) -> list[tuple[Record, RecordedOutput]]:
     """Choose what stands for the panel: the latest pictures, newest first."""
-    found = ((record, kept) for record in reversed(records) for kept in record.kept)
-    newest = ((record, kept) for record, kept in found if kept.sha256 and can_show(kept.mime))
+    newest = ((record, one) for record in reversed(records) for one in pictures_of(record))
     return [one for one, _ in zip(newest, range(_MOST), strict=False)]
 
 
-def _original(kept: Kept, folder: Path) -> bytes | None:
+def _original(one: RecordedOutput, folder: Path) -> bytes | None:
     try:
-        return read_verified(folder / picture_file(kept.sha256 or "", kept.mime), kept.sha256 or "")
+        return read_picture(one, folder)
     except NowImageError:
         return None
 
 
-def _caption(record: Record, kept: Kept) -> str:
-    return f"{record.ref} · {plain(record.request.prompt, 72)} · {plain(record.model, 80)} · {kept.width}×{kept.height}"
+def _caption(record: Record, one: RecordedOutput) -> str:
+    return f"{record.ref} · {plain(record.request.prompt, 72)} · {plain(record.model, 80)} · {one.width}×{one.height}"
 
 
 def _together(originals: Sequence[bytes]) -> tuple[bytes, int, int]:

@@ -17,9 +17,9 @@ from .._json import digest
 from .._messages import InputError, Language, NowImageError, plain
 from .._relay import in_currency
 from .._session import Session
-from .._store import Record, needles, words_of
+from .._store import Record, RecordedOutput, needles, words_of
 from .._values import Money
-from ._retelling import retold
+from ._pictures import pictures_of
 
 __all__ = ["Gallery", "Query", "packed", "row_of"]
 
@@ -154,20 +154,26 @@ def _most_frequent(words: Iterable[str]) -> list[str]:
 
 def row_of(record: Record, language: Language = "en") -> dict[str, Any]:
     """Give what a tile shows of a record."""
-    kept = [one for one in record.kept if one.sha256]
+    here = [one for one in record.outputs if one.is_here]
     return {
         "number": record.number,
         "status": record.status.value,
         "prompt": plain(record.request.prompt, _PROMPT_IN_ROW),
         "model": plain(record.model, 80),
-        "count": len(kept),
+        "count": len(pictures_of(record)),
+        "others": [_say_other(one) for one in here if one not in pictures_of(record)],
         "starred": _STAR in record.tags,
         "tags": [plain(tag, 100) for tag in record.tags if tag != _STAR],
-        "failure": plain(retold(record.error.message, language), 160) if record.error else "",
+        "failure": plain(record.error.message(language), 160) if record.error else "",
         "version": _version(record),
     }
 
 
+def _say_other(one: RecordedOutput) -> str:
+    """Return what a tile says of an output that is no picture to show."""
+    return plain(one.words, _PROMPT_IN_ROW) if one.words else f"{one.kind} · {one.file}"
+
+
 def _version(record: Record) -> str:
     """Tell whether the thumbnail is still the right one."""
-    return digest("".join(one.sha256 or "" for one in record.kept).encode())[:8]
+    return digest("".join(one.sha256 for one in record.outputs).encode())[:8]

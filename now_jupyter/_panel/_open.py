@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .._session import Session
-from .._values import Generation, Picture
+from .._session import Reference, Session
 from ._compare_widget import Comparison
 from ._panel import OPEN, Panel
 
@@ -17,7 +16,7 @@ def panel(session: Session) -> Panel:
     return Panel(session)
 
 
-def compare(session: Session, *refs: str | Picture | Generation) -> Comparison:
+def compare(session: Session, *refs: Reference) -> Comparison:
     """Compare two to four pictures.
 
     Raises:

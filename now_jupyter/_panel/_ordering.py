@@ -87,7 +87,7 @@ class Ordering:
 
     def _ask_about_unsettled(self, order: Order, agreed: frozenset[str]) -> None:
         """An order with `reuse="never"` settles equal ones of unknown outcome: that takes the user's word for each."""
-        refs = [ref for ref in self._session.unsettled(order) if ref not in agreed]
+        refs = [ref for ref in self._session.find_unsettled(order) if ref not in agreed]
         if refs:
             error = MaybeBilledError(
                 "{ref} is the same order and may have been billed",
@@ -98,7 +98,7 @@ class Ordering:
             raise Asked(self._in_words(error), [*agreed, *refs])
 
     def _ask_about_price(self, order: Order, agreed: frozenset[str]) -> None:
-        doubt = None if _PRICE in agreed else self._session.unconfirmed(order)
+        doubt = None if _PRICE in agreed else self._session.find_doubt(order)
         if doubt is not None:
             raise Asked([doubt.in_language(self._session.settings().language).message()], [*agreed, _PRICE])
 

@@ -22,6 +22,7 @@ from traitlets import Dict, List, Unicode
 from .._json import digest
 from .._media import preview
 from .._messages import InputError, Language, NowImageError, plain
+from .._services import service_to_name
 from .._session import Session
 from .._store import Record, read_file
 from .._values import Generation, Status
@@ -273,8 +274,13 @@ class Panel(Wired):
         """Recall a picture file: one of this history by its digest, else by what it says of itself."""
         sha256 = digest(data)
         for record in self._gallery.records().values():
-            if any(one.sha256 == sha256 for one in record.kept):
-                return draft_of(record.request, model=record.model, parent=record.id)
+            if any(one.sha256 == sha256 for one in record.outputs):
+                return draft_of(
+                    record.request,
+                    model=record.model,
+                    service=service_to_name(record.request, record.model, record.service),
+                    parent=record.id,
+                )
         draft = draft_in_file(data)
         if draft is None:
             raise InputError(

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .._media import media_type, preview, read_verified
+from .._media import can_show, media_type, preview, read_verified
 from .._messages import InputError
-from .._store import Record, picture_file
+from .._store import Record, RecordedOutput
 
-__all__ = ["picture_bytes"]
+__all__ = ["picture_bytes", "pictures_of", "read_picture"]
 
 _LARGEST = 8 << 20
 _LONGEST = 2048
+
+
+def pictures_of(record: Record) -> list[RecordedOutput]:
+    """Return the pictures of a record that are here and can be shown, those that count first."""
+    shown = (one for one in record.outputs if one.kind == "picture" and one.sha256 and can_show(one.mime))
+    return sorted(shown, key=lambda one: (one.is_side, one.number))
+
+
+def read_picture(one: RecordedOutput, folder: Path) -> bytes:
+    """Return the bytes of a picture; `folder` is that of the originals.
+
+    Raises:
+        BadImageError: the file is gone or damaged.
+    """
+    return read_verified(folder / one.file, one.sha256)
 
 
 def picture_bytes(record: Record, place: int, folder: Path) -> tuple[str, bytes]:
@@ -21,11 +36,11 @@ def picture_bytes(record: Record, place: int, folder: Path) -> tuple[str, bytes]
         InputError: it has no such picture.
         BadImageError: the file is gone or damaged.
     """
-    kept = [one for one in record.kept if one.sha256]
-    if place > len(kept):
+    pictures = pictures_of(record)
+    if place > len(pictures):
         raise InputError("{ref} has no picture {place}", ref=record.ref, place=place)
-    one = kept[place - 1]
-    data = read_verified(folder / picture_file(one.sha256 or "", one.mime), one.sha256 or "")
+    one = pictures[place - 1]
+    data = read_picture(one, folder)
     media = media_type(one.mime)
     if media is not None and media.in_browser and len(data) <= _LARGEST:
         return one.mime, data

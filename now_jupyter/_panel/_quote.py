@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._json import JSON
 from .._messages import Language, NowImageError, plain, say
 from .._options import option
 from .._orders import Order, budget_line
+from .._protocol import Offer, Option
 from .._relay import ListedModel, in_currency, spent
-from .._services import Model, body_of, known_model, warnings_for
 from .._session import Session
 from .._values import Request
 from ._draft import FIELDS, Draft, request_of
@@ -22,35 +21,25 @@ _ROOM_FOR_MODELS = 24_000
 
 
 def quote_of(session: Session, draft: Draft) -> dict[str, Any]:
-    """Give price, controls and remarks for a draft.
+    """Return price, controls and remarks for a draft.
 
     Raises:
-        NowImageError: an option cannot be read.
+        NowImageError: an option cannot be read, or no service can make this.
     """
     settings = session.settings()
-    model = draft.model or session.default_model()
-    request = request_of(draft)
-    body = body_of(request, model=model)
+    order = Order(request=request_of(draft))
+    preview = session.preview(order)
     return {
-        "model": plain(model, 200),
-        "price": _price(session, request),
+        "model": plain(preview.offer.model, 200),
+        "price": _price(session, order.request),
         "demo": session.context.is_demo(),
-        "controls": controls_of(model, draft, settings.language),
-        "notes": [plain(note) for note in (*warnings_for(body, settings.language), *_split(body, settings.language))],
+        "controls": controls_of(preview.offer, draft, settings.language),
+        "notes": [plain(note) for note in preview.notes],
     }
 
 
-def _split(body: Mapping[str, JSON], language: Language) -> list[str]:
-    """Say where one click makes several requests."""
-    known, count = known_model(str(body.get("model"))), body.get("n", 1)
-    if known is None or not isinstance(count, int) or count <= known.most:
-        return []
-    times = -(-count // known.most)
-    return [say("{times} × {model}: one request each", language, times=times, model=str(body["model"]))]
-
-
 def _price(session: Session, request: Request) -> str:
-    """Give the expected price; nothing where nobody knows it."""
+    """Return the expected price; nothing where nobody knows it."""
     try:
         price = session.price(Order(request=request))
     except NowImageError:
@@ -65,42 +54,42 @@ def _budget(session: Session) -> str:
 # Controls
 
 
-def controls_of(model: str, draft: Draft, language: Language) -> dict[str, dict[str, Any]]:
-    """Say for each option which values are known, and why it does not apply where it does not."""
-    known = known_model(model)
-    if known is None:
-        return {name: {"values": list(option(name).choices), "why": ""} for name in FIELDS}
-    values = _values(known)
-    reasons = {name: "" if values.get(name, "given") else _no_use(model, language) for name in FIELDS}
-    reasons["compression"] = reasons["format"] or _why_no_compression(draft, language)
-    return {name: {"values": list(values.get(name, ())), "why": why} for name, why in reasons.items()}
-
-
-def _values(known: Model) -> Mapping[str, Sequence[str]]:
+def controls_of(offer: Offer, draft: Draft, language: Language) -> dict[str, dict[str, Any]]:
+    """Return for each option which values are known, and why it does not apply where it does not."""
     return {
-        "size": known.sizes,
-        "quality": known.qualities,
-        "style": known.styles,
-        "background": known.backgrounds,
-        "format": known.formats,
-        "seed": (),
-        "negative": (),
-    }
+        name: {"values": _values(name, offer), "why": _why_not(name, offer, draft, language)}
+        for name in FIELDS
+        if name != "n"
+    } | {"n": {"values": [], "why": ""}}
 
 
-def _no_use(model: str, language: Language) -> str:
-    return say("not known for {model}", language, model=plain(model, 60))
+def _values(name: str, offer: Offer) -> list[str]:
+    known = offer.options.get(name)
+    if known is None:
+        return []
+    return list(known.values) if known.values or offer.known else list(option(name).choices)
 
 
-def _why_no_compression(draft: Draft, language: Language) -> str:
-    return "" if draft.options.get("format") in ("jpeg", "webp") else say("for jpeg and webp only", language)
+def _why_not(name: str, offer: Offer, draft: Draft, language: Language) -> str:
+    """Return why an option does not apply; empty where it does."""
+    known = offer.options.get(name)
+    if known is None:
+        return say("not known for {model}", language, model=plain(offer.model, 60))
+    return _why_not_with(known, draft.options, language)
+
+
+def _why_not_with(known: Option, chosen: Mapping[str, str], language: Language) -> str:
+    if known.only_with is None:
+        return ""
+    other, values = known.only_with
+    return "" if chosen.get(other) in values else say("for {values} only", language, values=", ".join(values))
 
 
 # The relay
 
 
 def relay_of(session: Session) -> dict[str, Any]:
-    """Say who answers, with which models, and what is left; what cannot be told is left out."""
+    """Return who answers, with which models, and what is left; what cannot be told is left out."""
     facts: dict[str, Any] = {"demo": False, "models": [], "default": "", "left": "", "budget": "", "lines": []}
     try:
         facts["demo"] = session.context.is_demo()

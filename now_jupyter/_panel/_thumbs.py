@@ -8,8 +8,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
-from .._media import can_show, fill, read_verified
-from .._store import Record, picture_file
+from .._media import fill
+from .._store import Record
+from ._pictures import pictures_of, read_picture
 
 __all__ = ["THUMB_PX", "Thumbs"]
 
@@ -45,18 +46,15 @@ class Thumbs:
         Raises:
             BadImageError: its picture is gone or damaged.
         """
-        kept = [one for one in record.kept if one.sha256 and can_show(one.mime)][:_MOST_IN_ONE]
-        if not kept:
+        shown = pictures_of(record)[:_MOST_IN_ONE]
+        if not shown:
             return None
-        mark = tuple(one.sha256 or "" for one in kept)
+        mark = tuple(one.sha256 for one in shown)
         with self._lock:
             known = self._made.get(mark)
         if known is not None:
             return known
-        originals = [
-            read_verified(pictures / picture_file(one.sha256 or "", one.mime), one.sha256 or "") for one in kept
-        ]
-        return self._remembered(mark, _thumb(originals))
+        return self._remembered(mark, _thumb([read_picture(one, pictures) for one in shown]))
 
     def _remembered(self, mark: tuple[str, ...], data: bytes) -> bytes:
         with self._lock:

@@ -1,15 +1,18 @@
-"""What the relay says of itself: models, prices, balance, status."""
+"""What the relay says of itself: models, prices, balance, status; which way was found for a model."""
 
 from __future__ import annotations
 
-from ._catalogue import Balance, ListedModel
-from ._facts import RelayFacts, relay_mark
+from ._catalogue import Balance, ListedModel, Price, RelayStatus
+from ._facts import LAST_RESORT, RelayFacts, relay_mark
 from ._money import estimate, in_currency, spent
 
 __all__ = [
+    "LAST_RESORT",
     "Balance",
     "ListedModel",
+    "Price",
     "RelayFacts",
+    "RelayStatus",
     "estimate",
     "in_currency",
     "relay_mark",

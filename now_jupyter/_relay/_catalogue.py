@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Literal
 
 from .._json import JSON
 from .._messages import NowImageError
-from .._protocol import Call
-from .._services import is_picture_model
-from .._transport import Api
+from .._protocol import Call, Listed
+from .._services import makes_pictures
+from .._transport import RelayClient
 
 __all__ = [
     "Balance",
@@ -35,11 +35,20 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedModel:
-    """One model of the relay's list; `makes_pictures` tells whether the images endpoint is meant for it."""
+    """One model of the relay's list, with its price where the relay tells."""
 
-    name: str
-    makes_pictures: bool
+    listed: Listed
     price: Price | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name, as it is asked for."""
+        return self.listed.name
+
+    @property
+    def makes_pictures(self) -> bool:
+        """Whether a service of ours makes pictures with it."""
+        return makes_pictures(self.listed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,25 +75,38 @@ class Balance:
     used: Decimal | None = field(default=None)
 
 
-async def read_models(api: Api) -> list[ListedModel]:
+async def read_models(client: RelayClient) -> list[ListedModel]:
     """List the models that the key may use, sorted by name; prices are joined from `read_prices` by the caller."""
-    body = _object((await api.fetch(Call(path="/v1/models"))).body)
+    body = _object((await client.fetch(_get("/models"))).body)
     models = [one for item in _items(body) if (one := _listed(item)) is not None]
-    return sorted(models, key=lambda model: model.name)
+    return sorted(models, key=lambda model: model.listed.name)
 
 
 def _listed(item: Mapping[str, Any]) -> ListedModel | None:
     name = item.get("id")
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
         return None
-    types = item.get("supported_endpoint_types")
-    words = [word for word in types if isinstance(word, str)] if isinstance(types, list) else []
-    return ListedModel(name=name, makes_pictures=is_picture_model(name, words))
+    architecture = _object(item.get("architecture"))
+    return ListedModel(
+        listed=Listed(
+            name=name,
+            paths=_texts(item.get("supported_endpoint_types")),
+            makes=_texts(architecture.get("output_modalities")),
+        )
+    )
 
 
-async def read_prices(api: Api) -> dict[str, Price]:
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+
+def _get(path: str, *, base: Literal["api", "host"] = "api", **query: str) -> Call:
+    return Call(path=path, method="GET", base=base, query=query)
+
+
+async def read_prices(client: RelayClient) -> dict[str, Price]:
     """Read the relay's price list: model name → price in relay dollars for the default group."""
-    body = _object((await api.fetch(Call(path="/api/pricing"))).body)
+    body = _object((await client.fetch(_get("/api/pricing", base="host"))).body)
     ratio = _decimal(_object(body.get("group_ratio")).get("default")) or Decimal(1)
     return {str(item.get("model_name")): _price(item, ratio) for item in _items(body)}
 
@@ -96,9 +118,9 @@ def _price(item: Mapping[str, Any], ratio: Decimal) -> Price:
     return Price(per_call=amount * ratio)
 
 
-async def read_status(api: Api) -> RelayStatus:
+async def read_status(client: RelayClient) -> RelayStatus:
     """Read how the relay counts money."""
-    data = _object(_object((await api.fetch(Call(path="/api/status"))).body).get("data"))
+    data = _object(_object((await client.fetch(_get("/api/status", base="host"))).body).get("data"))
     shows = str(data.get("quota_display_type") or "").upper()
     rate = _decimal(data.get("usd_exchange_rate")) or _decimal(data.get("price"))
     points = _decimal(data.get("quota_per_unit"))
@@ -109,7 +131,7 @@ async def read_status(api: Api) -> RelayStatus:
     )
 
 
-async def read_balance(api: Api) -> Balance:
+async def read_balance(client: RelayClient) -> Balance:
     """Ask for the balance in the three ways known, in order; what comes in points or yuan is turned into dollars.
 
     Raises:
@@ -118,7 +140,7 @@ async def read_balance(api: Api) -> Balance:
     problem: NowImageError | None = None
     for way in _WAYS:
         try:
-            if (balance := await way(api)) is not None:
+            if (balance := await way(client)) is not None:
                 return balance
         except NowImageError as error:
             problem = error
@@ -127,8 +149,8 @@ async def read_balance(api: Api) -> Balance:
     )
 
 
-async def _by_usage(api: Api) -> Balance | None:
-    reply = await api.fetch(Call(path="/v1/billing/usage"), params={"type": "token", "unit": "usd"})
+async def _by_usage(client: RelayClient) -> Balance | None:
+    reply = await client.fetch(_get("/billing/usage", type="token", unit="usd"))
     data = _object(_object(reply.body).get("data"))
     left = _decimal(data.get("balance"))
     if left is None:
@@ -136,31 +158,31 @@ async def _by_usage(api: Api) -> Balance | None:
     return Balance(left=None if left < 0 else left, used=_decimal(data.get("used")))
 
 
-async def _by_subscription(api: Api) -> Balance | None:
-    granted = _object((await api.fetch(Call(path="/v1/dashboard/billing/subscription"))).body)
+async def _by_subscription(client: RelayClient) -> Balance | None:
+    granted = _object((await client.fetch(_get("/dashboard/billing/subscription"))).body)
     limit = _decimal(granted.get("hard_limit_usd"))
     if limit is None:
         return None
-    usage = _object((await api.fetch(Call(path="/v1/dashboard/billing/usage"))).body)
+    usage = _object((await client.fetch(_get("/dashboard/billing/usage"))).body)
     used = (_decimal(usage.get("total_usage")) or Decimal(0)) / 100
-    per_dollar = _shown_per_dollar(await _status(api))
+    per_dollar = _shown_per_dollar(await _status(client))
     return Balance(left=None if limit >= _UNLIMITED else (limit - used) / per_dollar, used=used / per_dollar)
 
 
-async def _by_token(api: Api) -> Balance | None:
-    data = _object(_object((await api.fetch(Call(path="/api/usage/token/"))).body).get("data"))
+async def _by_token(client: RelayClient) -> Balance | None:
+    data = _object(_object((await client.fetch(_get("/api/usage/token/", base="host"))).body).get("data"))
     left = _decimal(data.get("total_available"))
     if left is None:
         return None
     used = _decimal(data.get("total_used"))
-    points = (await _status(api)).points_per_dollar
+    points = (await _status(client)).points_per_dollar
     unlimited = data.get("unlimited_quota") is True
     return Balance(left=None if unlimited else left / points, used=None if used is None else used / points)
 
 
-async def _status(api: Api) -> RelayStatus:
+async def _status(client: RelayClient) -> RelayStatus:
     try:
-        return await read_status(api)
+        return await read_status(client)
     except NowImageError:
         return RelayStatus()
 
@@ -170,7 +192,7 @@ def _shown_per_dollar(status: RelayStatus) -> Decimal:
     return status.rate if status.currency == "CNY" and status.rate else Decimal(1)
 
 
-_WAYS: tuple[Callable[[Api], Awaitable[Balance | None]], ...] = (_by_usage, _by_subscription, _by_token)
+_WAYS: tuple[Callable[[RelayClient], Awaitable[Balance | None]], ...] = (_by_usage, _by_subscription, _by_token)
 
 
 def _object(value: JSON | Any) -> Mapping[str, Any]:  # noqa: ANN401 - untrusted JSON

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from ._run import RunResult, Watch
+from ._rescue import recover_all_rescued
+from ._run import ProgressReport, RunResult, Watch
 from ._runner import Runner
-from ._saving import all_brought_home
 
-__all__ = [
-    "RunResult",
-    "Runner",
-    "Watch",
-    "all_brought_home",
-]
+__all__ = ["ProgressReport", "RunResult", "Runner", "Watch", "recover_all_rescued"]

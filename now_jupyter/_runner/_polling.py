@@ -1,86 +1,139 @@
-"""Asking about tasks: whoever asks within a moment shares one call."""
+"""Asking about tasks, patiently and together: once for all services, so that none polls too fast or gives up early."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from copy import copy
 
 import anyio
 
-from .._json import JSON
-from .._messages import NowImageError
-from .._protocol import TaskEngine
-from .._transport import Api
+from .._json import Fields
+from .._messages import BadResponseError, NowImageError, TaskLost
+from .._protocol import Fetch, Service
+from .._transport import RelayClient
 
-__all__ = ["Poller"]
+__all__ = ["Pace", "Poller"]
 
+_FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 10.0
+_GROWTH = 1.25
+_TOLERATED = 60.0  # seconds for which a service may not know a task that it has accepted
 _GATHER = 0.05
+_MOST_STEPS = 100
+
+
+class Pace:
+    """The pauses between the polls of one task, and how long its service has not known it."""
+
+    def __init__(self) -> None:
+        self._pause = _FIRST_PAUSE
+        self._unknown_for = 0.0
+
+    def next_pause(self) -> float:
+        """Return the seconds to wait before the next poll; each is a little longer than the one before."""
+        pause, self._pause = self._pause, min(_LONGEST_PAUSE, self._pause * _GROWTH)
+        self._unknown_for += pause
+        return pause
+
+    def note_known(self) -> None:
+        """Take note that the service knows the task."""
+        self._unknown_for = 0.0
+
+    def note_unknown(self, task: str) -> None:
+        """Take note that the service does not know the task.
+
+        Raises:
+            TaskLost: that has been so for too long.
+        """
+        if self._unknown_for > _TOLERATED:
+            raise TaskLost(
+                "the service no longer knows task {task}",
+                advice="%now resume asks once more, free",
+                kept="task {task}",
+                task=task,
+            )
 
 
 class Poller:
-    """Asks for many tasks with one call: whoever asks within a moment shares it."""
+    """Asks for many tasks of a service with one poll: whoever asks within a moment shares it."""
 
-    def __init__(self, api: Api, engine: TaskEngine, sleep: Callable[[float], Awaitable[None]]) -> None:
-        self._api = api
-        self._engine = engine
+    def __init__(self, client: RelayClient, service: Service, sleep: Callable[[float], Awaitable[None]]) -> None:
+        self._client = client
+        self._service = service
         self._sleep = sleep
-        self._asked: dict[str, list[_Slot]] = {}
+        self._waiting: dict[str, list[_Waiter]] = {}
 
-    async def ask(self, task: str) -> JSON:
-        """Give what the service says of the task; None where it does not know it.
+    async def ask(self, task: str) -> Fields | None:
+        """Return what the service says of the task; None where it does not know it.
 
         Raises:
             NowImageError: the service could not be asked.
         """
         while True:
-            slot = _Slot()
-            first = not self._asked
-            self._asked.setdefault(task, []).append(slot)
-            if first:
+            waiter = _Waiter()
+            is_first = not self._waiting
+            self._waiting.setdefault(task, []).append(waiter)
+            if is_first:
                 await self._ask_for_all()
-            await slot.done.wait()
-            if slot.error is not None:
-                raise copy(slot.error)  # each who waits makes its own of it
-            if slot.answered:
-                return slot.answer
+            await waiter.done.wait()
+            if waiter.error is not None:
+                raise copy(waiter.error)  # each who waits makes its own of it
+            if waiter.is_answered:
+                return waiter.answer
 
     async def _ask_for_all(self) -> None:
         """Ask once for all; who waits and gets no answer, as whoever asked was stopped, asks again."""
-        asked: dict[str, list[_Slot]] = {}
+        asked: dict[str, list[_Waiter]] = {}
         try:
             await self._sleep(_GATHER)
-            asked, self._asked = self._asked, {}
-            answers = await self._answers(list(asked))
-        except NowImageError as problem:
-            _tell(asked, problem)
-        else:
-            for task, slots in asked.items():
-                for slot in slots:
-                    slot.answered, slot.answer = True, answers.get(task)
+            asked, self._waiting = self._waiting, {}
+            tasks = list(asked)
+            for start in range(0, len(tasks), max(1, self._service.batch)):
+                await self._ask_for_some({task: asked[task] for task in tasks[start : start + self._service.batch]})
         finally:
-            for slots in (asked or self._taken()).values():
-                for slot in slots:
-                    slot.done.set()
+            if not asked:
+                asked, self._waiting = self._waiting, {}
+            for waiter in (one for waiters in asked.values() for one in waiters):
+                waiter.done.set()
 
-    async def _answers(self, tasks: list[str]) -> Mapping[str, JSON]:
-        return self._engine.poll_answer(await self._api.fetch(self._engine.poll_call(tasks)))
+    async def _ask_for_some(self, asked: dict[str, list[_Waiter]]) -> None:
+        error: NowImageError | None = None
+        answers: Fields = {}
+        try:
+            answers = await self._converse(tuple(asked))
+        except NowImageError as problem:
+            error = problem
+        for task, waiters in asked.items():
+            for waiter in waiters:
+                waiter.resolve(answers.get(task), error)
 
-    def _taken(self) -> dict[str, list[_Slot]]:
-        asked, self._asked = self._asked, {}
-        return asked
+    async def _converse(self, tasks: tuple[str, ...]) -> Fields:
+        """Perform the service's own way of asking; it may only fetch."""
+        conversation, answer, error = self._service.poll(tasks), None, None
+        for _ in range(_MOST_STEPS):
+            try:
+                step = conversation.send(answer) if error is None else conversation.throw(error)
+            except StopIteration as end:
+                return end.value if isinstance(end.value, dict) else {}
+            answer = error = None
+            if not isinstance(step, Fetch):
+                break
+            try:
+                answer = await self._client.fetch(step.call)
+            except NowImageError as problem:
+                error = problem
+        raise BadResponseError("the service {service} cannot be asked about its tasks", service=self._service.name)
 
 
-def _tell(asked: Mapping[str, list[_Slot]], problem: NowImageError) -> None:
-    for slots in asked.values():
-        for slot in slots:
-            slot.error = problem
-
-
-class _Slot:
+class _Waiter:
     """One who waits for a poll."""
 
     def __init__(self) -> None:
         self.done = anyio.Event()
-        self.answered = False
-        self.answer: JSON = None
+        self.is_answered = False
+        self.answer: Fields | None = None
         self.error: NowImageError | None = None
+
+    def resolve(self, answer: object, error: NowImageError | None) -> None:
+        """Take the answer, or why there is none."""
+        self.is_answered, self.error = error is None, error
+        self.answer = answer if isinstance(answer, dict) else None

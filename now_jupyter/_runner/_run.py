@@ -1,64 +1,74 @@
-"""One record on its way through one conversation: each step performed, each change kept.
+"""One record on its way: the paid call sent, its answer read step by step, each change kept.
 
-Before a paid call goes out its record says "maybe billed" on disk; from there on all is shielded, so that whoever waits
-may leave and the answer is still taken.
+Before the paid call goes out its record says "maybe billed" on disk; from there on all is shielded, so that whoever
+waits may leave and the answer is still taken.
 """
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, suppress
+import logging
+import math
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
-from anyio import CancelScope, to_thread
+from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 
+from .._background import run_in_thread
 from .._json import JSON
 from .._messages import (
     BadResponseError,
-    Billed,
     ConnectFailed,
     LinkExpiredError,
     NowImageError,
     RateLimitError,
+    ServiceError,
     StoreError,
     TaskNeedsAction,
     TaskStillPending,
+    failure_of,
+    plain,
 )
 from .._protocol import (
-    Answer,
+    Base64,
     Checkpoint,
     Conversation,
-    Engine,
     Event,
     Fetch,
     Found,
-    Need,
+    Link,
+    Lost,
     Next,
     Outcome,
+    Plan,
     Poll,
     Progress,
-    Reply,
+    Service,
     Step,
-    Submit,
-    Wait,
 )
-from .._store import Attempt, Kept, Record
+from .._store import Record, RecordedOutput
 from .._transport import Submission
-from .._values import Status
-from ._saving import Replay, abandoned, ended, keep_bytes, keep_file, rescued, told_of
+from .._values import Attempt, Billed, Status
+from ._announcing import announce, clip, place_of
+from ._polling import Pace
+from ._saving import Saver
+from ._verdict import decide_end, error_of_abandoned, error_of_lost
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from ._runner import Runner
 
-__all__ = ["Run", "RunResult", "Watch", "has_newer_links"]
+__all__ = ["ProgressReport", "Run", "RunResult", "Watch", "has_newer_links"]
 
+_log = logging.getLogger(__name__)
 _POLL_AGAIN = 10.0  # after a poll that failed on its way
 _PASSING = (BadResponseError, ConnectFailed, RateLimitError)
+_MOST_STEPS = 1_000_000  # a conversation that goes on for longer never ends
 
 
 class Watch(Protocol):
@@ -67,157 +77,139 @@ class Watch(Protocol):
     def changed(self, record: Record) -> None:
         """Take note of the record as it is now."""
 
-    def progressed(self, progress: Progress) -> None:
+    def progressed(self, progress: ProgressReport) -> None:
         """Take note of how far it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressReport:
+    """How far a run is: a fraction of 1, an unfinished picture (encoded), words; what is not known is left out."""
+
+    fraction: float | None = None
+    preview: bytes | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a performance ended: the record's last state, and the error that ended it, where one did."""
+    """How a run ended: the record's last state, the error that ended it, and what the relay says that it cost."""
 
     record: Record
     error: NowImageError | None = None
+    cost: Decimal | None = None
 
 
 class Run:
-    """One record on its way through one conversation."""
+    """One record and the conversation about it."""
 
-    def __init__(self, runner: Runner, record: Record, engine: Engine, watch: Watch, *, is_new: bool = True) -> None:
+    def __init__(self, runner: Runner, record: Record, service: Service, watch: Watch, *, is_new: bool = True) -> None:
+        self.record = record
         self._runner = runner
         self._store = runner.store
-        self._engine = engine
+        self._service = service
         self._watch = watch
-        self.record = record
         self._is_new = is_new
         self._began = runner.stopwatch()
-        self._pictures = 0
-        self._replay: Replay | None = None
-        self._submission: Submission | None = None
-        self._open = AsyncExitStack()
+        self._saver = Saver(runner, record)
+        self._next_event: Callable[[], Awaitable[Event | None]] = _no_event
+        self._pace = Pace()
         self._writing = anyio.Lock()
         self._scope = CancelScope()
-        self._lost: dict[int, NowImageError] = {}
+        self._lost: dict[str, NowImageError] = {}
         self._bug: Exception | None = None
 
-    async def play(self, conversation: Conversation, *, replay: Replay | None = None) -> RunResult:
-        """Go through the conversation to its end; whatever happens, the record tells it."""
-        self._replay = replay
+    async def buy(self, plan: Plan) -> RunResult:
+        """Make the plan's free calls, send its paid call, once, and read the answer."""
+        return await self._execute(lambda saving: self._send_and_read(plan, saving))
+
+    async def read(self, begin: Callable[[], Conversation[Outcome]], *, events: Iterable[Event] = ()) -> RunResult:
+        """Go through a conversation that costs nothing: about an answer that was kept, a task, or kept sources."""
+        kept = iter(events)
+
+        async def next_event() -> Event | None:
+            return next(kept, None)
+
+        self._next_event = next_event
+        return await self._execute(lambda saving: self._converse(begin, saving))
+
+    async def _execute(self, work: Callable[[TaskGroup], Awaitable[Outcome]]) -> RunResult:
+        """Do the work to its end; whatever happens, the record tells it."""
         outcome: Outcome | None = None
         error: NowImageError | None = None
-        with self._runner.scope() as self._scope:
+        with self._runner.open_scope() as self._scope:
             self._scope.shield = not self._is_new
-            outcome, error = await self._played(conversation)
+            outcome, error = await self._attempt(work)
         if self._bug is not None:
             raise self._bug
         if self._scope.cancelled_caught:
             if self.record.status is Status.CANCELLED:
                 return RunResult(self.record)
-            error = abandoned(self.record)
+            error = error_of_abandoned(self.record)
         with CancelScope(shield=True):
-            error = await self._finish(outcome or Outcome(expected=self.record.expected), error)
-        return RunResult(self.record, error)
+            error = await self._finish(outcome or Outcome(), error)
+        return RunResult(self.record, error, outcome.cost if outcome else None)
 
-    async def _played(self, conversation: Conversation) -> tuple[Outcome | None, NowImageError | None]:
+    async def _attempt(
+        self, work: Callable[[TaskGroup], Awaitable[Outcome]]
+    ) -> tuple[Outcome | None, NowImageError | None]:
         outcome: Outcome | None = None
         error: NowImageError | None = None
         try:
             async with anyio.create_task_group() as saving:
                 try:
-                    outcome = await self._converse(conversation, saving)
+                    outcome = await work(saving)
                 except NowImageError as problem:
                     error = problem
-                except Exception as bug:  # noqa: BLE001 - raised again when the pictures are safe
+                except Exception as bug:  # noqa: BLE001 - raised again when the outputs are safe
                     self._bug = bug
-                finally:
-                    conversation.close()
-                    with CancelScope(shield=True):
-                        await self._open.aclose()
         except anyio.get_cancelled_exc_class():
             with CancelScope(shield=True):
-                await self._cancelled()
+                await self._note_cancelled()
             raise
         return outcome, error
 
-    async def _converse(self, conversation: Conversation, saving: TaskGroup) -> Outcome:
-        answer: Answer = None
-        error: NowImageError | None = None
-        while True:
-            try:
-                step = conversation.send(answer) if error is None else conversation.throw(error)
-            except StopIteration as end:
-                outcome: Outcome = end.value
-                return outcome
-            answer = error = None
-            try:
-                answer = await self._perform(step, saving)
-            except NowImageError as problem:
-                error = problem
-
-    async def _perform(self, step: Step, saving: TaskGroup) -> Answer:  # noqa: PLR0911 - one line per kind of step
-        match step:
-            case Submit():
-                return await self._submit(step)
-            case Next():
-                return await self._next()
-            case Fetch(call):
-                return await self._runner.api.fetch(call)
-            case Poll(task):
-                return await self._poll(task)
-            case Wait(seconds):
-                await self._runner.sleep(seconds)
-                return None
-            case Progress():
-                self._watch.progressed(step)
-                return None
-            case Checkpoint(state):
-                self.record = replace(self.record, state=dict(state), billed="yes")
-                await self._write()
-                return None
-            case Found():
-                self._take(step, saving)
-                return None
-            case Need(kind, message):
-                raise TaskNeedsAction(
-                    "the service waits for your decision: {kind} {message}",
-                    advice="decide at the service, then %now resume collects it",
-                    kind=kind,
-                    message=message,
-                )
-
     # The paid call
 
-    async def _submit(self, step: Submit) -> Reply:
-        if self._replay is not None:
-            return self._replay.reply
+    async def _send_and_read(self, plan: Plan, saving: TaskGroup) -> Outcome:
+        values: Any = await self._converse(lambda: self._service.prepare(plan), saving) if plan.before else {}
+        call = plan.call.fill(values)
         await checkpoint()  # the last moment at which a cancel leaves nothing sent
         self._scope.shield = True
-        first = Attempt(at=self._runner.clock())
+        first = Attempt(at=self._runner.clock(), service=self._service.name)
         await self._write(status=Status.RUNNING, billed="maybe", attempts=(*self.record.attempts, first))
         try:
-            return await self._send(step)
+            submitting = self._runner.client.submit(
+                call,
+                sink=self._store.open_answer(self.record.number),
+                idempotency_key=self.record.idempotency_key,
+                inputs=self._store.input_path,
+                on_attempt=self._note_attempt,
+            )
+            async with submitting as submission:
+                return await self._read_live(submission, plan, saving)
         except NowImageError as problem:
             await self._note_refusal(problem)
             raise
 
-    async def _send(self, step: Submit) -> Reply:
-        sending = self._runner.api.submit(
-            step.call,
-            sink=self._store.open_answer(self.record.number),
-            idempotency_key=self.record.idempotency_key,
-            stream=step.stream,
-            on_attempt=self._note_attempt,
-        )
-        self._submission = await self._open.enter_async_context(sending)
-        reply = self._submission.reply
-        self.record = replace(self.record, request_id=reply.request_id or self.record.request_id)
-        return reply
+    async def _read_live(self, submission: Submission, plan: Plan, saving: TaskGroup) -> Outcome:
+        reply = submission.reply
+        self._saver.unwritten = submission.content
+        self._next_event = submission.next
+        outcome: Outcome = await self._converse(lambda: self._service.read(reply, plan.memo), saving)
+        return outcome
 
     def _note_attempt(self, attempt: Attempt) -> None:
         """Keep the newest state of each attempt; an attempt is told apart by when it began."""
         others = (one for one in self.record.attempts if one.at != attempt.at and not _is_intent(one))
-        self.record = replace(self.record, attempts=(*others, attempt))
+        self.record = replace(
+            self.record,
+            attempts=(*others, replace(attempt, service=self._service.name)),
+            request_id=attempt.request_id or self.record.request_id,
+        )
 
     async def _note_refusal(self, problem: NowImageError) -> None:
+        if self.record.outputs or self.record.state is not None:
+            return  # the answer was read: what it says of the money stands
         request_id = problem.request_id or self.record.request_id
         with suppress(StoreError):  # the refusal is what matters; the end of the record is written again
             await self._write(billed=self._billed_after(problem), request_id=request_id)
@@ -227,20 +219,86 @@ class Run:
         is_sent = any(one.phase != "connecting" for one in self.record.attempts)
         return self.record.billed if isinstance(problem, StoreError) and is_sent else problem.billed
 
-    async def _next(self) -> Event | None:
-        if self._replay is not None:
-            return self._replay.next()
-        return None if self._submission is None else await self._submission.next()
+    # The conversation
 
-    # Tasks
+    async def _converse(self, begin: Callable[[], Conversation[Any]], saving: TaskGroup) -> Any:  # noqa: ANN401
+        """Perform a conversation's steps and return what it returns; foreign exceptions of a service name it."""
+        answer: object = None
+        error: NowImageError | None = None
+        conversation = self._of_service(begin)
+        if not isinstance(conversation, Generator):
+            raise self._misbehaved("it gives no conversation")
+        try:
+            for _ in range(_MOST_STEPS):
+                try:
+                    advance = conversation.send if error is None else conversation.throw
+                    step = self._of_service(advance, answer if error is None else error)
+                except StopIteration as end:
+                    return end.value
+                answer = error = None
+                try:
+                    answer = await self._perform(step, saving)
+                except NowImageError as problem:
+                    error = problem
+        finally:
+            with suppress(Exception):  # a service that refuses to end is left as it is
+                conversation.close()
+        raise self._misbehaved("it never comes to an end")
+
+    def _of_service(self, call: Callable[..., Any], *args: object) -> Any:  # noqa: ANN401 - what a service gives
+        try:
+            return call(*args)
+        except (NowImageError, StopIteration):
+            raise
+        except Exception as bug:  # noqa: BLE001 - raised again when the other outputs are safe
+            _log.exception("the service %s failed", self._service.name)
+            reason = f"{type(bug).__name__}: {bug}"
+        raise self._misbehaved(reason)
+
+    def _misbehaved(self, problem: str) -> ServiceError:
+        return ServiceError(
+            "the service {service} failed: {problem}",
+            advice="%now doctor tells more; what was paid for stays, and %now resume reads it again",
+            billed=self.record.billed,
+            service=self._service.name,
+            problem=problem,
+        )
+
+    async def _perform(self, step: Step[Any], saving: TaskGroup) -> object:
+        match step:
+            case Next():
+                return await self._next_event()
+            case Fetch(call):
+                return await self._runner.client.fetch(call, inputs=self._store.input_path)
+            case Poll(task):
+                return await self._poll(task)
+            case Progress():
+                await self._show_progress(step, saving)
+            case Checkpoint(state=state, billed=billed):
+                await self._write(state=clip(state), billed=billed)
+            case Found():
+                self._take(step, saving)
+            case Lost(reason):
+                self._lost[f"lost {len(self._lost)}"] = error_of_lost(clip(reason))
+            case _:
+                raise self._misbehaved(f"{type(step).__name__} is no step")
+        return None
 
     async def _poll(self, task: str) -> JSON:
-        poller = self._runner.poller(self._engine)
+        """Ask how a task is doing until its service knows it; a free question may fail on its way."""
+        poller = self._runner.poller(self._service)
         while True:
             self._ensure_time_is_left(task)
-            with suppress(*_PASSING):  # a free question is asked again until the time is over
-                return await poller.ask(task)
-            await self._runner.sleep(_POLL_AGAIN)
+            await self._runner.sleep(self._pace.next_pause())
+            try:
+                known = await poller.ask(task)
+            except _PASSING:
+                await self._runner.sleep(_POLL_AGAIN)
+                continue
+            if known is not None:
+                self._pace.note_known()
+                return known
+            self._pace.note_unknown(task)
 
     def _ensure_time_is_left(self, task: str) -> None:
         if self._runner.stopwatch() - self._began <= self._runner.task_limit:
@@ -253,95 +311,80 @@ class Run:
             task=task,
         )
 
-    # Pictures
+    async def _show_progress(self, progress: Progress, saving: TaskGroup) -> None:
+        match progress.preview:
+            case Link():
+                saving.start_soon(self._show_preview, progress)
+            case Base64() | bytes():
+                await self._show_preview(progress)
+            case _:
+                self._report(progress, None)
+        await checkpoint()  # a service that only reports progress must not keep the loop for itself
+
+    async def _show_preview(self, progress: Progress) -> None:
+        preview: bytes | None = None
+        if progress.preview is not None:
+            with suppress(NowImageError):  # a preview is for the eye only
+                preview = await self._saver.load(progress.preview)
+        self._report(progress, preview)
+
+    def _report(self, progress: Progress, preview: bytes | None) -> None:
+        fraction = progress.fraction
+        if fraction is not None:
+            fraction = min(max(float(fraction), 0.0), 1.0) if math.isfinite(fraction) else None
+        self._watch.progressed(ProgressReport(fraction=fraction, preview=preview, words=plain(progress.words)))
+
+    # Outputs
 
     def _take(self, found: Found, saving: TaskGroup) -> None:
-        index, self._pictures = self._pictures, self._pictures + 1
-        known = {one.index: one for one in self.record.kept}
-        if index in known and known[index].sha256:
+        known = next((one for one in self.record.outputs if one.key == found.key), None)
+        if known is not None and known.is_here:
             return
-        link = found.source if found.encoding == "url" and isinstance(found.source, str) else None
-        announced = Kept(index=index, revised_prompt=found.revised_prompt, seed=found.seed, link=link)
+        announced = announce(found, number=known.number if known else place_of(found, self.record))
         self._keep(announced)
         saving.start_soon(self._save, found, announced)
 
-    def _keep(self, one: Kept) -> None:
-        others = [other for other in self.record.kept if other.index != one.index]
-        kept = tuple(sorted([*others, one], key=lambda other: other.index))
-        self.record = replace(self.record, kept=kept, billed="yes")
+    def _keep(self, one: RecordedOutput) -> None:
+        others = [other for other in self.record.outputs if other.key != one.key]
+        outputs = tuple(sorted([*others, one], key=lambda other: other.number))
+        self.record = replace(self.record, outputs=outputs, billed="yes")
         self._watch.changed(self.record)
 
-    async def _save(self, found: Found, announced: Kept) -> None:
+    async def _save(self, found: Found, announced: RecordedOutput) -> None:
         try:
-            self._keep(await self._saved(found, announced))
+            self._keep(await self._saver.save(found, announced))
             await self._write()
         except NowImageError as problem:
-            self._lost[announced.index] = problem
-            if not self._is_kept(announced.index):
-                self._keep(replace(announced, error=told_of(problem)))
-        except Exception as bug:  # noqa: BLE001 - raised again when the other pictures are safe
+            self._lost[announced.key] = problem
+            if not any(one.key == announced.key and one.is_here for one in self.record.outputs):
+                self._keep(replace(announced, error=failure_of(problem)))
+        except Exception as bug:  # noqa: BLE001 - raised again when the other outputs are safe
             self._bug = bug
-
-    def _is_kept(self, index: int) -> bool:
-        return any(one.index == index and one.sha256 for one in self.record.kept)
-
-    async def _saved(self, found: Found, announced: Kept) -> Kept:
-        try:
-            return await self._kept_here(found, announced)
-        except StoreError as problem:
-            error = problem
-        runner = self._runner
-        raise await rescued(
-            found,
-            announced,
-            error,
-            record=self.record,
-            spill=runner.spill,
-            downloader=runner.downloader,
-            repeats_key=runner.api.repeats_key,
-        )
-
-    async def _kept_here(self, found: Found, announced: Kept) -> Kept:
-        if announced.link is not None:
-            return await self._fetched(announced, announced.link)
-        return await to_thread.run_sync(
-            partial(keep_bytes, self._store, found, announced, repeats_key=self._runner.api.repeats_key)
-        )
-
-    async def _fetched(self, announced: Kept, link: str) -> Kept:
-        path = self._store.temp_path()
-        try:
-            await self._runner.downloader.fetch(link, path)
-            repeats_key = self._runner.api.repeats_key
-            return await to_thread.run_sync(partial(keep_file, self._store, path, announced, repeats_key=repeats_key))
-        finally:
-            with suppress(OSError):  # it was moved, or its disk takes no more orders
-                await anyio.Path(path).unlink()
 
     # The record
 
     async def _write(self, **changes: Any) -> None:  # noqa: ANN401 - fields of the record
         """Write the record with these changes; they count only once they are on the disk."""
         async with self._writing:
-            await to_thread.run_sync(self._store.write, replace(self.record, **changes))
+            await run_in_thread(self._store.write, replace(self.record, **changes))
             self.record = replace(self.record, **changes)
         self._watch.changed(self.record)
 
-    async def _cancelled(self) -> None:
+    async def _note_cancelled(self) -> None:
         if self.record.billed == "no" and self._is_new:
             with suppress(StoreError):  # a record that nobody holds and that was not sent is read as cancelled
                 await self._write(status=Status.CANCELLED)
 
     async def _finish(self, outcome: Outcome, error: NowImageError | None) -> NowImageError | None:
-        """Write how it ended, and give the error that tells the user."""
+        """Write how it ended, and return the error that tells the user."""
         elapsed = round(self._runner.stopwatch() - self._began, 3) if self._is_new else self.record.elapsed
         lost = next(iter(self._lost.values()), None)
-        self.record = replace(ended(self.record, outcome, error, cause=error or lost), elapsed=elapsed)
-        told = error or (None if any(one.sha256 for one in self.record.kept) else lost)
+        self.record = replace(decide_end(self.record, outcome, error, lost=lost), elapsed=elapsed)
+        told = error or (None if self.record.has_answer else lost or self._need_of(outcome))
         try:
             await self._write()
             if self.record.status is Status.DONE:  # of fewer than asked for, the answer may still hold more
-                await to_thread.run_sync(self._store.drop_answer, self.record.number)
+                await run_in_thread(self._store.drop_answer, self.record.number)
         except StoreError as problem:
             told = told or problem
             self._watch.changed(self.record)
@@ -350,13 +393,28 @@ class Run:
             told.rescued = tuple(data for one in self._lost.values() for data in one.rescued)
         return told
 
+    def _need_of(self, outcome: Outcome) -> NowImageError | None:
+        if not outcome.needs:
+            return None
+        return TaskNeedsAction(
+            "the service waits for your decision: {needs} ({buttons})",
+            advice="%nowimage --button LABEL -i {ref} decides",
+            needs=outcome.needs,
+            buttons=", ".join(one.label for one in outcome.buttons),
+            ref=self.record.ref,
+        )
+
+
+async def _no_event() -> Event | None:
+    return None
+
 
 def has_newer_links(record: Record) -> bool:
-    """Tell whether a link has expired and its service can be asked for another one."""
-    expired = record.error is not None and record.error.type == LinkExpiredError.__name__
+    """Whether a link has expired and its service can be asked for another one."""
+    expired = any(one.error is not None and one.error.type == LinkExpiredError.__name__ for one in record.outputs)
     return expired and record.state is not None
 
 
 def _is_intent(attempt: Attempt) -> bool:
-    """Tell whether this only says that something is about to be sent."""
+    """Whether this only says that something is about to be sent."""
     return attempt.phase == "connecting" and attempt.error is None

@@ -1,8 +1,8 @@
-"""Performs the steps of an engine, saving as it goes.
+"""Sends paid calls and performs the conversations that read their answers, saving as it goes.
 
-Before a paid call goes out its record says "maybe billed" on disk; what comes back is kept raw, then each picture by
+Before a paid call goes out its record says "maybe billed" on disk; what comes back is kept raw, then each output by
 itself, then the record says what became of it. From the paid call on all is shielded: whoever waits may leave, the
-answer is still taken. Steps exist once, here, for every service: stopping, polling, saving and resuming.
+answer is still taken. Sending, polling, saving and resuming exist once, here, for every service.
 """
 
 from __future__ import annotations
@@ -10,42 +10,43 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import cast
 
 import anyio
-from anyio import CancelScope, to_thread
+from anyio import CancelScope
 
-from .._protocol import Engine, TaskEngine
+from .._background import run_in_thread
+from .._protocol import Plan, Service
 from .._store import Record, RescueFolder, Store
-from .._transport import Api, Downloader
+from .._transport import Downloader, RelayClient
 from .._values import Status
+from ._answers import fetch_again, read_kept_answer
 from ._polling import Poller
+from ._rescue import recover_rescued
 from ._run import Run, RunResult, Watch, has_newer_links
-from ._saving import Replay, all_brought_home, brought_home, links_again
 
-__all__ = ["RunResult", "Runner", "Watch", "all_brought_home"]
+__all__ = ["Runner"]
 
 _TASK_LIMIT = 1800.0
 
 
 class Runner:
-    """What a performance needs: the relay, the downloader, the store, and the clock."""
+    """What a run needs: the relay, the downloader, the store, and the clock."""
 
     def __init__(  # noqa: PLR0913 - the parts, and what tests inject
         self,
         *,
-        api: Api,
+        client: RelayClient,
         downloader: Downloader,
         store: Store,
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         task_limit: float = _TASK_LIMIT,
-        spill: RescueFolder | None = None,
+        rescue: RescueFolder | None = None,
     ) -> None:
         """Put the parts together; nothing is opened."""
-        self.spill = spill or RescueFolder()
-        self.api = api
+        self.rescue = rescue or RescueFolder()
+        self.client = client
         self.downloader = downloader
         self.store = store
         self.clock = clock
@@ -62,8 +63,8 @@ class Runner:
             scope.cancel()
 
     @contextmanager
-    def scope(self) -> Iterator[CancelScope]:
-        """Give a scope that `abandon` ends; whoever is inside shields it once there is something to lose."""
+    def open_scope(self) -> Iterator[CancelScope]:
+        """Yield a scope that `abandon` ends; whoever is inside shields it once there is something to lose."""
         with CancelScope() as scope:
             self._scopes.add(scope)
             try:
@@ -71,30 +72,29 @@ class Runner:
             finally:
                 self._scopes.discard(scope)
 
-    def poller(self, engine: Engine) -> Poller:
-        """Give the one poller of an engine."""
-        return self._pollers.setdefault(engine.name, Poller(self.api, cast("TaskEngine", engine), self.sleep))
+    def poller(self, service: Service) -> Poller:
+        """Return the one poller of a service."""
+        return self._pollers.setdefault(service.name, Poller(self.client, service, self.sleep))
 
-    async def run(self, record: Record, engine: Engine, watch: Watch, *, partials: int = 0) -> RunResult:
-        """Perform a claimed record from its beginning; an error of ours is given, not raised."""
-        conversation = engine.start(record.request, model=record.model, partials=partials)
-        performed = await Run(self, record, engine, watch).play(conversation)
-        return await self.resume(performed.record, engine, watch) if has_newer_links(performed.record) else performed
+    async def run(self, record: Record, plan: Plan, service: Service, watch: Watch) -> RunResult:
+        """Send the plan of a claimed record and read its answer; an error of ours is returned, not raised."""
+        result = await Run(self, record, service, watch).buy(plan)
+        return await self.resume(result.record, service, watch) if has_newer_links(result.record) else result
 
-    async def resume(self, record: Record, engine: Engine, watch: Watch) -> RunResult:
-        """Take up a record again without paying: from its raw answer, its task, or the links that it kept.
+    async def resume(self, record: Record, service: Service, watch: Watch) -> RunResult:
+        """Take up a record again without paying: what was rescued, its checkpoint, its kept answer, its kept sources.
 
         Raises:
             StoreError: what was rescued elsewhere still cannot be kept here.
         """
-        record = await to_thread.run_sync(brought_home, self.spill, self.store, record)
+        record = await run_in_thread(recover_rescued, self.rescue, self.store, record)
         if record.status is Status.DONE:
             watch.changed(record)
             return RunResult(record)
-        performance = Run(self, record, engine, watch, is_new=False)
-        if (stored := await to_thread.run_sync(Replay.of, self.store, record.number)) is not None:
-            conversation = engine.start(record.request, model=record.model)
-            return await performance.play(conversation, replay=stored)
-        if record.state is not None and hasattr(engine, "resume"):
-            return await performance.play(engine.resume(record.request, record.state, model=record.model))
-        return await performance.play(links_again(record))
+        run = Run(self, record, service, watch, is_new=False)
+        if record.state is not None:
+            return await run.read(lambda: service.resume(record.state or {}))
+        kept = await run_in_thread(read_kept_answer, self.store, record.number)
+        if kept is not None:
+            return await run.read(lambda: service.read(kept.reply, record.memo), events=kept.events)
+        return await run.read(lambda: fetch_again(record))

@@ -1,19 +1,56 @@
-"""How each service of a relay is spoken to."""
+"""How each service of a relay is spoken to: what it does for a model, its paid call, its answers."""
 
 from __future__ import annotations
 
-from ._models import Model, is_picture_model, known_model, preferred_model, well_known_names
-from ._openai_images import body_of, warnings_for
-from ._registry import ENGINES, engine_for
+from ._checking import Exchange, check
+from ._contract import make_plan
+from ._decoder import Reading, read_pictures, require_output
+from ._finding import outputs_in
+from ._mapping import fields, form_of, raw_fields, require_prompt, say_remark, settle
+from ._registry import builtin_names, refused_plugins, service_named, services
+from ._routing import (
+    Route,
+    asks,
+    best_model,
+    leads_elsewhere,
+    makes_pictures,
+    other_route,
+    routes,
+    service_to_name,
+    well_known_names,
+)
+from ._tasks import begin_task, follow_pictures, follow_task, poll_task, task_in
 
 __all__ = [
-    "ENGINES",
-    "Model",
-    "body_of",
-    "engine_for",
-    "is_picture_model",
-    "known_model",
-    "preferred_model",
-    "warnings_for",
+    "Exchange",
+    "Reading",
+    "Route",
+    "asks",
+    "begin_task",
+    "best_model",
+    "builtin_names",
+    "check",
+    "fields",
+    "follow_pictures",
+    "follow_task",
+    "form_of",
+    "leads_elsewhere",
+    "make_plan",
+    "makes_pictures",
+    "other_route",
+    "outputs_in",
+    "poll_task",
+    "raw_fields",
+    "read_pictures",
+    "refused_plugins",
+    "require_output",
+    "require_prompt",
+    "routes",
+    "say_remark",
+    "service_named",
+    "service_to_name",
+    "services",
+    "settle",
+    "task_in",
     "well_known_names",
 ]

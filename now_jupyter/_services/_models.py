@@ -1,173 +1,219 @@
-"""What each known model accepts: advice, never a gate.
+"""What is known of the models at the OpenAI-style images endpoints, one row a family: advice, never a gate.
 
-Relays invent names and drop fields, so a model is any string and an unlisted value is sent as it is, with a warning
-that names the known ones. Facts: reference/openai-images.md §1–2 (OpenAI's image guide and API reference, 2026-11).
+Relays invent names and drop fields, so a model is any string; families are matched by how the last part of a name
+begins. Facts: OpenAI's image guide and API reference of 2026-11, and what relays do with other makers' models.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
-__all__ = [
-    "ANY_SIZE",
-    "Model",
-    "is_picture_model",
-    "known_model",
-    "preferred_model",
-    "resolve_size",
-    "well_known_names",
-]
+from .._protocol import Listed, Option, Role
 
-_SQUARES = ("256x256", "512x512", "1024x1024")
-_GPT_SIZES = ("auto", "1024x1024", "1536x1024", "1024x1536")
-_GPT_QUALITIES = ("auto", "low", "medium", "high")
-_WORDS = {"square": "1:1", "方": "1:1", "portrait": "2:3", "竖": "2:3", "landscape": "3:2", "横": "3:2"}
-_LONG_EDGE = 1536
-_GRID = 16
-_WIDEST = 3.0
-ANY_SIZE = "WxH divisible by 16"
+__all__ = ["ANY", "EXAMPLES", "UNKNOWN", "Family", "family_of", "is_of_another_kind", "looks_like_pictures", "rank"]
+
+_MOST = 10  # pictures per call
+_SUFFIXES_NARROWED = ("-all", "-vip", "-web")  # shops' own names: what they take is less, and theirs to say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """What a family of models is known to take; `prefix` is how its names begin, `most` the pictures per request."""
+class Family:
+    """What the models are known to take whose names begin with `prefix`.
 
-    prefix: str
-    sizes: tuple[str, ...]
-    qualities: tuple[str, ...]
-    most: int = 10
-    free_sizes: bool = False
-    streams: bool = True
-    styles: tuple[str, ...] = ()
-    backgrounds: tuple[str, ...] = ("transparent", "opaque", "auto")
-    formats: tuple[str, ...] = ("png", "jpeg", "webp")
-    longest_prompt: int = 32_000
+    `edits`: pictures go to /images/edits as files, else into the field `image`; `only_png`: the files have to be PNG.
+    """
+
+    prefix: str = ""
+    options: Mapping[str, Option]
+    raw: Mapping[str, Option] = field(default_factory=dict)
+    inputs: Mapping[Role, int] = field(default_factory=dict)
+    longest: int | None = None
+    edits: bool = False
+    only_png: bool = False
+    streams: bool = False
+    known: bool = True
 
 
-_UNKNOWN_SIZES = _GPT_SIZES[1:]
-_HIGH = (*_GPT_QUALITIES, "xhigh", "max")
-_MODELS = (
-    Model(
-        prefix="gpt-image-2.6",
-        sizes=_GPT_SIZES,
-        free_sizes=True,
-        qualities=_HIGH,
-        formats=("png", "jpeg", "webp", "svg", "gif"),
+def _words(*values: str) -> Option:
+    return Option(values=values)
+
+
+def _format(*values: str) -> Option:
+    return Option(name="output_format", values=values)
+
+
+_N = Option(most=_MOST)
+_COMPRESSION = Option(name="output_compression", most=100, only_with=("format", ("jpeg", "webp")))
+_BACKGROUND = _words("transparent", "opaque", "auto")
+_GPT_SIZES = ("auto", "1024x1024", "1536x1024", "1024x1536")
+_FIXED = Option(values=_GPT_SIZES)
+_FREE = Option(values=_GPT_SIZES, grid=16)
+_QUALITY = ("auto", "low", "medium", "high")
+_USER = MappingProxyType({"user": Option()})
+_GPT_RAW = MappingProxyType({"moderation": _words("low", "auto"), **_USER})
+_DALLE_RAW = MappingProxyType({"response_format": _words("url", "b64_json"), **_USER})
+
+# All that the wire has a field for; a family that lacks one of these is not known to take it.
+ANY: Mapping[str, Option] = MappingProxyType(
+    {
+        "n": _N,
+        "size": Option(),
+        "quality": Option(),
+        "style": Option(),
+        "background": Option(),
+        "format": Option(name="output_format"),
+        "compression": Option(name="output_compression"),
+        "negative": Option(name="negative_prompt"),
+        "seed": Option(),
+    }
+)
+UNKNOWN = Family(options=ANY, inputs={"picture": 16}, known=False)
+
+
+def _gpt(prefix: str, *, size: Option = _FREE, quality: tuple[str, ...] = _QUALITY, **more: Option) -> Family:
+    options = {
+        "n": _N,
+        "size": size,
+        "quality": _words(*quality),
+        "background": _BACKGROUND,
+        "format": more.pop("format", _format("png", "jpeg", "webp")),
+        "compression": _COMPRESSION,
+    }
+    return Family(
+        prefix=prefix,
+        options=options,
+        raw={**_GPT_RAW, **more},
+        inputs={"picture": 16, "mask": 1},
+        longest=32_000,
+        edits=True,
+        streams=True,
+    )
+
+
+def _seedream(prefix: str, *tiers: str, references: int, **more: Option) -> Family:
+    sizes = (*tiers, "1024x1024", "2048x2048", "2560x1440", "1440x2560")
+    raw = {"watermark": Option(), "response_format": _words("url", "b64_json")}
+    return Family(
+        prefix=prefix, options={"size": Option(values=sizes), **more}, raw=raw, inputs={"picture": references}
+    )
+
+
+_FINEST = (*_QUALITY, "xhigh", "max")
+_FIDELITY = _words("low", "high")
+_JPEG_OR_PNG = _format("jpeg", "png")
+# The first row that fits is taken: longer prefixes stand before shorter ones.
+_FAMILIES = (
+    _gpt(
+        "gpt-image-2.6",
+        quality=_FINEST,
+        format=_format("png", "jpeg", "webp", "svg", "gif"),
+        complexity=_words("low", "medium", "high"),
     ),
-    Model(prefix="gpt-image-2.5", sizes=_GPT_SIZES, free_sizes=True, qualities=_HIGH),
-    Model(prefix="gpt-image-2", sizes=_GPT_SIZES, free_sizes=True, qualities=_GPT_QUALITIES),
-    Model(prefix="gpt-image-1", sizes=_GPT_SIZES, qualities=_GPT_QUALITIES),
-    Model(prefix="chatgpt-image", sizes=_GPT_SIZES, qualities=_GPT_QUALITIES),
-    Model(
+    _gpt("gpt-image-2.5", quality=_FINEST),
+    _gpt("gpt-image-2"),
+    _gpt("gpt-image-1-mini", size=_FIXED),
+    _gpt("gpt-image-1", size=_FIXED, input_fidelity=_FIDELITY),
+    _gpt("chatgpt-image", size=_FIXED),
+    Family(
         prefix="dall-e-3",
-        sizes=("1024x1024", "1792x1024", "1024x1792"),
-        qualities=("standard", "hd"),
-        most=1,
-        streams=False,
-        styles=("vivid", "natural"),
-        backgrounds=(),
-        formats=(),
-        longest_prompt=4_000,
+        options={
+            "size": _words("1024x1024", "1792x1024", "1024x1792"),
+            "quality": _words("standard", "hd"),
+            "style": _words("vivid", "natural"),
+        },
+        raw=_DALLE_RAW,
+        longest=4_000,
     ),
-    Model(
+    Family(
         prefix="dall-e-2",
-        sizes=_SQUARES,
-        qualities=("standard",),
-        streams=False,
-        backgrounds=(),
-        formats=(),
-        longest_prompt=1_000,
+        options={"n": _N, "size": _words("256x256", "512x512", "1024x1024"), "quality": _words("standard")},
+        raw=_DALLE_RAW,
+        inputs={"picture": 1, "mask": 1, "vary": 1},
+        longest=1_000,
+        edits=True,
+        only_png=True,
     ),
+    _seedream("doubao-seedream-5-0-pro", "1K", "2K", references=10, format=_JPEG_OR_PNG),
+    _seedream("doubao-seedream-5", "2K", "3K", "4K", references=14, format=_JPEG_OR_PNG),
+    _seedream("doubao-seedream-4-5", "2K", "4K", references=14),
+    _seedream("doubao-seedream-4", "1K", "2K", "4K", references=14),
 )
-_BEST_FIRST = (
-    "gpt-image-2",
-    "gpt-image-2.6",
-    "gpt-image-2.5",
-    "gpt-image",
-    "dall-e-3",
+# Asked for ten, it makes one picture and bills ten; size and quality may be refused.
+_ONE_AT_A_TIME = Family(
+    options={"format": _words("png")}, raw=_DALLE_RAW, inputs={"picture": 16, "mask": 1}, edits=True, known=False
 )
+_NARROWED = Family(
+    options={name: ANY[name] for name in ("n", "size", "quality", "format")},
+    raw=_DALLE_RAW,
+    inputs={"picture": 16, "mask": 1},
+    edits=True,
+    known=False,
+)
+
+EXAMPLES = ("gpt-image-2", "gpt-image-2.6-flare", "gpt-image-2.6-sunburst", "dall-e-3")
+_BEST_FIRST = ("gpt-image-2", "gpt-image-2.6", "gpt-image-2.5", "gpt-image", "dall-e-3")
 _PICTURE_WORDS = (
     "image",
     "dall-e",
     "flux",
     "ideogram",
-    "imagen",
     "stable-diffusion",
+    "sd3",
     "sdxl",
     "seedream",
+    "seededit",
     "jimeng",
     "kolors",
+    "cogview",
     "recraft",
     "banana",
 )
-_NOT_PICTURES = ("mj_", "swap_face", "suno", "embedding", "-tts", "whisper", "video")
+_OTHER_WORDS = (
+    "mj_",
+    "swap_face",
+    "suno",
+    "udio",
+    "luma",
+    "runway",
+    "hailuo",
+    "tts",
+    "embed",
+    "whisper",
+    "transcribe",
+    "rerank",
+    "video",
+    "sora-2",
+    "veo",
+    "seedance",
+    "kling-v",
+    "t2v",
+    "i2v",
+)
 
 
-def well_known_names() -> list[str]:
-    """Name the models that people most likely mean, for completion before any relay has been asked."""
-    return [*_BEST_FIRST[:1], "gpt-image-2.6-flare", "gpt-image-2.6-sunburst", "dall-e-3"]
+def family_of(listed: Listed) -> Family | None:
+    """Return what is known of a model by how its name begins; None where nothing is."""
+    found = next((one for one in _FAMILIES if listed.bare.startswith(one.prefix)), None)
+    if found is None or not listed.bare.endswith(_SUFFIXES_NARROWED):
+        return found
+    return _ONE_AT_A_TIME if listed.bare.endswith("-all") else _NARROWED
 
 
-def known_model(name: str) -> Model | None:
-    """Find what is known of a model by how its name begins."""
-    return next((model for model in _MODELS if name.startswith(model.prefix)), None)
+def is_of_another_kind(listed: Listed) -> bool:
+    """Whether the name says that the model makes films, sound, words or vectors, or lives at another service."""
+    return any(word in listed.bare for word in _OTHER_WORDS)
 
 
-def is_picture_model(name: str, endpoint_types: Sequence[str] = ()) -> bool:
-    """Tell by its endpoint types, else by its name, whether a model makes pictures at the images endpoint."""
-    low = name.lower()
-    if any(word in low for word in _NOT_PICTURES):
-        return False
-    if "image-generation" in endpoint_types:
-        return True
-    return any(word in low for word in _PICTURE_WORDS)
+def looks_like_pictures(listed: Listed) -> bool:
+    """Whether a word in the name, or what the relay says of it, points to pictures."""
+    return "image" in listed.makes or any(word in listed.bare for word in _PICTURE_WORDS)
 
 
-def preferred_model(names: Sequence[str]) -> str | None:
-    """Choose the best-known picture model of a relay's list: the shortest name (no dated copy) of the first family."""
-    for family in _BEST_FIRST:
-        if found := [name for name in names if name.startswith(family)]:
-            return min(found, key=lambda name: (name != family, len(name), name))
-    return min((name for name in names if is_picture_model(name)), default=None)
-
-
-def resolve_size(size: str, model: str) -> str:
-    """Turn a ratio (`16:9`) or word (`portrait`, `竖`) into the model's nearest known size; `WxH` and `auto` stay."""
-    ratio = _ratio(_WORDS.get(size, size))
-    if ratio is None:
-        return size
-    known = known_model(model)
-    if known and known.free_sizes and size not in _WORDS:
-        return _free_size(ratio)
-    sizes = [one for one in (known.sizes if known else _UNKNOWN_SIZES) if one != "auto"]
-    return min(sizes, key=lambda one: (abs(math.log(_shape(one) / ratio)), -_area(one)))
-
-
-def _ratio(size: str) -> float | None:
-    width, colon, height = size.partition(":")
-    return float(width) / float(height) if colon else None
-
-
-def _free_size(ratio: float) -> str:
-    ratio = min(max(ratio, 1 / _WIDEST), _WIDEST)
-    if ratio == 1:
-        return "1024x1024"
-    short = round(_LONG_EDGE * min(ratio, 1 / ratio) / _GRID) * _GRID
-    return f"{_LONG_EDGE}x{short}" if ratio > 1 else f"{short}x{_LONG_EDGE}"
-
-
-def _sides(size: str) -> tuple[int, int]:
-    width, _, height = size.partition("x")
-    return int(width), int(height)
-
-
-def _shape(size: str) -> float:
-    width, height = _sides(size)
-    return width / height
-
-
-def _area(size: str) -> int:
-    width, height = _sides(size)
-    return width * height
+def rank(listed: Listed) -> tuple[int, bool, int, str]:
+    """Return where a model stands among those to take where none is named: the best-known family, no dated copy."""
+    bare = listed.bare
+    place = next((at for at, family in enumerate(_BEST_FIRST) if bare.startswith(family)), len(_BEST_FIRST))
+    is_plain = place < len(_BEST_FIRST) and bare == _BEST_FIRST[place]
+    return place, not is_plain, len(bare) if place < len(_BEST_FIRST) else 0, listed.name

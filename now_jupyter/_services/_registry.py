@@ -1,42 +1,86 @@
-"""Each service's conversation, and what its models are known to take.
-
-A new service is one file here and one line in `_ENGINES`.
-"""
+"""All services: ours, one line each, then those of plug-ins, looked for once, when first needed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
-from .._messages import InputError
-from .._protocol import Engine
-from ._models import Model, is_picture_model, known_model, preferred_model, resolve_size, well_known_names
-from ._openai_images import OpenAIImages, body_of, warnings_for
+from .._messages import InputError, Language, NowImageError, plain
+from .._protocol import Service
+from ._openai_images import OpenAIImages
 
-__all__ = [
-    "ENGINES",
-    "Model",
-    "body_of",
-    "engine_for",
-    "is_picture_model",
-    "known_model",
-    "preferred_model",
-    "resolve_size",
-    "warnings_for",
-    "well_known_names",
-]
+__all__ = ["GROUP", "builtin_names", "refused_plugins", "service_named", "services"]
 
-ENGINES: Mapping[str, Engine] = MappingProxyType({"openai": OpenAIImages()})
+GROUP = "now_jupyter.services.v1"  # the number rises when an older plug-in would lose money or pictures
+_OURS: tuple[Service, ...] = (OpenAIImages(),)
+_LONGEST_NAME = 40
 
 
-def engine_for(service: str, engines: Mapping[str, Engine] = ENGINES) -> Engine:
-    """Find the engine of a service.
+def builtin_names() -> tuple[str, ...]:
+    """Return the names of our own services; no plug-in is looked for."""
+    return tuple(one.name for one in _OURS)
+
+
+def services() -> tuple[Service, ...]:
+    """Return all services in the order of the registry, plug-ins last."""
+    return _look()[0]
+
+
+def service_named(name: str) -> Service:
+    """Return the service of that name.
 
     Raises:
-        InputError: there is none of that name.
+        InputError: there is none; names the closest, or all.
     """
-    if engine := engines.get(service):
-        return engine
+    known = {one.name: one for one in services()}
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name.casefold(), known, n=1)
+    if near:
+        raise InputError("there is no service {service}", advice="did you mean {near}?", service=name, near=near[0])
     raise InputError(
-        "there is no service {service}", advice="known services: {known}", service=service, known=", ".join(engines)
+        "there is no service {service}", advice="known services: {known}", service=name, known=", ".join(known)
     )
+
+
+def refused_plugins(language: Language = "en") -> Mapping[str, str]:
+    """Return why plug-ins are left out, by the name of their entry point."""
+    return {name: one.in_language(language).message() for name, one in _look()[1].items()}
+
+
+@cache
+def _look() -> tuple[tuple[Service, ...], Mapping[str, NowImageError]]:
+    found = {one.name: one for one in _OURS}
+    refused: dict[str, NowImageError] = {}
+    for point in _points():
+        service = _load(point, taken=found)
+        if isinstance(service, Service):
+            found[service.name] = service
+        else:
+            refused[plain(point.name, _LONGEST_NAME)] = service
+    return tuple(found.values()), MappingProxyType(refused)
+
+
+def _points() -> Iterator[EntryPoint]:
+    """Yield the entry points by name; an installation that is found twice counts once."""
+    seen = {(point.name, point.value): point for point in entry_points(group=GROUP)}
+    yield from (seen[key] for key in sorted(seen))
+
+
+def _load(point: EntryPoint, *, taken: Mapping[str, Service]) -> Service | NowImageError:
+    try:
+        loaded = point.load()
+        service = loaded() if isinstance(loaded, type) else loaded
+        name = getattr(service, "name", None)
+    except (Exception, SystemExit) as problem:  # noqa: BLE001 - a plug-in that cannot be loaded costs nobody an order
+        return NowImageError("it cannot be loaded: {reason}", reason=f"{type(problem).__name__}: {problem}")
+    if not isinstance(service, Service):
+        return NowImageError("it is no service, but {kind}", kind=type(service).__name__)
+    if name != point.name:
+        return NowImageError("it calls itself {name}, not as its entry point does", name=plain(name, _LONGEST_NAME))
+    if name in taken:
+        return NowImageError("there is a service of that name already")
+    return service

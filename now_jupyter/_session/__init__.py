@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ._references import Reference
 from ._session import Session
+from ._signatures import GenerateOptions, OrderOptions, expand_options
 
-__all__ = [
-    "Session",
-]
+__all__ = ["GenerateOptions", "OrderOptions", "Reference", "Session", "expand_options"]

@@ -7,27 +7,40 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
 
-from .._background import Background
+from .._background import Background, run_in_thread
 from .._messages import ConfigError, InputError, StoreError
-from .._options import parse_keywords, read_amount
-from .._orders import Job, Order, Orders, Rehearsal, Workspace, in_force, lift_budget, order_of, read_budget, set_budget
-from .._protocol import Engine
+from .._options import Parsed, parse_keywords, read_amount
+from .._orders import (
+    Job,
+    Order,
+    Orders,
+    Preview,
+    Rehearsal,
+    Workspace,
+    in_force,
+    lift_budget,
+    order_of,
+    read_budget,
+    set_budget,
+)
+from .._protocol import Service
 from .._relay import Balance, ListedModel, RelayFacts
-from .._runner import Runner, all_brought_home
-from .._services import ENGINES
-from .._settings import Key, Logins, Settings
+from .._runner import Runner, recover_all_rescued
+from .._settings import Configuration, Key, Logins, Settings
 from .._store import Home, Record, RescueFolder, generation_of
-from .._transport import Connection, is_loopback
+from .._transport import RelayAccess, is_loopback
 from .._values import Generation, Money, Picture, Status, together
 from ._doctor import Report, examined
+from ._inputs import Inputs
+from ._references import Reference, References
+from ._signatures import GenerateOptions, OrderOptions, expand_options
 
 __all__ = ["Session"]
 
@@ -51,44 +64,49 @@ class Session:
         configured: Callable[[], Mapping[str, Any]] = dict,
         typed: Callable[[], Mapping[str, Any]] = dict,
         logins: Logins | None = None,
-        engines: Mapping[str, Engine] = ENGINES,
+        services: Sequence[Service] | None = None,
         background: Background | None = None,
     ) -> None:
         """Prepare a session; nothing is opened, read or sent before it is needed."""
+        environ = os.environ if environ is None else environ
         given = {"base_url": base_url, "folder": str(folder)}
-        self.context = Workspace(
+        configuration = Configuration(
             given={name: value for name, value in given.items() if value},
             key=Key(api_key, source="api_key") if api_key else None,
-            environ=os.environ if environ is None else environ,
-            working=working or Path.cwd(),
-            names=names,
+            environ=environ,
             configured=configured,
             typed=typed,
             logins=logins or Logins(),
+        )
+        self.context = Workspace(
+            configuration=configuration, environ=environ, working=working or Path.cwd(), names=names
         )
         self.history = self.context.history
         self.kernel = uuid.uuid4().hex
         self.patience = _PATIENCE_AT_EXIT
         self._background = background or Background()
         self._background.at_close(self._farewell)
-        self._spill = RescueFolder()
+        self._rescue = RescueFolder()
         self._runners: dict[object, Runner] = {}
         self._jobs: dict[Job, None] = {}
-        self._last: Picture | None = None
-        self.facts = RelayFacts(home=self.context.home, settings=self.settings)
-        self._orders = Orders(self.context, kernel=self.kernel, facts=self.facts, engines=engines, runner=self._runner)
+        self._references = References(self.history, lambda: self.context.home().store)
+        self._inputs = Inputs(self._references, self.history, fetch=self._fetch_input)
+        self.facts = RelayFacts(settings=self.settings)
+        self._orders = Orders(
+            self.context, kernel=self.kernel, facts=self.facts, runner=self._runner_for, services=services
+        )
 
     # What is in force
 
     def settings(self) -> Settings:
-        """Give the settings as they are now."""
+        """Return the settings as they are now."""
         return self.context.settings()
 
-    def _runner(self, connection: Connection, home: Home) -> Runner:
-        mark = (connection, home.store)
+    def _runner_for(self, access: RelayAccess, home: Home) -> Runner:
+        mark = (access, home.store)
         if mark not in self._runners:
             self._runners[mark] = Runner(
-                api=connection.api, downloader=connection.downloader, store=home.store, spill=self._spill
+                client=access.client, downloader=access.downloader, store=home.store, rescue=self._rescue
             )
         return self._runners[mark]
 
@@ -101,52 +119,82 @@ class Session:
 
     # Verbs
 
-    def submit(self, prompt: str, **options: Any) -> Job:  # noqa: ANN401 - the options of `_options`
-        """Order pictures and give the `Job` at once.
+    @expand_options
+    def submit(self, prompt: str, **options: Unpack[OrderOptions]) -> Job:
+        """Order pictures and return the `Job` at once.
 
         Raises:
             InputError: the prompt or an option cannot be sent; nothing was recorded or sent.
         """
         return self.place(order_of(parse_keywords(prompt, options)))
 
-    def generate(self, prompt: str, *, timeout: float | None = None, **options: Any) -> Generation:  # noqa: ANN401
-        """Make pictures and wait for them, at most `timeout` seconds.
+    @expand_options
+    def generate(self, prompt: str, **options: Unpack[GenerateOptions]) -> Generation:
+        """Make pictures and wait for them.
 
         Raises:
             NowImageError: no picture came of it; the message says what happened, whether it was billed, and what to do.
         """
-        return self.submit(prompt, **options).result(timeout or self.settings().timeout)
+        parsed = parse_keywords(prompt, options)
+        return self.place(order_of(parsed)).result(self._timeout_of(parsed))
 
-    async def agenerate(self, prompt: str, *, timeout: float | None = None, **options: Any) -> Generation:  # noqa: ANN401, ASYNC109
+    @expand_options
+    async def agenerate(self, prompt: str, **options: Unpack[GenerateOptions]) -> Generation:
         """Make pictures and await them; as `generate`."""
-        return await self.submit(prompt, **options).wait_awaiting(timeout or self.settings().timeout)
+        parsed = parse_keywords(prompt, options)
+        return await self.place(order_of(parsed)).wait_awaiting(self._timeout_of(parsed))
+
+    def _timeout_of(self, parsed: Parsed) -> float | None:
+        given = parsed.options.get("timeout")
+        return given if isinstance(given, float) else self.settings().timeout
 
     def rehearse(self, order: Order) -> Rehearsal:
-        """Say exactly what an order would send and cost, without sending it."""
-        return self._background.call(self._orders.rehearse, order)
+        """Return exactly what an order would send and cost, without sending it."""
+        return self._background.call(self._orders.rehearse, self._resolve(order))
 
     def price(self, order: Order) -> Money:
-        """Give what an order will probably cost if none of it is taken from the history; unknown in the demo."""
-        return self._background.call(self._orders.price, order)
+        """Return what an order will probably cost if none of it is taken from the history; unknown in the demo."""
+        return self._background.call(self._orders.price, self._resolve(order))
 
-    def unconfirmed(self, order: Order) -> InputError | None:
-        """Give what would refuse this order for its price without the user's word (`Order.agreed`); None if nothing.
+    def preview(self, order: Order) -> Preview:
+        """Return what the model of an order is known to take, and what its plans remark.
+
+        Raises:
+            InputError: no service can make it.
+        """
+        return self._background.call(self._orders.preview, self._resolve(order))
+
+    def find_doubt(self, order: Order) -> InputError | None:
+        """Return what would refuse this order for its price without the user's word (`Order.agreed`); None if nothing.
 
         Raises:
             StoreCorrupt: there is a budget, and it cannot be read.
         """
-        return self._background.call(self._orders.unconfirmed, order)
+        return self._background.call(self._orders.find_doubt, self._resolve(order))
 
-    def unsettled(self, order: Order) -> list[str]:
-        """Name the equal orders that may have been billed and of which nobody knows what became (`#12`)."""
-        return [record.ref for record in self._background.call(self._orders.unsettled, order)]
+    def find_unsettled(self, order: Order) -> list[str]:
+        """Return the equal orders that may have been billed and of which nobody knows what became (`#12`)."""
+        return [record.ref for record in self._background.call(self._orders.find_unsettled, self._resolve(order))]
 
     def place(self, order: Order) -> Job:
-        """Take an order and give its job."""
-        return self._started(self._orders.place, order, self._new_job())
+        """Take an order and return its job.
+
+        Raises:
+            InputError: what is given to it cannot be found.
+        """
+        return self._start(self._orders.place, self._resolve(order), self._new_job())
+
+    def _resolve(self, order: Order) -> Order:
+        if not order.given and order.request.button is None:
+            return order
+        return self._inputs.resolve(order, relay=self.context.snapshot().relay)
+
+    def _fetch_input(self, url: str) -> bytes:
+        downloader = self.context.access().downloader
+        return self._background.call(lambda: downloader.fetch_into_memory(url))
 
     def resume(self) -> list[Generation]:
-        """Collect what was ordered and did not arrive (tasks, kept answers, links), free; gives what came of each.
+        """Collect what was ordered and did not arrive (tasks, kept answers, links), free; return what came of each.
 
         Pictures that were kept outside of the history come home first, whatever became of their order.
 
@@ -154,8 +202,8 @@ class Session:
             ConfigError: none of it could be asked for, as it was ordered at another relay.
             StoreError: the history still cannot take its pictures.
         """
-        home, problem = self._background.call(self._brought_home)
-        jobs = [self._collect(record) for record in self.history.records() if _is_resumable(record)]
+        home, problem = self._background.call(self._recover_rescued)
+        jobs = [self._collect(record) for record in self.history.records() if self._is_resumable(record)]
         for job in jobs:
             job.wait_quietly()
         errors = [error for job in jobs if (error := job.error()) is not None]
@@ -165,44 +213,51 @@ class Session:
             raise problem.in_language(self.settings().language)
         collected = [generation for job in jobs if (generation := job.generation) is not None]
         refs = {one.ref for one in collected}
-        return [*(self._told(record) for record in home if record.ref not in refs), *collected]
+        return [*(self._announce([record]) for record in home if record.ref not in refs), *collected]
 
-    async def _brought_home(self) -> tuple[list[Record], StoreError | None]:
-        return await anyio.to_thread.run_sync(all_brought_home, self._spill, self.context.home().store)
+    async def _recover_rescued(self) -> tuple[list[Record], StoreError | None]:
+        return await run_in_thread(recover_all_rescued, self._rescue, self.context.home().store)
 
     def doctor(self) -> Report:
         """Look whether everything is in order and repair what is safe to repair; nothing is bought or sent."""
         home = self.context.home()
         are_faked = self._background.call(self._are_names_faked)
-        return examined(home.store, self._spill, names_are_faked=are_faked, language=self.settings().language)
+        return examined(home.store, self._rescue, names_are_faked=are_faked, language=self.settings().language)
 
     async def _are_names_faked(self) -> bool | None:
         try:
-            connection = self.context.connection()
+            access = self.context.access()
         except ConfigError:
             return None
-        if connection.demo is not None or is_loopback(connection.api.origin):
+        if access.demo is not None or is_loopback(access.client.origin):
             return None
-        return await connection.downloader.names_are_faked()
+        return await access.downloader.names_are_faked()
+
+    def _is_resumable(self, record: Record) -> bool:
+        if record.settled or record.status is not Status.PARTIAL:
+            return not record.settled and record.status in _WAITED_FOR
+        if record.state is not None or any(not one.is_here for one in record.outputs):
+            return True
+        return self.context.home().store.answer(record.number) is not None
 
     def _collect(self, record: Record) -> Job:
         job = self._new_job()
         job.changed(record)
-        return self._started(self._orders.collect, record, job)
+        return self._start(self._orders.collect, record, job)
 
     def _new_job(self) -> Job:
         job = Job(self._background, language=self.settings().language)
-        job.show_as(self._seen)
+        job.show_as(self._view)
         return job
 
-    def _started(self, work: Callable[[Any, Job], Awaitable[None]], subject: object, job: Job) -> Job:
+    def _start(self, work: Callable[[Any, Job], Awaitable[None]], subject: object, job: Job) -> Job:
         """Begin on the background; wherever an interrupt strikes here, no job is waited for that never began."""
 
-        async def begun() -> None:
+        async def begin() -> None:
             self._note(job)
             await work(subject, job)
 
-        self._background.spawn(begun)
+        self._background.spawn(begin)
         self._note(job)
         return job
 
@@ -210,13 +265,13 @@ class Session:
         self._jobs[job] = None
         job.on_done(lambda one: self._jobs.pop(one, None))
 
-    def _seen(self, job: Job) -> Generation | None:
+    def _view(self, job: Job) -> Generation | None:
         folder = self.context.home().store.pictures
         parts = [generation_of(record, folder) for record in job.records]
         return together(parts) if parts else None
 
     def jobs(self) -> list[Job]:
-        """Give the jobs under way in this kernel."""
+        """Return the jobs under way in this kernel."""
         return [job for job in list(self._jobs) if not job.done()]
 
     def wait(self) -> None:
@@ -226,19 +281,19 @@ class Session:
             job.wait_quietly()
 
     def models(self) -> list[ListedModel]:
-        """List the relay's models with their prices."""
-        return self._background.call(lambda: self.facts.models(self.context.connection()))
+        """Return the relay's models with their prices."""
+        return self._background.call(lambda: self.facts.models(self.context.access()))
 
     def known_models(self) -> list[str]:
-        """Give the names of picture models that are known without asking anyone, for completion."""
+        """Return the names of picture models that are known without asking anyone, for completion."""
         return self.facts.known_names()
 
     def balance(self) -> Balance:
-        """Ask the relay for the balance."""
-        return self._background.call(lambda: self.facts.balance(self.context.connection()))
+        """Return the balance that the relay reports."""
+        return self._background.call(lambda: self.facts.balance(self.context.access()))
 
     def budget(self) -> tuple[Money, Money] | None:
-        """Give the budget of this history and what is left of it; None where none is set.
+        """Return the budget of this history and what is left of it; None where none is set.
 
         Raises:
             StoreCorrupt: there is one, and it cannot be read.
@@ -260,96 +315,99 @@ class Session:
             set_budget(store, in_force(read_amount(str(amount)), self.settings()))
 
     def default_model(self) -> str:
-        """Tell which model is used where none is named."""
-        return self.settings().model or self._background.call(
-            lambda: self.facts.default_model(self.context.connection())
-        )
+        """Return the model that is used where none is named."""
+        return self.settings().model or self._background.call(lambda: self.facts.default_model(self.context.access()))
 
     def ask(self, question: Callable[[], Any]) -> Any:  # noqa: ANN401 - any free question
-        """Run a free question on the background loop and wait for its answer."""
+        """Return the answer to a free question, asked on the background loop."""
         return self._background.call(question)
 
     # References and marks
 
     def remember_shown(self, generation: Generation) -> None:
         """Take note of the last picture shown in this kernel (`-1`)."""
-        if generation.pictures:
-            self._last = generation.pictures[-1]
+        self._references.remember(generation)
 
-    def picture(self, ref: str | Picture | Generation) -> Picture:
-        """Resolve a reference to one picture: `#12`, `#12.2`, `-1`, a `-o` name, or the value itself.
+    def picture(self, ref: Reference) -> Picture:
+        """Return the picture that is referred to; of a generation the first.
 
         Raises:
             InputError: there is no such picture.
         """
-        if isinstance(ref, Picture):
-            return ref
-        if isinstance(ref, Generation):
-            return _first(ref)
-        if ref.strip() == "-1":
-            if self._last is None:
-                raise InputError("no picture has been shown by this kernel yet", advice="give its number: #12")
-            return self._last
-        generation, picture = self.history.find(ref)
-        return picture or _first(generation)
+        return self._references.picture(ref)
 
-    def generation(self, ref: str) -> Generation:
-        """Resolve a reference to a generation."""
-        if ref.strip() == "-1":
-            ref = self.picture(ref).ref
-        return self.history.find(ref)[0]
-
-    def tag(self, ref: str, *tags: str, remove: bool = False) -> Generation:
-        """Add tags to a generation, or take them off."""
-        generation = self.generation(ref)
-        number = _number(generation)
-        record = self.context.home().store.read(number)
-        kept = [tag for tag in record.tags if tag not in tags]
-        record = self.context.home().store.mark(number, tags=kept if remove else [*kept, *tags])
-        return self._told(record)
-
-    def star(self, ref: str, *, on: bool = True) -> Generation:
-        """Put a star on a generation, or take it off."""
-        return self.tag(ref, "*", remove=not on)
-
-    def trash(self, ref: str) -> Generation:
-        """Move a generation out of the history; its pictures stay on disk and `restore` brings it back."""
-        generation = self.generation(ref)
-        self.context.home().store.trash(_number(generation))
-        self.history.tell(generation)
-        return generation
-
-    def restore(self, ref: str) -> Generation:
-        """Bring a generation back from the trash.
+    def generation(self, ref: Reference) -> Generation:
+        """Return the generation that is referred to, or that the picture belongs to.
 
         Raises:
-            InputError: this is no number.
-            StoreError: there is none of that number.
+            InputError: there is no such thing in this history.
         """
-        digits = ref.strip().removeprefix("#")
-        if not digits.isdecimal():
-            raise InputError("{ref} is no number", advice="give a number such as #12", ref=ref)
-        number = int(digits)
-        self.context.home().store.restore(number)
-        return self._told(self.context.home().store.read(number))
+        return self._references.generation(ref)
 
-    def _told(self, record: Record) -> Generation:
-        generation = generation_of(record, self.context.home().store.pictures)
-        self.history.tell(generation)
-        return generation
+    def tag(self, ref: Reference, *tags: str, remove: bool = False) -> Generation:
+        """Add tags to a generation, or take them off; return the generation as it is then.
+
+        Raises:
+            InputError: there is no such thing in this history, or a tag is no text.
+        """
+        _ensure_texts(tags)
+        return self._announce([self._mark(number, tags, remove=remove) for number in self._references.numbers(ref)])
+
+    def _mark(self, number: int, tags: Sequence[str], *, remove: bool) -> Record:
+        store = self.context.home().store
+        kept = [tag for tag in store.read(number).tags if tag not in tags]
+        return store.mark(number, tags=kept if remove else [*kept, *tags])
+
+    def star(self, ref: Reference, *, on: bool = True) -> Generation:
+        """Put a star on a generation, or take it off; return the generation as it is then.
+
+        Raises:
+            InputError: there is no such thing in this history.
+        """
+        return self.tag(ref, "*", remove=not on)
+
+    def trash(self, ref: Reference) -> Generation:
+        """Move a generation out of the history; its pictures stay on disk and `restore` brings it back.
+
+        Raises:
+            InputError: there is no such thing in this history.
+        """
+        store = self.context.home().store
+        records = [store.read(number) for number in self._references.numbers(ref)]
+        for record in records:
+            store.trash(record.number)
+        return self._announce(records)
+
+    def restore(self, ref: Reference) -> Generation:
+        """Bring a generation back from the trash and return it.
+
+        Raises:
+            InputError: there is no such thing in this history or its trash.
+        """
+        store = self.context.home().store
+        numbers = self._references.numbers_anywhere(ref)
+        for number in numbers:
+            store.restore(number)
+        return self._announce([store.read(number) for number in numbers])
+
+    def _announce(self, records: Sequence[Record]) -> Generation:
+        generations = [generation_of(record, self.context.home().store.pictures) for record in records]
+        for generation in generations:
+            self.history.tell(generation)
+        return together(generations)
 
     # The end
 
     async def _farewell(self) -> None:
         self._orders.take_back()
         with anyio.move_on_after(self.patience):
-            await self._orders.idle()
+            await self._orders.wait_until_idle()
         for runner in self._runners.values():
             runner.abandon()
         with anyio.move_on_after(_PATIENCE_FOR_RECORDS):
-            await self._orders.idle()  # each writes into its record how far it came
+            await self._orders.wait_until_idle()  # each writes into its record how far it came
         self._orders.abandon()
-        await self._orders.idle()
+        await self._orders.wait_until_idle()
         await self.context.aclose()
 
     def close(self) -> None:
@@ -357,19 +415,6 @@ class Session:
         self._background.close()
 
 
-def _is_resumable(record: Record) -> bool:
-    if record.settled:
-        return False
-    if record.status is Status.PARTIAL:
-        return record.state is not None or any(one.sha256 is None for one in record.kept)
-    return record.status in _WAITED_FOR
-
-
-def _first(generation: Generation) -> Picture:
-    if not generation.pictures:
-        raise InputError("{ref} has no picture", advice="%now history shows which have", ref=generation.ref)
-    return generation.pictures[0]
-
-
-def _number(generation: Generation) -> int:
-    return int(generation.ref.lstrip("#"))
+def _ensure_texts(tags: Sequence[object]) -> None:
+    if wrong := [type(one).__name__ for one in tags if not isinstance(one, str)]:
+        raise InputError("a tag of type {kind} is no text", advice='write "cover"', kind=wrong[0])

@@ -23,7 +23,6 @@ __all__ = ["Login", "Logins", "is_same_address", "key_from_environment", "keyrin
 
 _SERVICE = "now_jupyter"
 _KEPT: Mapping[str, Any] = MappingProxyType({"model": str, "currency": str, "rate": int | float})
-_PLACEHOLDERS = frozenset({"", "sk-", "your-api-key", "your_api_key", "<key>", "xxx", "{{api_key}}"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +34,12 @@ class Login:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def layer(self) -> dict[str, Any]:
-        """Give the settings layer of this login."""
+        """Return the settings that belong to this login."""
         return {**self.settings, "base_url": self.base_url}
 
 
 def key_from_environment(environ: Mapping[str, str], address: str = "") -> Key | None:
-    """Take the key for `address` from `NOW_API_KEY`, or from `OPENAI_API_KEY` where `OPENAI_BASE_URL` is that address.
+    """Return the key for `address`: `NOW_API_KEY`, or `OPENAI_API_KEY` where `OPENAI_BASE_URL` is that address.
 
     Raises:
         ConfigError: what is there cannot be a key.
@@ -48,15 +47,8 @@ def key_from_environment(environ: Mapping[str, str], address: str = "") -> Key |
     own, openai = environ.get("NOW_BASE_URL", "").strip(), environ.get("OPENAI_BASE_URL", "").strip()
     for name, relay in (("NOW_API_KEY", own or address), ("OPENAI_API_KEY", openai)):
         text = environ.get(name, "").strip()
-        if not text or (name == "OPENAI_API_KEY" and not relay) or not is_same_address(relay, address):
-            continue
-        if text.lower() in _PLACEHOLDERS:
-            raise ConfigError(
-                "{name} holds a placeholder, not a key",
-                advice="set it to your relay's key, or use %now login",
-                name=name,
-            )
-        return Key(text, source=f"environment {name}")
+        if text and (relay or name == "NOW_API_KEY") and is_same_address(relay, address):
+            return Key(text, source=f"environment {name}")
     return None
 
 
@@ -70,7 +62,7 @@ def _bare(address: str) -> str:
 
 
 def keyring_backend() -> Any | None:  # noqa: ANN401 - the optional module
-    """Give the `keyring` module where it is installed and has a place to keep secrets."""
+    """Return the `keyring` module where it is installed and has a place to keep secrets."""
     try:
         import keyring  # noqa: PLC0415 - optional extra
         from keyring.backends.fail import Keyring as Nowhere  # noqa: PLC0415
@@ -83,26 +75,30 @@ def keyring_backend() -> Any | None:  # noqa: ANN401 - the optional module
 
 
 def _account(login: Login) -> str:
-    """Name the key's place in the keyring: it belongs to a login and to that login's address."""
+    """Return the key's account in the keyring: it belongs to a login and to that login's address."""
     return f"{login.name} {login.base_url}"
 
 
 class Logins:
-    """The remembered logins of this user, and the keys that belong to them."""
+    """The remembered logins of this user, and the keys that belong to them.
 
-    def __init__(self, path: Path | None = None, *, keyring: Any | None = None) -> None:  # noqa: ANN401 - see above
+    File and keyring are read again only when the file has changed: every login, here or in another kernel, writes it.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
         """Use the file `path`; the default is the user's configuration folder."""
         self._path = path or user_config_path(_SERVICE) / "logins.json"
-        self._keyring = keyring
-        self._session: dict[str, Key] = {}
+        self._known: tuple[object, dict[str, Any]] = (None, {})
+        self._of_kernel: dict[str, Key] = {}
+        self._of_keyring: dict[str, Key | None] = {}
 
     def current(self) -> Login | None:
-        """Give the login in use, where there is one."""
+        """Return the login in use, where there is one."""
         form = self._read()
-        return self._login(form, str(form.get("current", "")))
+        return _login_in(form, str(form.get("current", "")))
 
     def names(self) -> list[str]:
-        """Give the names of all logins."""
+        """Return the names of all logins."""
         return sorted(self._read().get("logins", {}))
 
     def use(self, name: str) -> Login:
@@ -112,7 +108,7 @@ class Logins:
             ConfigError: there is none of that name.
         """
         form = self._read()
-        login = self._login(form, name)
+        login = _login_in(form, name)
         if login is None:
             raise ConfigError(
                 "there is no login named {name}",
@@ -124,45 +120,47 @@ class Logins:
         return login
 
     def remember(self, login: Login, key: Key | None) -> bool:
-        """Keep a login and make it the one in use; tells whether its key could be kept beyond this kernel."""
+        """Keep a login and make it the one in use; False where its key is kept for this kernel only."""
         form = self._read()
         logins = {**form.get("logins", {}), login.name: {"base_url": login.base_url, **login.settings}}
         self._write({"current": login.name, "logins": logins})
-        return self._keep_key(login, key) if key else True
+        return self._keep_key(_account(login), key) if key else True
 
     def forget(self, name: str | None = None) -> str | None:
-        """Forget a login (the one in use where none is named) with its key; gives its name."""
+        """Forget a login (the one in use where none is named) with its key, and return its name."""
         form = self._read()
         name = name or str(form.get("current", ""))
-        login = self._login(form, name)
+        login = _login_in(form, name)
         if login is None:
             return None
-        self._drop_key(login)
+        account = _account(login)
+        self._of_kernel.pop(account, None)
+        self._ask_keyring(lambda keyring: keyring.delete_password(_SERVICE, account))
         logins = {key: value for key, value in form.get("logins", {}).items() if key != name}
         self._write({"current": next(iter(logins), ""), "logins": logins})
         return name
 
     def key(self, login: Login) -> Key | None:
-        """Find the key of a login: of this kernel, else in the keyring."""
-        if key := self._session.get(_account(login)):
-            return key
-        text = self._asked(lambda keyring: keyring.get_password(_SERVICE, _account(login)))
-        return Key(str(text), source="keyring") if text else None
+        """Return the key of a login: of this kernel, else of the keyring."""
+        account = _account(login)
+        if account in self._of_kernel:
+            return self._of_kernel[account]
+        self._read()
+        if account not in self._of_keyring:
+            text = self._ask_keyring(lambda keyring: keyring.get_password(_SERVICE, account))
+            self._of_keyring[account] = Key(str(text), source="keyring") if text else None
+        return self._of_keyring[account]
 
-    def _keep_key(self, login: Login, key: Key) -> bool:
+    def _keep_key(self, account: str, key: Key) -> bool:
         """Keep a key; some keyrings take it and keep nothing, so it is read back."""
-        self._session[_account(login)] = key
+        self._of_kernel[account] = key
         text = key.header().removeprefix("Bearer ")
-        self._asked(lambda keyring: keyring.set_password(_SERVICE, _account(login), text))
-        return self._asked(lambda keyring: keyring.get_password(_SERVICE, _account(login))) == text
+        self._ask_keyring(lambda keyring: keyring.set_password(_SERVICE, account, text))
+        return self._ask_keyring(lambda keyring: keyring.get_password(_SERVICE, account)) == text
 
-    def _drop_key(self, login: Login) -> None:
-        self._session.pop(_account(login), None)
-        self._asked(lambda keyring: keyring.delete_password(_SERVICE, _account(login)))
-
-    def _asked(self, question: Callable[[Any], object]) -> object:
+    def _ask_keyring(self, question: Callable[[Any], object]) -> object:
         """Ask the keyring; None where there is none, or where it fails as each desktop does in its own way."""
-        keyring = self._keyring or keyring_backend()
+        keyring = keyring_backend()
         if keyring is None:
             return None
         try:
@@ -170,18 +168,25 @@ class Logins:
         except Exception:  # noqa: BLE001 - see above; the key is then kept for this kernel only
             return None
 
-    def _login(self, form: Mapping[str, Any], name: str) -> Login | None:
-        kept = form.get("logins", {}).get(name)
-        if not isinstance(kept, dict) or not isinstance(kept.get("base_url"), str):
-            return None
-        settings = {key: kept[key] for key, kind in _KEPT.items() if isinstance(kept.get(key), kind)}
-        return Login(name=name, base_url=kept["base_url"], settings=settings)
-
     def _read(self) -> dict[str, Any]:
+        stamp = self._stamp()
+        if self._known[0] != stamp:
+            self._of_keyring.clear()
+            self._known = (stamp, self._parse() if stamp else {})
+        return self._known[1]
+
+    def _stamp(self) -> tuple[int, ...] | None:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        except OSError:
+            return (0,)  # what is wrong is said when it is read
+        return (found.st_mtime_ns, found.st_size, found.st_ino)
+
+    def _parse(self) -> dict[str, Any]:
         try:
             form = json.loads(self._path.read_text("utf-8"))
-        except FileNotFoundError:
-            return {}
         except (OSError, ValueError):
             form = None
         if isinstance(form, dict) and isinstance(form.get("logins", {}), dict):
@@ -208,3 +213,11 @@ class Logins:
                 path=self._path,
                 problem=problem,
             )
+
+
+def _login_in(form: Mapping[str, Any], name: str) -> Login | None:
+    kept = form.get("logins", {}).get(name)
+    if not isinstance(kept, dict) or not isinstance(kept.get("base_url"), str):
+        return None
+    settings = {key: kept[key] for key, kind in _KEPT.items() if isinstance(kept.get(key), kind)}
+    return Login(name=name, base_url=kept["base_url"], settings=settings)

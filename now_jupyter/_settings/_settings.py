@@ -1,4 +1,4 @@
-"""What the session goes by: frozen settings below, made from layers at the edge.
+"""What is in force: a frozen snapshot of all settings, made of layers, and the key that goes with it.
 
 The order is fixed: call > `%config` > environment > `ipython_config.py` > what `%now login` stored > default. The
 environment's `OPENAI_API_KEY` counts only together with `OPENAI_BASE_URL`, so that a key meant for OpenAI is not sent
@@ -7,20 +7,27 @@ to a relay. Nothing beside a notebook is read here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from .._messages import ConfigError, Language, language_of
+from ._key import Key
+from ._logins import Login, Logins, is_same_address, key_from_environment
 
-__all__ = ["Reuse", "Settings", "from_environment", "layered"]
+__all__ = ["Configuration", "Reuse", "Settings"]
 
 Reuse = Literal["restart", "always", "never"]
+
+_OF_ENVIRONMENT = {"NOW_BASE_URL": "base_url", "NOW_MODEL": "model", "NOW_FOLDER": "folder"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings of a session. Times in seconds, amounts in `currency`, `rate` units of it per relay dollar."""
+    """All that is in force at one moment, and the login in use.
+
+    Times in seconds, amounts in `currency`, `rate` units of it per relay dollar, `largest_download` in MiB.
+    """
 
     base_url: str = ""
     model: str = ""
@@ -35,42 +42,82 @@ class Settings:
     rate: float = 1.0
     prices: Mapping[str, float] = field(default_factory=dict)
     download_hosts: tuple[str, ...] = ()
+    largest_download: int = 64
     await_cells: bool = True
     short_errors: bool = True
     language: Language = "en"
     progress_after: float = 0.4
     partial_images: int | None = None
-
-    def with_changes(self, changes: Mapping[str, Any]) -> Settings:
-        """Lay one more layer over these."""
-        return replace(self, **changes)
+    login: Login | None = None
 
 
-NAMES = frozenset(one.name for one in fields(Settings))
+_NAMES = frozenset(one.name for one in fields(Settings)) - {"login"}
 
 
-def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """Read the layer of environment variables; the key is not part of the settings (see `_keys`)."""
-    layer: dict[str, Any] = {"language": language_of(environ)}
-    for name, setting in (("NOW_BASE_URL", "base_url"), ("NOW_MODEL", "model"), ("NOW_FOLDER", "folder")):
-        if value := environ.get(name, "").strip():
-            layer[setting] = value
-    if "base_url" not in layer and (address := environ.get("OPENAI_BASE_URL", "").strip()):
-        layer["base_url"] = address
-    return layer
+class Configuration:
+    """The layers that settings are made of, and where the key comes from.
 
-
-def layered(*layers: Mapping[str, Any]) -> Settings:
-    """Make settings of layers, the weakest first.
-
-    Raises:
-        ConfigError: a layer has a name that is no setting.
+    `given` and `key` were given by the caller, `configured` and `typed` return what `ipython_config.py` and `%config`
+    say at the moment.
     """
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        merged |= layer
-    if unknown := sorted(set(merged) - NAMES):
-        raise ConfigError(
-            "{name} is no setting", advice="known settings: {known}", name=unknown[0], known=", ".join(sorted(NAMES))
+
+    def __init__(  # noqa: PLR0913 - a parameter for each layer
+        self,
+        *,
+        environ: Mapping[str, str],
+        logins: Logins,
+        given: Mapping[str, Any] | None = None,
+        key: Key | None = None,
+        configured: Callable[[], Mapping[str, Any]] = dict,
+        typed: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        self.logins = logins
+        self._environ = environ
+        self._given = dict(given or {})
+        self._key = key
+        self._configured = configured
+        self._typed = typed
+
+    def settings(self) -> Settings:
+        """Return a snapshot of all settings.
+
+        Raises:
+            ConfigError: a layer has a name that is no setting, or the file of logins cannot be read.
+        """
+        login = self.logins.current()
+        layers: tuple[Mapping[str, Any], ...] = (
+            {"language": language_of(self._environ)},
+            login.layer() if login else {},
+            self._configured(),
+            _from_environment(self._environ),
+            self._typed(),
+            self._given,
         )
-    return Settings(**merged)
+        merged: dict[str, Any] = {name: value for layer in layers for name, value in layer.items()}
+        if unknown := sorted(merged.keys() - _NAMES):
+            known = ", ".join(sorted(_NAMES))
+            raise ConfigError("{name} is no setting", advice="known settings: {known}", name=unknown[0], known=known)
+        return Settings(**merged, login=login)
+
+    def key(self, settings: Settings) -> Key | None:
+        """Return the key for the address in force: it goes to the address that it was set for, and nowhere else.
+
+        Raises:
+            ConfigError: what the environment holds cannot be a key.
+        """
+        if self._key is not None:
+            return self._key
+        if (key := key_from_environment(self._environ, settings.base_url)) is not None:
+            return key
+        login = settings.login
+        return self.logins.key(login) if login and is_same_address(settings.base_url, login.base_url) else None
+
+    def override(self, **settings: Any) -> None:  # noqa: ANN401 - any setting's value
+        """Put settings over all other layers from now on."""
+        self._given |= settings
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    texts = {setting: environ.get(name, "").strip() for name, setting in _OF_ENVIRONMENT.items()}
+    texts["base_url"] = texts["base_url"] or environ.get("OPENAI_BASE_URL", "").strip()
+    return {setting: text for setting, text in texts.items() if text}

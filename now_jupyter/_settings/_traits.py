@@ -17,61 +17,52 @@ _DEFAULTS = Settings()
 class Now(SingletonConfigurable):
     """Settings of now_jupyter. The key is none of them: `%now login` asks for it."""
 
-    base_url = Unicode(help="The relay's address: its host root, or the address ending in /v1.").tag(config=True)
-    model = Unicode(help="The model used where none is named. Empty: the relay's best-known picture model.").tag(
-        config=True
-    )
+    base_url = Unicode(help="The relay's address: its host root, or the address ending in /v1.")
+    model = Unicode(help="The model used where none is named. Empty: the relay's best-known picture model.")
     timeout = Float(
         None, allow_none=True, help="Seconds a cell waits before it is freed; the job goes on. None: no limit."
-    ).tag(config=True)
-    max_concurrency = Int(_DEFAULTS.max_concurrency, min=1, max=64, help="Paid requests under way at once.").tag(
-        config=True
     )
+    max_concurrency = Int(_DEFAULTS.max_concurrency, min=1, max=64, help="Paid requests under way at once.")
     reuse = CaselessStrEnum(
         ["restart", "always", "never"],
         _DEFAULTS.reuse,
         help="When a cell is served from the history: at its first run in a new kernel, always, or never.",
-    ).tag(config=True)
+    )
     confirm_over = Float(
         None, allow_none=True, help="An expected price above this needs --yes, in Now.currency. None: never."
-    ).tag(config=True)
+    )
     preview_px = Int(
         _DEFAULTS.preview_px, min=64, max=4096, help="Longest side in pixels of the picture kept in the notebook."
-    ).tag(config=True)
+    )
     embed = CaselessStrEnum(
         ["preview", "full", "text", "none"], _DEFAULTS.embed, help="What a cell shows where --show is not given."
-    ).tag(config=True)
-    folder = Unicode(help="The history's folder. Empty: <notebook>.now beside the notebook.").tag(config=True)
-    currency = Unicode(_DEFAULTS.currency, help="The currency that you pay the relay in, such as CNY or USD.").tag(
-        config=True
     )
-    rate = Float(_DEFAULTS.rate, help="Units of Now.currency per dollar of the relay.").tag(config=True)
+    folder = Unicode(help="The history's folder. Empty: <notebook>.now beside the notebook.")
+    currency = Unicode(_DEFAULTS.currency, help="The currency that you pay the relay in, such as CNY or USD.")
+    rate = Float(_DEFAULTS.rate, help="Units of Now.currency per dollar of the relay.")
     prices = Dict(
         per_key_traits=None,
         help="Your own prices per picture by model, in Now.currency; they win over the relay's list.",
-    ).tag(config=True)
+    )
     download_hosts = List(
         Unicode(), help="Hosts on private networks that pictures may be fetched from, beside the relay itself."
-    ).tag(config=True)
+    )
+    largest_download = Int(
+        _DEFAULTS.largest_download, min=1, max=1 << 14, help="The largest file in MiB that is fetched from a link."
+    )
     await_cells = Bool(
         _DEFAULTS.await_cells, help="Let the kernel go on (clicks, your own tasks) while a top-level cell waits."
-    ).tag(config=True)
-    short_errors = Bool(
-        _DEFAULTS.short_errors, help="Show our own errors as a few lines instead of a whole traceback."
-    ).tag(config=True)
-    language = CaselessStrEnum(["en", "zh"], _DEFAULTS.language, help="Language of messages: en or zh.").tag(
-        config=True
     )
-    progress_after = Float(
-        _DEFAULTS.progress_after, min=0.0, help="Seconds before a waiting cell shows its progress."
-    ).tag(config=True)
+    short_errors = Bool(_DEFAULTS.short_errors, help="Show our own errors as a few lines instead of a whole traceback.")
+    language = CaselessStrEnum(["en", "zh"], _DEFAULTS.language, help="Language of messages: en or zh.")
+    progress_after = Float(_DEFAULTS.progress_after, min=0.0, help="Seconds before a waiting cell shows its progress.")
     partial_images = Int(
         None,
         allow_none=True,
         min=0,
         max=3,
         help="Unfinished pictures to ask for on the way (each costs some tokens). None: only in the demo.",
-    ).tag(config=True)
+    )
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - traitlets' own signature
         """Read the configuration files' values; what changes later was typed by the user."""
@@ -83,11 +74,11 @@ class Now(SingletonConfigurable):
         self._typed.add(change["name"])
 
     def configured(self) -> dict[str, Any]:
-        """Give the layer that came from `ipython_config.py`."""
+        """Return the layer that came from `ipython_config.py`."""
         return {name: self._value(name) for name in self._in_files() - self._typed}
 
     def typed(self) -> dict[str, Any]:
-        """Give the layer that the user set in this kernel with `%config`."""
+        """Return the layer that the user set in this kernel with `%config`."""
         return {name: self._value(name) for name in sorted(self._typed)}
 
     def _in_files(self) -> set[str]:
@@ -97,3 +88,7 @@ class Now(SingletonConfigurable):
     def _value(self, name: str) -> Any:  # noqa: ANN401 - any trait's value
         value = getattr(self, name)
         return tuple(value) if isinstance(value, list) else value
+
+
+for _trait in Now.class_own_traits().values():
+    _trait.tag(config=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from ._access import RelayAccess, check_address, connect, connect_demo, make_demo
 from ._addresses import is_loopback, normal_base_url
-from ._api import Api, Submission
-from ._connection import Connection, check_address, connect, connect_demo, make_demo
+from ._answers import Sink
+from ._client import RelayClient, Submission
+from ._decoding import read_kept
 from ._download import Downloader
-from ._responses import Sink, replayed
+from ._requests import Inputs
 
 __all__ = [
-    "Api",
-    "Connection",
     "Downloader",
+    "Inputs",
+    "RelayAccess",
+    "RelayClient",
     "Sink",
     "Submission",
     "check_address",
@@ -20,5 +23,5 @@ __all__ = [
     "is_loopback",
     "make_demo",
     "normal_base_url",
-    "replayed",
+    "read_kept",
 ]

@@ -1,7 +1,7 @@
 """Addresses: what the user may mean by a base URL, and where a link may lead.
 
-A base URL is the root under which `/v1/…` and `/mj/…` hang. An IP address may be visited if the whole internet could
-visit it; an IPv4 address inside an IPv6 one counts for itself.
+A base URL is the root under which `/v1/…` and `/mj/…` hang, or it ends in a version other than `/v1`. An IP address may
+be visited if the whole internet could visit it; an IPv4 address inside an IPv6 one counts for itself.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ __all__ = [
     "literal",
     "normal_base_url",
     "origin_of",
+    "roots_of",
 ]
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -37,7 +38,8 @@ _KEY = re.compile(r"(bearer\s+)?sk-[^./]*$", re.IGNORECASE)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HOST = re.compile(r"(?!-)[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
-_ENDPOINT = re.compile(r"/(v1|v1beta)(/.*)?$|/(mj|ideogram|suno|luma|udio)/.*$")
+_ENDPOINT = re.compile(r"/(v1|v1beta)(/.*)?$|/(mj|ideogram|suno|luma|udio|kling|runway|vidu|minimax|fal-ai)/.*$")
+_VERSION = re.compile(r"/v[0-9]+(?=/|$)")
 _PRIVATE_NAMES = (".localhost", ".local", ".lan", ".internal", ".intranet", ".home.arpa")
 _LONGEST = 2048
 _FAKE = ipaddress.ip_network("198.18.0.0/15")  # what Clash, Surge and the like answer for every name
@@ -49,12 +51,12 @@ _NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
 
 
 def normal_base_url(text: str) -> str:
-    """Make the root address of a relay of what a user pastes: a host, an address ending in /v1, or a full endpoint.
+    """Return the root address of a relay for what a user pastes: a host, an address ending in a version, an endpoint.
 
     Raises:
         ConfigError: it is none, or one over which a key must not travel.
     """
-    bare = _tidied(text)
+    bare = _tidy(text)
     if _PLACEHOLDER.search(text) or _PLACEHOLDER.search(bare):  # tidying takes the <> off
         raise ConfigError(
             "{{{{BASE_URL}}}} is a placeholder of the relay's documentation, not an address",
@@ -70,10 +72,10 @@ def normal_base_url(text: str) -> str:
             "a base URL has no user name, password, query or fragment",  # not repeated: a key may stand in it
             advice="give the plain address, such as https://api.example.com; the key is asked for by %now login",
         )
-    return _checked_origin(parts) + _prefix(parts.path)
+    return _check_origin(parts) + _prefix(parts.path)
 
 
-def _tidied(text: str) -> str:
+def _tidy(text: str) -> str:
     wide = unicodedata.normalize("NFKC", text.strip().translate(_DOTS))
     return wide.strip().strip(_QUOTES).strip().removeprefix("//")
 
@@ -108,7 +110,7 @@ def _no_address(bare: str) -> ConfigError:
     )
 
 
-def _checked_origin(parts: SplitResult) -> str:
+def _check_origin(parts: SplitResult) -> str:
     host = _ascii_host(parts.hostname or "")
     if host is None:
         raise _no_address(parts.netloc)
@@ -136,6 +138,8 @@ def _ascii_host(host: str) -> str | None:
 
 def _prefix(path: str) -> str:
     prefix = _ENDPOINT.sub("", path.rstrip("/")).rstrip("/")
+    if version := _VERSION.search(prefix):
+        prefix = prefix[: version.end()]
     if not _PATH.fullmatch(prefix) or ".." in prefix:
         raise _no_address(path)
     return prefix
@@ -149,11 +153,18 @@ def _is_near(host: str) -> bool:
     return address is not None and not is_public(address)
 
 
+def roots_of(base_url: str) -> tuple[str, str]:
+    """Return where the calls of the relay's API are, and what stands before its version."""
+    bare = base_url.rstrip("/")
+    version = _VERSION.search(bare)
+    return (bare, bare[: version.start()]) if version else (f"{bare}/v1", bare)
+
+
 # Origins
 
 
 def origin_of(url: str) -> str:
-    """Give scheme, host and port of a URL in the one form in which equal origins are equal text."""
+    """Return scheme, host and port of a URL in the one form in which equal origins are equal text."""
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
     return _origin(parts.scheme.lower(), _ascii_host(host) or host, parts.port)
@@ -165,7 +176,7 @@ def _origin(scheme: str, host: str, port: int | None) -> str:
 
 
 def is_loopback(base_url: str) -> bool:
-    """Tell whether an address is on this machine."""
+    """Whether an address is on this machine."""
     host = (urlsplit(base_url).hostname or "").rstrip(".").lower()
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -174,7 +185,7 @@ def is_loopback(base_url: str) -> bool:
 
 
 def environment_proxy(origin: str) -> str | None:
-    """Give the proxy that the environment names for an origin; this machine's own addresses never go through one."""
+    """Return the proxy that the environment names for an origin; this machine's own addresses never go through one."""
     if is_loopback(origin):
         return None
     parts = urlsplit(origin)
@@ -189,7 +200,7 @@ def environment_proxy(origin: str) -> str | None:
 
 
 def is_private_name(host: str) -> bool:
-    """Tell whether a name can only mean something in the own network or on this machine."""
+    """Whether a name can only mean something in the own network or on this machine."""
     name = host.rstrip(".").lower()
     return literal(name) is None and ("." not in name or name.endswith(_PRIVATE_NAMES))
 
@@ -212,12 +223,12 @@ def _ip(host: str) -> Address | None:
 
 
 def is_public(address: Address) -> bool:
-    """Tell whether everybody could visit the address, and every IPv4 address inside it."""
+    """Whether everybody could visit the address, and every IPv4 address inside it."""
     return all(_is_open(one) for one in (address, *_inside(address)))
 
 
 def is_fake(address: Address) -> bool:
-    """Tell whether the address is of the range from which fake-IP resolvers answer."""
+    """Whether the address is of the range from which fake-IP resolvers answer."""
     return address in _FAKE
 
 

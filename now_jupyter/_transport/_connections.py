@@ -1,8 +1,8 @@
-"""Connections: deadlines, the fleet of paid lines, the key on its way to the one origin it belongs to.
+"""Connections: a pool for free calls and many small ones for paid calls; the key on its way to its one origin.
 
-A paid line keeps no connection alive (a stale one would be an ambiguous failure) and has few of them, as one large
-httpx pool is quadratic in its connections; all share one TLS context. Transports are used without a client around
-them, so there are no cookies, no redirects and no defaults of a library to switch off.
+A paid call's connection is not kept alive (a stale one would be an ambiguous failure) and shares its httpx pool with
+few others, as a large pool is quadratic in its connections; all share one TLS context. Transports are used without a
+client around them, so there are no cookies, no redirects and no defaults of a library to switch off.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
@@ -21,52 +21,29 @@ import anyio
 import httpx
 
 from .._messages import NowImageError
-from .._settings import Key, Veil
-from .._store import Attempt
+from .._settings import Key, Redactor
+from .._values import Attempt
 from ._addresses import environment_proxy, origin_of
 from ._in_process import InProcess
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     import httpcore
 
     from ..demo import Relay
 
-__all__ = ["Deadline", "Fleet", "Line", "Watch", "tls"]
+__all__ = ["Connection", "ConnectionPool", "RequestTrace", "tls"]
 
+KEY_PLACE = "{key}"
 _MOST_CONNECTIONS = 8
 _KEPT_ALIVE = 4
-_TOLD_BY_HTTPCORE = logging.getLogger("httpcore.http11")
+_LOG_OF_HTTPCORE = logging.getLogger("httpcore.http11")
 
 
-class Deadline:
-    """A point in time by our own clock, as the library's timeouts hold for single operations only."""
+class RequestTrace:
+    """Follows one attempt through the connection's trace events, and reports its phases."""
 
-    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
-        self.seconds = seconds
-        self._clock = clock
-        self._end = clock() + seconds
-
-    def left(self) -> float:
-        """Give the seconds that are left."""
-        return max(0.0, self._end - self._clock())
-
-    def ensure_left(self) -> None:
-        """Raise `TimeoutError` when the time is over."""
-        if not self.left():
-            raise TimeoutError
-
-    def scope(self, at_most: float | None = None) -> AbstractContextManager[anyio.CancelScope]:
-        """Raise `TimeoutError` in whatever is still going on at the deadline, or after `at_most` seconds."""
-        return anyio.fail_after(self.left() if at_most is None else min(self.left(), at_most))
-
-
-class Watch:
-    """Follows one attempt through the connection's trace events, and tells of its phases."""
-
-    def __init__(self, tell: Callable[[Attempt], None] | None = None) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[Attempt], None] | None = None) -> None:
+        self._report = report
         self.attempt = Attempt(at=time.time())
         self.at_sending: Callable[[], None] | None = None
         self._opened: httpcore.AsyncNetworkStream | None = None
@@ -87,9 +64,9 @@ class Watch:
             self._on("sent")
 
     def _sending(self) -> None:
-        if self._tell:
+        if self._report:
             # What this raises stops the request: nothing has gone out yet.
-            self._tell(replace(self.attempt, phase="sending"))
+            self._report(replace(self.attempt, phase="sending"))
         self.attempt = replace(self.attempt, phase="sending")
         if self.at_sending:
             self.at_sending()
@@ -117,10 +94,10 @@ class Watch:
 
     def _on(self, phase: Literal["connecting", "sending", "sent", "answering", "answered"]) -> None:
         self.attempt = replace(self.attempt, phase=phase)
-        if self._tell is None:
+        if self._report is None:
             return
         try:
-            self._tell(self.attempt)
+            self._report(self.attempt)
         except (NowImageError, OSError):
             return  # a record that cannot be written must not lose an answer that is on its way
 
@@ -129,7 +106,7 @@ def _is_tunnel(facts: dict[str, Any]) -> bool:
     return getattr(facts.get("request"), "method", b"") == b"CONNECT"
 
 
-class Line:
+class Connection:
     """One transport, opened when it is first used, and how many use it at this moment."""
 
     def __init__(self, make: Callable[[], httpx.AsyncBaseTransport]) -> None:
@@ -138,13 +115,13 @@ class Line:
         self._transport: httpx.AsyncBaseTransport | None = None
 
     async def send(self, request: httpx.Request) -> httpx.Response:
-        """Send one request and give the answer that begins."""
+        """Send one request and return the answer that begins."""
         if self._transport is None:
             self._transport = self._make()
         return await self._transport.handle_async_request(request)
 
     async def aclose(self) -> None:
-        """Close its connections."""
+        """Close what was opened."""
         if self._transport is not None:
             await self._transport.aclose()
 
@@ -153,47 +130,47 @@ class Line:
         self.busy -= 1
 
 
-class Fleet:
-    """The transports to one origin: a kept-alive one for free calls, as many paid lines as are needed at once."""
+class ConnectionPool:
+    """The connections to one origin: a kept-alive one for free calls, as many for paid ones as are needed at once."""
 
     def __init__(self, *, base_url: str, key: Key | None, relay: Relay | None) -> None:
         self._origin = origin_of(base_url)
         self._key = key
         self._relay = relay
         self._proxy = None if relay else environment_proxy(self._origin)
-        self._paid: list[Line] = []
-        self._free: Line | None = None
+        self._paid: list[Connection] = []
+        self._free: list[Connection] = []
 
     @property
     def shown_proxy(self) -> str | None:
         """The proxy in between, without the password that may stand in its address."""
         return None if self._proxy is None else origin_of(self._proxy)
 
-    def free(self) -> Line:
-        """Give the line for calls that cost nothing."""
-        if self._free is None:
-            self._free = Line(partial(self._transport, _KEPT_ALIVE))
-        return self._taken(self._free)
+    def for_free_call(self) -> Connection:
+        """Return the connection for calls that cost nothing, to be released."""
+        if not self._free:
+            self._free.append(Connection(partial(self._transport, _KEPT_ALIVE)))
+        return self._take(self._free[0])
 
-    def paid(self) -> Line:
-        """Give a paid line with a free connection."""
-        for line in self._paid:
-            if line.busy < _MOST_CONNECTIONS:
-                return self._taken(line)
-        self._paid.append(Line(partial(self._transport, 0)))
-        return self._taken(self._paid[-1])
+    def for_paid_call(self) -> Connection:
+        """Return a connection that has room for one more paid call, to be released."""
+        fitting = next((one for one in self._paid if one.busy < _MOST_CONNECTIONS), None)
+        if fitting is None:
+            fitting = Connection(partial(self._transport, 0))
+            self._paid.append(fitting)
+        return self._take(fitting)
 
     async def aclose(self) -> None:
         """Close all connections; may be called twice."""
-        lines = [*self._paid, *([self._free] if self._free else [])]
-        self._paid, self._free = [], None
-        for line in reversed(lines):
-            await line.aclose()
+        connections = [*self._paid, *self._free]
+        self._paid, self._free = [], []
+        for one in reversed(connections):
+            await one.aclose()
 
     @staticmethod
-    def _taken(line: Line) -> Line:
-        line.busy += 1
-        return line
+    def _take(connection: Connection) -> Connection:
+        connection.busy += 1
+        return connection
 
     def _transport(self, kept_alive: int) -> httpx.AsyncBaseTransport:
         if self._relay is not None:
@@ -205,78 +182,59 @@ class Fleet:
         return _Authorized(direct, self._key, self._origin)
 
 
-class _Discreet(logging.Filter):
+class _LogRedactor(logging.Filter):
     """Takes the key out of what httpcore logs of an answer's head, in which a relay may repeat it."""
 
     def __init__(self, key: Key) -> None:
         super().__init__()
-        self._key = key
+        self._redactor = Redactor(key)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self._key.veil(record.getMessage()), ()
+        record.msg, record.args = self._redactor.redact(record.getMessage()), ()
         return True
 
 
 class _Authorized(httpx.AsyncBaseTransport):
-    """Adds the key where the request goes to its origin, and takes it out of what comes back.
+    """Fills in the key where headers ask for it and the request goes to the key's origin; elsewhere they do not go.
 
-    Whoever made the request never holds the key, and a relay that repeats it does not bring it into records or errors.
+    Whoever made the request never holds the key.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport, key: Key | None, origin: str) -> None:
         self._inner = inner
         self._key = key
         self._origin = origin
-        self._discreet = None if key is None else _Discreet(key)
-        if self._discreet is not None:
-            _TOLD_BY_HTTPCORE.addFilter(self._discreet)
+        self._log_redactor = None if key is None else _LogRedactor(key)
+        if self._log_redactor is not None:
+            _LOG_OF_HTTPCORE.addFilter(self._log_redactor)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self._key is None or origin_of(str(request.url)) != self._origin:
-            return await self._inner.handle_async_request(request)
-        answer = await self._inner.handle_async_request(
+        return await self._inner.handle_async_request(
             httpx.Request(
                 request.method,
                 request.url,
-                headers=[*request.headers.multi_items(), ("Authorization", self._key.header())],
+                headers=list(self._fill(request)),
                 stream=request.stream,
                 extensions=request.extensions,
             )
         )
-        return _veiled(answer, self._key)
+
+    def _fill(self, request: httpx.Request) -> Iterator[tuple[str, str]]:
+        is_home = self._key is not None and origin_of(str(request.url)) == self._origin
+        for name, value in request.headers.multi_items():
+            if KEY_PLACE not in value:
+                yield name, value
+            elif self._key is not None and is_home:
+                yield name, value.replace(KEY_PLACE, self._key.header().removeprefix("Bearer "))
 
     async def aclose(self) -> None:
-        if self._discreet is not None:
-            _TOLD_BY_HTTPCORE.removeFilter(self._discreet)
+        if self._log_redactor is not None:
+            _LOG_OF_HTTPCORE.removeFilter(self._log_redactor)
         await self._inner.aclose()
 
 
-def _veiled(answer: httpx.Response, key: Key) -> httpx.Response:
-    veil = key.veil_for_bytes()
-    headers = [(veil.over(name), veil.over(value)) for name, value in answer.headers.raw]
-    return httpx.Response(answer.status_code, headers=headers, stream=_Veiled(answer, veil))
-
-
-class _Veiled(httpx.AsyncByteStream):
-    """The body of an answer, without the key."""
-
-    def __init__(self, answer: httpx.Response, veil: Veil) -> None:
-        self._answer = answer
-        self._veil = veil
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._answer.aiter_raw():
-            if shown := self._veil.feed(piece):
-                yield shown
-        if rest := self._veil.end():
-            yield rest
-
-    async def aclose(self) -> None:
-        await self._answer.aclose()
-
-
 def tls(origin: str) -> ssl.SSLContext:
-    """Give the TLS context for an origin; one for all, as reading the authorities takes tens of milliseconds."""
+    """Return the TLS context for an origin; one for all, as reading the authorities takes tens of milliseconds."""
     if not origin.startswith("https:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return _tls_once(os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", ""))

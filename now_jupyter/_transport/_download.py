@@ -6,12 +6,10 @@ No key, cookie, referer or other credential goes along. Whether the bytes are a 
 from __future__ import annotations
 
 import io
-import os
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -21,21 +19,22 @@ import httpx
 
 from .._messages import DownloadError, LinkExpiredError, NowImageError, UnsafeURLError, plain
 from ._addresses import environment_proxy, origin_of
-from ._bodies import Inflater
-from ._connections import Deadline, Watch, tls
-from ._exception_map import CERTIFICATE, from_disk, from_network, is_timeout, not_sent, words_of
+from ._connections import RequestTrace, tls
+from ._exception_map import CERTIFICATE, from_network, is_timeout, not_sent, words_of
 from ._guard import Guard, GuardedTransport, Resolver, link_origin, read_link, resolve
 from ._in_process import InProcess
+from ._private_files import private_file, restart, write
+from ._retries import Deadline, Retries
+from ._unpacking import Inflater
 
 if TYPE_CHECKING:
     from ..demo import Relay
 
-__all__ = ["Downloaded", "Downloader"]
+__all__ = ["Downloader"]
 
 REPEATS = 3
 MOST_HOPS = 5
-CAP = 64 << 20
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 4.0
+CAP_MIB = 64
 _TIMEOUTS = {"connect": 10.0, "read": 30.0, "write": 30.0, "pool": None}  # seconds
 _REDIRECTS = (301, 302, 303, 307, 308)
 _EXPIRED = (401, 403, 404, 410)
@@ -43,15 +42,6 @@ _PASSING = (404, 408, 425, 429)  # worth another try: a link may be given out be
 _SERVER_ERROR = 500
 _OURS = "/mj/image/"
 _HEADERS = {"Accept": "image/*, */*;q=0.5", "Accept-Encoding": "identity", "User-Agent": "now-jupyter"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Downloaded:
-    """What was fetched; `url_shown` is without its query, in which signatures stand."""
-
-    size_bytes: int
-    content_type: str
-    url_shown: str
 
 
 class Downloader:
@@ -66,38 +56,31 @@ class Downloader:
         resolver: Resolver | None = None,
         sockets: httpcore.AsyncNetworkBackend | None = None,
         deadline: float = 120.0,
-        cap: int = CAP,
+        cap: int = CAP_MIB << 20,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._origin = origin_of(origin) if origin else None
         self._guard = Guard(origin=self._origin, allowed_hosts=allowed_hosts, resolver=resolver or resolve)
-        self._ways = _Ways(self._guard, relay, self._origin, sockets or httpcore.AnyIOBackend())
+        self._transports = _Transports(self._guard, relay, self._origin, sockets or httpcore.AnyIOBackend())
         self._deadline = deadline
         self._cap = cap
         self._sleep = sleep
         self._clock = clock
         self._jitter = jitter
 
-    async def fetch(self, url: str, into: Path) -> Downloaded:
-        """Fetch a link into the file `into`, which only the user can read.
+    async def fetch(self, url: str, into: Path) -> str:
+        """Fetch a link into the file `into`, which only the user can read, and return the media type that is claimed.
 
         Raises:
             DownloadError: the picture could not be had; its subclasses say why. The file is gone again.
             StoreError: the file could not be written.
         """
         until = Deadline(self._deadline, self._clock)
-        places = self._places(url)
-        with from_disk():
-            file = _private_file(into)
-        with ExitStack() as undo:
-            undo.callback(_removed, into)
-            undo.callback(_closed, file)
-            fetched = await self._first_that_works(places, file, until)
-            undo.pop_all()
-        _closed(file)
-        return fetched
+        places = self._places_of(url)
+        with private_file(into) as file:
+            return await self._first_that_works(places, file, until)
 
     async def fetch_into_memory(self, url: str) -> bytes:
         """Fetch a link for which no disk has room.
@@ -106,19 +89,19 @@ class Downloader:
             DownloadError: as `fetch`.
         """
         memory = io.BytesIO()
-        await self._first_that_works(self._places(url), memory, Deadline(self._deadline, self._clock))
+        await self._first_that_works(self._places_of(url), memory, Deadline(self._deadline, self._clock))
         return memory.getvalue()
 
     async def names_are_faked(self) -> bool:
-        """Tell whether this machine's resolver answers every name with a made-up address (Clash, Surge)."""
+        """Whether this machine's resolver answers every name with a made-up address (Clash, Surge)."""
         return await self._guard.names_are_faked(443)
 
     async def aclose(self) -> None:
         """Close all connections; may be called twice."""
-        await self._ways.aclose()
+        await self._transports.aclose()
 
-    def _places(self, link: str) -> list[str]:
-        """Give where a picture may be; relays misname themselves in the links to their own Midjourney pictures."""
+    def _places_of(self, link: str) -> list[str]:
+        """Return where a picture may be; relays misname themselves in the links to their own Midjourney pictures."""
         url = read_link(self._absolute(link.strip()))
         path = url.raw_path.decode("ascii")
         if self._origin is None or not path.startswith(_OURS) or link_origin(url) == self._origin:
@@ -130,66 +113,52 @@ class Downloader:
             return f"https:{link}"
         return self._origin + link if self._origin and link.startswith("/") else link
 
-    async def _first_that_works(self, places: list[str], file: BinaryIO, until: Deadline) -> Downloaded:
+    async def _first_that_works(self, places: list[str], file: BinaryIO, until: Deadline) -> str:
         for place in places[:-1]:
             with suppress(DownloadError):
-                return await self._patiently(place, file, until)
-        return await self._patiently(places[-1], file, until)
+                return await self._try(place, file, until)
+        return await self._try(places[-1], file, until)
 
-    async def _patiently(self, place: str, file: BinaryIO, until: Deadline) -> Downloaded:
-        pauses = iter(self._pauses())
-        while True:
-            try:
-                return await self._once(place, file, until)
-            except DownloadError as problem:
-                error = problem
-            pause = next(pauses, until.left())
-            if not _may_repeat(error) or pause >= until.left():
-                raise error.with_traceback(None)
-            await self._sleep(pause)
+    async def _try(self, place: str, file: BinaryIO, until: Deadline) -> str:
+        retries = Retries(REPEATS, may_help=_may_help, until=until, sleep=self._sleep, jitter=self._jitter)
+        return await retries.run(lambda: self._once(place, file, until))
 
-    def _pauses(self) -> list[float]:
-        return [min(_LONGEST_PAUSE, _FIRST_PAUSE * (1 << turn) * (1 + self._jitter())) for turn in range(REPEATS)]
-
-    async def _once(self, place: str, file: BinaryIO, until: Deadline) -> Downloaded:
-        url = self._guard.checked(place)
+    async def _once(self, place: str, file: BinaryIO, until: Deadline) -> str:
+        url = self._guard.check(place)
         with from_network(lambda problem: _broken(problem, url)), until.scope():
-            response = await self._followed(url)
+            response = await self._follow(url)
             try:
                 _ensure_it_is_there(response)
-                return await self._received(response, file, url)
+                return await self._receive(response, file)
             finally:
                 with anyio.CancelScope(shield=True):
                     await response.aclose()
 
-    async def _followed(self, url: httpx.URL) -> httpx.Response:
+    async def _follow(self, url: httpx.URL) -> httpx.Response:
         for _ in range(MOST_HOPS + 1):
-            response = await self._ways.ask(url)
+            response = await self._transports.ask(url)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
                 return response
             await response.aclose()
-            url = self._guard.checked(_joined(url, response.headers["location"]))
+            url = self._guard.check(_join(url, response.headers["location"]))
         raise UnsafeURLError("the link leads on more than {hops} times", kept="the link is kept", hops=MOST_HOPS)
 
-    async def _received(self, response: httpx.Response, file: BinaryIO, url: httpx.URL) -> Downloaded:
+    async def _receive(self, response: httpx.Response, file: BinaryIO) -> str:
         encoding = response.headers.get("content-encoding", "")
         inflater = Inflater(encoding, cap=self._cap, excess=self._too_large)
         self._ensure_it_fits(response.headers.get("content-length", ""))
-        _write(file, b"", at_start=True)
+        restart(file)
         received = 0
         async for chunk in response.aiter_raw():
             received += len(chunk)
             if received > self._cap:
                 raise self._too_large()
             for piece in inflater.feed(chunk):
-                _write(file, piece)
-        _write(file, inflater.end())
+                write(file, piece)
+        write(file, inflater.end())
         if not inflater.is_readable:
-            raise _packed(encoding)
-        with from_disk():
-            file.flush()
-        media_type = plain(response.headers.get("content-type", ""), 80).partition(";")[0].strip().lower()
-        return Downloaded(size_bytes=file.tell(), content_type=media_type, url_shown=_shown(url))
+            raise _unreadable(encoding)
+        return plain(response.headers.get("content-type", ""), 80).partition(";")[0].strip().lower()
 
     def _ensure_it_fits(self, length: str) -> None:
         if length.isascii() and length.isdigit() and int(length[:20]) > self._cap:
@@ -199,13 +168,14 @@ class Downloader:
         return DownloadError(
             "the picture is larger than {size} MiB",
             kept="the link is kept",
-            advice="raise the cap for downloads, then %now resume fetches it, free",
+            advice="set %config Now.largest_download = {more} (MiB), then %now resume fetches it, free",
             status=200,
             size=f"{self._cap / (1 << 20):g}",
+            more=max(1, self._cap >> 18),
         )
 
 
-class _Ways:
+class _Transports:
     """The transports that lead to links, opened when they are first needed."""
 
     def __init__(
@@ -218,29 +188,29 @@ class _Ways:
         self._open: dict[str, httpx.AsyncBaseTransport] = {}
 
     async def ask(self, url: httpx.URL) -> httpx.Response:
-        """Ask for a checked link and give the answer that begins."""
-        watch = Watch()
-        request = httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": _TIMEOUTS, "trace": watch})
+        """Ask for a checked link and return the answer that begins."""
+        trace = RequestTrace()
+        request = httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": _TIMEOUTS, "trace": trace})
         try:
-            return await self._way(url).handle_async_request(request)
+            return await self._choose(url).handle_async_request(request)
         finally:
-            await watch.hang_up()
+            await trace.hang_up()
 
-    def _way(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+    def _choose(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
         origin = link_origin(url)
         if self._relay is not None and origin == self._origin:
             return InProcess(self._relay)
         proxy = environment_proxy(origin)
         if not self._guard.is_trusted(url):
             if proxy is None:
-                return self._kept("guarded", lambda: GuardedTransport(self._guard, self._sockets))
+                return self._keep("guarded", lambda: GuardedTransport(self._guard, self._sockets))
             self._guard.ensure_name_is_public(url)
-        return self._kept(
+        return self._keep(
             f"{url.scheme} by {proxy}",
             lambda: httpx.AsyncHTTPTransport(verify=tls(origin), proxy=proxy, trust_env=False),
         )
 
-    def _kept(self, name: str, make: Callable[[], httpx.AsyncBaseTransport]) -> httpx.AsyncBaseTransport:
+    def _keep(self, name: str, make: Callable[[], httpx.AsyncBaseTransport]) -> httpx.AsyncBaseTransport:
         if name not in self._open:
             self._open[name] = make()
         return self._open[name]
@@ -252,48 +222,16 @@ class _Ways:
             await transport.aclose()
 
 
-def _private_file(path: Path) -> BinaryIO:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags, 0o600)
-    try:
-        if hasattr(os, "fchmod"):
-            os.fchmod(descriptor, 0o600)  # the file may have been there
-    except OSError:
-        os.close(descriptor)
-        raise
-    return os.fdopen(descriptor, "wb")
-
-
-def _closed(file: BinaryIO) -> None:
-    with suppress(OSError):  # all was flushed where all went well; on a full disk closing fails once more
-        file.close()
-
-
-def _removed(path: Path) -> None:
-    with suppress(OSError):
-        path.unlink()
-
-
-def _write(file: BinaryIO, data: bytes, *, at_start: bool = False) -> None:
-    with from_disk():
-        if at_start:
-            file.seek(0)
-            file.truncate()
-        file.write(data)
-
-
-def _joined(url: httpx.URL, location: str) -> str:
+def _join(url: httpx.URL, location: str) -> str:
     try:
         return str(url.join(location))
     except httpx.InvalidURL:
         return location  # it is refused as what it is
 
 
-def _shown(url: httpx.URL) -> str:
-    return plain(f"{link_origin(url)}{url.path}")
-
-
-def _may_repeat(error: DownloadError) -> bool:
+def _may_help(error: NowImageError) -> bool:
+    if not isinstance(error, DownloadError):
+        return False
     if error.status is None:
         return type(error) is DownloadError and error.code != CERTIFICATE
     return error.status in _PASSING or error.status >= _SERVER_ERROR
@@ -320,7 +258,7 @@ def _ensure_it_is_there(response: httpx.Response) -> None:
     )
 
 
-def _packed(encoding: str) -> DownloadError:
+def _unreadable(encoding: str) -> DownloadError:
     return DownloadError(
         "the picture came packed as {encoding}, which cannot be read",
         kept="the link is kept",

@@ -110,7 +110,7 @@ def _disk_error(problem: OSError) -> NowImageError:
 
 
 def words_of(problem: BaseException) -> str:
-    """Give the words of a foreign exception, or its name where they could repeat what was sent or received."""
+    """Return the words of a foreign exception, or its name where they could repeat what was sent or received."""
     words = "" if isinstance(problem, _OURS) else str(problem)
     if isinstance(problem, _NOT_HTTP):
         words = words.partition(":")[0]  # behind it h11 quotes the line that it could not read
@@ -118,7 +118,7 @@ def words_of(problem: BaseException) -> str:
 
 
 def is_timeout(problem: BaseException) -> bool:
-    """Tell whether time ran out."""
+    """Whether time ran out."""
     return isinstance(problem, _TIMEOUTS)
 
 
@@ -126,7 +126,7 @@ def is_timeout(problem: BaseException) -> bool:
 
 
 def not_sent(problem: Exception, *, host: str, proxy: str | None = None) -> NowImageError:
-    """Say why no connection came about."""
+    """Return why no connection came about."""
     chain = list(_chain(problem))
     if _any(chain, ssl.SSLCertVerificationError):
         return _untrusted(chain, host)
@@ -207,7 +207,7 @@ def _chain(problem: BaseException, depth: int = 0) -> Iterator[BaseException]:
 
 
 def broken_off(problem: Exception, *, seconds: float, has_begun: bool, request_id: str | None) -> NowImageError:
-    """Say how a paid call ended after bytes of it went out: nobody knows whether it was billed."""
+    """Return how a paid call ended after bytes of it went out: nobody knows whether it was billed."""
     if is_timeout(problem):
         return MaybeBilledError(
             "the relay did not answer completely within {seconds} s",
@@ -235,7 +235,7 @@ def broken_off(problem: Exception, *, seconds: float, has_begun: bool, request_i
 
 
 def cut_short(problem: Exception, *, seconds: float) -> NowImageError:
-    """Say how a free call ended after it went out."""
+    """Return how a free call ended after it went out."""
     if is_timeout(problem):
         return BadResponseError(
             "the relay did not answer within {seconds} s",

@@ -37,7 +37,7 @@ _MOST_CONNECTIONS, _KEPT_ALIVE = 8, 4
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """Give all addresses of a name, as the system sees them."""
+    """Return all addresses of a name, as the system sees them."""
     found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(address[0] for *_, address in found))
 
@@ -50,7 +50,7 @@ class Guard:
         self._allowed = frozenset(host.lower() for host in allowed_hosts)
         self._resolver = resolver
 
-    def checked(self, text: str) -> httpx.URL:
+    def check(self, text: str) -> httpx.URL:
         """Read a link.
 
         Raises:
@@ -64,7 +64,7 @@ class Guard:
         return url
 
     def is_trusted(self, url: httpx.URL) -> bool:
-        """Tell whether the user has named the very place where the link leads."""
+        """Whether the user has named the very place where the link leads."""
         host = _host(url)
         port = url.port or _PORTS[url.scheme]
         return link_origin(url) == self._origin or bool({host, f"{host}:{port}"} & self._allowed)
@@ -75,35 +75,35 @@ class Guard:
             raise _not_public(_host(url))
 
     async def addresses(self, host: str, port: int) -> list[str]:
-        """Resolve a host and give the addresses that may be connected to.
+        """Resolve a host and return the addresses that may be connected to.
 
         Raises:
             UnsafeURLError: one of its addresses is not public.
         """
         if (address := literal(host)) is not None:
-            return self._judged(host, [address])
-        found = await self._resolved(host, port)
+            return self._judge(host, [address])
+        found = await self._resolve(host, port)
         fakes = [one for one in found if is_fake(one)]
         if fakes and await self.names_are_faked(port):
             return [str(one) for one in fakes]
-        return self._judged(host, found)
+        return self._judge(host, found)
 
     @staticmethod
-    def _judged(host: str, found: Sequence[Address]) -> list[str]:
+    def _judge(host: str, found: Sequence[Address]) -> list[str]:
         if not all(is_public(one) for one in found):
             raise _not_public(host)
         return [str(one) for one in found]
 
     async def names_are_faked(self, port: int) -> bool:
-        """Tell whether the resolver answers every name with a made-up address."""
+        """Whether the resolver answers every name with a made-up address."""
         canary = f"{secrets.token_hex(16)}.example.com"  # below a reserved name, without a wildcard
         try:
-            found = await self._resolved(canary, port)
+            found = await self._resolve(canary, port)
         except OSError:
             return False
         return any(is_fake(one) for one in found)
 
-    async def _resolved(self, host: str, port: int) -> list[Address]:
+    async def _resolve(self, host: str, port: int) -> list[Address]:
         found = await self._resolver(host, port)
         if not found:
             raise socket.gaierror(socket.EAI_NONAME, host)
@@ -131,7 +131,7 @@ def read_link(text: str) -> httpx.URL:
 
 
 def link_origin(url: httpx.URL) -> str:
-    """Give the origin of a link; from its parts, so that no second parser reads the rest differently."""
+    """Return the origin of a link; from its parts, so that no second parser reads the rest differently."""
     return origin_of(f"{url.scheme}://{url.netloc.decode('ascii')}")
 
 

@@ -79,6 +79,11 @@ def full_faults(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption(FULL, default=False))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def kernels_are_described(kernels_folder: Path) -> None:
+    """Any fault may be tried in a real kernel."""
+
+
 @pytest.fixture(scope="module")
 def kernels() -> Iterator[Kernels]:
     with Kernels() as kernels:

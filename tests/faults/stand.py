@@ -26,9 +26,7 @@ from faultserver import FaultServer, Script, Send, json_answer, response
 from now_jupyter._messages._errors import NowImageError
 from now_jupyter._runner import Runner
 from now_jupyter._session import Session
-from now_jupyter._transport import Api
-from now_jupyter._transport._connection import Connection
-from now_jupyter._transport._download import Downloader
+from now_jupyter._transport import Downloader, RelayAccess, RelayClient
 from now_jupyter._values import Generation
 
 __all__ = [
@@ -212,14 +210,14 @@ def _connect(
     cap: int | None,
     hosts: Sequence[str],
     **network: Any,
-) -> Connection:
+) -> RelayAccess:
     async def written_down(seconds: float) -> None:
         stand.pauses.append(seconds)
         await anyio.lowlevel.checkpoint()
 
     context = stand.session.context
     base = context.settings().base_url
-    api = Api(
+    client = RelayClient(
         base_url=base,
         key=context.key(),
         deadline=deadline,
@@ -229,7 +227,7 @@ def _connect(
     )
     capped = {} if cap is None else {"cap": cap}
     downloader = Downloader(
-        origin=api.origin,
+        origin=client.origin,
         allowed_hosts=hosts,
         deadline=fetching,
         sleep=written_down,
@@ -237,14 +235,14 @@ def _connect(
         **capped,
         **{name: value for name, value in network.items() if value is not None},
     )
-    return Connection(api=api, downloader=downloader)
+    return RelayAccess(client=client, downloader=downloader)
 
 
-def _put_in(session: Session, connection: Connection, stand: Stand, *, stopwatch: Any, task_limit: float) -> None:
+def _put_in(session: Session, connection: RelayAccess, stand: Stand, *, stopwatch: Any, task_limit: float) -> None:
     """Hand in the connection whose times are the test's, where the session keeps the one it uses."""
     context = session.context
     settings = context.settings()
-    context._open[settings.base_url, context.key(), settings.download_hosts] = connection
+    context._open[settings.base_url, context.key(), settings.download_hosts, settings.largest_download] = connection
     home = context.home()
 
     async def written_down(seconds: float) -> None:

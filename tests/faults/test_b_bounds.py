@@ -19,7 +19,7 @@ from clean_room import ROOT
 from faultserver import Drip, Hang, Send, chunked, response, stream_answer
 from limits import at_once
 from now_jupyter._messages._errors import BadResponseError, MaybeBilledError, NowImageError, RejectedError
-from now_jupyter._transport import _responses as _answers
+from now_jupyter._transport import _answers
 from stand import Stand, b64_answer, on_stand, png
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -145,7 +145,7 @@ CHILD = """
 import gzip, json, re, resource, struct, sys, tempfile, zlib
 from pathlib import Path
 sys.path[:0] = [{tests!r}, {faults!r}]
-import now_jupyter._transport._responses as answers
+import now_jupyter._transport._answers as answers
 from faultserver import Close, Send, response, json_answer, stream_answer, chunked
 from stand import on_stand, b64_answer, png
 bomb = {bomb!r}
@@ -246,6 +246,6 @@ def test_the_cap_of_an_answer_is_the_documented_one(campaign: Campaign) -> None:
     from now_jupyter._media._decoding import MOST_PIXELS
     from now_jupyter._transport import _download, _exchange
 
-    assert (_answers.JSON_CAP, _download.CAP, _exchange.ERROR_CAP) == (256 << 20, 64 << 20, 64 << 10)
+    assert (_answers.JSON_CAP, _download.CAP_MIB << 20, _exchange.ERROR_CAP) == (256 << 20, 64 << 20, 64 << 10)
     assert MOST_PIXELS == 80_000_000
     campaign.outcome(outcome="caps as documented", billed="–", kept="–")

@@ -367,7 +367,7 @@ def test_too_large_a_picture_stops_at_the_cap(stand: Stand, campaign: Campaign) 
         with at_once(20):
             error = linked(stand, script)
         assert type(error) is DownloadError
-        assert "cap" in error.next_step()
+        assert "Now.largest_download" in error.next_step()
         assert asked(stand) == 1
         is_open(stand)
     campaign.outcome(outcome="DownloadError at the cap", billed="yes", kept="link, hint to raise the cap")

@@ -34,13 +34,13 @@ from pathlib import Path
 order = json.loads(sys.argv[1])
 import now_jupyter._transport._download as download, now_jupyter._media as media, PIL.PngImagePlugin
 from now_jupyter import _transport as transport
-from now_jupyter._transport import _responses, _exchange
+from now_jupyter._transport import _answers
 from now_jupyter._messages._errors import NowImageError
 from now_jupyter._session import Session
 if order["json_cap"]:
-    _responses.JSON_CAP = order["json_cap"]
+    _answers.JSON_CAP = order["json_cap"]
     download.Downloader.__init__.__kwdefaults__["cap"] = order["picture_cap"]
-transport.Api.__init__.__kwdefaults__["deadline"] = order["deadline"]
+transport.RelayClient.__init__.__kwdefaults__["deadline"] = order["deadline"]
 download.Downloader.__init__.__kwdefaults__["deadline"] = order["deadline"]
 
 def peak():

@@ -110,7 +110,7 @@ def silent_port() -> Iterator[int]:
 @pytest.mark.row("N1", injected="nobody answers while connecting (SYN dropped)")
 def test_a_connection_that_nobody_answers_is_given_up(tmp_path: Path, campaign: Campaign) -> None:
     """Connecting has a limit of its own, 10 s, far below that of the answer: `ConnectFailed`, not billed, 3 tries."""
-    from now_jupyter._transport._api import CONNECT_SECONDS
+    from now_jupyter._transport._client import CONNECT_SECONDS
 
     assert CONNECT_SECONDS == 10.0
     with FaultServer() as server, silent_port() as port, at_once():

@@ -200,10 +200,11 @@ def test_a_picture_that_is_none_never_blocks(
     os.mkfifo(tmp_path / "fifo.png")
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "empty.png").write_bytes(b"")
-    (tmp_path / "text.png").write_bytes(b"<svg onload=alert(1)>")
+    (tmp_path / "text.png").write_bytes(b"<html onload=alert(1)>")
     (tmp_path / "cut.png").write_bytes(png(1)[:-20])
     (tmp_path / "link.png").symlink_to("/etc/passwd")
     with (tmp_path / "huge.png").open("wb") as huge:
+        huge.write(b"\x89PNG\r\n\x1a\n")
         huge.truncate((64 << 20) + 1)
     odd = ["missing.png", "fifo.png", "folder.png", "empty.png", "text.png", "cut.png", "huge.png"]
     told = {"fifo.png": "no plain file", "huge.png": "huge.png is larger than 64 MiB", "link.png": "no plain file"}

@@ -15,8 +15,8 @@ from faultserver import Close, Drip, FaultServer, Reset, Send, json_answer, resp
 from now_jupyter._messages._errors import NowImageError
 from now_jupyter._protocol import Call
 from now_jupyter._settings._key import Key
-from now_jupyter._transport import Api
-from now_jupyter._transport._connections import Fleet
+from now_jupyter._transport import RelayClient
+from now_jupyter._transport._connections import ConnectionPool
 from stand import item, new_key, on_stand, png
 
 
@@ -26,13 +26,13 @@ def test_the_key_goes_to_its_own_origin_only(tmp_path: Path, campaign: Campaign)
     key = new_key()
 
     async def ask(own: FaultServer, other: FaultServer) -> None:
-        fleet = Fleet(base_url=own.url, key=Key(key), relay=None)
-        line = fleet.paid()
+        pool = ConnectionPool(base_url=own.url, key=Key(key), relay=None)
+        connection = pool.for_paid_call()
         for url in (own.url, other.url, own.url.replace("127.0.0.1", "localhost"), own.url.replace("//", "//x@")):
-            answer = await line.send(httpx.Request("GET", url))
+            answer = await connection.send(httpx.Request("GET", url, headers={"Authorization": "Bearer {key}"}))
             await answer.aread()
             await answer.aclose()
-        await fleet.aclose()
+        await pool.aclose()
 
     with FaultServer() as own, FaultServer() as other:
         for server in (own, other):
@@ -72,13 +72,13 @@ def test_a_foreign_exception_does_not_hang_on(campaign: Campaign) -> None:
     key = new_key()
 
     async def ask(server: FaultServer) -> NowImageError:
-        api = Api(base_url=server.url, key=Key(key), sleep=anyio.sleep, jitter=lambda: -1.0)
+        client = RelayClient(base_url=server.url, key=Key(key), sleep=anyio.sleep, jitter=lambda: -1.0)
         try:
-            await api.fetch(Call(path="/v1/models"))
+            await client.fetch(Call(path="/models", method="GET"))
         except NowImageError as error:
             return error
         finally:
-            await api.aclose()
+            await client.aclose()
         raise AssertionError
 
     with FaultServer() as server:

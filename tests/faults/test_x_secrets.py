@@ -1,7 +1,7 @@
 """Row X1: one planted key, looked for in every form, in everything that leaves our hands.
 
 The relay is a hostile one: it repeats the key in its errors, links, headers and prompts. The key is looked for raw,
-in base64 (at each of its three offsets), hex, URL- and JSON-escaped, reversed and as UTF-16.
+in part, and escaped as in URLs, JSON and Python.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from campaign import Campaign
 from faultserver import Action, Close, Drip, FaultServer, Hang, Reset, Seen, Send, json_answer, response, stream_answer
 from kernels import KERNEL_6, KERNEL_7
 from now_jupyter._messages._errors import NowImageError
-from now_jupyter._settings._key import Key
+from now_jupyter._settings._key import Key, Redactor
 from stand import PATH, b64_answer, new_key, on_stand, png, url_answer
 
 _SHORTEST = 24  # characters of the key that are looked for; a part of it would do, too
@@ -37,18 +37,12 @@ _SHORTEST = 24  # characters of the key that are looked for; a part of it would 
 @functools.cache
 def forms(key: str) -> tuple[bytes, ...]:
     """All forms in which a key may hide."""
-    raw = key.encode()
-    core = raw[3:]  # without the prefix that every key has
-    found = {core, core.hex().encode(), core.hex().upper().encode(), core[::-1], key.encode("utf-16-le")[6:]}
-    for shift in range(3):
-        packed = base64.b64encode(b"x" * shift + core)
-        found.add(packed[4 : 4 + 40])
-        found.add(base64.urlsafe_b64encode(b"x" * shift + core)[4 : 4 + 40])
+    core = key.encode()[3:]  # without the prefix that every key has
+    found = {core, core[:_SHORTEST], core[-_SHORTEST:], quote(key).encode()[3:]}
     found.add("".join(f"%{byte:02x}" for byte in core).encode())
     found.add("".join(f"%{byte:02X}" for byte in core).encode())
     found.add("".join(f"\\u{byte:04x}" for byte in core).encode())
     found.add("".join(f"\\x{byte:02x}" for byte in core).encode())
-    found |= {core[:_SHORTEST], core[-_SHORTEST:], quote(key).encode()[3:]}
     return tuple(found)
 
 
@@ -78,14 +72,8 @@ def test_the_scanner_finds_a_key_in_every_form() -> None:
     hidden: list[object] = [
         key,
         {"a": [key]},
-        base64.b64encode(key.encode()),
-        base64.b64encode(b"xy" + key.encode() + b"z"),
-        base64.urlsafe_b64encode(b"x" + key.encode()),
-        key.encode().hex(),
         quote(key),
         json.dumps("".join(f"\\u{ord(one):04x}" for one in key)).replace("\\\\", "\\"),
-        key[::-1],
-        key.encode("utf-16-le"),
         f"Bearer {key[: 3 + _SHORTEST]}…",
     ]
     for one in hidden:
@@ -239,12 +227,12 @@ try:
 finally:
     Runner.run = run"""
 DEEPER_BUG = """\
-from now_jupyter._transport import _api
-kept, _api.json.dumps = _api.json.dumps, None
+from now_jupyter._transport import _requests
+kept, _requests.json.dumps = _requests.json.dumps, None
 try:
     nj.generate('a fox and a deeper bug', model='gpt-image-2', reuse=False)
 finally:
-    _api.json.dumps = kept"""
+    _requests.json.dumps = kept"""
 CELLS = [
     "%load_ext now_jupyter",
     LOGGING,
@@ -357,7 +345,7 @@ def test_a_key_is_written_nowhere(campaign: Campaign) -> None:
         with pytest.raises(TypeError) as caught:
             pickle.dumps(held, protocol)
         assert not hits(key, str(caught.value))
-    for act in (copy.copy, copy.deepcopy, vars, json.dumps, lambda one: copy.deepcopy([one.veil_for_bytes()])):
+    for act in (copy.copy, copy.deepcopy, vars, json.dumps, lambda one: copy.deepcopy([Redactor(one)])):
         with pytest.raises(TypeError) as caught:
             act(held)
         assert not hits(key, str(caught.value))
@@ -366,16 +354,16 @@ def test_a_key_is_written_nowhere(campaign: Campaign) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 7, 60, 1000])
 def test_an_echo_of_the_key_is_covered_however_it_is_cut(size: int) -> None:
-    """The veil over an answer hides the key also where it is split between pieces, and changes nothing else."""
+    """The key is hidden also where it is split between pieces, and nothing else is changed."""
     key = new_key()
     body = f"s sk sk- {key}{key[:20]} {key[1:]} {key} {key[:-1]}".encode()
-    veil = Key(key).veil_for_bytes()
-    shown = b"".join(veil.feed(body[at : at + size]) for at in range(0, len(body), size)) + veil.end()
+    redactor = Redactor(Key(key))
+    shown = b"".join(redactor.feed(body[at : at + size]) for at in range(0, len(body), size)) + redactor.end()
     assert shown == body.replace(key.encode(), b"*" * len(key))
     assert len(shown) == len(body)
 
 
-def test_an_answer_keeps_its_bytes_under_the_veil(tmp_path: Path) -> None:
+def test_an_answer_keeps_its_bytes_when_the_key_is_taken_out(tmp_path: Path) -> None:
     """Answers that come byte by byte, or end in the first letters of the key, arrive whole."""
     with on_stand(tmp_path / "a.now") as stand:
         stand.server.script([Drip(b64_answer(png(2), note=f"{stand.key} s"))], path=PATH)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from now_jupyter._background._loop import Background
+from now_jupyter._background import Background
 from now_jupyter._messages._errors import InputError, NowImageError, RejectedError
 from now_jupyter._orders._job import Job
 from shells import SMALL, Shell
@@ -147,7 +147,7 @@ def test_a_failed_cell_leaves_one_line_where_progress_stood(shell: Shell) -> Non
 
 def test_settings_that_cannot_be_read_do_not_break_other_cells(shell: Shell) -> None:
     """The rewriting of input never fails a cell by itself."""
-    shell.session.context._given["no such setting"] = 1
+    shell.session.context._configuration.override(no_such_setting=1)
     assert shell.run("1 + 1") == 2
     assert isinstance(shell.fail("%nowimage fox"), NowImageError)
 

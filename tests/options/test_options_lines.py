@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lines import PROMPT, options_of, refusal, sendable
-from now_jupyter._messages._errors import InputError
+from now_jupyter._messages import InputError, say
 from now_jupyter._options import OPTIONS, closest, option, usage
 from now_jupyter._options._completion import complete
 from now_jupyter._options._parsing import Parsed, parse_cell, parse_keywords, parse_line
@@ -53,7 +53,7 @@ def test_help_has_an_aligned_row_for_every_option(language: str) -> None:
     """Every option stands in the help of both languages, its text at the same column."""
     page = usage(language)  # type: ignore[arg-type]
     rows = {one.name: next(row for row in page.splitlines() if row[6:].startswith(one.flags[-1])) for one in OPTIONS}
-    texts = {one.name: one.help_zh if language == "zh" else one.help_en for one in OPTIONS}
+    texts = {one.name: say(one.help, language) for one in OPTIONS}  # type: ignore[arg-type]
     assert len({row.index(texts[name]) for name, row in rows.items()}) == 1
     assert all(row.endswith(texts[name]) for name, row in rows.items())
     assert page.startswith("%%nowimage [")
@@ -76,7 +76,7 @@ def test_the_examples_of_the_help_work() -> None:
 
 def test_chinese_help_is_chinese() -> None:
     """No row of the Chinese page is left in English."""
-    assert all(any("\u4e00" <= sign <= "\u9fff" for sign in one.help_zh) for one in OPTIONS)
+    assert all(any("\u4e00" <= sign <= "\u9fff" for sign in say(one.help, "zh")) for one in OPTIONS)
 
 
 def test_the_closest_word_is_found_whatever_its_case() -> None:

@@ -142,7 +142,6 @@ def test_python_accepts_what_the_line_accepts() -> None:
         "fresh": True,
         "reuse": None,
         "quality": None,
-        "no_wait": False,
     }
     assert parse_keywords(PROMPT, keywords) == parse_line(f"{line} {PROMPT}")
     assert parse_keywords(PROMPT, {"reuse": False}).options == {"fresh": True}
@@ -154,7 +153,8 @@ def test_python_accepts_what_the_line_accepts() -> None:
     [
         ({"sizes": "1:1"}, "did you mean size?"),
         ({"param": {"a": 1}}, "did you mean params?"),
-        ({"dryrun": True}, "did you mean dry_run?"),
+        ({"dry_run": True}, "dry_run is an option of cells"),
+        ({"no_wait": True}, "nj.submit goes on at once"),
         ({"help": True}, "help is no option"),
         ({"moderation": "low"}, "params={…}"),
         ({"n": 0}, "a whole number from 1 to 100"),

@@ -8,10 +8,8 @@ import pytest
 
 import panels
 from faultserver import FaultServer, Send, json_answer, response
-from now_jupyter._messages._chinese import CHINESE
 from now_jupyter._messages._errors import NowImageError
 from now_jupyter._messages._text import Language
-from now_jupyter._panel._retelling import retold
 from panels import Browser, draft
 from relays import new_session
 
@@ -63,15 +61,16 @@ def test_the_draft_stays_when_an_order_fails(browser: Browser, tmp_path: Path, l
             assert page.errors == []
 
 
-def test_sentences_of_records_are_told_in_chinese() -> None:
-    """A kept sentence is recognised with its facts in their places; what is not ours stays as it is."""
-    template = "there is no {ref} in this history"
-    assert retold("there is no #12 in this history", "zh") == CHINESE[template].format(ref="#12")
-    assert retold("there is no #12 in this history", "en") == "there is no #12 in this history"
-    for words in ("some words of a relay", "", "{ref}", "there is no {0} in this history" * 100):
-        assert retold(words, "zh") == words
-
-
-def test_facts_of_a_kept_sentence_are_never_read_as_places() -> None:
-    """Braces that a relay sent stay braces."""
-    assert "{secret.real}" in retold("there is no {secret.real} in this history", "zh")
+def test_a_failure_of_an_english_session_is_chinese_in_a_chinese_one(tmp_path: Path) -> None:
+    """Gallery and details say in the language of today what was stored in another; the relay's words stay."""
+    with FaultServer() as server, new_session(tmp_path, server.url, typed=lambda: {"language": "en"}) as session:
+        server.script([Send(REFUSALS["no money"])], path=PATH)
+        with pytest.raises(NowImageError) as error:
+            session.generate("a red fox", model="gpt-image-2", reuse=False)
+    with new_session(tmp_path, "http://127.0.0.1:9", typed=lambda: {"language": "zh"}) as session:
+        words = "这个密钥没有余额了：额度不足"
+        with panels.opened(session) as wire:
+            assert wire.ask("rows", numbers=[1]).content["rows"][0]["failure"] == words
+            lines = wire.ask("detail", number=1).content["lines"]
+        assert lines[0] == f"QuotaError: {words}" != error.value.lines()[0]
+        assert lines[-1] == error.value.in_language("zh").lines()[-1]

@@ -112,7 +112,7 @@ def test_a_broken_item_goes_to_quarantine_and_the_others_are_kept(tmp_path: Path
     """B4: of three base64 items one is broken and one is no picture: one is saved, two are set aside, all kept raw."""
     broken = {"b64_json": "!!!" + base64.b64encode(png()).decode()}
     with FaultServer() as server:
-        server.script([Send(json_answer({"data": [item(png()), broken, item(b"<svg/>")]}))])
+        server.script([Send(json_answer({"data": [item(png()), broken, item(b"<html>")]}))])
         shop = workshop(tmp_path, url=server.url)
         done = perform(shop, shop.claimed(n=3))
     assert (done.record.status, done.record.billed, done.error) == (Status.PARTIAL, "yes", None)

@@ -17,8 +17,7 @@ from now_jupyter._runner import Runner, RunResult
 from now_jupyter._services._registry import ENGINES
 from now_jupyter._store import Store
 from now_jupyter._store._record import Record
-from now_jupyter._transport import Api
-from now_jupyter._transport._download import Downloader
+from now_jupyter._transport import Downloader, RelayClient
 from now_jupyter._values import Request
 from now_jupyter.demo import Relay
 from relays import Watching
@@ -67,7 +66,7 @@ class Workshop:
 def workshop(folder: Path, *, relay: Relay | None = None, url: str = BASE_URL) -> Workshop:
     clock = YieldingClock()
     runner = Runner(
-        api=Api(base_url=url, relay=relay, sleep=clock.sleep),
+        api=RelayClient(base_url=url, relay=relay, sleep=clock.sleep),
         downloader=Downloader(origin=url, relay=relay, sleep=clock.sleep),
         store=Store(folder / "fox.now"),
         clock=clock,
@@ -104,7 +103,7 @@ def item(data: bytes) -> dict[str, str]:
 def task_shop(folder: Path, *, life: float = 10.0) -> Workshop:
     shop = workshop(folder, relay=new_relay())
     relay = Relay(base_url=BASE_URL, latency=life / 20, clock=shop.clock, sleep=shop.clock.sleep)
-    shop.runner.api = Api(base_url=BASE_URL, relay=relay, sleep=shop.clock.sleep)
+    shop.runner.api = RelayClient(base_url=BASE_URL, relay=relay, sleep=shop.clock.sleep)
     shop.runner.downloader = Downloader(origin=BASE_URL, relay=relay, sleep=shop.clock.sleep)
     return shop
 

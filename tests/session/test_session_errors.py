@@ -29,8 +29,7 @@ from now_jupyter._protocol import Conversation
 from now_jupyter._runner import Runner
 from now_jupyter._session import Session
 from now_jupyter._settings._key import Key
-from now_jupyter._transport import Api
-from now_jupyter._transport._connection import Connection
+from now_jupyter._transport import RelayAccess, RelayClient
 from now_jupyter._values import Request, Status
 from relays import Served, new_session, relay_on_loopback
 
@@ -186,5 +185,5 @@ def test_no_frame_of_an_error_holds_the_key(engine: Any, tmp_path: Path) -> None
             session.generate("a fox", params={"demo": {"status": 400}})
         held = [value for frame in frames_of(caught.value) for value in frame.f_locals.values()]
     assert caught.value.__cause__ is caught.value.__context__ is None
-    assert not [value for value in held if isinstance(value, Key | Api | Runner | Connection)]
+    assert not [value for value in held if isinstance(value, Key | RelayClient | Runner | RelayAccess)]
     assert engine is None or any(frame.f_code.co_name == "start" for frame in frames_of(caught.value))

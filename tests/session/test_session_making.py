@@ -77,17 +77,16 @@ def test_stop_waiting_frees_the_waiter(session: Session, served: Served) -> None
 def test_cancelling_before_it_is_sent_sends_nothing(session: Session, served: Served) -> None:
     """One at a time: the second order waits for its turn and can be taken back."""
     session.generate("warm up")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session.context, "_given", {**session.context._given, "max_concurrency": 1})
-        first = session.submit("a fox", **slow())
-        until(lambda: first.is_sent)
-        second = session.submit("a hare")
-        until(lambda: second.records)
-        assert second.cancel()
-        with pytest.raises(Interrupted, match="nothing was sent"):
-            second.result(10)
-        assert not first.cancel()
-        first.result(10)
+    session.context._configuration.override(max_concurrency=1)
+    first = session.submit("a fox", **slow())
+    until(lambda: first.is_sent)
+    second = session.submit("a hare")
+    until(lambda: second.records)
+    assert second.cancel()
+    with pytest.raises(Interrupted, match="nothing was sent"):
+        second.result(10)
+    assert not first.cancel()
+    first.result(10)
     assert session.history["#3"].status is Status.CANCELLED
     assert session.context.home().store.read(3).status is Status.CANCELLED
     assert served.posts == 2

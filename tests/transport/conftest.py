@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from faultserver import FaultServer
-from now_jupyter._settings._key import Key
+from now_jupyter._settings import Key
 
 
 @pytest.fixture

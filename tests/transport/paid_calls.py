@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import anyio
 
 from faultserver import Send, json_answer
 from now_jupyter._json import JSON
-from now_jupyter._messages._errors import NowImageError, StoreFull
+from now_jupyter._messages import NowImageError, StoreFull
 from now_jupyter._protocol import Call, Event, Reply
-from now_jupyter._settings._key import Key
-from now_jupyter._store._record import Attempt
-from now_jupyter._transport import Api
+from now_jupyter._settings import Key
+from now_jupyter._transport import Inputs, RelayClient
+from now_jupyter._values import Attempt
 from now_jupyter.demo import Relay
+from wire import GENERATIONS, MODELS
 
-PATH = "/v1/images/generations"
+PATH = GENERATIONS
 
-ORDER = Call(path=PATH, method="POST", body={"model": "gpt-image-2", "prompt": '纸船 a "fox"\n\\ 🦊'})
+MODELS_CALL = Call(path=MODELS, method="GET")
+
+ORDER = Call(path=PATH, json={"model": "gpt-image-2", "prompt": '纸船 a "fox"\n\\ 🦊'})
 
 PICTURE = {"created": 1, "data": [{"b64_json": "aGk="}]}
 
+STREAMED = replace(ORDER, expects="events")
+
 OK = [Send(json_answer(PICTURE))]
+
+
+def no_inputs(sha256: str) -> Path:
+    raise TypeError(sha256)
 
 
 @dataclass
@@ -35,6 +45,7 @@ class Kept:
     data: bytes = b""
     end: str = ""
     fail_at: str = ""
+    fail_after: int = 0
 
     def begin(self, head: Mapping[str, JSON]) -> None:
         self._maybe_fail("begin")
@@ -52,7 +63,7 @@ class Kept:
         self.end = self.end or "abandoned"
 
     def _maybe_fail(self, moment: str) -> None:
-        if self.fail_at == moment:
+        if self.fail_at == moment and len(self.data) >= self.fail_after:
             raise StoreFull("full")
 
 
@@ -66,6 +77,7 @@ class Outcome:
     sink: Kept = field(default_factory=Kept)
     attempts: list[Attempt] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
+    left: tuple[int, bytes] = (0, b"")
 
     @property
     def phases(self) -> list[str]:
@@ -78,9 +90,9 @@ def order(
     *,
     key: Key | None = None,
     deadline: float = 30.0,
-    stream: bool = False,
     sink: Kept | None = None,
     relay: Relay | None = None,
+    inputs: Inputs = no_inputs,
     on_attempt: Callable[[Attempt], None] | None = None,
 ) -> Outcome:
     """Place one order and report what came of it."""
@@ -95,40 +107,39 @@ def order(
             on_attempt(attempt)
 
     async def place() -> None:
-        api = Api(base_url=url, key=key, relay=relay, deadline=deadline, sleep=pause, jitter=lambda: 0.0)
+        client = RelayClient(base_url=url, key=key, relay=relay, deadline=deadline, sleep=pause, jitter=lambda: 0.0)
         try:
-            async with api.submit(
-                call, sink=came.sink, idempotency_key="one-order", stream=stream, on_attempt=told
+            async with client.submit(
+                call, sink=came.sink, idempotency_key="one-order", inputs=inputs, on_attempt=told
             ) as submission:
                 came.reply = submission.reply
+                came.left = submission.kept, submission.content
                 while (event := await submission.next()) is not None:
                     came.events.append(event)
         except NowImageError as problem:
             came.error = problem
         finally:
-            await api.aclose()
-            await api.aclose()
+            await client.aclose()
+            await client.aclose()
 
     anyio.run(place)
     return came
 
 
-def ask(
-    url: str, call: Call, *, key: Key | None = None, relay: Any = None, params: Mapping[str, str] | None = None
-) -> Any:
+def ask(url: str, call: Call, *, key: Key | None = None, relay: Any = None) -> Any:
     """Make one free call; gives the reply or the error."""
 
     async def at_once(_seconds: float) -> None:
         return None
 
     async def perform() -> Reply | NowImageError:
-        api = Api(base_url=url, key=key, relay=relay, sleep=at_once)
+        client = RelayClient(base_url=url, key=key, relay=relay, sleep=at_once)
         try:
-            return await api.fetch(call, params=params)
+            return await client.fetch(call)
         except NowImageError as problem:
             return problem
         finally:
-            await api.aclose()
+            await client.aclose()
 
     return anyio.run(perform)
 

@@ -7,17 +7,20 @@ import json
 import threading
 import tracemalloc
 import zlib
+from collections.abc import Mapping
+from dataclasses import replace
 
 import anyio
 import pytest
 
 from faultserver import Await, Drip, FaultServer, Hang, Reset, Send, chunked, json_answer, response, stream_answer
-from now_jupyter._messages._errors import BadResponseError, MaybeBilledError, RejectedError
+from now_jupyter._json import JSON
+from now_jupyter._messages import BadResponseError, MaybeBilledError
 from now_jupyter._protocol import Event, Reply
-from now_jupyter._transport import Api, replayed
-from now_jupyter._transport import _responses as _answers
-from now_jupyter._transport._bodies import Inflater
-from paid_calls import OK, ORDER, PARTIAL, PICTURE, Kept, frames, order
+from now_jupyter._transport import RelayClient, _answers, read_kept
+from now_jupyter._transport._unpacking import Inflater
+from paid_calls import OK, ORDER, PARTIAL, PICTURE, STREAMED, Kept, frames, order
+from wire import EVENT_STREAM, JSON_TYPE, PNG_START, PNG_TYPE
 
 
 @pytest.mark.parametrize(
@@ -51,27 +54,32 @@ def test_a_usable_answer_is_used_whatever_it_calls_itself(
 @pytest.mark.parametrize(
     ("start", "mime"),
     [
-        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (PNG_START, PNG_TYPE),
         (b"\xff\xd8\xff\xe0", "image/jpeg"),
         (b"RIFF1234WEBP", "image/webp"),
         (b"GIF89a", "image/gif"),
     ],
 )
 def test_a_bare_picture_is_handed_on(server: FaultServer, start: bytes, mime: str) -> None:
-    """Whatever the Content-Type says; all of it."""
-    server.script([Send(response(200, start + b"x" * 5000, headers={"Content-Type": "application/json"}))])
-    reply = order(server.url).reply
-    assert reply == Reply(status=200, media_type=mime, raw=start + b"x" * 5000)
+    """Whatever the Content-Type says: a file, whose bytes are kept; where they could not be, they are given."""
+    body = start + b"x" * 5000
+    server.script([Send(response(200, body, headers={"Content-Type": JSON_TYPE}))])
+    came = order(server.url)
+    assert came.reply == Reply(media_type=mime, is_file=True)
+    assert (came.sink.data, came.sink.end, came.left) == (body, "finished", (len(body), b""))
+    came = order(server.url, sink=Kept(fail_at="write"))
+    assert came.reply == Reply(media_type=mime, is_file=True)
+    assert came.left == (0, body)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>" + b"x" * 9000, b'{"data": [', b"[" * 100_000, b"null"])
-def test_what_is_no_answer_is_shown_to_the_engine_in_part(server: FaultServer, body: bytes) -> None:
+def test_what_is_no_answer_is_shown_to_the_service_in_part(server: FaultServer, body: bytes) -> None:
     """Its first KiB; all of it is kept."""
     server.script([Send(response(200, body, headers={"Content-Type": "text/html"}))])
     came = order(server.url)
     assert came.reply is not None
     assert came.reply.body is None
-    assert came.reply.raw == (b"" if body == b"null" else body[:1024])
+    assert came.reply.text == ("" if body == b"null" else body[:1024].decode())
     assert (came.sink.data, came.sink.end) == (body, "finished")
 
 
@@ -115,20 +123,15 @@ def test_unpacking_takes_no_more_memory_than_its_cap() -> None:
         tracemalloc.stop()
 
 
-def test_an_error_in_a_200_is_an_error(server: FaultServer) -> None:
-    """Maybe billed where its code is not a known refusal; the raw answer is kept."""
-    server.script(
-        [Send(json_answer({"error": {"message": "upstream", "code": "weird"}}))],
-        [Send(json_answer({"error": {"message": "no", "code": "content_policy_violation"}}))],
-        [Send(json_answer({**PICTURE, "error": {"message": "one of two failed"}}))],
-    )
-    doubtful, refused, half = (order(server.url) for _ in range(3))
-    assert isinstance(doubtful.error, BadResponseError)
-    assert doubtful.error.billed == "maybe"
-    assert doubtful.sink.end == "finished"
-    assert isinstance(refused.error, RejectedError)
-    assert refused.error.billed == "no"
-    assert half.error is None
+@pytest.mark.parametrize("body", [{"error": {"message": "upstream", "code": "weird"}}, {**PICTURE, "error": "half"}])
+def test_an_error_in_a_200_is_the_services_to_read(server: FaultServer, body: dict[str, object]) -> None:
+    """What a success says is never judged here."""
+    server.script([Send(json_answer(body))])
+    came = order(server.url)
+    assert came.error is None
+    assert came.reply is not None
+    assert came.reply.body == body
+    assert came.sink.end == "finished"
 
 
 def test_numbers_and_characters_that_are_none_are_forgiven(server: FaultServer) -> None:
@@ -165,8 +168,8 @@ def test_events_are_read_in_every_dialect(server: FaultServer, body: bytes, cont
     """Names or none, any line end, comments, no last empty line, lines of data, [DONE] or not; also byte by byte."""
     sent = response(200, body, headers={"Content-Type": content_type})
     server.script([Send(sent)], [Drip(sent)], [Send(sent)])
-    for asked in (True, True, False):
-        came = order(server.url, stream=asked)
+    for call in (STREAMED, STREAMED, ORDER):
+        came = order(server.url, call)
         assert came.error is None
         assert came.reply is not None
         assert came.reply.streamed
@@ -183,12 +186,12 @@ def test_an_event_is_given_as_soon_as_it_is_there(server: FaultServer) -> None:
     )
 
     async def watch() -> list[Event | None]:
-        api = Api(base_url=server.url)
-        async with api.submit(ORDER, sink=Kept(), idempotency_key="x", stream=True) as submission:
+        client = RelayClient(base_url=server.url)
+        async with client.submit(STREAMED, sink=Kept(), idempotency_key="x") as submission:
             first = await submission.next()
             go_on.event.set()
             rest = [await submission.next(), await submission.next(), await submission.next()]
-        await api.aclose()
+        await client.aclose()
         return [first, *rest]
 
     assert anyio.run(watch) == [*WANTED, None, None]
@@ -197,7 +200,7 @@ def test_an_event_is_given_as_soon_as_it_is_there(server: FaultServer) -> None:
 def test_done_ends_a_stream_whose_connection_stays_open(server: FaultServer) -> None:
     """Nobody waits for the relay to hang up."""
     server.script([Send(stream_answer()), Send(chunked(frames(COMPLETED, "[DONE]"), end=False)), Hang()])
-    came = order(server.url, stream=True, deadline=10.0)
+    came = order(server.url, STREAMED, deadline=10.0)
     assert came.events == WANTED[1:]
     assert came.sink.end == "finished"
     assert came.phases[-1] == "answered"
@@ -206,22 +209,22 @@ def test_done_ends_a_stream_whose_connection_stays_open(server: FaultServer) -> 
 def test_a_stream_that_breaks_gives_what_came_and_then_the_error(server: FaultServer) -> None:
     """Maybe billed; the bytes are kept."""
     server.script([Send(stream_answer()), Send(chunked(frames(PARTIAL), end=False)), Reset()])
-    came = order(server.url, stream=True)
+    came = order(server.url, STREAMED)
     assert came.events == WANTED[:1]
     assert isinstance(came.error, MaybeBilledError)
     assert (came.sink.data, came.sink.end) == (frames(PARTIAL), "abandoned")
 
 
 def test_a_stream_that_is_left_early_is_still_kept_whole(server: FaultServer) -> None:
-    """An engine that has its pictures leaves; the rest of the answer is read for the store."""
+    """An service that has its pictures leaves; the rest of the answer is read for the store."""
     server.script([Send(stream_answer()), Send(chunked(frames(PARTIAL, COMPLETED)))])
     sink = Kept()
 
     async def leave_early() -> None:
-        api = Api(base_url=server.url)
-        async with api.submit(ORDER, sink=sink, idempotency_key="x", stream=True) as submission:
+        client = RelayClient(base_url=server.url)
+        async with client.submit(STREAMED, sink=sink, idempotency_key="x") as submission:
             await submission.next()
-        await api.aclose()
+        await client.aclose()
 
     anyio.run(leave_early)
     assert (sink.data, sink.end) == (frames(PARTIAL, COMPLETED), "finished")
@@ -230,7 +233,7 @@ def test_a_stream_that_is_left_early_is_still_kept_whole(server: FaultServer) ->
 def test_a_relay_that_drops_the_stream_flag_is_understood(server: FaultServer) -> None:
     """An ordinary reply, although a stream was asked for."""
     server.script(OK)
-    came = order(server.url, stream=True)
+    came = order(server.url, STREAMED)
     assert came.reply is not None
     assert (came.reply.streamed, came.reply.body, came.events) == (False, PICTURE, [])
 
@@ -241,9 +244,75 @@ def test_a_kept_answer_can_be_understood_again(server: FaultServer) -> None:
     server.script([Send(response(200, packed, headers={"Content-Encoding": "gzip"}))])
     came = order(server.url)
     assert came.sink.head is not None
-    assert replayed(came.sink.head, came.sink.data) == (came.reply, [])
-    reply, events = replayed({"status": 200, "content_type": "text/event-stream"}, frames(PARTIAL, COMPLETED)[:-9])
+    assert kept(came.sink.head, came.sink.data) == (came.reply, [])
+    found = kept({"status": 200, "content_type": EVENT_STREAM}, frames(PARTIAL, COMPLETED)[:-9])
+    assert found is not None
+    assert found[0].streamed
+    assert found[1][0] == WANTED[0]
+    assert read_kept({"status": 200, "content_type": EVENT_STREAM}, b"data: ") is None
+    assert read_kept({"status": 200}, b'{"data": [') is None
+    assert read_kept({}, b"") is None
+
+
+def kept(head: Mapping[str, JSON], body: bytes) -> tuple[Reply, list[Event]] | None:
+    found = read_kept(head, body)
+    return None if found is None else (found[0], list(found[1]))
+
+
+@pytest.mark.parametrize(
+    ("cut", "whole"),
+    [
+        (
+            b'{"created": 1, "data": [{"b64_json": "YQ=="}, {"b64_json": "Y',
+            {"created": 1, "data": [{"b64_json": "YQ=="}]},
+        ),
+        (b'{"a": [{"b": [{"c": "]}\\"["}, {"c": "d"', {"a": [{"b": [{"c": ']}"['}]}]}),
+        (b'[{"id": "\xe7\x8b\x90"}, {', [{"id": "\u72d0"}]),
+        (b'{"data": [{"url": "a', None),
+        (b'{"choices": [', None),
+        (b"}]}]", None),
+        (b'{"a": "' + b"[{}]," * 999, None),
+        (b"[{}" * 2_000_000, None),
+    ],
+)
+def test_what_is_whole_in_a_cut_answer_is_found(cut: bytes, whole: JSON) -> None:
+    """Whatever its shape: up to the last object of a list that came whole."""
+    found = read_kept({"status": 200}, cut)
+    assert (found and found[0].body) == whole
+
+
+@pytest.mark.parametrize("head", [b"ID3\x04", b"\0\0\0\x18ftypmp42", b"unknown"])
+def test_a_file_goes_to_the_disk_only(server: FaultServer, head: bytes) -> None:
+    """Up to the cap for files; where the disk refuses, the rest is given, and never more than that."""
+    body = head + b"x" * 3_000_000
+    call = replace(ORDER, expects="file")
+    server.script([Send(response(200, body, headers={"Content-Type": "audio/mpeg"}))])
+    came = order(server.url, call)
+    assert came.reply is not None
+    assert came.reply.is_file
+    assert came.reply.media_type.startswith(("audio/", "video/"))
+    assert (came.sink.data, came.sink.end, came.left) == (body, "finished", (len(body), b""))
+    assert came.sink.head is not None
+    assert kept(came.sink.head, body[:4096]) == (came.reply, [])
+    came = order(server.url, call, sink=Kept(fail_at="write", fail_after=1_000_000))
+    assert came.sink.data + came.left[1] == body
+    assert came.left[0] == len(came.sink.data) >= 1_000_000
+
+
+def test_an_error_instead_of_a_file_is_read(server: FaultServer) -> None:
+    """It is JSON then, whatever was expected."""
+    server.script([Send(json_answer({"error": "no"}))])
+    assert order(server.url, replace(ORDER, expects="file")).reply == Reply(media_type=JSON_TYPE, body={"error": "no"})
+
+
+def test_words_are_given_whole(server: FaultServer) -> None:
+    """And as JSON too where they are that."""
+    words = "data: fox \u72d0\n" * 500
+    server.script(
+        [Send(response(200, words.encode(), headers={"Content-Type": "text/plain"}))], [Send(json_answer({"a": 1}))]
+    )
+    call = replace(ORDER, expects="text")
+    assert order(server.url, call).reply == Reply(media_type="text/plain", text=words)
+    reply = order(server.url, call).reply
     assert reply is not None
-    assert events[0] == WANTED[0]
-    assert replayed({"status": 200}, b'{"data": [')[0] is None
-    assert replayed({}, b"")[0] is None
+    assert (reply.body, reply.text) == ({"a": 1}, '{"a": 1}')

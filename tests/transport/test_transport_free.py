@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
+import anyio
 import pytest
 
 from certificates import make_certificate
 from faultserver import Close, FaultServer, Reset, Send, Tunnel, closed_port, json_answer, response
 from now_jupyter._json import JSON
-from now_jupyter._messages._errors import ConfigError, ConnectFailed, MaybeBilledError, NowImageError, RejectedError
+from now_jupyter._messages import ConfigError, ConnectFailed, MaybeBilledError, NowImageError, RejectedError
 from now_jupyter._protocol import Call
-from now_jupyter._settings._key import Key
+from now_jupyter._settings import Key
+from now_jupyter._transport._retries import Deadline, Retries
 from now_jupyter.demo import Relay
-from paid_calls import OK, PATH, Outcome, ask, order
+from paid_calls import MODELS_CALL, OK, PATH, Outcome, ask, order
 
 
 def test_a_free_call_is_repeated_where_that_may_help(server: FaultServer) -> None:
@@ -24,7 +27,7 @@ def test_a_free_call_is_repeated_where_that_may_help(server: FaultServer) -> Non
         [Send(json_answer({"data": [1]})[:-3]), Close()],
         [Send(json_answer({"data": [1]}))],
     )
-    assert ask(server.url, Call(path="/v1/models")).body == {"data": [1]}
+    assert ask(server.url, MODELS_CALL).body == {"data": [1]}
     assert len(server.seen) == 4
 
 
@@ -32,22 +35,23 @@ def test_a_free_call_is_repeated_where_that_may_help(server: FaultServer) -> Non
 def test_a_free_call_that_is_refused_is_not_repeated(server: FaultServer, status: int, tries: int) -> None:
     """And whatever happens, a free call is not billed."""
     server.script([Send(response(status))])
-    error = ask(server.url, Call(path="/v1/models"))
+    error = ask(server.url, MODELS_CALL)
     assert isinstance(error, NowImageError)
     assert error.billed == "no"
     assert len(server.seen) == tries
 
 
-def test_an_error_in_the_200_of_a_free_call_is_an_error(server: FaultServer) -> None:
+def test_an_error_in_the_200_of_a_free_call_is_the_askers_to_read(server: FaultServer) -> None:
     """Asking for an unknown model answers 200."""
     server.script([Send(json_answer({"error": {"code": "model_not_found", "message": "x"}}))])
-    assert isinstance(ask(server.url, Call(path="/v1/models/x")), RejectedError)
+    reply = ask(server.url, Call(path="/v1/models/{}", ids=("x",), method="GET"))
+    assert reply.body["error"]["code"] == "model_not_found"
 
 
 def test_a_post_that_only_asks_is_free(server: FaultServer) -> None:
     """Midjourney's list of tasks is asked for by POST."""
     server.script([Reset()], [Send(json_answer([{"id": "1"}]))])
-    call = Call(path="/mj/task/list-by-condition", method="POST", body={"ids": ["1"]})
+    call = Call(path="/mj/task/list-by-condition", base="host", json={"ids": ["1"]})
     assert ask(server.url, call).body == [{"id": "1"}]
 
 
@@ -137,8 +141,9 @@ def test_the_demo_is_reached_without_a_port() -> None:
     body = {"model": "gpt-image-2", "prompt": "fox", "size": "1024x1024"}
 
     def demo(**more: JSON) -> Outcome:
-        call = Call(path=PATH, method="POST", body={**body, **more})
-        return order("http://demo.invalid", call, relay=relay, stream=bool(more.get("stream")))
+        expects: Literal["json", "events"] = "events" if more.get("stream") else "json"
+        call = Call(path=PATH, json={**body, **more}, expects=expects)
+        return order("http://demo.invalid", call, relay=relay)
 
     plain = demo()
     assert plain.reply is not None
@@ -154,14 +159,25 @@ def test_the_demo_is_reached_without_a_port() -> None:
     assert isinstance(demo(demo={"fault": "reset"}).error, MaybeBilledError)
     assert isinstance(demo(demo={"code": "model_not_found"}).error, RejectedError)
     assert demo(demo={"status": 429, "retry_after": 2, "times": 1}, prompt="limited").pauses == [2.0]
-    models = ask("http://demo.invalid", Call(path="/v1/models"), relay=relay)
+    models = ask("http://demo.invalid", MODELS_CALL, relay=relay)
     assert models.body["data"]
 
 
 def test_pauses_grow_and_are_jittered() -> None:
     """Between half a second and four."""
-    from now_jupyter._transport._exchange import Patience
+    pauses: list[float] = []
 
-    patience = Patience(paid=False, jitter=lambda: 1.0)
-    failed = ConnectFailed("x")
-    assert [patience.pause(failed) for _ in range(4)] == [1.0, 2.0, 4.0, None]
+    async def note(seconds: float) -> None:
+        pauses.append(seconds)
+
+    async def fail() -> None:
+        raise ConnectFailed("x")
+
+    async def retry() -> None:
+        until = Deadline(100.0, lambda: 0.0)
+        retries = Retries(4, may_help=lambda _: True, until=until, sleep=note, jitter=lambda: 1.0)
+        with pytest.raises(ConnectFailed):
+            await retries.run(fail)
+
+    anyio.run(retry)
+    assert pauses == [1.0, 2.0, 4.0, 4.0]

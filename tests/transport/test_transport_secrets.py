@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import json
 import types
 from collections.abc import AsyncIterator, Iterator
@@ -14,13 +15,12 @@ import httpcore
 import httpx
 import pytest
 
-from faultserver import FaultServer, Hang, Reset, Send, chunked, json_answer, stream_answer
-from now_jupyter._messages._errors import BadResponseError, MaybeBilledError
-from now_jupyter._protocol import Call
-from now_jupyter._settings._key import Key
-from now_jupyter._transport._connections import Fleet
+from faultserver import Drip, FaultServer, Hang, Reset, Send, chunked, json_answer, response, stream_answer
+from now_jupyter._messages import BadResponseError, MaybeBilledError
+from now_jupyter._settings import Key
+from now_jupyter._transport._connections import ConnectionPool
 from now_jupyter.demo import Response
-from paid_calls import PARTIAL, PICTURE, ask, frames, made, order
+from paid_calls import MODELS_CALL, PARTIAL, PICTURE, STREAMED, ask, frames, made, order
 
 
 def all_kinds(kind: type[BaseException]) -> Iterator[type[BaseException]]:
@@ -72,7 +72,7 @@ def test_no_foreign_exception_is_forgotten(kind: type[BaseException], where: str
     relay: Any = Broken(raised(kind), where)
     came = order("http://demo.invalid", relay=relay)
     assert isinstance(came.error, MaybeBilledError)
-    free = ask("http://demo.invalid", Call(path="/v1/models"), relay=relay)
+    free = ask("http://demo.invalid", MODELS_CALL, relay=relay)
     assert isinstance(free, BadResponseError)
     for error in (came.error, free):
         assert error.__cause__ is None
@@ -111,7 +111,6 @@ def reachable(error: BaseException, *, stop: tuple[type, ...]) -> Iterator[objec
         [Reset()],
         [Send(json_answer(PICTURE)[:-9]), Reset()],
         [Send(stream_answer()), Send(chunked(frames(PARTIAL), end=False)), Reset()],
-        [Send(json_answer({"error": "x"}))],
         [Hang()],
     ],
 )
@@ -120,11 +119,11 @@ def test_no_error_carries_the_key(server: FaultServer, key: Key, script: list[An
     from now_jupyter._transport._exchange import Peer
 
     server.script(script)
-    came = order(server.url, key=key, stream=True, deadline=0.5)
+    came = order(server.url, STREAMED, key=key, deadline=0.5)
     assert came.error is not None
     secret = key.header().removeprefix("Bearer ")
     assert secret not in "\n".join([*came.error.lines(), repr(came.error), str(vars(came.error))])
-    for one in reachable(came.error, stop=(Key, Peer, Fleet)):
+    for one in reachable(came.error, stop=(Key, Peer, ConnectionPool)):
         if isinstance(one, str):
             assert secret not in one
         if isinstance(one, bytes):
@@ -135,8 +134,27 @@ def test_a_relay_that_echoes_the_key_does_not_make_us_show_it(server: FaultServe
     """In an error body, a header or a redirect."""
     secret = key.header().removeprefix("Bearer ")
     body = {"error": {"message": f"bad {secret}", "code": secret}}
-    server.script([Send(json_answer(body, status=401))], [Send(json_answer(body))])
+    where = {"Location": f"https://{secret}.example/", "X-Request-Id": secret}
+    server.script(
+        [Send(json_answer(body, status=401, headers=where))], [Send(json_answer(body, status=302, headers=where))]
+    )
     for _ in range(2):
-        error = order(server.url, key=key).error
-        assert error is not None
-        assert secret not in "\n".join([*error.lines(), str(vars(error))])
+        came = order(server.url, key=key)
+        assert came.error is not None
+        assert secret not in "\n".join([*came.error.lines(), str(vars(came.error)), str(came.attempts)])
+
+
+def test_a_relay_that_echoes_the_key_in_an_answer_does_not_bring_it_to_the_disk(server: FaultServer, key: Key) -> None:
+    """Not in head, body, value or attempt, packed or not, wherever the answer is split."""
+    secret = key.header().removeprefix("Bearer ")
+    body = json.dumps({"a": f"x{secret}y"}).encode()
+    headers = {"Content-Type": f"text/{secret}", "X-Request-Id": secret}
+    server.script(
+        [Drip(response(200, body, headers=headers))],
+        [Send(response(200, gzip.compress(body), headers={**headers, "Content-Encoding": "gzip"}))],
+    )
+    for _ in range(2):
+        came = order(server.url, key=key)
+        assert came.reply is not None
+        assert came.reply.body == {"a": f"x{'*' * len(secret)}y"}
+        assert secret not in str([came.reply, came.sink, came.attempts])

@@ -1,8 +1,6 @@
-/**
- * Elements without innerHTML: every text goes through textContent, every listener ends with one signal.
- *
- * @typedef {(tag: string, props?: Record<string, any>, ...children: (Node | string | null)[]) => any} Make
- */
+/** Elements without innerHTML: every text goes through textContent, every listener ends with one signal. */
+
+/** @import { Child, Make } from "./types.d.ts" */
 
 const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
@@ -36,40 +34,64 @@ export function icon(name) {
 }
 
 /**
- * Make the function that makes elements. `label` becomes name and tooltip, `on…` a listener that ends with the signal.
+ * Make the function that makes elements: `label` becomes name and tooltip, `on…` a listener that ends with the signal.
  * @param {AbortSignal} signal
  * @returns {Make}
  */
-export function maker(signal) {
+export function createMaker(signal) {
   return (tag, props = {}, ...children) => {
     const element = document.createElement(tag);
+    if (tag === "button") element.setAttribute("type", "button");
     for (const [name, value] of Object.entries(props)) {
-      if (value === undefined || value === null) continue;
-      if (name === "text") element.textContent = value;
-      else if (name === "label") name_(element, value);
-      else if (name.startsWith("on")) element.addEventListener(name.slice(2), value, { signal });
+      if (value === undefined) continue;
+      if (name === "text") element.textContent = String(value);
+      else if (name === "label") setLabel(element, String(value));
+      else if (typeof value === "function") element.addEventListener(name.slice(2), asListener(value), { signal });
       else if (typeof value === "boolean" && !name.startsWith("aria")) element.toggleAttribute(name, value);
       else element.setAttribute(name, String(value));
     }
-    if (tag === "button" && !props.type) element.type = "button";
-    element.append(...children.filter((child) => child !== null && child !== undefined));
+    element.append(...children.filter((child) => child !== null));
     return element;
   };
 }
 
-/** @param {HTMLElement} element @param {string} text */
-export function name_(element, text) {
+/** @param {any} handler @returns {EventListener} */
+function asListener(handler) {
+  return handler;
+}
+
+/** Set an element's name, shown as its tooltip too. @param {HTMLElement} element @param {string} text */
+export function setLabel(element, text) {
   element.setAttribute("aria-label", text);
   element.title = text;
 }
 
-/** Replace what an element holds. @param {Element} element @param {...any} children */
-export function fill(element, ...children) {
-  element.replaceChildren(...children.filter((child) => child !== null && child !== undefined));
+/** @param {Element} button */
+export function isPressed(button) {
+  return button.getAttribute("aria-pressed") === "true";
 }
 
-/** Call a function when calls have ceased for a while. @param {AbortSignal} signal @param {number} ms @param {() => void} work */
-export function later(signal, ms, work) {
+/** @param {Element} button @param {boolean} on */
+export function setPressed(button, on) {
+  button.setAttribute("aria-pressed", String(on));
+}
+
+/** Replace what an element holds. @param {Element} element @param {...Child} children */
+export function fill(element, ...children) {
+  element.replaceChildren(...children.filter((child) => child !== null));
+}
+
+/** The element that has the focus, in the document or shadow tree that this one is in. @param {Element} element */
+export function focusedBeside(element) {
+  const root = /** @type {Document | ShadowRoot} */ (element.getRootNode());
+  return /** @type {HTMLElement | null} */ (root.activeElement);
+}
+
+/**
+ * Call a function when calls have ceased for a while.
+ * @param {AbortSignal} signal @param {number} ms @param {() => void} work
+ */
+export function debounce(signal, ms, work) {
   let timer = 0;
   signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
   return () => {
@@ -90,7 +112,7 @@ export async function copyText(text, root) {
 
 /** Pages that are not secure have no clipboard but this one. @param {string} text @param {Element} root */
 function copyTheOldWay(text, root) {
-  const before = /** @type {HTMLElement | null} */ (document.activeElement);
+  const before = focusedBeside(root);
   const field = document.createElement("textarea");
   field.value = text;
   field.className = "nowp-unseen";

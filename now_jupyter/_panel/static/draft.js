@@ -1,183 +1,236 @@
-import { fill, later } from "./dom.js";
-import { suggesting, pairsField } from "./fields.js";
-import { Asked } from "./wire.js";
+import { debounce, fill, icon } from "./dom.js";
+import { Combobox, PairsField } from "./fields.js";
+import { OrderButton } from "./order.js";
+import { linesOf } from "./wire.js";
 
-/**
- * The form: what is typed is the draft, which all views share; recalling keeps the draft before for "undo".
- * @param {any} ctx
- */
-export function draftForm(ctx) {
-  const { h, t, model, wire, signal } = ctx;
-  let draft = { ...empty(), ...model.get("draft") };
-  /** @type {any[]} */
-  const before = [];
-  let ordering = false;
-  let parentRef = "…";
+/** @import { Context } from "./context.js" */
+/** @import { Draft, Quote } from "./types.d.ts" */
 
-  const prompt = h("textarea", {
-    ...{ class: "nowp-prompt", "aria-label": t("prompt"), placeholder: t("promptHint"), rows: 4, maxlength: LONGEST_PROMPT },
-    oninput: () => change({ prompt: prompt.value }),
-    onkeydown: (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) { event.preventDefault(); generate(); }
-    },
-  });
-  const origin = h("div", { class: "nowp-origin", hidden: true });
-  const fields = {
-    model: suggesting(ctx, { label: t("model"), onchange: (value) => change({ model: value.trim() }) }),
-    ...Object.fromEntries(
-      ["size", "quality", "n", "style", "background", "format", "compression", "seed", "negative"].map((name) => [
-        name,
-        suggesting(ctx, { label: t(name), placeholder: t("automatic"), numeric: NUMERIC.has(name), onchange: (value) => option(name, value) }),
-      ]),
-    ),
-  };
-  const pairs = pairsField(ctx, (params) => change({ params }));
-  const more = h("details", { class: "nowp-more" },
-    h("summary", { text: t("more") }),
-    h("div", { class: "nowp-grid" }, ...MORE.map((name) => fields[name].el), pairs.el));
-  fields.model.el.classList.add("nowp-wide");
-  fields.negative.el.classList.add("nowp-wide");
-  const price = h("span", { class: "nowp-price" });
-  const goLabel = h("span", { text: t("generate") });
-  const go = h("button", { class: "nowp-go", onclick: (event) => { if (event.detail < 2) generate(); }, title: t("shortcut") }, goLabel, price);
-  const undo = h("button", { class: "nowp-round", label: t("undoDraft"), hidden: true, onclick: () => back() }, ctx.icon("undo"));
-  const file = h("input", { type: "file", accept: "image/*", class: "nowp-unseen", tabindex: "-1", "aria-hidden": "true", onchange: () => { recall(file.files[0]); file.value = ""; } });
-  const notes = h("div", { class: "nowp-notes", role: "status" });
-  const trouble = h("div", { class: "nowp-trouble" });
-  const el = h("section", { class: "nowp-draft", "aria-label": t("draft") },
-    h("div", { class: "nowp-sheet" }, prompt, origin),
-    h("div", { class: "nowp-grid" }, fields.model.el, fields.size.el, fields.quality.el, fields.n.el),
-    more,
-    h("div", { class: "nowp-bar nowp-main" },
-      go,
-      undo,
-      h("button", { class: "nowp-round", label: t("copyCell"), onclick: copy }, ctx.icon("copy")),
-      h("button", { class: "nowp-round", label: t("open"), onclick: () => file.click() }, ctx.icon("file")),
-      file),
-    notes, trouble);
+const LONGEST_PROMPT = 65_536;
+const MOST_UNDONE = 50;
+const MORE_OPTIONS = ["style", "background", "format", "compression", "seed", "negative"];
+const OPTIONS = ["size", "quality", "n", ...MORE_OPTIONS];
+const NUMERIC = new Set(["n", "compression", "seed"]);
 
-  const save = later(signal, 250, () => { model.set("draft", draft); model.save_changes(); });
-  const quote = later(signal, 200, () => askQuote());
-
-  function option(name, value) {
-    const options = { ...draft.options };
-    if (value.trim()) options[name] = value; else delete options[name];
-    change({ options });
-  }
-  function change(part) {
-    draft = { ...draft, ...part };
-    save();
-    quote();
-  }
-  function show() {
-    if (prompt.value !== draft.prompt) prompt.value = draft.prompt;
-    fields.model.value = draft.model;
-    for (const [name, field] of Object.entries(fields)) if (name !== "model") field.value = draft.options[name] ?? "";
-    pairs.set(draft.params);
-    if (draft.params.length || MORE.some((name) => draft.options[name])) more.open = true;
-    undo.hidden = !before.length;
-    fill(origin, ...(draft.parent ? [h("span", { text: t("from", { ref: parentRef }) }), h("button", { class: "nowp-quiet", label: t("forget"), onclick: () => { change({ parent: "" }); show(); prompt.focus(); } }, ctx.icon("close"))] : []));
-    origin.hidden = !draft.parent;
-  }
-  /** Take over another draft; the one before comes back with "undo". */
-  function use(other) {
-    before.push(draft);
-    if (before.length > 50) before.shift();
-    change({ ...empty(), ...other });
-    show();
-  }
-  function back() {
-    if (!before.length) return;
-    change(before.pop());
-    show();
-    prompt.focus();
+/** The form: what is typed is the draft, which all views share; recalling keeps the draft before for "undo". */
+export class DraftForm {
+  /** @param {Context} ctx */
+  constructor(ctx) {
+    const { h, t, model, wire, signal } = ctx;
+    this.ctx = ctx;
+    this.draft = completeDraft(model.get("draft"));
+    /** @type {Draft[]} */
+    this.before = [];
+    this.parentRef = "…";
+    this.save = debounce(signal, 250, () => {
+      model.set("draft", this.draft);
+      model.save_changes();
+    });
+    this.quote = debounce(signal, 200, () => this.askQuote());
+    this.prompt = h("textarea", {
+      ...{ class: "nowp-prompt", "aria-label": t("prompt"), placeholder: t("promptHint") },
+      ...{ rows: 4, maxlength: LONGEST_PROMPT },
+      oninput: () => this.change({ prompt: this.prompt.value }),
+      onkeydown: (event) => this.handleKey(event),
+    });
+    this.origin = h("div", { class: "nowp-origin", hidden: true });
+    this.model = new Combobox(ctx, { label: t("model"), onchange: (value) => this.change({ model: value.trim() }) });
+    this.options = Object.fromEntries(OPTIONS.map((name) => [name, this.createOption(name)]));
+    this.pairs = new PairsField(ctx, (params) => this.change({ params }));
+    const fields = MORE_OPTIONS.map((name) => this.options[name].el);
+    const grid = h("div", { class: "nowp-grid" }, ...fields, this.pairs.el);
+    this.more = h("details", { class: "nowp-more" }, h("summary", { text: t("more") }), grid);
+    const undo = { class: "nowp-round", label: t("undoDraft"), hidden: true, onclick: () => this.goBack() };
+    this.undo = h("button", undo, icon("undo"));
+    this.notes = h("div", { class: "nowp-notes", role: "status" });
+    this.orderButton = new OrderButton(ctx, this);
+    this.el = this.lay();
+    wire.watch("change:draft", () => this.takeTheirs(model.get("draft")));
+    wire.watch("change:relay", () => this.showModels());
+    this.show();
+    this.showModels();
   }
 
-  async function askQuote() {
-    const asked = draft;
-    try {
-      const answer = await wire.ask("quote", { draft });
-      if (asked !== draft) return;
-      price.textContent = answer.price;
-      if (answer.parent !== parentRef) { parentRef = answer.parent; show(); }
-      fields.model.placeholder = `${answer.model} · ${t("automatic")}`;
-      for (const [name, control] of Object.entries(answer.controls)) {
-        fields[name]?.suggest(control.values.map((value) => ({ name: value })));
-        fields[name]?.applies(control.why);
-      }
-      fill(notes, ...answer.notes.map((note) => h("p", { text: note })));
-    } catch (error) {
-      if (asked === draft) fill(notes, ...(error.lines ?? []).slice(0, 1).map((line) => h("p", { text: line })));
-    }
-  }
-  async function generate(agreed = []) {
-    if (ordering) return;
-    ordering = true;
-    go.setAttribute("aria-disabled", "true");
-    goLabel.textContent = t("ordering");
-    fill(trouble);
-    try {
-      await wire.ask("generate", { draft, at: Date.now(), agreed });
-      ctx.announce(t("ordered"));
-    } catch (error) {
-      if (error instanceof Asked) question(error);
-      else fill(trouble, ctx.errorCard(error.lines, () => { fill(trouble); prompt.focus(); }));
-    } finally {
-      ordering = false;
-      go.removeAttribute("aria-disabled");
-      goLabel.textContent = t("generate");
-    }
-  }
-  /** The user's word is needed: "Not now" and Escape go back to where one was. */
-  function question({ lines, agree }) {
-    const from = el.contains(el.getRootNode().activeElement) ? el.getRootNode().activeElement : prompt;
-    const leave = () => { fill(trouble); from.focus(); };
-    const no = h("button", { class: "nowp-plain", text: t("notNow"), onclick: leave });
-    const yes = h("button", { class: "nowp-plain", text: t("orderAgain"), onclick: () => generate(agree) });
-    fill(trouble, h("div", { class: "nowp-error nowp-ask", role: "alertdialog", "aria-label": lines[0], onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation(); leave(); } } }, ...lines.map((line) => h("p", { text: line })), h("div", { class: "nowp-bar" }, no, yes)));
-    no.focus();
-  }
-  async function copy() {
-    await ctx.attempt(async () => ctx.copyCell((await wire.ask("cell", { draft })).cell));
-  }
-  /** @param {File | undefined} picture */
-  async function recall(picture) {
-    if (!picture) return;
-    await ctx.attempt(async () => {
-      const bytes = await picture.arrayBuffer();
-      use((await wire.ask("drop", {}, [bytes])).draft);
-      ctx.toast(t("recalled"));
+  /** @param {string} name */
+  createOption(name) {
+    const { t } = this.ctx;
+    return new Combobox(this.ctx, {
+      ...{ label: t(name), placeholder: t("automatic"), numeric: NUMERIC.has(name) },
+      onchange: (value) => this.setOption(name, value),
     });
   }
 
-  wire.watch("change:draft", () => {
-    const theirs = model.get("draft");
-    if (JSON.stringify(sorted(theirs)) === JSON.stringify(sorted(draft))) return;
-    if (theirs.prompt !== draft.prompt && theirs.parent && theirs.parent !== draft.parent) before.push(draft);
-    draft = { ...empty(), ...theirs };
-    show();
-    quote();
-  });
-  function relayIs() {
-    const relay = model.get("relay");
-    fields.model.suggest((relay.models ?? []).map(({ name, price: note }) => ({ name, note })));
-    quote();
+  /** Put the parts of the form together. */
+  lay() {
+    const { h, t } = this.ctx;
+    this.model.el.classList.add("nowp-wide");
+    this.options.negative.el.classList.add("nowp-wide");
+    const { size, quality, n } = this.options;
+    const file = this.createFileInput();
+    return h(
+      "section",
+      { class: "nowp-draft", "aria-label": t("draft") },
+      h("div", { class: "nowp-sheet" }, this.prompt, this.origin),
+      h("div", { class: "nowp-grid" }, this.model.el, size.el, quality.el, n.el),
+      this.more,
+      h(
+        "div",
+        { class: "nowp-bar nowp-main" },
+        this.orderButton.el,
+        this.undo,
+        h("button", { class: "nowp-round", label: t("copyCell"), onclick: () => this.copyCell() }, icon("copy")),
+        h("button", { class: "nowp-round", label: t("open"), onclick: () => file.click() }, icon("file")),
+        file,
+      ),
+      this.notes,
+      this.orderButton.trouble,
+    );
   }
-  wire.watch("change:relay", relayIs);
-  show();
-  relayIs();
-  return { el, use, recall, get draft() { return draft; } };
+
+  /** The unseen field behind the button that opens a picture file. */
+  createFileInput() {
+    const onchange = () => {
+      this.recall(input.files?.[0]);
+      input.value = "";
+    };
+    const unseen = { class: "nowp-unseen", tabindex: "-1", "aria-hidden": "true" };
+    const input = this.ctx.h("input", { type: "file", accept: "image/*", ...unseen, onchange });
+    return input;
+  }
+
+  /** @param {KeyboardEvent} event */
+  handleKey(event) {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
+    event.preventDefault();
+    this.orderButton.order();
+  }
+
+  /** @param {string} name @param {string} value */
+  setOption(name, value) {
+    const options = { ...this.draft.options };
+    if (value.trim()) options[name] = value;
+    else delete options[name];
+    this.change({ options });
+  }
+
+  /** @param {Partial<Draft>} part */
+  change(part) {
+    this.draft = { ...this.draft, ...part };
+    this.save();
+    this.quote();
+  }
+
+  show() {
+    const { draft, more } = this;
+    if (this.prompt.value !== draft.prompt) this.prompt.value = draft.prompt;
+    this.model.value = draft.model;
+    for (const [name, field] of Object.entries(this.options)) field.value = draft.options[name] ?? "";
+    this.pairs.set(draft.params);
+    if (draft.params.length || MORE_OPTIONS.some((name) => draft.options[name])) more.open = true;
+    this.undo.hidden = !this.before.length;
+    this.showOrigin();
+  }
+
+  showOrigin() {
+    const { h, t } = this.ctx;
+    const forget = () => {
+      this.change({ parent: "" });
+      this.show();
+      this.prompt.focus();
+    };
+    this.origin.hidden = !this.draft.parent;
+    if (this.origin.hidden) fill(this.origin);
+    else {
+      const button = h("button", { class: "nowp-quiet", label: t("forget"), onclick: forget }, icon("close"));
+      fill(this.origin, h("span", { text: t("from", { ref: this.parentRef }) }), button);
+    }
+  }
+
+  /** Take over another draft; the one before comes back with "undo". @param {Partial<Draft>} other */
+  use(other) {
+    this.before.push(this.draft);
+    if (this.before.length > MOST_UNDONE) this.before.shift();
+    this.change(completeDraft(other));
+    this.show();
+  }
+
+  goBack() {
+    const before = this.before.pop();
+    if (!before) return;
+    this.change(before);
+    this.show();
+    this.prompt.focus();
+  }
+
+  /** Take over what another view or the kernel has set. @param {Draft} theirs */
+  takeTheirs(theirs) {
+    if (writeDraft(theirs) === writeDraft(this.draft)) return;
+    const isRecalled = theirs.prompt !== this.draft.prompt && theirs.parent && theirs.parent !== this.draft.parent;
+    if (isRecalled) this.before.push(this.draft);
+    this.draft = completeDraft(theirs);
+    this.show();
+    this.quote();
+  }
+
+  async askQuote() {
+    const { draft } = this;
+    try {
+      const quote = await this.ctx.wire.ask("quote", { draft });
+      if (draft === this.draft) this.showQuote(quote);
+    } catch (error) {
+      if (draft === this.draft) this.showNotes(linesOf(error).slice(0, 1));
+    }
+  }
+
+  /** @param {Quote} quote */
+  showQuote({ price, parent, model, controls, notes }) {
+    this.orderButton.price.textContent = price;
+    if (parent !== this.parentRef) {
+      this.parentRef = parent;
+      this.show();
+    }
+    this.model.input.placeholder = `${model} · ${this.ctx.t("automatic")}`;
+    for (const [name, { values, why }] of Object.entries(controls)) {
+      this.options[name]?.suggest(values.map((value) => ({ name: value })));
+      this.options[name]?.setReason(why);
+    }
+    this.showNotes(notes);
+  }
+
+  /** @param {string[]} notes */
+  showNotes(notes) {
+    fill(this.notes, ...notes.map((text) => this.ctx.h("p", { text })));
+  }
+
+  showModels() {
+    const { models = [] } = this.ctx.model.get("relay");
+    this.model.suggest(models.map(({ name, price }) => ({ name, note: price })));
+    this.quote();
+  }
+
+  async copyCell() {
+    const { ctx, draft } = this;
+    await ctx.attempt(async () => ctx.copyCell((await ctx.wire.ask("cell", { draft })).cell));
+  }
+
+  /** Fill the form from a picture file. @param {File | undefined} picture */
+  async recall(picture) {
+    if (!picture) return;
+    const { ctx } = this;
+    await ctx.attempt(async () => {
+      const bytes = await picture.arrayBuffer();
+      this.use((await ctx.wire.ask("drop", {}, [bytes])).draft);
+      ctx.toast(ctx.t("recalled"));
+    });
+  }
 }
 
-const LONGEST_PROMPT = 65_536;
-const MORE = ["style", "background", "format", "compression", "seed", "negative"];
-const NUMERIC = new Set(["n", "compression", "seed"]);
-
-function empty() {
-  return { prompt: "", model: "", service: "", options: {}, params: [], parent: "" };
+/** @param {Partial<Draft>} draft @returns {Draft} */
+function completeDraft(draft) {
+  return { prompt: "", model: "", service: "", options: {}, params: [], parent: "", ...draft };
 }
 
-/** @param {any} one */
-function sorted(one) {
-  return [one.prompt, one.model, one.service, Object.entries(one.options ?? {}).sort(), one.params, one.parent];
+/** Write a draft in such a way that equal ones are written alike. @param {Draft} draft */
+function writeDraft({ prompt, model, service, options = {}, params, parent }) {
+  return JSON.stringify([prompt, model, service, Object.entries(options).sort(), params, parent]);
 }

@@ -1,82 +1,148 @@
 import { Addresses } from "./wire.js";
 
-/**
- * What is under way: time, progress, the unfinished picture, and "Stop waiting" or "Cancel".
- * @param {any} ctx
- */
-export function jobList(ctx) {
-  const { h, t, model, wire, signal } = ctx;
-  const addresses = new Addresses(signal, 40);
-  /** @type {Map<string, any>} */
-  const cards = new Map();
-  const list = h("ul", { class: "nowp-jobs", "aria-label": t("running") });
-  const el = h("section", { class: "nowp-running", hidden: true }, list);
+/** @import { Context } from "./context.js" */
+/** @import { Bytes, Job } from "./types.d.ts" */
 
-  function show() {
-    const jobs = model.get("jobs") ?? [];
-    for (const [key, card] of cards) if (!jobs.some((job) => job.key === key)) { card.el.remove(); cards.delete(key); addresses.drop(key); }
+const MOST_PARTIALS = 40;
+const ALMOST_DONE = 0.95;
+
+/** What is under way: time, progress, the unfinished picture, and "Stop waiting" or "Cancel". */
+export class JobList {
+  /** @param {Context} ctx @param {(number: number, address: string) => void} onpartial */
+  constructor(ctx, onpartial) {
+    const { h, t, wire, signal } = ctx;
+    this.ctx = ctx;
+    this.onpartial = onpartial;
+    /** @type {Addresses<string>} */
+    this.addresses = new Addresses(signal, MOST_PARTIALS);
+    /** @type {Map<string, FailedJob | RunningJob>} */
+    this.cards = new Map();
+    this.list = h("ul", { class: "nowp-jobs", "aria-label": t("running") });
+    this.el = h("section", { class: "nowp-running", hidden: true }, this.list);
+    wire.on("partial", ({ job, mime }, [data]) => this.showPartial(job, mime, data));
+    wire.watch("change:jobs", () => this.show());
+    const clock = window.setInterval(() => this.tick(), 1000);
+    signal.addEventListener("abort", () => clearInterval(clock), { once: true });
+    this.show();
+  }
+
+  get jobs() {
+    return this.ctx.model.get("jobs") ?? [];
+  }
+
+  show() {
+    const { jobs } = this;
+    const keys = new Set(jobs.map((job) => job.key));
+    for (const key of this.cards.keys()) if (!keys.has(key)) this.drop(key);
     for (const job of [...jobs].reverse()) {
-      if (!cards.has(job.key) || cards.get(job.key).state !== job.state) make(job);
-      cards.get(job.key).show(job);
+      const known = this.cards.get(job.key);
+      const card = known?.state === job.state ? known : this.createCard(job);
+      card.show(job);
     }
-    el.hidden = !jobs.length;
-  }
-  function make(job) {
-    cards.get(job.key)?.el.remove();
-    const card = job.state === "failed" ? failed(job) : running(job);
-    cards.set(job.key, card);
-    list.append(card.el);
-  }
-  function failed(job) {
-    const card = h("li", { class: "nowp-job" }, h("p", { class: "nowp-job-prompt", text: job.prompt }), ctx.errorCard(job.lines, () => wire.ask("dismiss", { job: job.key })));
-    ctx.announce(t("failed", { ref: job.ref || "…" }));
-    return { el: card, state: "failed", show: () => {}, tick: () => {} };
-  }
-  function running(job) {
-    const picture = h("img", { class: "nowp-partial", alt: "", hidden: !addresses.get(job.key) });
-    if (addresses.get(job.key)) picture.src = addresses.get(job.key);
-    const line = h("p", { class: "nowp-job-line" });
-    const bar = h("div", { class: "nowp-progress", role: "progressbar", "aria-label": t("running"), "aria-valuemin": "0", "aria-valuemax": "100" }, h("div", {}));
-    const button = h("button", { class: "nowp-plain", onclick: () => ctx.attempt(() => wire.ask("stop", { job: job.key })) });
-    const notes = h("p", { class: "nowp-why" });
-    const card = h("li", { class: "nowp-job" }, h("div", { class: "nowp-partial-frame" }, picture), h("div", { class: "nowp-job-text" }, h("p", { class: "nowp-job-prompt", text: job.prompt }), line, bar, notes, button));
-    let now = job;
-    const one = {
-      el: card,
-      state: "running",
-      picture,
-      show(newer) {
-        now = newer;
-        button.textContent = t(now.sent ? "stop" : "cancel");
-        button.title = t(now.sent ? "stopWhy" : "cancelWhy");
-        notes.textContent = now.notes.join(" ");
-        one.tick();
-      },
-      tick() {
-        const seconds = Math.max(0, Math.round(Date.now() / 1000 - now.began));
-        const parts = [now.ref, now.model, `${seconds} s`, now.usually ? t("usually", { seconds: Math.round(now.usually) }) : ""];
-        line.textContent = parts.filter(Boolean).join(" · ");
-        const share = now.fraction ?? (now.usually ? Math.min(0.95, seconds / now.usually) : null);
-        bar.classList.toggle("nowp-endless", share === null);
-        bar.firstChild.style.width = share === null ? "" : `${Math.round(share * 100)}%`;
-        if (share === null) bar.removeAttribute("aria-valuenow"); else bar.setAttribute("aria-valuenow", Math.round(share * 100));
-      },
-    };
-    return one;
+    this.el.hidden = !jobs.length;
   }
 
-  wire.on("partial", ({ job, mime }, [data]) => {
-    const address = addresses.put(job, data, mime);
-    const ref = (model.get("jobs") ?? []).find((one) => one.key === job)?.ref ?? "";
-    ctx.partialCame(Number(ref.slice(1)), address);
-    const picture = cards.get(job)?.picture;
-    if (!picture) return;
-    picture.src = address;
-    picture.hidden = false;
-  });
-  wire.watch("change:jobs", show);
-  const clock = window.setInterval(() => cards.forEach((card) => card.tick()), 1000);
-  signal.addEventListener("abort", () => clearInterval(clock), { once: true });
-  show();
-  return { el };
+  tick() {
+    for (const card of this.cards.values()) card.tick();
+  }
+
+  /** @param {string} key */
+  drop(key) {
+    this.cards.get(key)?.el.remove();
+    this.cards.delete(key);
+    this.addresses.drop(key);
+  }
+
+  /** @param {Job} job */
+  createCard(job) {
+    const { ctx } = this;
+    this.cards.get(job.key)?.el.remove();
+    const partial = this.addresses.get(job.key);
+    const card = job.state === "failed" ? new FailedJob(ctx, job) : new RunningJob(ctx, job, partial);
+    this.cards.set(job.key, card);
+    this.list.append(card.el);
+    return card;
+  }
+
+  /** @param {string} key @param {string} mime @param {Bytes} data */
+  showPartial(key, mime, data) {
+    const address = this.addresses.put(key, data, mime);
+    const ref = this.jobs.find((job) => job.key === key)?.ref ?? "";
+    this.onpartial(Number(ref.slice(1)), address);
+    this.cards.get(key)?.showPicture(address);
+  }
+}
+
+class FailedJob {
+  /** @param {Context} ctx @param {Job} job */
+  constructor(ctx, job) {
+    const { h, t, wire } = ctx;
+    this.state = "failed";
+    const dismiss = () => wire.ask("dismiss", { job: job.key });
+    const prompt = h("p", { class: "nowp-job-prompt", text: job.prompt });
+    this.el = h("li", { class: "nowp-job" }, prompt, ctx.createErrorCard(job.lines, dismiss));
+    ctx.announce(t("failed", { ref: job.ref || "…" }));
+  }
+
+  show() {}
+  tick() {}
+  showPicture() {}
+}
+
+class RunningJob {
+  /** @param {Context} ctx @param {Job} job @param {string | undefined} address */
+  constructor(ctx, job, address) {
+    const { h, t, wire } = ctx;
+    this.ctx = ctx;
+    this.job = job;
+    this.state = "running";
+    this.picture = h("img", { class: "nowp-partial", alt: "", hidden: true });
+    if (address) this.showPicture(address);
+    this.line = h("p", { class: "nowp-job-line" });
+    this.filled = h("div");
+    const range = { role: "progressbar", "aria-label": t("running"), "aria-valuemin": "0", "aria-valuemax": "100" };
+    this.bar = h("div", { class: "nowp-progress", ...range }, this.filled);
+    const stop = () => ctx.attempt(() => wire.ask("stop", { job: job.key }));
+    this.button = h("button", { class: "nowp-plain", onclick: stop });
+    this.notes = h("p", { class: "nowp-why" });
+    const prompt = h("p", { class: "nowp-job-prompt", text: job.prompt });
+    this.el = h(
+      "li",
+      { class: "nowp-job" },
+      h("div", { class: "nowp-partial-frame" }, this.picture),
+      h("div", { class: "nowp-job-text" }, prompt, this.line, this.bar, this.notes, this.button),
+    );
+  }
+
+  /** @param {string} address */
+  showPicture(address) {
+    this.picture.src = address;
+    this.picture.hidden = false;
+  }
+
+  /** @param {Job} job */
+  show(job) {
+    this.job = job;
+    this.button.textContent = this.ctx.t(job.sent ? "stop" : "cancel");
+    this.button.title = this.ctx.t(job.sent ? "stopWhy" : "cancelWhy");
+    this.notes.textContent = job.notes.join(" ");
+    this.tick();
+  }
+
+  tick() {
+    const { ref, model, began, usually, fraction } = this.job;
+    const seconds = Math.max(0, Math.round(Date.now() / 1000 - began));
+    const expected = usually ? this.ctx.t("usually", { seconds: Math.round(usually) }) : "";
+    this.line.textContent = [ref, model, `${seconds} s`, expected].filter(Boolean).join(" · ");
+    this.showShare(fraction ?? (usually ? Math.min(ALMOST_DONE, seconds / usually) : null));
+  }
+
+  /** @param {number | null} share */
+  showShare(share) {
+    const percent = share === null ? "" : String(Math.round(share * 100));
+    this.bar.classList.toggle("nowp-endless", !percent);
+    this.filled.style.width = percent && `${percent}%`;
+    if (percent) this.bar.setAttribute("aria-valuenow", percent);
+    else this.bar.removeAttribute("aria-valuenow");
+  }
 }

@@ -1,10 +1,10 @@
-/**
- * What a front end keeps of the panel, also in saved widget state: it asks the kernel for script and styles.
- */
+/** What a front end keeps of the panel, also in saved widget state: it asks the kernel for script and styles. */
+
+/** @import { Bytes, Message, Model } from "./types.d.ts" */
 
 const PATIENCE_MS = 8000;
 
-/** @param {{model: any, el: HTMLElement}} given */
+/** @param {{model: Model, el: HTMLElement}} given */
 function render({ model, el }) {
   const ending = new AbortController();
   const { signal } = ending;
@@ -16,11 +16,10 @@ function render({ model, el }) {
     el.append(silent);
   }, PATIENCE_MS);
 
-  /** @param {any} content @param {DataView[]} buffers */
-  async function arrived(content, buffers) {
+  /** @param {Message} content @param {Bytes[]} buffers */
+  async function receive(content, buffers) {
     if (content?.re !== id || buffers?.length !== 2) return;
-    model.off("msg:custom", arrived);
-    clearTimeout(patience);
+    end();
     silent.remove();
     const address = URL.createObjectURL(new Blob([buffers[0]], { type: "text/javascript" }));
     const made = await import(/* webpackIgnore: true */ address);
@@ -32,8 +31,13 @@ function render({ model, el }) {
     signal.addEventListener("abort", made.default.render({ model, el }), { once: true });
   }
 
-  signal.addEventListener("abort", () => { clearTimeout(patience); model.off("msg:custom", arrived); }, { once: true });
-  model.on("msg:custom", arrived);
+  function end() {
+    clearTimeout(patience);
+    model.off("msg:custom", receive);
+  }
+
+  signal.addEventListener("abort", end, { once: true });
+  model.on("msg:custom", receive);
   model.send({ id, action: "script" });
   return () => ending.abort();
 }

@@ -1,4 +1,4 @@
-"""The way to the relay that the settings ask for, or into the built-in demo."""
+"""Access to the relay that the settings ask for, or to the built-in demo."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ import anyio
 from .._messages import ConfigError
 from .._settings import Key, Settings
 from ._addresses import is_loopback, normal_base_url
-from ._api import Api
+from ._client import RelayClient
 from ._download import Downloader
 
 if TYPE_CHECKING:
     from ..demo import Relay
 
-__all__ = ["DEMO_ADDRESS", "Connection", "check_address", "connect", "connect_demo", "make_demo"]
+__all__ = ["DEMO_ADDRESS", "RelayAccess", "check_address", "connect", "connect_demo", "make_demo"]
 
 DEMO_ADDRESS = "https://demo.invalid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
-    """An open way to a relay; `demo` is the relay's double where it is that."""
+class RelayAccess:
+    """The client and the downloader for one relay; `demo` is the relay's double where it is that."""
 
-    api: Api
+    client: RelayClient
     downloader: Downloader
     demo: Relay | None = None
 
     async def aclose(self) -> None:
         """Close all clients."""
-        await self.api.aclose()
+        await self.client.aclose()
         await self.downloader.aclose()
 
 
 def check_address(settings: Settings, key: Key | None) -> str:
-    """Give the normal form of the address that settings and key belong to; empty where neither is set.
+    """Return the normal form of the address that settings and key belong to; empty where neither is set.
 
     Raises:
         ConfigError: a key without an address, or the address of a public host without a key.
@@ -60,23 +60,25 @@ def check_address(settings: Settings, key: Key | None) -> str:
 
 def connect(
     address: str, key: Key | None, settings: Settings, *, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
-) -> Connection:
-    """Open the way to the relay at `address`; nothing is sent."""
-    api = Api(base_url=address, key=key, sleep=sleep)
-    return Connection(
-        api=api, downloader=Downloader(origin=api.origin, allowed_hosts=settings.download_hosts, sleep=sleep)
-    )
+) -> RelayAccess:
+    """Return the access to the relay at `address`; nothing is sent."""
+    largest = settings.largest_download << 20
+    client = RelayClient(base_url=address, key=key, largest_file=largest, sleep=sleep)
+    downloader = Downloader(origin=client.origin, allowed_hosts=settings.download_hosts, cap=largest, sleep=sleep)
+    return RelayAccess(client=client, downloader=downloader)
 
 
-def connect_demo(relay: Relay) -> Connection:
-    """Open the way into the demo."""
-    return Connection(
-        api=Api(base_url=DEMO_ADDRESS, relay=relay), downloader=Downloader(origin=DEMO_ADDRESS, relay=relay), demo=relay
+def connect_demo(relay: Relay) -> RelayAccess:
+    """Return the access to the demo."""
+    return RelayAccess(
+        client=RelayClient(base_url=DEMO_ADDRESS, relay=relay),
+        downloader=Downloader(origin=DEMO_ADDRESS, relay=relay),
+        demo=relay,
     )
 
 
 def make_demo(*, latency: float | None = None) -> Relay:
-    """Make the relay's double that answers inside this process."""
+    """Return the relay's double that answers inside this process."""
     from ..demo import Relay  # noqa: PLC0415 - loaded (with Pillow) when the demo is used
 
     return Relay(base_url=DEMO_ADDRESS) if latency is None else Relay(base_url=DEMO_ADDRESS, latency=latency)

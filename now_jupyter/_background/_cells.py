@@ -1,0 +1,119 @@
+"""Which cell is running, and what an execution has asked for and shown so far."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["Cells", "Execution"]
+
+
+@dataclass(slots=True)
+class Execution:
+    """One run of one cell: its id where the front end sends one, how many requests it has made, what it has shown.
+
+    `watched` tells whether someone may sit before it; nbclient, papermill and nbval run cells for nobody.
+    """
+
+    serial: str
+    cell: str | None = None
+    places: int = 0
+    watched: bool = True
+    _shown: list[object] = field(default_factory=list)  # kept, so that no other value gets their identity
+
+    def next_place(self) -> int:
+        """Count one more request of this execution; the first has place 0."""
+        self.places += 1
+        return self.places - 1
+
+    def note_shown(self, value: object) -> None:
+        """Take note that this very value is to be seen in the cell."""
+        self._shown.append(value)
+
+    def was_shown(self, value: object) -> bool:
+        """Whether this very value is to be seen in the cell already."""
+        return any(one is value for one in self._shown)
+
+
+class Cells:
+    """Knows which cell is running. Loading happens inside a cell, so the depth never falls below 0."""
+
+    def __init__(self, ip: InteractiveShell) -> None:
+        """Watch `ip` once `attach` is called."""
+        self._ip: Any = ip  # typed loosely: only a kernel's shell has parents
+        self._count = 0
+        self._at_edges: list[Callable[[], bool]] = []
+        self._depth = 0
+        self._begun: tuple[int, object] = (0, None)
+        self.current = Execution(serial="0")
+
+    def attach(self) -> None:
+        """Begin to watch."""
+        self._ip.events.register("pre_run_cell", self._before)
+        self._ip.events.register("post_run_cell", self._after)
+
+    def detach(self) -> None:
+        """Stop watching."""
+        self._ip.events.unregister("pre_run_cell", self._before)
+        self._ip.events.unregister("post_run_cell", self._after)
+
+    def at_edges(self, act: Callable[[], bool]) -> None:
+        """Have `act` called at the end of this cell and at both edges of the following ones, until it returns False."""
+        self._at_edges.append(act)
+
+    @property
+    def depth(self) -> int:
+        """How many cells are running, one inside the other.
+
+        A cell that ■ strikes at its very end may never tell of it: it counts no more when another one is asked for.
+        """
+        if self._depth and self._is_over():
+            self._depth = 0
+        return self._depth
+
+    def _is_over(self) -> bool:
+        """Whether the outermost cell of this thread ended without telling."""
+        thread, request = self._begun
+        if thread != threading.get_ident():
+            return False
+        if hasattr(self._ip, "kernel"):
+            return request != self._request()
+        running = type(self._ip).run_cell_async.__code__
+        return all(frame.f_code is not running for frame, _ in traceback.walk_stack(None))
+
+    def _request(self) -> object:
+        if not hasattr(self._ip, "kernel"):
+            return None
+        return (self._ip.get_parent() or {}).get("header", {}).get("msg_id")
+
+    def _before(self, info: Any) -> None:  # noqa: ANN401 - IPython's ExecutionInfo
+        self._depth = self.depth + 1
+        if self._depth == 1:
+            self._begun = (threading.get_ident(), self._request())
+            self._count += 1
+            cell = getattr(info, "cell_id", None) or None
+            self.current = Execution(serial=str(self._count), cell=cell, watched=cell is not None or self._may_type())
+            self._call_at_edge()
+
+    def _after(self, result: Any) -> None:  # noqa: ANN401 - IPython's ExecutionResult
+        code = getattr(getattr(result, "info", None), "raw_cell", None)
+        if code is None or code.strip():  # IPython tells of the end of an empty cell, not of its beginning
+            if self._depth <= 1:
+                self._call_at_edge()
+            self._depth = max(0, self._depth - 1)
+
+    def _call_at_edge(self) -> None:
+        self._at_edges = [act for act in self._at_edges if act()]
+
+    def _may_type(self) -> bool:
+        """Whether who runs the cell takes questions: front ends do, programs that run notebooks do not."""
+        if not hasattr(self._ip, "kernel"):
+            return True
+        request = self._ip.get_parent() or {}
+        return bool(request.get("content", {}).get("allow_stdin", True))

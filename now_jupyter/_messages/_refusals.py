@@ -1,0 +1,225 @@
+"""What a relay's refusal means: which error of ours it is, and so whether it may have been billed.
+
+The order is code, then type, then status; never the words alone, which relays translate, mask and rewrite. A known
+refusal code wins over the status: then nothing was billed, whatever the status says. The tables below are those of the
+relays' sources; what they do not know is judged by its status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ._errors import (
+    AuthError,
+    BadResponseError,
+    Billed,
+    ConfigError,
+    ConnectFailed,
+    MaybeBilledError,
+    NowImageError,
+    QuotaError,
+    RateLimitError,
+    RejectedError,
+)
+
+__all__ = ["Refusal", "error_of_refusal"]
+
+_CLIENT_ERROR, _SERVER_ERROR = 400, 500
+_NO_CHANNEL = ("无可用渠道", "no available channel")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What an answer says, as plain text without a key, and what it answers.
+
+    `paid` says that the call costs money; `key_source` is named where the key is refused; `wait` is in seconds.
+    """
+
+    status: int
+    words: str
+    code: str = ""
+    type: str = ""
+    request_id: str | None = None
+    location: str = ""
+    wait: float | None = None
+    paid: bool = False
+    key_source: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Meaning:
+    kind: type[NowImageError]
+    what: str
+    advice: str = ""
+    billed: Billed | None = None
+
+
+def error_of_refusal(refusal: Refusal) -> NowImageError:
+    """Return the error that a refusal means."""
+    meaning = _variant(_meaning(refusal), refusal)
+    facts = {
+        "words": refusal.words,
+        "source": refusal.key_source,
+        "location": refusal.location or "?",
+        "wait": f"{refusal.wait or 0:.0f}",
+    }
+    return meaning.kind(
+        meaning.what,
+        advice=meaning.advice,
+        billed=meaning.billed,
+        status=refusal.status,
+        code=refusal.code or None,
+        request_id=refusal.request_id,
+        **{name: fact for name, fact in facts.items() if f"{{{name}}}" in meaning.what + meaning.advice},
+    )
+
+
+def _meaning(refusal: Refusal) -> _Meaning:
+    if (meaning := _BY_CODE.get(refusal.code.lower())) is not None:
+        return meaning
+    if refusal.status == 503 and any(words in refusal.words.lower() for words in _NO_CHANNEL):  # noqa: PLR2004 - HTTP
+        return _NO_MODEL
+    by_type = _BY_TYPE.get(refusal.type) if refusal.status >= _CLIENT_ERROR else None
+    if by_type is not None and (by_type is _NO_MONEY or refusal.status not in _BY_STATUS):
+        return by_type
+    return _BY_STATUS.get(refusal.status) or _meaning_of_class(refusal.status)
+
+
+def _meaning_of_class(status: int) -> _Meaning:
+    if status >= _SERVER_ERROR:
+        return _UNCLEAR
+    if status >= _CLIENT_ERROR:
+        return _REJECTED
+    return _REDIRECTED if status >= 300 else _CONTRADICTION  # noqa: PLR2004 - HTTP
+
+
+def _variant(meaning: _Meaning, refusal: Refusal) -> _Meaning:
+    if not refusal.key_source and meaning in (_KEY_REFUSED, _NOT_ALLOWED):
+        return _KEY_WANTED
+    if refusal.wait is not None and meaning is _TOO_MANY:
+        return _TOO_MANY_FOR_NOW
+    return meaning if refusal.paid else _UNPAID.get(meaning, meaning)
+
+
+_NO_MODEL = _Meaning(
+    RejectedError,
+    what="the relay has no such model for this key: {words}",
+    advice="%now models lists what it has; nothing was ordered",
+)
+_POLICY = _Meaning(
+    RejectedError, what="the prompt was refused by the content rules: {words}", advice="word it differently"
+)
+_REJECTED = _Meaning(
+    RejectedError, what="the relay refuses this request: {words}", advice="change what it names, then run again"
+)
+_NOT_THERE = _Meaning(
+    RejectedError,
+    what="the relay does not have this: {words}",
+    advice="check the base URL and whether the relay offers this service; %now doctor helps",
+)
+_NOT_OFFERED = _Meaning(
+    RejectedError, what="the relay does not offer this: {words}", advice="use another way, such as an edit"
+)
+_TOO_LARGE = _Meaning(
+    RejectedError, what="the request is too large for the relay: {words}", advice="use smaller pictures"
+)
+_KEY_WANTED = _Meaning(AuthError, what="the relay wants a key: {words}", advice="%now login asks for it")
+_KEY_REFUSED = _Meaning(
+    AuthError,
+    what="the relay refuses the key from {source}: {words}",
+    advice="check at the relay that the key is whole, enabled and not used up; %now login sets another",
+)
+_NOT_ALLOWED = _Meaning(
+    AuthError,
+    what="the relay does not allow this to the key from {source}: {words}",
+    advice="its models, group or addresses are limited at the relay, or it was pasted with something after it",
+)
+_NO_MONEY = _Meaning(
+    QuotaError,
+    what="no money is left for this key: {words}",
+    advice="top up at the relay; %now balance shows what is there",
+)
+_RELAY_OUT_OF_MONEY = _Meaning(
+    QuotaError,
+    what="the relay's own account at the service is out of money: {words}",
+    advice="tell the relay, or choose another model",
+)
+_TOO_MANY = _Meaning(
+    RateLimitError, what="too many requests for the relay: {words}", advice="wait a little, then run again"
+)
+_TOO_MANY_FOR_NOW = _Meaning(
+    RateLimitError, what="too many requests for the relay: {words}", advice="it asks to wait {wait} s, then run again"
+)
+_BUSY = _Meaning(
+    RateLimitError, what="the relay is overloaded and did not take the request: {words}", advice="run again later"
+)
+_UNCLEAR = _Meaning(
+    MaybeBilledError,
+    what="the relay had trouble after taking the order: {words}",
+    advice="look at the relay's log before ordering again",
+)
+_CONTRADICTION = _Meaning(
+    BadResponseError,
+    what="the relay answers with an error: {words}",
+    advice="look at the relay's log before ordering again",
+)
+_REDIRECTED = _Meaning(
+    ConfigError,
+    what="the relay sends us on to {location}, where the key must not follow",
+    advice="if that is the right address, give it to %now login",
+)
+_PROXY = _Meaning(ConnectFailed, what="the proxy asks for a password: {words}", advice="put it into HTTPS_PROXY")
+
+# What is unclear for a paid call is only bad for a free one.
+_UNPAID: Mapping[_Meaning, _Meaning] = {
+    _UNCLEAR: _Meaning(BadResponseError, what="the relay has trouble: {words}", advice="try again later", billed="no"),
+    _CONTRADICTION: _Meaning(BadResponseError, what="the relay answers with an error: {words}", billed="no"),
+}
+
+
+def _table(*rows: tuple[_Meaning, str]) -> Mapping[str, _Meaning]:
+    return {name: meaning for meaning, names in rows for name in names.split()}
+
+
+_BY_CODE = _table(
+    (_NO_MODEL, "model_not_found model_not_available deployment_not_found"),
+    (_POLICY, "content_policy_violation moderation_blocked sensitive_words_detected prompt_blocked content_filter"),
+    (_KEY_REFUSED, "invalid_api_key invalid_token"),
+    (_NOT_ALLOWED, "access_denied unsupported_country_region_territory"),
+    (_NO_MONEY, "insufficient_quota insufficient_user_quota pre_consume_token_quota_failed"),
+    (_NO_MONEY, "credit_balance_exhausted quota_not_enough insufficient_balance"),
+    (_RELAY_OUT_OF_MONEY, "billing_hard_limit_reached billing_not_active"),
+    (_TOO_MANY, "rate_limit_exceeded slow_down"),
+    (_BUSY, "server_is_overloaded system_cpu_overloaded system_memory_overloaded system_disk_overloaded"),
+    (_NOT_OFFERED, "api_not_implemented"),
+    (_TOO_LARGE, "read_request_body_failed"),
+    (_REJECTED, "invalid_request invalid_image_request invalid_value invalid_size unknown_parameter"),
+    (_REJECTED, "prompt_missing prompt_too_long size_not_supported n_not_within_range"),
+    (_REJECTED, "convert_request_failed count_token_failed model_price_error get_channel_failed"),
+)
+_BY_TYPE = _table(
+    (_POLICY, "image_generation_user_error"),
+    (_REJECTED, "invalid_request_error"),
+    (_KEY_REFUSED, "authentication_error"),
+    (_NOT_ALLOWED, "permission_error"),
+    (_NO_MONEY, "insufficient_quota billing_error"),
+    (_TOO_MANY, "rate_limit_error"),
+    (_BUSY, "overloaded_error"),
+)
+# These say more than a type does; the other statuses are judged by their class.
+_BY_STATUS: Mapping[int, _Meaning] = {
+    401: _KEY_REFUSED,
+    402: _NO_MONEY,
+    403: _NOT_ALLOWED,
+    404: _NOT_THERE,
+    405: _NOT_THERE,
+    407: _PROXY,
+    408: _UNCLEAR,
+    409: _UNCLEAR,
+    413: _TOO_LARGE,
+    425: _UNCLEAR,
+    429: _TOO_MANY,
+    451: _POLICY,
+    501: _NOT_OFFERED,
+}

@@ -1,0 +1,97 @@
+"""From what was typed to an order: the request as typed, and what is wanted around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from .._background import Execution
+from .._json import JSON
+from .._messages import InputError
+from .._options import Parsed, option
+from .._settings import Reuse
+from .._values import Money, Request, Role
+
+__all__ = ["Order", "order_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A request and what is wanted around it. `reuse` None means: as the settings say.
+
+    `given` are the inputs as they were named or handed over; the session resolves them into those of the request, with
+    the bytes or files of each (`sources`, by digest). `settles` names the equal orders of unknown outcome that the user
+    has given up; None gives up all of them. `budget` is the most that all its calls together may cost.
+    """
+
+    request: Request
+    given: tuple[tuple[Role, object], ...] = ()
+    sources: Mapping[str, bytes | Path] = field(default_factory=dict)
+    reuse: Reuse | None = None
+    execution: Execution | None = None
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    alt: str = ""
+    save: Path | None = None
+    agreed: bool = False
+    parents: tuple[str, ...] = ()
+    settles: frozenset[str] | None = None
+    budget: Money | None = None
+
+
+def order_of(parsed: Parsed, *, execution: Execution | None = None) -> Order:
+    """Return the order; `execution` is the run of the cell that it is made in."""
+    options = parsed.options
+    save = options.get("save")
+    return Order(
+        request=_request_of(parsed.prompt, options),
+        given=tuple(_given_in(options)),
+        reuse=_reuse_of(options),
+        execution=execution,
+        name=_text(options.get("output")),
+        tags=tuple(cast("tuple[str, ...]", options.get("tag", ()))),
+        alt=_text(options.get("alt")) or "",
+        save=_path_of(str(save)) if save else None,
+        agreed=bool(options.get("yes")),
+        budget=cast("Money | None", options.get("budget")),
+    )
+
+
+def _request_of(prompt: str, options: Mapping[str, object]) -> Request:
+    params = {name: cast("JSON", value) for name, value in options.items() if option(name).is_sent}
+    return Request(
+        prompt=prompt,
+        model=_text(options.get("model")),
+        service=_text(options.get("service")),
+        params=params,
+        raw=dict(cast("Mapping[str, JSON]", options.get("param", {}))),
+        button=_text(options.get("button")),
+    )
+
+
+def _given_in(options: Mapping[str, object]) -> Iterator[tuple[Role, object]]:
+    images = options.get("image", ())
+    role: Role = "press" if options.get("button") else "picture"
+    yield from ((role, one) for one in (images if isinstance(images, tuple) else (images,)))
+    yield from (("mask", options["mask"]),) if "mask" in options else ()
+    yield from (("vary", options["vary"]),) if "vary" in options else ()
+
+
+def _reuse_of(options: Mapping[str, object]) -> Reuse | None:
+    if options.get("fresh"):
+        return "never"
+    return "always" if options.get("reuse") else None
+
+
+def _path_of(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~nobody
+        pass
+    raise InputError("{path} begins with a home folder that nobody has", advice="give the whole path", path=text)
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None

@@ -1,0 +1,82 @@
+import { fill, focusedBeside } from "./dom.js";
+import { Asked, linesOf } from "./wire.js";
+
+/** @import { Context } from "./context.js" */
+/** @import { DraftForm } from "./draft.js" */
+
+/** The button that orders, with the price on it, and below the form why an order was not taken. */
+export class OrderButton {
+  /** @param {Context} ctx @param {DraftForm} form */
+  constructor(ctx, form) {
+    const { h, t } = ctx;
+    this.ctx = ctx;
+    this.form = form;
+    this.isOrdering = false;
+    this.price = h("span", { class: "nowp-price" });
+    this.label = h("span", { text: t("generate") });
+    const order = (/** @type {MouseEvent} */ event) => {
+      if (event.detail < 2) this.order(); // a double click orders once
+    };
+    this.el = h("button", { class: "nowp-go", title: t("shortcut"), onclick: order }, this.label, this.price);
+    this.trouble = h("div", { class: "nowp-trouble" });
+  }
+
+  /** Order what the draft says. @param {string[]} agreed */
+  async order(agreed = []) {
+    if (this.isOrdering) return;
+    this.setOrdering(true);
+    fill(this.trouble);
+    try {
+      await this.ctx.wire.ask("generate", { draft: this.form.draft, at: Date.now(), agreed });
+      this.ctx.announce(this.ctx.t("ordered"));
+    } catch (error) {
+      if (error instanceof Asked) this.askConsent(error);
+      else this.showError(linesOf(error));
+    } finally {
+      this.setOrdering(false);
+    }
+  }
+
+  /** @param {boolean} on */
+  setOrdering(on) {
+    this.isOrdering = on;
+    this.label.textContent = this.ctx.t(on ? "ordering" : "generate");
+    if (on) this.el.setAttribute("aria-disabled", "true");
+    else this.el.removeAttribute("aria-disabled");
+  }
+
+  /** @param {string[]} lines */
+  showError(lines) {
+    const dismiss = () => {
+      fill(this.trouble);
+      this.form.prompt.focus();
+    };
+    fill(this.trouble, this.ctx.createErrorCard(lines, dismiss));
+  }
+
+  /** Ask for the user's word: "Not now" and Escape go back to where one was. @param {Asked} asked */
+  askConsent({ lines, agree }) {
+    const { h, t } = this.ctx;
+    const focused = focusedBeside(this.form.el);
+    const from = focused && this.form.el.contains(focused) ? focused : this.form.prompt;
+    const leave = () => {
+      fill(this.trouble);
+      from.focus();
+    };
+    const onkeydown = (/** @type {KeyboardEvent} */ event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      leave();
+    };
+    const no = h("button", { class: "nowp-plain", text: t("notNow"), onclick: leave });
+    const yes = h("button", { class: "nowp-plain", text: t("orderAgain"), onclick: () => this.order(agree) });
+    const question = h(
+      "div",
+      { class: "nowp-error nowp-ask", role: "alertdialog", "aria-label": lines[0], onkeydown },
+      ...lines.map((line) => h("p", { text: line })),
+      h("div", { class: "nowp-bar" }, no, yes),
+    );
+    fill(this.trouble, question);
+    no.focus();
+  }
+}

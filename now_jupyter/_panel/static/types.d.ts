@@ -1,0 +1,209 @@
+/** What goes over the wire to the kernel and back, what a front end's model does, and what elements are made with. */
+
+export type Pair = [name: string, value: string];
+export type Status = "pending" | "running" | "done" | "partial" | "failed" | "cancelled" | "unknown";
+
+export interface Draft {
+  prompt: string;
+  model: string;
+  service: string;
+  options: Record<string, string>;
+  params: Pair[];
+  parent: string;
+}
+
+/** What a tile shows of a generation. */
+export interface Row {
+  number: number;
+  status: Status;
+  prompt: string;
+  model: string;
+  count: number;
+  starred: boolean;
+  tags: string[];
+  failure: string;
+  version: string;
+}
+
+/** What the full view shows of a generation. */
+export interface Detail extends Row {
+  alt: string;
+  params: Pair[];
+  pictures: { place: number; width: number; height: number; mime: string; revised: string; sha256: string }[];
+  facts: Pair[];
+  lines: string[];
+  verbs: string[];
+  buttons: string[];
+  parents: number[];
+  children: number[];
+  draft: Draft;
+  cell: string;
+}
+
+export interface Job {
+  key: string;
+  ref: string;
+  prompt: string;
+  model: string;
+  began: number;
+  usually: number | null;
+  sent: boolean;
+  fraction: number | null;
+  state: "running" | "failed";
+  lines: string[];
+  notes: string[];
+}
+
+export interface Relay {
+  demo: boolean;
+  models: { name: string; price: string }[];
+  left: string;
+  budget: string;
+  lines: string[];
+}
+
+/** A picture to compare. */
+export interface Compared {
+  number: number;
+  place: number;
+  ref: string;
+  alt: string;
+}
+
+export interface Query {
+  text: string;
+  model: string;
+  tag: string;
+  status: string;
+  starred: boolean;
+}
+
+/** What can be filtered by. */
+export interface Choices {
+  models: string[];
+  tags: string[];
+  states: Status[];
+}
+
+export interface Quote {
+  model: string;
+  price: string;
+  parent: string;
+  controls: Record<string, { values: string[]; why: string }>;
+  notes: string[];
+}
+
+export interface Differences {
+  params: { name: string; values: string[]; same: boolean }[];
+  words: Run[][];
+}
+/** A piece of a prompt, and whether the first prompt has it as well. */
+export type Run = [kind: "same" | "gone" | "new", text: string];
+
+type Nothing = Record<string, never>;
+
+/** Every action that the kernel takes: what is asked, and what is answered. */
+export interface Actions {
+  script: { asks: Nothing; answers: Nothing };
+  find: { asks: Query; answers: { count: number; choices: Choices } };
+  rows: { asks: { numbers: number[] }; answers: { rows: Row[] } };
+  thumbs: { asks: { numbers: number[] }; answers: Nothing };
+  detail: { asks: { number: number }; answers: Detail };
+  picture: { asks: { number: number; place: number }; answers: { mime: string } };
+  compare: { asks: { pictures: [number: number, place: number][] }; answers: Differences };
+  quote: { asks: { draft: Draft }; answers: Quote };
+  relay: { asks: Nothing; answers: Nothing };
+  cell: { asks: { draft: Draft }; answers: { cell: string } };
+  generate: { asks: { draft: Draft; at: number; agreed: string[] }; answers: unknown };
+  stop: { asks: { job: string }; answers: { cancelled: boolean } };
+  dismiss: { asks: { job: string }; answers: Nothing };
+  star: { asks: { number: number; on: boolean }; answers: Nothing };
+  tag: { asks: { number: number; tag: string; on: boolean }; answers: Nothing };
+  trash: { asks: { number: number }; answers: Nothing };
+  restore: { asks: { number: number }; answers: Nothing };
+  press: { asks: { number: number; label: string; at: number }; answers: unknown };
+  vary: { asks: { number: number; place: number; at: number }; answers: unknown };
+  edit: { asks: { number: number; place: number; draft: Draft; at: number }; answers: unknown };
+  drop: { asks: Nothing; answers: { draft: Draft } };
+}
+
+/** Every event that the kernel tells without being asked. */
+export interface Events {
+  changed: { row: Row };
+  gone: { number: number };
+  moved: { folder: string };
+  partial: { job: string; mime: string };
+  thumb: { number: number };
+}
+
+export type Bytes = DataView<ArrayBuffer>;
+
+/** A message of the kernel: the answer to a question (`re`) or an event. */
+export interface Message {
+  re?: string;
+  event?: keyof Events;
+  error?: { lines: string[] };
+  ask?: { lines: string[]; agree: string[] };
+}
+
+export interface Traits {
+  mode: "panel" | "compare";
+  words: Record<string, string>;
+  draft: Draft;
+  jobs: Job[];
+  relay: Partial<Relay>;
+  pictures: Compared[];
+}
+
+/** The model that a front end gives a widget's script. */
+export interface Model {
+  get<Name extends keyof Traits>(name: Name): Traits[Name];
+  set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void;
+  save_changes(): void;
+  send(content: object, callbacks?: undefined, buffers?: DataView[]): void;
+  on(event: string, listener: (...given: never[]) => void): void;
+  off(event: string, listener: (...given: never[]) => void): void;
+}
+
+export type Child = Node | string | null;
+type Attribute = string | number | boolean | undefined;
+type Listeners = { [Type in keyof HTMLElementEventMap as `on${Type}`]?: (event: HTMLElementEventMap[Type]) => void };
+type Attributes = {
+  [Name in
+    | "accept"
+    | "alt"
+    | "autocomplete"
+    | "class"
+    | "draggable"
+    | "hidden"
+    | "id"
+    | "inputmode"
+    | "lang"
+    | "max"
+    | "maxlength"
+    | "min"
+    | "placeholder"
+    | "readonly"
+    | "role"
+    | "rows"
+    | "scope"
+    | "spellcheck"
+    | "src"
+    | "step"
+    | "tabindex"
+    | "title"
+    | "type"
+    | "value"
+    | `aria-${string}`
+    | `data-${string}`]?: Attribute;
+};
+
+/** What an element is made with: attributes, listeners, its text, and the label that names it. */
+export type Props = Attributes & Listeners & { text?: string; label?: string };
+
+/** Make an element. */
+export type Make = <Tag extends keyof HTMLElementTagNameMap>(
+  tag: Tag,
+  props?: Props,
+  ...children: Child[]
+) => HTMLElementTagNameMap[Tag];

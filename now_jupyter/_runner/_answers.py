@@ -1,0 +1,119 @@
+"""Answers and sources that were kept, read once more without asking the relay for anything that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .._json import Fields
+from .._messages import MaybeBilledError, NowImageError
+from .._protocol import Call, Conversation, Crop, Event, Found, Link, Outcome, Reply, Source, Whole
+from .._store import Record, Store
+from .._transport import read_kept
+
+__all__ = ["KeptAnswer", "fetch_again", "read_kept_answer", "source_from_json", "source_to_json"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """A raw answer that was kept, as it came from the relay."""
+
+    reply: Reply
+    events: Iterator[Event]
+
+
+def read_kept_answer(store: Store, number: int) -> KeptAnswer | None:
+    """Return the kept answer of a record; None where there is none or it cannot be used."""
+    stored = store.answer(number)
+    if stored is None:
+        return None
+    try:
+        kept = read_kept(stored.head, stored.body())
+    except NowImageError:
+        return None
+    return None if kept is None else KeptAnswer(*kept)
+
+
+def fetch_again(record: Record) -> Conversation[Outcome]:
+    """Converse only about the sources that a record kept.
+
+    Raises into the runner:
+        MaybeBilledError: it kept none for what is missing.
+    """
+    missing = [one for one in record.outputs if not one.is_here]
+    if not any(one.sources for one in missing) and (missing or not record.outputs):
+        raise MaybeBilledError(
+            "no answer to {ref} was kept and its service cannot be asked again",
+            advice="look at the relay's log; `--fresh` orders again",
+            ref=record.ref,
+        )
+    for one in record.outputs:
+        sources = tuple(source for form in one.sources if (source := source_from_json(form)) is not None)
+        yield from Found(
+            key=one.key,
+            kind=one.kind,
+            sources=sources,
+            words=one.words,
+            is_side=one.is_side,
+            about=one.about,
+            handle=one.handle,
+        )
+    return Outcome(expected=record.expected, buttons=record.buttons, usage=record.usage or {})
+
+
+def source_to_json(source: Source) -> Fields | None:
+    """Return what a record keeps of a source; None for bytes, which the kept answer holds."""
+    match source:
+        case Link(url):
+            return {"link": url}
+        case Call():
+            return {"call": _call_to_json(source)}
+        case Crop(of, box):
+            return {"crop": {"of": of, "box": [float(edge) for edge in box]}}
+        case Whole():
+            return {"whole": True}
+        case _:
+            return None
+
+
+def source_from_json(form: Fields) -> Source | None:
+    """Return the source of a record; None where it is none that we know."""
+    match form:
+        case {"link": str(url)}:
+            return Link(url)
+        case {"call": dict() as call} if isinstance(path := call.get("path"), str):
+            return _call_from_json(path, call)
+        case {"crop": {"of": str(of), "box": [float(left), float(top), float(right), float(bottom)]}}:
+            return Crop(of, (left, top, right, bottom))
+        case {"whole": True}:
+            return Whole()
+        case _:
+            return None
+
+
+def _call_to_json(call: Call) -> Fields:
+    return {
+        "path": call.path,
+        "ids": list(call.ids),
+        "base": call.base,
+        "query": dict(call.query),
+        "headers": dict(call.headers),
+    }
+
+
+def _call_from_json(path: str, form: Mapping[str, Any]) -> Call:
+    """Return a free call again; a record may come from anywhere, so only a GET is made of it."""
+    return Call(
+        path=path,
+        ids=tuple(str(one) for one in form.get("ids") or ()),
+        method="GET",
+        base="host" if form.get("base") == "host" else "api",
+        query=_texts(form.get("query")),
+        headers=_texts(form.get("headers")),
+        expects="file",
+    )
+
+
+def _texts(form: object) -> Mapping[str, str]:
+    return {str(name): str(value) for name, value in form.items()} if isinstance(form, Mapping) else {}

@@ -1,0 +1,84 @@
+"""What was rescued outside of a history, taken into it once it can be kept there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .._messages import BadImageError, StoreError, class_of_error
+from .._protocol import Outcome
+from .._store import Record, RecordedOutput, RescueFolder, Store
+from .._values import Status
+from ._saving import keep_data
+from ._verdict import decide_end
+
+__all__ = ["recover_all_rescued", "recover_rescued"]
+
+
+def recover_rescued(rescue: RescueFolder, store: Store, record: Record) -> Record:
+    """Take into the history what was rescued of a record; what is no sound file any more goes to quarantine.
+
+    Raises:
+        StoreError: the history still cannot take it; it stays where it is.
+    """
+    waiting = rescue.of(record.id)
+    for key, data in sorted(waiting.items()):
+        record = _take(store, record, key, data)
+    if waiting:
+        record = _as_it_ends_now(record)
+        store.write(record)
+    if waiting and record.status is Status.DONE:
+        store.drop_answer(record.number)
+    for key in waiting:
+        rescue.forget(record.id, key)
+    return record
+
+
+def _take(store: Store, record: Record, key: str, data: bytes) -> Record:
+    numbers = [one.number for one in record.outputs]
+    known = next((one for one in record.outputs if one.key == key), None)
+    announced = known or RecordedOutput(key=key, number=max(numbers, default=0) + 1)
+    try:
+        kept = keep_data(store, record, data, announced, repeats_key=_never)
+    except BadImageError:
+        return record  # it is in quarantine
+    others = (one for one in record.outputs if one.key != key)
+    outputs = tuple(sorted((*others, kept), key=lambda one: one.number))
+    return replace(record, outputs=outputs, billed="yes")
+
+
+def _never(_data: bytes) -> bool:
+    return False  # it was looked for when the data was rescued
+
+
+def _as_it_ends_now(record: Record) -> Record:
+    """Return a record that fell short only because the history could not take its outputs as it ends now."""
+    if record.status is not Status.PARTIAL or record.error is None:
+        return record
+    if not issubclass(class_of_error(record.error.type), StoreError):
+        return record
+    return decide_end(record, Outcome(expected=record.expected), None, lost=None)
+
+
+def recover_all_rescued(rescue: RescueFolder, store: Store) -> tuple[list[Record], StoreError | None]:
+    """Bring home what was rescued of any record of a history, also of settled ones and of those in the trash.
+
+    No relay is needed for it. What a living process works on is left to that. Returned are the records that have their
+    outputs now, and why others have not.
+    """
+    away = rescue.identities()
+    records = [*store.records(), *store.trashed()] if away and store.exists else []
+    home: list[Record] = []
+    problem: StoreError | None = None
+    for record in records:
+        try:
+            if record.id in away and (lock := store.hold(record.number)) is not None:
+                with lock:
+                    home.append(recover_rescued(rescue, store, _read_again(store, record)))
+        except StoreError as error:
+            problem = error
+    return home, problem
+
+
+def _read_again(store: Store, record: Record) -> Record:
+    """Read a record again now that nobody else writes it; one in the trash is written by nobody."""
+    return next((one for one in store.records() if one.id == record.id), record)

@@ -1,0 +1,138 @@
+"""What is asked of offers and plans, whoever wrote the service: the same rules for orders and for `services.check`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .._messages import NowImageError, plain
+from .._protocol import Ask, Call, Listed, Offer, Option, Plan, Service, files_in, later_in
+
+__all__ = ["faults_of_call", "faults_of_fields", "faults_of_offer", "faults_of_plan", "make_plan", "offer_of"]
+
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]{0,20}:|//", re.IGNORECASE)
+_ID_NAME = re.compile(r"(^|_)(id|task)s?$|[a-z](Id|Task)s?$")
+_SECRET = re.compile(r"\bsk-[\w-]{16}|\bBearer (?!\{key\})\S{16}", re.IGNORECASE)
+
+
+def offer_of(service: Service, listed: Listed) -> Offer | None:
+    """Return what a service offers for a model.
+
+    Raises:
+        NowImageError: it raised what is none of our errors, or offers nonsense; names it.
+    """
+    try:
+        offer: object = service.offer(listed)
+    except Exception as problem:
+        raise _fault(service, f"{type(problem).__name__}: {problem}") from problem
+    if offer is None:
+        return None
+    faults = list(faults_of_offer(offer))
+    if faults or not isinstance(offer, Offer):
+        raise _fault(service, faults[0])
+    return offer
+
+
+def make_plan(service: Service, ask: Ask) -> Plan:
+    """Return the plan that a service makes.
+
+    Raises:
+        InputError: this cannot be asked of it.
+        NowImageError: it raised what is none of our errors, or planned what must not be sent; names it.
+    """
+    try:
+        plan: object = service.plan(ask)
+    except NowImageError:
+        raise
+    except Exception as problem:
+        raise _fault(service, f"{type(problem).__name__}: {problem}") from problem
+    faults = list(faults_of_plan(plan, ask))
+    if faults or not isinstance(plan, Plan):
+        raise _fault(service, faults[0])
+    return plan
+
+
+def _fault(service: Service, fault: str) -> NowImageError:
+    return NowImageError(
+        "the service {service} has a fault: {fault}",
+        advice="nothing was sent; --service chooses another, %now doctor lists plug-ins",
+        service=plain(getattr(service, "name", type(service).__name__), 40),
+        fault=fault,
+    )
+
+
+def faults_of_offer(offer: object) -> Iterator[str]:
+    """Yield what is wrong with an offer."""
+    if not isinstance(offer, Offer):
+        yield f"it offers {type(offer).__name__} instead of an Offer"
+        return
+    every: list[tuple[str, Any]] = [*offer.options.items(), *offer.raw.items()]
+    if odd := [name for name, option in every if not isinstance(option, Option)]:
+        yield f"{odd[0]} is offered as something that is no Option"
+        return
+    names = Counter(option.name or name for name, option in every)
+    yield from (f"the field {name} is offered twice" for name, count in names.items() if count > 1)
+    if offer.most < 1:
+        yield "a paid call of it gives less than one output"
+
+
+def faults_of_plan(plan: object, ask: Ask) -> Iterator[str]:
+    """Yield what is wrong with a plan: what could not be sent, priced, kept or repeated."""
+    if not isinstance(plan, Plan):
+        yield f"it plans {type(plan).__name__} instead of a Plan"
+        return
+    for call in (plan.call, *plan.before):
+        yield from faults_of_call(call, ask)
+    if any(True for _ in later_in(plan.call)) and not plan.before:
+        yield "the paid call waits for values, and no call before it gives them"
+    if any(True for call in plan.before for _ in later_in(call)):
+        yield "a call before the paid one waits for values itself"
+    if not plan.charge.times.is_finite() or plan.charge.times < 0 or not plan.charge.name:
+        yield f"the charge is {plan.charge.times} × {plan.charge.name!r}"
+    if plan.expected < 1:
+        yield "it expects no output"
+    yield from faults_of_fields(plan.memo, "the memo")
+
+
+def faults_of_call(call: Call, ask: Ask | None = None) -> Iterator[str]:
+    """Yield what is wrong with a call: it knows no host and no key, and sends what was given only."""
+    if not call.path.startswith("/") or _ADDRESS.search(call.path) or ".." in call.path.split("/"):
+        yield f"the path {call.path!r} is not one below the relay's address"
+    if call.path.count("{}") != len(call.ids) or not all(call.ids):
+        yield f"the path {call.path!r} does not fit the ids {call.ids!r}"
+    if call.json is not None and call.form is not None:
+        yield "the body is JSON and a form at once"
+    if any(name.lower() == "host" for name in call.headers):
+        yield "a header names the host"
+    unsafe = [call.path, *call.ids, *call.query, *call.query.values()]
+    if any(_SECRET.search(value) for value in call.headers.values()) or any("{key}" in value for value in unsafe):
+        yield "a key stands in the call; only {key} in a header is filled in when it is sent"
+    given = {one.sha256 for one in ask.request.inputs} if ask else set()
+    if ask and (foreign := [file for file in files_in(call) if file.sha256 not in given]):
+        yield f"the file {foreign[0].sha256[:12]!r} was not given"
+
+
+def faults_of_fields(fields: object, what: str) -> Iterator[str]:
+    """Yield what is wrong with something that records keep: JSON it has to be, without a key, ids as text."""
+    try:
+        text = json.dumps(fields, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as problem:
+        yield f"{what} is not JSON: {problem}"
+        return
+    if _SECRET.search(text):
+        yield f"{what} holds a key"
+    yield from (f"the id {name} in {what} is a float" for name in _float_ids(fields))
+
+
+def _float_ids(value: Any, name: str = "") -> Iterator[str]:  # noqa: ANN401 - JSON of any shape
+    if isinstance(value, float) and _ID_NAME.search(name):
+        yield name
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _float_ids(one, str(key))
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _float_ids(one, name)

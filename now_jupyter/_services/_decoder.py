@@ -1,0 +1,247 @@
+"""The one decoder of answers: pictures, words and reasons, from a whole answer or a stream of events.
+
+What was paid for is taken in whatever form it comes; what one item or event says against itself costs that one only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from .._json import JSON
+from .._messages import BadResponseError, NowImageError
+from .._protocol import Conversation, Event, Found, Lost, Next, Outcome, Progress, Reply, Source, Step, Whole
+from ._finding import dig, mark_of, outputs_in, outputs_in_words, text_of, without_pictures
+from ._reasons import error_of, is_error, words_of
+
+__all__ = ["Reading", "outcome_of", "percent_of", "read_pictures", "require_output"]
+
+_ERROR_TYPES = ("error", "upstream_error")
+_MILLISECONDS = 1e11  # a time beyond the year 5000 counts thousandths
+_WORDS_KEPT = 1 << 16
+_SENSIBLE = 10**9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What an answer held: how many pictures, the words beside them, why there are none, what is known at its end."""
+
+    count: int = 0
+    words: str = ""
+    reason: JSON = None
+    streamed: bool = False
+    outcome: Outcome = field(default_factory=Outcome)
+
+
+def read_pictures(reply: Reply, *, expected: int = 1) -> Conversation[Reading]:
+    """Read an answer, whole or streamed: yield each picture, and what will not come."""
+    if reply.streamed:
+        return (yield from _Stream(expected).read())
+    if reply.is_file:
+        return (yield from _read_file(reply))
+    body = reply.body if reply.body is not None or "html" in reply.media_type else reply.text
+    every = list(outputs_in(body))
+    count = sum(isinstance(one, Found) for one in every)
+    reason = body if is_error(body) else None
+    lost = [one for one in every if isinstance(one, Lost)]
+    yield from every if count else ()
+    if count and reason is not None and not lost:
+        yield Lost(reason)
+    return Reading(
+        count=count,
+        words=_words_in(body),
+        reason=reason if reason is not None or not lost else lost[0].reason,
+        outcome=outcome_of(body),
+    )
+
+
+def _read_file(reply: Reply) -> Conversation[Reading]:
+    if reply.media_type.startswith("text/") or "json" in reply.media_type:
+        return Reading()
+    yield Found(key="1", sources=(Whole(),))
+    return Reading(count=1)
+
+
+def require_output(reading: Reading, reply: Reply) -> Outcome:
+    """Return what is known at the end of an answer that held something.
+
+    Raises:
+        NowImageError: it held nothing; says why in the relay's own words, where it has any.
+    """
+    if reading.count:
+        return reading.outcome
+    if reading.reason is not None:
+        raise error_of(reading.reason, billed="maybe" if reading.streamed else None)
+    raise _no_picture(reading, reply)
+
+
+def _no_picture(reading: Reading, reply: Reply) -> BadResponseError:
+    if words := reading.words or words_of(reply.body):
+        return BadResponseError(
+            "the relay answers in words instead of a picture: {words}",
+            advice="word the prompt differently, or choose another model; look at the relay's log for what was billed",
+            words=words,
+        )
+    if reading.streamed:
+        return BadResponseError(
+            "the stream ended before the picture was complete",
+            advice="look at the relay's log before ordering again; `--fresh` orders again",
+        )
+    if reply.body is None and reply.media_type:
+        return BadResponseError(
+            "the relay answered with {looks} instead of pictures",
+            advice="check the address that %now shows: it should be the API's, not a web page's; the answer is kept",
+            looks="HTML" if _is_html(reply) else reply.media_type,
+        )
+    return BadResponseError(
+        "the relay's answer holds no picture",
+        advice="the answer is kept with the record; ask the relay's support with the request id before ordering again",
+    )
+
+
+def _is_html(reply: Reply) -> bool:
+    return "html" in reply.media_type or reply.text[:1024].lstrip().lower().startswith(("<!doctype", "<html"))
+
+
+# A stream
+
+
+class _Stream:
+    """The events of one answer on their way to pictures."""
+
+    def __init__(self, expected: int) -> None:
+        self._expected = max(expected, 1)
+        self._seen: set[str] = set()
+        self._pieces: list[str] = []  # of words; a picture may be parted between two of them
+        self._reason: JSON = None
+        self._outcome = Outcome()
+
+    def read(self) -> Conversation[Reading]:
+        try:
+            while (event := (yield from Next())) is not None:
+                yield from self._take(event)
+        except NowImageError:  # cut, or worse: what came whole is kept first
+            yield from self._new(outputs_in_words("".join(self._pieces), is_whole=False))
+            raise
+        words = "".join(self._pieces)
+        yield from self._new(outputs_in_words(words))
+        return Reading(
+            count=len(self._seen),
+            words=without_pictures(words)[:_WORDS_KEPT],
+            reason=self._reason,
+            streamed=True,
+            outcome=self._outcome,
+        )
+
+    def _take(self, event: Event) -> Iterator[Step[Any]]:
+        data = event.data
+        if event.type.endswith(".partial_image") or dig(data, "type") == "image_generation.partial_image":
+            yield self._partial(data)
+            return
+        if event.type in _ERROR_TYPES or is_error(data):
+            yield self._lose(data or event.type)
+        if pieces := _delta_in(data):
+            self._pieces.append(pieces)
+            if "进度" in pieces and (fraction := percent_of(pieces)) is not None:
+                yield Progress(fraction=fraction)
+        yield from self._new(outputs_in(_without_words(data)))
+        self._note_end(data)
+
+    def _new(self, every: Iterator[Found | Lost]) -> Iterator[Step[Any]]:
+        for one in every:
+            if isinstance(one, Lost):
+                yield self._lose(one.reason)
+            elif (mark := mark_of(one)) not in self._seen:
+                self._seen.add(mark)
+                yield replace(one, key=str(len(self._seen)))
+                yield Progress(fraction=min(len(self._seen) / self._expected, 1.0))
+
+    def _lose(self, reason: JSON) -> Lost:
+        self._reason = self._reason or reason
+        return Lost(reason)
+
+    def _partial(self, data: JSON) -> Progress:
+        shown: Source | None = next((one.sources[0] for one in outputs_in(data) if isinstance(one, Found)), None)
+        at = dig(data, "partial_image_index")
+        share = (at + 1) / (at + 2) if isinstance(at, int) and 0 <= at < 1 << 20 else 0.5
+        return Progress(fraction=min((len(self._seen) + share) / self._expected, 1.0), preview=shown)
+
+    def _note_end(self, data: JSON) -> None:
+        known = outcome_of(data)
+        self._outcome = Outcome(
+            usage=known.usage or self._outcome.usage,
+            cost=known.cost if known.cost is not None else self._outcome.cost,
+            created=known.created if known.created is not None else self._outcome.created,
+        )
+
+
+def _delta_in(data: JSON) -> str:
+    """Return the piece of words that an event of a chat brings."""
+    content = dig(data, "choices", 0, "delta", "content")
+    return content if isinstance(content, str) else ""
+
+
+def _without_words(data: JSON) -> JSON:
+    """Return an event without its piece of words, which is read together with the others."""
+    if not _delta_in(data):
+        return data
+    return {key: value for key, value in dig(data, "choices", 0, "delta").items() if key != "content"}
+
+
+# What stands beside the pictures
+
+
+def outcome_of(body: JSON) -> Outcome:
+    """Return when, what was used and what it cost, as far as an answer says so; zeros only are no usage."""
+    usage = dig(body, "usage") or dig(body, "response", "usage")
+    is_usage = isinstance(usage, Mapping) and any(usage.values())
+    return Outcome(
+        usage=dict(usage) if is_usage else {},
+        cost=_amount(dig(usage, "cost")),
+        created=_time(dig(body, "created") or dig(body, "created_at")),
+    )
+
+
+def percent_of(value: Any) -> float | None:  # noqa: ANN401 - untrusted JSON
+    """Return how far it is, of 1, from `35%`, 35 or 0.35; from words only what stands behind 进度."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        is_share = isinstance(value, float) and value <= 1
+        return min(float(value) / (1 if is_share else 100), 1.0) if 0 <= value < _SENSIBLE else None
+    words = value.rpartition("进度")[2] if isinstance(value, str) and "进度" in value else value
+    digits = _digits_before_percent(words[:40]) if isinstance(words, str) else ""
+    return min(int(digits) / 100, 1.0) if digits else None
+
+
+def _digits_before_percent(words: str) -> str:
+    number = words.partition("%")[0].strip(" *:：`") if "%" in words else words.strip()
+    return number if number.isascii() and number.isdigit() and len(number) <= 3 else ""  # noqa: PLR2004 - 100
+
+
+def _words_in(body: JSON) -> str:
+    if isinstance(body, str):
+        return without_pictures(body)[:_WORDS_KEPT] if not body.lstrip().startswith("<") else ""
+    content = dig(body, "choices", 0, "message", "content")
+    if isinstance(content, list):
+        content = "\n".join(text_of(dig(part, "text")) for part in content)
+    words = without_pictures(text_of(content)) or text_of(dig(body, "choices", 0, "message", "refusal"))
+    return words[:_WORDS_KEPT]
+
+
+def _amount(value: Any) -> Decimal | None:  # noqa: ANN401 - untrusted JSON
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or value == "":
+        return None
+    try:
+        amount = Decimal(str(value)[:40])
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and 0 <= amount < _SENSIBLE else None
+
+
+def _time(value: Any) -> float | None:  # noqa: ANN401 - untrusted JSON
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _MILLISECONDS * 1000:
+        return None
+    return float(value) / 1000 if value > _MILLISECONDS else float(value)

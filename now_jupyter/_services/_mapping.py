@@ -1,0 +1,172 @@
+"""From options under our neutral names to a wire's fields, once for all services; what differs is remarked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
+
+from .._json import JSON, Fields, Texts
+from .._messages import InputError, Language, say
+from .._protocol import Ask, File, Later, Offer, Option, Remark
+from ._sizes import fits_grid, resolve_size
+
+__all__ = ["fields", "form_of", "raw_fields", "remarks_on_prompt", "require_prompt", "say_remark", "settle"]
+
+_NOTHING: Mapping[str, Option] = MappingProxyType({})
+_COUNTS = ("n", "batch_size", "num_images", "num_outputs")  # what wires call the number of pictures
+_OPTION_OF = {"model": "--model", "prompt": "the prompt itself"}  # what takes the place of a refused field
+
+
+def fields(
+    ask: Ask, *, wire: Mapping[str, Option] = _NOTHING, dropped: Collection[str] = (), own: Texts = ("model", "prompt")
+) -> tuple[dict[str, JSON], list[Remark]]:
+    """Return the wire's fields for all that was given, `-p` fields last, and what there is to say of them.
+
+    `wire` are options that the wire has fields for although the model is not known to take them: they are sent, with a
+    remark; those in `dropped` are known to get lost on the way. Without a field an option is ignored. `own`: the
+    wire's names of model and prompt.
+
+    Raises:
+        InputError: a `-p` field would pass by the model, the prompt or the number of pictures.
+    """
+    settled, remarks = settle(ask, wire=wire, dropped=dropped)
+    every = {**wire, **ask.offer.options}
+    placed = {every[name].name or name: _spell(every[name], value) for name, value in settled.items()}
+    return {**placed, **raw_fields(ask, own=own)}, [*remarks, *_remarks_on_raw(ask)]
+
+
+def settle(
+    ask: Ask, *, wire: Mapping[str, Option] = _NOTHING, dropped: Collection[str] = ()
+) -> tuple[dict[str, JSON], list[Remark]]:
+    """Return the options, still under our names, with the values that will go out, for a service that places them."""
+    settled: dict[str, JSON] = {}
+    remarks: list[Remark] = []
+    for name, given in ask.request.params.items():
+        if name == "n" or given is None:
+            continue
+        option = ask.offer.options.get(name)
+        if option is None and name not in wire:
+            remarks.append(Remark(option=name, kind="ignored", given=given))
+            continue
+        settled[name] = resolve_size(str(given), option) if name == "size" and option else given
+        if option is not None:
+            remarks += _remarks_on(name, given, settled[name], ask, option)
+        elif ask.offer.known:
+            remarks.append(Remark(option=name, kind="dropped" if name in dropped else "unusual", given=given))
+    return settled, remarks
+
+
+def raw_fields(ask: Ask, *, own: Texts = ("model", "prompt")) -> dict[str, JSON]:
+    """Return the `-p` fields.
+
+    Raises:
+        InputError: one of them is the wire's model, prompt or count, which would pass by splitting and price.
+    """
+    count = ask.offer.options["n"].name if "n" in ask.offer.options else ""
+    counts = {*_COUNTS, count}
+    for name in ask.request.raw:
+        if name in counts or name in own:
+            raise InputError(
+                "-p cannot set {name}: it would pass by what is split, priced and agreed",
+                advice="use {option}",
+                name=name,
+                option="--n" if name in counts else _OPTION_OF.get(name, "--model"),
+            )
+    return dict(ask.request.raw)
+
+
+def form_of(parts: Mapping[str, JSON], *files: tuple[str, File]) -> tuple[tuple[str, str | File | Later], ...]:
+    """Return the fields of a form: words as they are, numbers and structures as JSON, then the files."""
+    words = ((key, value if isinstance(value, str) else json.dumps(value)) for key, value in parts.items())
+    return (*words, *files)
+
+
+def require_prompt(ask: Ask) -> str:
+    """Return the prompt.
+
+    Raises:
+        InputError: there is none, and the service needs one.
+    """
+    prompt = ask.request.prompt
+    if prompt.strip() or ask.offer.prompt != "needed":
+        return prompt
+    raise InputError(
+        "there is no prompt",
+        advice="write what the picture shall show behind the options or below the %%nowimage line",
+    )
+
+
+def remarks_on_prompt(ask: Ask) -> list[Remark]:
+    """Return a remark where the prompt is longer than the model is known to read."""
+    length, longest = len(ask.request.prompt), ask.offer.longest
+    if longest is None or length <= longest or not ask.offer.known:
+        return []
+    return [Remark(option="prompt", kind="unusual", given=length, known=(str(longest),))]
+
+
+# What there is to say
+
+
+def _remarks_on(name: str, given: JSON, used: JSON, ask: Ask, option: Option) -> Iterator[Remark]:
+    if used != given:
+        yield Remark(option=name, kind="resolved", given=given, used=used)
+    elif not ask.offer.known:
+        return
+    elif not _is_known(used, option):
+        known = option.values or (f"≤ {option.most}",)
+        yield Remark(option=name, kind="unusual", given=given, known=known)
+    elif (needed := _missing_company(option, ask.offer, ask.request.params)) is not None:
+        yield Remark(option=name, kind="unusual", given=given, known=needed)
+
+
+def _is_known(value: JSON, option: Option) -> bool:
+    if option.values and str(value) not in option.values:
+        return fits_grid(str(value), option.grid)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return option.most is None or not is_number or value <= option.most  # type: ignore[operator]  # a number by now
+
+
+def _missing_company(option: Option, offer: Offer, params: Fields) -> Texts | None:
+    """Return which values of another option this one needs, where that one has none of them."""
+    if option.only_with is None or option.only_with[0] not in offer.options:
+        return None
+    other, values = option.only_with
+    return None if str(params.get(other)) in values else tuple(f"--{other} {value}" for value in values)
+
+
+def _remarks_on_raw(ask: Ask) -> Iterator[Remark]:
+    for name, value in ask.request.raw.items():
+        option = ask.offer.raw.get(name)
+        if option is not None and ask.offer.known and not _is_known(value, option):
+            yield Remark(option=name, kind="unusual", given=value, known=option.values)
+
+
+def _spell(option: Option, value: JSON) -> JSON:
+    return option.spelled.get(str(value), value)
+
+
+def say_remark(remark: Remark, language: Language = "en") -> str:
+    """Return a remark as a sentence."""
+    known = ", ".join(remark.known) or "–"
+    facts = {"option": remark.option, "given": _shown(remark.given), "used": _shown(remark.used), "known": known}
+    if remark.option == "prompt":
+        return say(
+            "the prompt has {given} characters, and the model is known to read {known}",
+            language,
+            given=facts["given"],
+            known=known,
+        )
+    match remark.kind:
+        case "resolved":
+            return say("{option} {given} becomes {used}", language, **facts)
+        case "ignored":
+            return say("{option} {given} is left out: this service has nothing of the kind", language, **facts)
+        case "dropped":
+            return say("{option} {given} is sent, and known to get lost on the way", language, **facts)
+        case "unusual":
+            return say("the model is not known to take {option} {given}; known: {known}", language, **facts)
+
+
+def _shown(value: JSON) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

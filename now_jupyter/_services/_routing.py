@@ -1,0 +1,189 @@
+"""Which service makes it: the user's word, what is remembered, then how surely each offers it; equal ones as listed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from .._messages import InputError, NowImageError
+from .._protocol import Ask, Fit, Kind, Listed, Offer, Request, Role, Service
+from ._contract import offer_of
+from ._models import rank
+from ._registry import service_named, services
+
+__all__ = [
+    "Route",
+    "asks",
+    "best_model",
+    "leads_elsewhere",
+    "makes_pictures",
+    "other_route",
+    "routes",
+    "service_to_name",
+    "well_known_names",
+]
+
+_NOT_FOUND, _NOT_IMPLEMENTED, _BAD_REQUEST = 404, 501, 400
+_ELSEWHERE = ("invalid_url", "api_not_implemented", "convert_request_failed", "wrong_endpoint")
+_NAMES_A_PATH = re.compile(r"\bv\d{1,2}/(?:chat|images|responses|completions|video|audio|mj)\b", re.IGNORECASE)
+_MOST_EXAMPLES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way in which a request can be made."""
+
+    service: Service
+    offer: Offer
+
+
+def routes(
+    listed: Listed,
+    request: Request,
+    *,
+    makes: Kind = "picture",
+    remembered: str = "",
+    among: Sequence[Service] | None = None,
+) -> list[Route]:
+    """Return the ways in which a request can be made with a model, the best first.
+
+    `makes` is what the magic makes, `remembered` the service that worked for this model at this relay, `among` the
+    services to choose from (all where left out).
+
+    Raises:
+        InputError: there is none; says why.
+        NowImageError: the service that was asked for has a fault.
+    """
+    named = _named_service(request)
+    choice = services() if among is None else tuple(among)
+    if named:
+        choice = tuple(one for one in choice if one.name == named) or (service_named(named),)
+    found = list(_offered(choice, listed, is_named=bool(named)))
+    able = [one for one in found if named or one.offer.fit > Fit.ASKED]
+    if not able:
+        raise _no_service(listed, named, found)
+    if not (fitting := [one for one in able if not _refused_roles(one.offer, request)]):
+        raise _no_such_input(listed, able[0], request)
+    return sorted(
+        fitting, key=lambda one: (one.service.name == remembered, one.offer.makes == makes, one.offer.fit), reverse=True
+    )
+
+
+def _named_service(request: Request) -> str:
+    """Return the service of the user's word; of a button it is the one that made what it belongs to."""
+    pressed = (one.origin.service for one in request.given("press") if one.origin)
+    return request.service or next(pressed, "")
+
+
+def _offered(choice: Sequence[Service], listed: Listed, *, is_named: bool) -> Iterator[Route]:
+    for service in choice:
+        try:
+            offer = offer_of(service, listed)
+        except NowImageError:
+            if is_named:
+                raise
+            continue  # a plug-in that fails offers nothing
+        if offer is not None:
+            yield Route(service, offer)
+
+
+def _refused_roles(offer: Offer, request: Request) -> dict[Role, int]:
+    """Return the roles of which more is given than the offer takes, with how many it takes."""
+    return {
+        one.role: offer.inputs.get(one.role, 0)
+        for one in request.inputs
+        if len(request.given(one.role)) > offer.inputs.get(one.role, 0)
+    }
+
+
+def _no_service(listed: Listed, named: str, found: Sequence[Route]) -> InputError:
+    if named:
+        return InputError(
+            "the service {service} does nothing for {model}",
+            advice="leave --service out, or choose another model",
+            service=named,
+            model=listed.name,
+        )
+    return InputError(
+        "no service here is known to speak to {model}",
+        advice="--service tries one all the same: {known}",
+        model=listed.name,
+        known=", ".join(one.service.name for one in found) or "–",
+    )
+
+
+def _no_such_input(listed: Listed, route: Route, request: Request) -> InputError:
+    role, most = next(iter(_refused_roles(route.offer, request).items()))
+    return InputError(
+        "{model} at {service} takes at most {most} inputs as {role}",
+        advice="give fewer, or choose another model or service",
+        model=listed.name,
+        service=route.service.name,
+        most=most,
+        role=role,
+    )
+
+
+def service_to_name(request: Request, model: str, service: str) -> str:
+    """Return the service that a cell must name to come to it again; empty where the model leads there."""
+    if request.service:
+        return request.service
+    try:
+        leads_to = routes(Listed(name=model), request)[0].service.name
+    except NowImageError:
+        return service
+    return "" if leads_to == service else service
+
+
+def asks(route: Route, request: Request, *, n: int, previews: int = 0) -> list[Ask]:
+    """Return an ask for each paid call: n cut into what one call takes. The request stays whole in all of them."""
+    most = route.offer.most
+    return [
+        Ask(request=request, offer=route.offer, n=min(most, n - start), previews=previews)
+        for start in range(0, n, most)
+    ]
+
+
+def other_route(ways: Sequence[Route], error: NowImageError) -> Route | None:
+    """Return the next way, after a refusal which proves that nothing was made and that the address is wrong.
+
+    `ways` are those of `routes`, the first of which was refused; where the user named the service there is no other.
+    """
+    if not leads_elsewhere(error):
+        return None
+    return next(
+        (one for one in ways[1:] if one.offer.fit >= Fit.LIKELY and one.offer.makes == ways[0].offer.makes), None
+    )
+
+
+def leads_elsewhere(error: NowImageError) -> bool:
+    """Whether a refusal proves both that nothing was made, and that this model is spoken to at another address."""
+    if error.billed != "no":
+        return False
+    words = str(error.facts.get("words", ""))
+    if error.status == _NOT_IMPLEMENTED or (error.code or "").lower() in _ELSEWHERE:
+        return True
+    if error.status == _NOT_FOUND and "invalid url" in words.lower():
+        return True
+    return error.status in (_BAD_REQUEST, _NOT_FOUND) and _NAMES_A_PATH.search(words) is not None
+
+
+# Choosing a model
+
+
+def makes_pictures(listed: Listed) -> bool:
+    """Whether a service is likely to make pictures with a model."""
+    ways = _offered(services(), listed, is_named=False)
+    return any(one.offer.makes == "picture" and one.offer.fit >= Fit.LIKELY for one in ways)
+
+
+def best_model(names: Sequence[Listed]) -> str | None:
+    """Return the best-known picture model of a relay's list; None where it has none."""
+    best = min((one for one in names if makes_pictures(one)), key=rank, default=None)
+    return best.name if best else None
+
+
+def well_known_names() -> list[str]:
+    """Return the models that people most likely mean, before any relay has been asked."""
+    return list(dict.fromkeys(name for service in services() for name in service.examples))[:_MOST_EXAMPLES]

@@ -1,0 +1,94 @@
+"""Sizes: `WxH`, ratios, tiers and words, resolved to the nearest that a model is known to take."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from .._json import Texts
+from .._protocol import Option
+
+__all__ = ["fits_grid", "resolve_size"]
+
+_WORDS = {"square": "1:1", "方": "1:1", "portrait": "2:3", "竖": "2:3", "landscape": "3:2", "横": "3:2"}
+_PAIR = re.compile(r"(\d{1,5})([x:])(\d{1,5})", re.ASCII)
+_TIER = re.compile(r"(\d{1,2})k", re.ASCII | re.IGNORECASE)
+_LONG_EDGE = 1536  # of a ratio, where any size may be had
+_MOST_PIXELS = 3840 * 2160
+_WIDEST = 3.0
+
+
+def resolve_size(given: str, option: Option) -> str:
+    """Return what goes out for a size as typed.
+
+    Ratios, tiers and words become the nearest known size. A plain `WxH` stays where the model takes pixels at all,
+    known or not: a near one might cost more. A model of which nothing is known gets what was typed.
+    """
+    known = {value.lower(): value for value in option.values}
+    if not option.values or given.lower() in known:
+        return known.get(given.lower(), given)
+    wanted = _WORDS.get(given, given)
+    if (tier := _TIER.fullmatch(wanted)) is not None:
+        return _of_tier(int(tier[1]), option) or given
+    if (shape := _shape(wanted)) is None:
+        return given
+    pixels = [value for value in option.values if _sides(value, "x")]
+    if _sides(wanted, "x") and pixels:
+        return given
+    if option.grid and wanted == given:
+        return _on_grid(shape, option.grid)
+    return _nearest(shape, option.values, pixels) or given
+
+
+def fits_grid(size: str, grid: int) -> bool:
+    """Whether both sides of a size are divisible by the grid."""
+    sides = _sides(size, "x")
+    return bool(grid and sides) and all(side % grid == 0 for side in sides or ())
+
+
+def _nearest(shape: float, values: Texts, pixels: list[str]) -> str | None:
+    shaped = pixels or [value for value in values if _shape(value)]
+    return min(shaped, key=lambda value: (_distance(value, shape), -_area(value)), default=None)
+
+
+def _of_tier(thousands: int, option: Option) -> str | None:
+    """Return the known tier that is nearest, else the size of about so many pixels."""
+    if tiers := [value for value in option.values if _TIER.fullmatch(value)]:
+        return min(tiers, key=lambda value: abs(int(value[:-1]) - thousands))
+    wanted = (1024 * thousands) ** 2
+    if option.grid:
+        side = int(math.sqrt(min(wanted, _MOST_PIXELS))) // option.grid * option.grid
+        return f"{side}x{side}"
+    pixels = [value for value in option.values if _sides(value, "x")]
+    return min(pixels, key=lambda value: (abs(math.log(_area(value) / wanted)), _distance(value, 1)), default=None)
+
+
+def _on_grid(shape: float, grid: int) -> str:
+    shape = min(max(shape, 1 / _WIDEST), _WIDEST)
+    if shape == 1:
+        return "1024x1024"
+    short = round(_LONG_EDGE * min(shape, 1 / shape) / grid) * grid
+    return f"{_LONG_EDGE}x{short}" if shape > 1 else f"{short}x{_LONG_EDGE}"
+
+
+def _sides(size: str, mark: str) -> tuple[int, int] | None:
+    """Return the numbers of `WxH` or `W:H`; None where it is none, or one of them is 0."""
+    found = _PAIR.fullmatch(size)
+    if found is None or found[2] != mark:
+        return None
+    width, height = int(found[1]), int(found[3])
+    return (width, height) if width and height else None
+
+
+def _shape(size: str) -> float | None:
+    sides = _sides(size, "x") or _sides(size, ":")
+    return sides[0] / sides[1] if sides else None
+
+
+def _distance(size: str, shape: float) -> float:
+    return abs(math.log((_shape(size) or 1) / shape))
+
+
+def _area(size: str) -> int:
+    width, height = _sides(size, "x") or (1, 1)
+    return width * height

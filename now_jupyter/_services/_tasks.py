@@ -1,0 +1,137 @@
+"""Following a task to its outputs: the same for every dialect that has no surprises of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from .._json import JSON, Fields, Texts
+from .._messages import BadResponseError, RejectedError, TaskFailed
+from .._protocol import Call, Checkpoint, Conversation, Fetch, Found, Lost, Outcome, Poll, Progress, Reply
+from ._decoder import outcome_of, percent_of
+from ._finding import dig, outputs_in, text_of
+from ._reasons import is_error, words_of
+
+__all__ = ["begin_task", "follow_pictures", "follow_task", "poll_task", "standing_of", "task_in"]
+
+_DEAD = ("failure", "failed", "fail", "error", "cancel", "canceled", "cancelled", "expired")
+_DONE = ("success", "succeed", "succeeded", "completed", "complete", "done", "finished")
+_STATE_KEYS = ("status", "state", "task_status")
+_TASK_KEYS = ("task_id", "taskId")
+_ACCEPTED = (0, 1, 200, "0", "1", "200", "success", "SUCCESS", "ok")
+_PLACES: tuple[tuple[str | int, ...], ...] = ((), ("data",), ("data", 0), ("result",), ("output",), (0,))
+_LONGEST_ID = 200
+
+
+def task_in(body: JSON, *, keys: Texts = ()) -> str:
+    """Return the id of the task that runs in place of an output; `keys`: what else this wire calls it.
+
+    A bare `id` counts only where a state stands beside it: answers of all kinds have ids.
+    """
+    if is_error(body) or (isinstance(body, Mapping) and standing_of(body) == "dead"):
+        return ""
+    for place in _PLACES:
+        fields = dig(body, *place)
+        if isinstance(fields, Mapping) and (task := _task_of(fields, keys)):
+            return task
+    data = dig(body, "data")
+    accepted = isinstance(data, str) and any(dig(body, "code") == one for one in _ACCEPTED)
+    return _sane(data) if accepted else ""
+
+
+def _task_of(fields: Mapping[str, Any], keys: Texts) -> str:
+    if task := next((found for key in (*_TASK_KEYS, *keys) if (found := _sane(fields.get(key)))), ""):
+        return task
+    has_state = any(isinstance(fields.get(key), str) for key in _STATE_KEYS)
+    return _sane(fields.get("id")) if has_state else ""
+
+
+def _sane(value: Any) -> str:  # noqa: ANN401 - untrusted JSON
+    task = text_of(value)
+    return task if len(task) <= _LONGEST_ID and "://" not in task else ""
+
+
+def begin_task(reply: Reply, memo: Fields, *, keys: Texts = ()) -> Conversation[str]:
+    """Return the id of the task that an answer names; it is on disk before anything else happens.
+
+    Raises:
+        BadResponseError: it names none.
+    """
+    if not (task := task_in(reply.body, keys=keys)):
+        raise BadResponseError("the service gave no task", advice="look at the relay's log before ordering again")
+    yield from Checkpoint(state={**memo, "task": task})
+    return task
+
+
+def follow_task(task: str) -> Conversation[Fields]:
+    """Return what is known of a task when it is done.
+
+    Raises:
+        TaskFailed: the service gave up on it, and nothing came.
+    """
+    while True:
+        known = yield from Poll(task)
+        match standing_of(known):
+            case "done":
+                return known
+            case "dead":
+                return (yield from _rescue(known))
+        progress = known.get("progress", dig(known, "data", "progress"))
+        yield from Progress(fraction=percent_of(progress))
+
+
+def _rescue(known: Fields) -> Conversation[Fields]:
+    """Return what a failed task gave all the same; that it failed is one output that will not come."""
+    reason = words_of(known) or text_of(known.get("status")) or "?"
+    if not any(isinstance(one, Found) for one in outputs_in(known)):
+        raise TaskFailed("the task failed: {reason}", reason=reason)
+    yield from Lost(reason)
+    return known
+
+
+def follow_pictures(task: str) -> Conversation[Outcome]:
+    """Follow a task, and yield the pictures that it made.
+
+    Raises:
+        TaskFailed: the service gave up on it.
+        BadResponseError: it is done, and no picture is in it.
+    """
+    known = yield from follow_task(task)
+    count = 0
+    for one in outputs_in(known):
+        count += isinstance(one, Found)
+        yield one
+    if not count:
+        raise BadResponseError(
+            "the task is done, and there is no picture in it: {words}",
+            advice="%now resume asks once more, free",
+            words=words_of(known) or "–",
+        )
+    return outcome_of(known)
+
+
+def poll_task(tasks: Texts, *paths: str, base: Literal["api", "host"] = "api") -> Conversation[Fields]:
+    """Ask for one task, at the first of these addresses that this relay has; an unknown one is left out."""
+    for path in paths:
+        try:
+            reply = yield from Fetch(Call(path=path, ids=(tasks[0],), method="GET", base=base))
+        except RejectedError:  # the relay does not have the address, or does not know the task
+            continue
+        if isinstance(reply.body, Mapping) and is_known(reply.body):
+            return {tasks[0]: reply.body}
+    return {}
+
+
+def is_known(fields: Fields) -> bool:
+    """Whether an answer is about a task at all, and not an error that says success by its status."""
+    return standing_of(fields) != "open" or not is_error(fields)
+
+
+def standing_of(task: Fields) -> Literal["done", "dead", "open"]:
+    """Return how a task stands, wherever the word is; one without a word is done when an output is in it."""
+    places = [task, dig(task, "data"), dig(task, "data", 0)]
+    words = (text_of(dig(place, key)).lower() for place in places for key in _STATE_KEYS)
+    word = next((word for word in words if word), "")
+    if not word:
+        return "done" if any(isinstance(one, Found) for one in outputs_in(task)) else "open"
+    return "done" if word in _DONE else "dead" if word in _DEAD else "open"

@@ -1,0 +1,319 @@
+"""The client of the relay: free calls that are repeated, and the paid call that is not.
+
+The paid POST is sent again only where it provably was not sent (no connection came about) or was refused by a rate
+limit; everything else that goes wrong once a byte may have gone out is raised as `MaybeBilledError`, never repeated.
+Each paid call has a connection of its own and one deadline over everything, streams included. What a success (by
+status) says is the service's to read, an error in it included.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, ExitStack, aclosing, asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+import httpx
+
+from .._messages import BadResponseError, ConnectFailed, NowImageError, RateLimitError
+from .._protocol import Call, Event, Reply
+from .._settings import Key, Redactor
+from .._values import Attempt
+from ._addresses import origin_of
+from ._answers import Answer, Sink
+from ._connections import ConnectionPool, RequestTrace
+from ._decoding import EVENT_STREAM, EventDecoder, file_type, is_stream, read_reply
+from ._exception_map import CERTIFICATE
+from ._exchange import Exchange, Peer
+from ._private_files import private_file, restart, write
+from ._requests import Inputs, open_body, url_of
+from ._retries import Deadline, Retries
+
+if TYPE_CHECKING:
+    from ..demo import Relay
+
+__all__ = ["CONNECT_SECONDS", "RelayClient", "Submission"]
+
+T = TypeVar("T")
+
+PAID_REPEATS, FREE_REPEATS = 2, 3
+FREE_SECONDS = 30.0
+FILE_SECONDS = 120.0
+CONNECT_SECONDS = 10.0
+_LEAVING_SECONDS = 2.0  # for the end of a stream that nobody waits for
+_LARGEST_FILE = 64 << 20
+_EVENT_PEEK, _FILE_PEEK = 8, 512  # bytes that tell events from JSON, and one file from another
+_TOO_MANY = 429
+_SERVER_ERROR = 500
+_HEADERS = {
+    "Accept": "application/json, text/event-stream, image/*, */*;q=0.5",
+    "Accept-Encoding": "identity",
+    "User-Agent": "now-jupyter",
+}
+
+
+def _no_inputs(sha256: str) -> Path:
+    raise TypeError(f"a call holds the input {sha256[:12]}, and nobody said where inputs are")
+
+
+class Submission:
+    """The answer to a paid call: `reply` at once, then its events where it is a stream.
+
+    Of an answer that is a file the sink has the bytes. Where the sink failed, it has the first `kept` of them, and
+    `content` the others.
+    """
+
+    def __init__(
+        self, reply: Reply, events: AsyncGenerator[Event, None], *, kept: int = 0, content: bytes = b""
+    ) -> None:
+        self.reply = reply
+        self.kept = kept
+        self.content = content
+        self._events = events
+
+    async def next(self) -> Event | None:
+        """Return the next event; None at the end, and where the answer is no stream.
+
+        Raises:
+            MaybeBilledError: the stream broke off.
+        """
+        return await anext(self._events, None)
+
+    async def aclose(self) -> None:
+        """Let go of the events; `RelayClient.submit` does it."""
+        await self._events.aclose()
+
+
+class RelayClient:
+    """Talks to one relay: `base_url` as `normal_base_url` gives it, or a `relay` in this process."""
+
+    def __init__(  # noqa: PLR0913 - time and chance are handed in, so that tests need not wait
+        self,
+        *,
+        base_url: str,
+        key: Key | None = None,
+        relay: Relay | None = None,
+        deadline: float = 600.0,
+        connecting: float = CONNECT_SECONDS,
+        largest_file: int = _LARGEST_FILE,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.origin = origin_of(base_url)
+        self.redactor = Redactor(key)
+        self._base_url = base_url
+        self._deadline = deadline
+        self._connecting = connecting
+        self._largest_file = largest_file
+        self._sleep = sleep
+        self._clock = clock
+        self._jitter = jitter
+        self._pool = ConnectionPool(base_url=base_url, key=key, relay=relay)
+        self._peer = Peer(origin=self.origin, proxy=self._pool.shown_proxy, key=key)
+
+    def url_of(self, call: Call) -> str:
+        """Return the whole address that a call goes to.
+
+        Raises:
+            InputError: it would not be the relay's.
+        """
+        return str(url_of(call, self._base_url))
+
+    async def fetch(self, call: Call, *, inputs: Inputs = _no_inputs) -> Reply:
+        """Make a free call; repeated where that may help.
+
+        Raises:
+            NowImageError: what the relay or the network says; nothing was billed.
+        """
+
+        async def once(exchange: Exchange, request: httpx.Request) -> Reply:
+            async with aclosing(await exchange.send(request)) as answer:
+                return (await _read(answer)).reply
+
+        return await self._free(call, once, seconds=FREE_SECONDS, inputs=inputs)
+
+    async def download(self, call: Call, path: Path, *, inputs: Inputs = _no_inputs) -> str:
+        """Make a free call whose answer is a file, write it to `path`, and return its media type.
+
+        Raises:
+            NowImageError: what the relay, the network or the disk says. The file is gone again.
+        """
+        with private_file(path) as file:
+
+            async def once(exchange: Exchange, request: httpx.Request) -> str:
+                async with aclosing(await exchange.send(request)) as answer:
+                    restart(file)
+                    while (piece := await answer.chunk()) is not None:
+                        write(file, piece)
+                    answer.ensure_readable()
+                return answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+            return await self._free(call, once, seconds=FILE_SECONDS, inputs=inputs, cap=self._largest_file)
+
+    @asynccontextmanager
+    async def submit(
+        self,
+        call: Call,
+        *,
+        sink: Sink,
+        idempotency_key: str,
+        inputs: Inputs = _no_inputs,
+        on_attempt: Callable[[Attempt], None] | None = None,
+    ) -> AsyncIterator[Submission]:
+        """Make a paid call, and give its answer; `on_attempt` is told how far each attempt came.
+
+        Raises:
+            NowImageError: what the relay or the network says; `billed` tells what is known of the money.
+        """
+        until = Deadline(self._deadline, self._clock)
+        retries = self._retries(until, is_paid=True)
+        headers = {"Idempotency-Key": idempotency_key}
+        cap = self._largest_file if call.expects == "file" else None
+        async with AsyncExitStack() as undo:
+            request = await self._request(call, inputs, undo.enter_context(ExitStack()), headers=headers)
+
+            async def once() -> Answer:
+                outgoing = request()
+                exchange = self._exchange(
+                    until, retries, is_paid=True, cap=cap, expects=call.expects, sink=sink, on_attempt=on_attempt
+                )
+                return await exchange.send(outgoing)
+
+            answer = await undo.enter_async_context(aclosing(await retries.run(once)))
+            submission = await undo.enter_async_context(aclosing(await _read(answer)))
+            yield submission
+            await _leave(submission)
+
+    def repeats_key(self, data: bytes) -> bool:
+        """Whether bytes that came from somewhere hold the key."""
+        return self.redactor.is_in(data)
+
+    async def aclose(self) -> None:
+        """Close all connections; may be called twice."""
+        await self._pool.aclose()
+
+    async def _free(
+        self,
+        call: Call,
+        once: Callable[[Exchange, httpx.Request], Awaitable[T]],
+        *,
+        seconds: float,
+        inputs: Inputs,
+        cap: int | None = None,
+    ) -> T:
+        until = Deadline(seconds, self._clock)
+        retries = self._retries(until, is_paid=False)
+        with ExitStack() as undo:
+            request = await self._request(call, inputs, undo)
+
+            async def attempt() -> T:
+                outgoing = request()
+                exchange = self._exchange(until, retries, is_paid=False, cap=cap, expects=call.expects)
+                return await once(exchange, outgoing)
+
+            return await retries.run(attempt)
+
+    def _retries(self, until: Deadline, *, is_paid: bool) -> Retries:
+        return Retries(
+            PAID_REPEATS if is_paid else FREE_REPEATS,
+            may_help=partial(_may_help, is_paid=is_paid),
+            until=until,
+            sleep=self._sleep,
+            jitter=self._jitter,
+        )
+
+    def _exchange(
+        self,
+        until: Deadline,
+        retries: Retries,
+        *,
+        is_paid: bool,
+        on_attempt: Callable[[Attempt], None] | None = None,
+        **more: Any,  # noqa: ANN401 - what else an exchange takes
+    ) -> Exchange:
+        connection = self._pool.for_paid_call() if is_paid else self._pool.for_free_call()
+        return Exchange(
+            peer=self._peer,
+            connection=connection,
+            trace=RequestTrace(on_attempt),
+            until=until,
+            is_paid=is_paid,
+            asked=retries.ask,
+            **more,
+        )
+
+    async def _request(
+        self, call: Call, inputs: Inputs, undo: ExitStack, *, headers: Mapping[str, str] | None = None
+    ) -> Callable[[], httpx.Request]:
+        """Return what makes the request, for each attempt anew; what can be wrong with it is wrong now."""
+        url = url_of(call, self._base_url)
+        body = await open_body(call, inputs, undo)
+        return partial(
+            httpx.Request,
+            call.method,
+            url,
+            headers={**_HEADERS, **(body.headers if body else {}), **call.headers, **(headers or {})},
+            content=body,
+            extensions={"timeout": {"connect": self._connecting, "read": None, "write": None, "pool": None}},
+        )
+
+
+def _may_help(error: NowImageError, *, is_paid: bool) -> bool:
+    """Whether a call is repeated; what is paid for, only where it certainly was not taken."""
+    if isinstance(error, ConnectFailed):
+        return error.code != CERTIFICATE and error.status is None
+    if isinstance(error, RateLimitError):
+        return error.status == _TOO_MANY or not is_paid
+    is_passing = error.status is None or error.status >= _SERVER_ERROR
+    return not is_paid and isinstance(error, BadResponseError) and is_passing
+
+
+async def _read(answer: Answer) -> Submission:
+    start = b""
+    if answer.expects == "events":
+        start = await answer.start(_EVENT_PEEK)
+        if is_stream(answer.head, start):
+            answer.ensure_readable()
+            return Submission(Reply(media_type=EVENT_STREAM, streamed=True), _live_events(answer, start))
+    elif answer.expects == "file":
+        start = await answer.start(_FILE_PEEK)
+        if (mime := file_type(answer.head, start)) is not None:
+            content = await answer.drain(start)
+            answer.ensure_readable()
+            return Submission(Reply(media_type=mime, is_file=True), _each(()), kept=answer.kept, content=content)
+    data = await answer.rest(start)
+    answer.ensure_readable()
+    reply, events = read_reply(answer.head, data)
+    content = answer.not_kept(data) if reply.is_file else b""
+    return Submission(reply, _each(events), kept=answer.kept, content=content)
+
+
+async def _live_events(answer: Answer, start: bytes) -> AsyncGenerator[Event, None]:
+    decoder = EventDecoder()
+    chunk: bytes | None = start
+    while chunk is not None and not decoder.is_done:
+        for event in decoder.feed(chunk):
+            yield event
+        if not decoder.is_done:
+            chunk = await answer.chunk()
+    for event in decoder.end():
+        yield event
+    if decoder.is_done:
+        answer.finish()  # also where the connection stays open
+
+
+async def _each(events: Iterable[Event]) -> AsyncGenerator[Event, None]:
+    for event in events:
+        yield event
+
+
+async def _leave(submission: Submission) -> None:
+    """Read a stream to its end for a moment, so that a complete answer is kept as one."""
+    with anyio.move_on_after(_LEAVING_SECONDS), suppress(NowImageError):
+        while await submission.next() is not None:
+            pass

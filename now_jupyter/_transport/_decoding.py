@@ -1,0 +1,289 @@
+"""What an answer says: JSON as relays write it, server-sent events, a file, or words.
+
+One decoder for an answer that has just come and for one that was kept. What was paid for is read as far as it can be:
+wrong types, byte-order marks, broken characters, numbers that are none, events without a name or without the empty line
+between them, and answers that were cut off.
+"""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from .._json import JSON
+from .._media import identify
+from .._protocol import Event, Reply
+
+__all__ = [
+    "EVENT_STREAM",
+    "EventDecoder",
+    "events_in",
+    "file_type",
+    "is_stream",
+    "read_json",
+    "read_kept",
+    "read_reply",
+    "text_in",
+]
+
+EVENT_STREAM = "text/event-stream"
+_DONE = "[DONE]"
+_MARK = b"\xef\xbb\xbf"
+_BEGINNINGS = (b"data:", b"event:", b"id:", b"retry:", b":")
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_FOREIGN = re.compile(r"[^\x00-\x7f]+")
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+_CLOSING = {"[": "]", "{": "}"}
+_FILES = ("image/", "audio/", "video/")
+_BINARY = "application/octet-stream"
+_PIECE = 1 << 20
+_PEEK = 4096
+_MOST_VALUES = 1 << 20  # of one document: small ones take twenty times their text in memory
+_SHOWN = 1024  # characters of an unusable answer
+
+
+# Replies
+
+
+def read_reply(head: Mapping[str, JSON], data: bytes) -> tuple[Reply, Iterator[Event]]:
+    """Return what a complete answer says, and its events where it is a stream; `head` is as a `Sink` gets it."""
+    start = data[:_PEEK]
+    if is_stream(head, start):
+        return _read_stream(head, data)
+    if (mime := file_type(head, start)) is not None:
+        return Reply(media_type=mime, is_file=True), iter(())
+    mime = text_in(head, "content_type").partition(";")[0].strip().lower()
+    is_text = _expects(head) == "text"
+    try:
+        if not is_text or _is_json(start):
+            return Reply(media_type=mime, body=read_json(data), text=_words(data) if is_text else ""), iter(())
+    except ValueError:
+        pass
+    return Reply(media_type=mime, text=_words(data if is_text else data[:_SHOWN])), iter(())
+
+
+def read_kept(head: Mapping[str, JSON], body: bytes) -> tuple[Reply, Iterator[Event]] | None:
+    """Return what an answer says that was kept, as it was when it came; of one that was cut off, what is whole.
+
+    None where there is nothing to be had from it.
+    """
+    reply, events = read_reply(head, body)
+    if reply.streamed:
+        first = next(events, None)
+        return None if first is None else (reply, itertools.chain([first], events))
+    if reply.is_file or reply.body is not None or (reply.text and _expects(head) == "text"):
+        return reply, events
+    whole = _whole_part(body)
+    return None if whole is None else (Reply(media_type=reply.media_type, body=whole), iter(()))
+
+
+def is_stream(head: Mapping[str, JSON], start: bytes) -> bool:
+    """Whether an answer is events: by its beginning, and only else by its type."""
+    if _expects(head) in ("text", "file"):
+        return False
+    if start.removeprefix(_MARK).lstrip().startswith(_BEGINNINGS):
+        return True
+    return text_in(head, "content_type").lower().startswith(EVENT_STREAM) and not _is_json(start)
+
+
+def file_type(head: Mapping[str, JSON], start: bytes) -> str | None:
+    """Return the media type of an answer that is a file; None where it is none."""
+    known = identify(start)
+    if known is not None and known.kind != "words":
+        return known.mime
+    mime = text_in(head, "content_type").partition(";")[0].strip().lower()
+    if start and not _is_json(start) and (_expects(head) == "file" or mime.startswith(_FILES)):
+        return mime or _BINARY
+    return None
+
+
+def text_in(head: Mapping[str, JSON], name: str) -> str:
+    """Return a text of the head; empty where it has none."""
+    value = head.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _expects(head: Mapping[str, JSON]) -> str:
+    return text_in(head, "expects")
+
+
+def _is_json(start: bytes) -> bool:
+    return start.removeprefix(_MARK).lstrip().startswith((b"{", b"["))
+
+
+def _words(data: bytes) -> str:
+    return data.decode("utf-8-sig", "replace")
+
+
+def _read_stream(head: Mapping[str, JSON], data: bytes) -> tuple[Reply, Iterator[Event]]:
+    events = events_in(data)
+    first = list(itertools.islice(events, 2))
+    body = first[0].data if len(first) == 1 and _expects(head) != "events" else None
+    if isinstance(body, Mapping) and "type" not in body:  # an ordinary answer in the dress of an event
+        return Reply(media_type=EVENT_STREAM, body=body), iter(())
+    return Reply(media_type=EVENT_STREAM, streamed=True), itertools.chain(first, events)
+
+
+# Events
+
+
+class EventDecoder:
+    """Server-sent events out of bytes as they come; `is_done` from `[DONE]` on."""
+
+    def __init__(self) -> None:
+        self.is_done = False
+        self._is_first = True
+        self._line = bytearray()
+        self._ended_with_return = False
+        self._name = ""
+        self._data: list[bytes] = []
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """Yield the events that these bytes complete."""
+        if self._ended_with_return:
+            data = data.removeprefix(b"\n")
+        self._ended_with_return = data.endswith(b"\r")
+        first, *others = _LINE_END.split(data)
+        self._line += first
+        for other in others:
+            line, self._line = self._line, bytearray(other)
+            yield from self._take(line)
+
+    def end(self) -> Iterator[Event]:
+        """Yield the event that the relay left open."""
+        line, self._line = self._line, bytearray()
+        if line:
+            yield from self._take(line)
+        yield from self._complete()
+
+    def _take(self, line: bytearray) -> Iterator[Event]:
+        if self._is_first:
+            self._is_first = False
+            line = line.removeprefix(_MARK)
+        if not line:
+            yield from self._complete()
+        elif line.startswith(b"data:"):
+            self._data.append(bytes(memoryview(line)[6 if line.startswith(b"data: ") else 5 :]))
+        elif line.startswith(b"event:"):
+            self._name = _words(bytes(line[6:])).removeprefix(" ")
+
+    def _complete(self) -> Iterator[Event]:
+        data, self._data = b"\n".join(self._data), []
+        name, self._name = self._name, ""
+        for document in _documents(data):
+            self.is_done = self.is_done or document == _DONE
+            if not self.is_done:
+                yield Event(type=_type_of(name, document), data=document)
+
+
+def events_in(data: bytes) -> Iterator[Event]:
+    """Yield the events of a stream that is here as a whole."""
+    decoder = EventDecoder()
+    for start in range(0, len(data), _PIECE):
+        yield from decoder.feed(data[start : start + _PIECE])
+    yield from decoder.end()
+
+
+def _documents(data: bytes) -> Iterator[JSON]:
+    """Yield what one event holds: one document, but for relays that leave out the empty lines between events."""
+    if not data or data.isspace():
+        return
+    try:
+        yield read_json(data)
+    except ValueError:
+        yield from (_document(line) for line in data.split(b"\n") if line and not line.isspace())
+
+
+def _document(line: bytes) -> JSON:
+    try:
+        return read_json(line)
+    except ValueError:
+        return _words(line).strip()  # [DONE], or words
+
+
+def _type_of(name: str, data: JSON) -> str:
+    own = data.get("type") if isinstance(data, dict) else None
+    return own if isinstance(own, str) and own and name in ("", "message") else name or "message"
+
+
+# JSON
+
+
+def read_json(data: bytes | str) -> JSON:
+    """Read JSON, with a byte-order mark, broken characters and numbers that are none forgiven.
+
+    Raises:
+        ValueError: it is no JSON, or one made to fill the memory.
+    """
+    text = data if isinstance(data, str) else _text_of(data)
+    if sum(text.count(sign) for sign in ",[{") > _MOST_VALUES:
+        raise ValueError("too many values")
+    try:
+        value: JSON = json.loads(text, parse_constant=lambda _: None)
+        return _without_halves(value) if _may_hold_halves(text) else value
+    except RecursionError:
+        pass
+    raise ValueError("nested too deeply")
+
+
+def _whole_part(data: bytes) -> JSON:
+    """Return what is left of JSON that was cut off when it ends with the last object of a list that is whole."""
+    text = _text_of(data)
+    if sum(text.count(sign) for sign in ",[{") > _MOST_VALUES:
+        return None
+    end, tail = _last_whole(text)
+    if not end:
+        return None
+    text = text[:end] + tail
+    try:
+        return read_json(text)
+    except ValueError:
+        return None
+
+
+def _last_whole(text: str) -> tuple[int, str]:
+    """Return where the last whole object of a list ends, and what closes all that is open there."""
+    opened: list[str] = []
+    end, tail = 0, ""
+    for token in _TOKEN.finditer(text):
+        sign = text[token.start()]
+        if sign in _CLOSING:
+            opened.append(sign)
+        elif sign != '"':
+            if not opened or _CLOSING[opened.pop()] != sign:
+                break
+            if sign == "}" and opened and opened[-1] == "[":
+                end, tail = token.end(), "".join(_CLOSING[one] for one in reversed(opened))
+    return end, tail
+
+
+def _text_of(data: bytes) -> str:
+    """Decode JSON; one character outside of ASCII would make a long text two or four times as large, so it is escaped.
+
+    (Outside of strings, where an escape means nothing, such a character means nothing either.)
+    """
+    if data.isascii():
+        return data.decode("ascii")
+    decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+    pieces = (decoder.decode(data[at : at + _PIECE], at + _PIECE >= len(data)) for at in range(0, len(data), _PIECE))
+    return "".join(_FOREIGN.sub(_escaped, piece) for piece in pieces)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1]
+
+
+def _may_hold_halves(text: str) -> bool:
+    """Half a surrogate pair could be written to no file; one character is looked for first, as that is much faster."""
+    return "\\" in text and ("\\ud" in text or "\\uD" in text)
+
+
+def _without_halves(value: JSON) -> JSON:
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {str(_without_halves(name)): _without_halves(one) for name, one in value.items()}
+    return [_without_halves(one) for one in value] if isinstance(value, list) else value

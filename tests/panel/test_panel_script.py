@@ -1,0 +1,63 @@
+"""The files of the panel's script, and how they are joined; tsc and biome check what stands in them (`make lint`)."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from now_jupyter._panel import _assets
+from now_jupyter._panel._messages import ACTIONS
+
+LONGEST_LINE = 120
+STATIC = files(_assets.__package__).joinpath("static")
+SOURCES = {one.name: one.read_text("utf-8") for one in STATIC.iterdir() if one.name.endswith((".js", ".ts"))}
+
+
+def test_every_file_is_joined_after_those_it_imports() -> None:
+    """The joined script holds each file once; a class or constant stands before what uses it at once."""
+    names = list(_assets._SCRIPTS)
+    assert sorted([*names, "loader.js", "types.d.ts"]) == sorted(SOURCES)
+    for at, name in enumerate(names):
+        wanted = re.findall(r'^import .* from "\./(.*)";$', SOURCES[name], re.MULTILINE)
+        assert set(wanted) <= set(names[:at]), name
+
+
+def test_joining_takes_away_comments_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cast at the beginning of a line stays with what it casts, and so does all up to the next comment."""
+    code = "const b =\n  /** @type {B} */ (a);\nconst c = 1;\n"
+    source = f'import {{ a }} from "./a.js";\n/** Why. */\nexport {code}  // Why.\n/**\n * Why.\n */\n'
+    monkeypatch.setattr(_assets, "_file", lambda name: source if name == "dom.js" else "")
+    joined = _assets.script.__wrapped__()
+    assert joined == code
+
+
+def test_the_script_knows_the_actions_of_the_kernel() -> None:
+    """The closed list is the same on both sides, field by field."""
+    types = SOURCES["types.d.ts"]
+    table = re.search(r"interface Actions \{\n(.*?)\n\}", types, re.DOTALL)
+    assert table is not None
+    asked: dict[str, Any] = dict(re.findall(r"^  (\w+): \{ asks: (.*?); answers: ", table[1], re.MULTILINE))
+    known = {"Nothing": set(), "Query": _fields(_body("Query"))}
+    assert {name: known.get(fields, _fields(fields)) for name, fields in asked.items()} == {
+        name: set(form) for name, form in ACTIONS.items()
+    }
+
+
+def _body(name: str) -> str:
+    found = re.search(rf"interface {name} \{{(.*?)\n\}}", SOURCES["types.d.ts"], re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def _fields(form: str) -> set[str]:
+    """The names of the fields, but not those inside a tuple."""
+    return set(re.findall(r"(\w+): ", re.sub(r"\[.*?\]", "", form)))
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_lines_can_be_read(name: str) -> None:
+    """The formatter breaks code; what it leaves long are comments and strings."""
+    assert [line for line in SOURCES[name].splitlines() if len(line) > LONGEST_LINE] == []
