@@ -7,10 +7,12 @@ under way with its expected price; orders in the trash too. Demo pictures cost n
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
-from .._json import JSON
+import msgspec
+
 from .._messages import InputError, Language, StoreCorrupt, StoreError, say
 from .._settings import Settings
 from .._store import Record, Store, encode, parse_json, remove_file, try_read_file, write_durably
@@ -34,11 +36,6 @@ class Budget:
         counted = [one for one in records if one.number > self.after and (below is None or one.number < below)]
         spent = sum((_worth(one, self.amount.currency) for one in counted), start=Decimal(0))
         return replace(self.amount, amount=max(Decimal(0), (self.amount.amount or Decimal(0)) - spent))
-
-    def to_json(self) -> dict[str, JSON]:
-        """Give the JSON form."""
-        amount = None if self.amount.amount is None else str(self.amount.amount)
-        return {"amount": {"amount": amount, "currency": self.amount.currency}, "after": self.after}
 
 
 def _worth(record: Record, currency: str) -> Decimal:
@@ -83,24 +80,13 @@ def read_budget(store: Store) -> Budget | None:
     data = try_read_file(store.folder / _FILE, limit=_LARGEST)
     if data is None:
         return None
-    try:
-        form = parse_json(data)
-        return _budget_in(form)
-    except (StoreError, KeyError, TypeError, ValueError, InvalidOperation):
-        pass
+    with suppress(StoreError, msgspec.ValidationError):
+        budget = msgspec.convert(parse_json(data), Budget)
+        if budget.amount.amount is not None and budget.amount.amount.is_finite() and budget.amount.amount >= 0:
+            return budget
     raise StoreCorrupt(
         "the budget of this history cannot be read", advice="%now budget AMOUNT sets it anew, %now budget off lifts it"
     )
-
-
-def _budget_in(form: object) -> Budget:
-    if not isinstance(form, dict):
-        raise TypeError(form)
-    after, money = form["after"], form["amount"]
-    amount = Decimal(money["amount"])
-    if isinstance(after, bool) or not isinstance(after, int) or not amount.is_finite() or amount < 0:
-        raise ValueError(form)
-    return Budget(amount=Money(amount, str(money["currency"])), after=after)
 
 
 def set_budget(store: Store, amount: Money) -> Budget:
@@ -112,7 +98,7 @@ def set_budget(store: Store, amount: Money) -> Budget:
     store.preflight()
     every = [*store.records(), *store.trashed()]
     budget = Budget(amount=amount, after=max((record.number for record in every), default=0))
-    write_durably(store.folder / _FILE, encode(budget.to_json()))
+    write_durably(store.folder / _FILE, encode(msgspec.to_builtins(budget)))
     return budget
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .._media import media_type
 from .._messages import StoreCorrupt, StoreError
 from ._files import (
     copy_new,
@@ -26,7 +27,7 @@ from ._files import (
 from ._names import file_name
 from ._record import Record, RecordedOutput, is_digest, is_file_name
 
-__all__ = ["InputFiles", "OutputFiles", "as_temp", "refuse_other_bytes", "temp_in"]
+__all__ = ["InputFiles", "OutputFiles", "as_temp", "refuse_other_bytes", "suffix_of", "temp_in"]
 
 _MOST_NAMESAKES = 1000
 
@@ -86,6 +87,12 @@ class InputFiles:
             if digest_of_file(path) == sha256:
                 return path
         raise StoreCorrupt("{path} is missing", path=self.folder / sha256)
+
+
+def suffix_of(mime: str) -> str:
+    """Return the suffix of files of this media type."""
+    media = media_type(mime)
+    return media.suffix if media else ".bin"
 
 
 def temp_in(folder: Path) -> Path:

@@ -41,7 +41,8 @@ class RescueFolder:
     def keep(self, identity: str, key: str, data: bytes, *, suffix: str) -> Path | None:
         """Keep an output and return its path; None where only this process's memory would take it."""
         try:
-            path = self._make() / f"{identity}-{key.encode('utf-8', 'surrogatepass').hex()}{suffix}"
+            name = f"{identity}-{key.encode('utf-8', 'surrogatepass').hex()}.{suffix.removeprefix('.')}"
+            path = self._make() / name
             write_durably(path, data)
         except (StoreError, OSError):
             with self._lock:

@@ -16,14 +16,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from .._media import media_type
 from .._messages import StoreCorrupt, StoreError
 from ._answers import AnswerFile, StoredAnswer, drop_answer, find_answer
 from ._files import digest_of_file, is_missing, list_names
 from ._job_locks import JobLock, JobLocks
 from ._layout import FolderLayout
 from ._marks import Marks
-from ._output_files import InputFiles, OutputFiles, as_temp, refuse_other_bytes, temp_in
+from ._output_files import InputFiles, OutputFiles, as_temp, refuse_other_bytes, suffix_of, temp_in
 from ._quarantine import set_aside
 from ._record import Record, RecordedOutput
 from ._record_files import RecordFiles, highest_number
@@ -319,7 +318,7 @@ class Store:
             StoreError: it could not be written.
         """
         self._layout.repair()
-        ending = suffix or _suffix_of(mime)
+        ending = suffix or suffix_of(mime)
         with as_temp(source, self._answers) as temp:
             refuse_other_bytes(temp, sha256, self._set_aside)
             return self._outputs.keep(temp, record=record, output=output, sha256=sha256, suffix=ending)
@@ -341,7 +340,7 @@ class Store:
         self._layout.create()
         with as_temp(source, self._answers) as temp:
             sha256 = digest_of_file(temp)
-            self._inputs.keep(temp, sha256=sha256, suffix=_suffix_of(mime))
+            self._inputs.keep(temp, sha256=sha256, suffix=suffix_of(mime))
         return sha256
 
     def input_path(self, sha256: str) -> Path:
@@ -396,8 +395,3 @@ def _renew_after_fork(store: Store) -> None:
 
 def _unknown(number: int | str) -> StoreCorrupt:
     return StoreCorrupt("#{number} is not in this history", number=number)
-
-
-def _suffix_of(mime: str) -> str:
-    media = media_type(mime)
-    return media.suffix if media else ".bin"

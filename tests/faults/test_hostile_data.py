@@ -21,7 +21,7 @@ from checker import sha256
 from faultserver import Send, chunked, json_answer, stream_answer
 from hostile import QUIET, RECORD, REPLY, changed
 from now_jupyter._messages._errors import NowImageError, StoreCorrupt, StoreError
-from now_jupyter._store._record import Record, generation_of
+from now_jupyter._store import Record, generation_of
 from now_jupyter._transport._decoding import events_in, read_json, read_kept
 from now_jupyter._values import Generation
 from stand import Stand, is_short, on_stand
@@ -143,7 +143,7 @@ def test_any_record_is_read_or_refused(tmp_path: Path, campaign: Campaign) -> No
         repr(generation)
         json.dumps(record.to_json())
         for picture in generation.pictures:
-            assert picture.path.parent.parent == folder
+            assert picture.path.parent == folder
             assert picture.path.resolve().is_relative_to(folder.resolve())
 
     read()
@@ -156,6 +156,9 @@ def test_any_record_is_read_or_refused(tmp_path: Path, campaign: Campaign) -> No
             Record.from_json(form)
     for digest in ("../" * 21 + "x", "A" * 64, "0" * 63, sha256(b"")[:63] + "/"):
         with pytest.raises(StoreCorrupt):
-            Record.from_json({**RECORD, "kept": [{**RECORD["kept"][0], "sha256": digest}]})
-    campaign.figure("hostile records tried", tried + 7)
+            Record.from_json({**RECORD, "outputs": [{**RECORD["outputs"][0], "sha256": digest}]})
+    for file in ("../x.png", "/etc/passwd", "a/b.png", "a\\b.png", "C:x.png", ".x.png", "..", "", "x\0.png", "x" * 300):
+        with pytest.raises(StoreCorrupt):
+            Record.from_json({**RECORD, "outputs": [{**RECORD["outputs"][0], "file": file}]})
+    campaign.figure("hostile records tried", tried + 17)
     campaign.outcome(outcome="read, or StoreCorrupt", billed="–", kept="others load")

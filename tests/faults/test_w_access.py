@@ -18,10 +18,7 @@ from kills import PROMPT, Relay
 from limits import at_once
 from now_jupyter._messages._errors import NowImageError, StoreCorrupt, StoreError, StoreUnavailable
 from now_jupyter._session import Session
-from now_jupyter._store import Store
 from now_jupyter._store._files import private_folder, read_file
-from now_jupyter._store._record import Record
-from now_jupyter._values import Request
 from relays import Served, relay_on_loopback
 
 NOBODY = 65534
@@ -219,9 +216,7 @@ def test_a_folder_of_another_user_is_not_used(part: str, tmp_path: Path, campaig
 
 
 @pytest.mark.row("W3", injected="single files are links, pipes or devices")
-@pytest.mark.parametrize(
-    "name", ["format", "jobs/1.json", "jobs/2.json", "index.sqlite", "models.json", "jobs/1.marks"]
-)
+@pytest.mark.parametrize("name", ["format", "jobs/1.json", "jobs/2.json", "models.json", "jobs/1.marks"])
 def test_a_link_in_the_place_of_a_file_is_not_followed(name: str, tmp_path: Path, campaign: Any) -> None:
     """What it points to is neither shown nor changed, and nothing hangs."""
     home, secret = bought(tmp_path), tmp_path / "secret"
@@ -240,22 +235,6 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(name: str, tmp_path: Path
             session.close()
         assert secret.read_bytes() == before
     campaign.outcome(outcome="not followed", billed="-", kept="as it was", injected=f"link and pipe at {name}")
-
-
-@pytest.mark.row("W3", injected="the index is a link to another index")
-def test_the_index_of_somebody_else_is_not_written_through_a_link(tmp_path: Path, campaign: Any) -> None:
-    """A link to a file that SQLite would take is moved aside; the search works, and that file stays as it was."""
-    mine, other = (Store(tmp_path / name) for name in ("mine.now", "other.now"))
-    for number, store in enumerate((mine, other)):
-        store.claim(Record(id=f"{number:032x}", request=Request(prompt="fox"), created=0.0))
-    other.find("fox")
-    foreign = other.folder / "index.sqlite"
-    before = foreign.read_bytes()
-    (mine.folder / "index.sqlite").symlink_to(foreign)
-    mine.claim(Record(id="3" * 32, request=Request(prompt="fox"), created=0.0))
-    assert mine.find("fox") == [2, 1]
-    assert foreign.read_bytes() == before
-    campaign.outcome(outcome="moved aside", billed="-", kept="as it was")
 
 
 @pytest.mark.row(
