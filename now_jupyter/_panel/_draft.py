@@ -8,86 +8,61 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
+
+import msgspec
+from msgspec import Meta
 
 from .._json import JSON
 from .._messages import InputError, NowImageError
 from .._options import OPTIONS, Deferred, Option, Parsed, cell_text, checked_prompt, gather, option, read_param
 from .._orders import Order, order_of
 from .._values import Request
-from ._validators import Form, flat_text, many, read_form, text_up_to
 
-__all__ = ["FIELDS", "Draft", "cell_of", "draft_of", "order_from", "read_draft", "request_of"]
-
-FIELDS: tuple[str, ...] = tuple(one.name for one in OPTIONS if one.is_sent)
-"""The options that are part of a request."""
+__all__ = ["FIELDS", "Draft", "Line", "Text", "Word", "cell_of", "draft_of", "order_from", "read_draft", "request_of"]
 
 _BY_NAME: Mapping[str, Option] = MappingProxyType({one.name: one for one in OPTIONS if one.is_sent})
-_LONGEST_PROMPT = 1 << 16
-_LONGEST_VALUE = 1 << 14
-_MOST_PARAMS = 50
-Pair: TypeAlias = tuple[str, str]
+FIELDS: tuple[str, ...] = tuple(_BY_NAME)
+"""The options that are part of a request."""
+
+_HALVES = r"\ud800-\udfff"  # of characters; they cannot be encoded
+Text: TypeAlias = Annotated[str, Meta(pattern=rf"\A[^{_HALVES}]*\Z")]
+Line: TypeAlias = Annotated[str, Meta(pattern=rf"\A[^\n\r\0{_HALVES}]*\Z")]
+Word: TypeAlias = Annotated[Line, Meta(max_length=200)]
+_Value: TypeAlias = Annotated[Text, Meta(max_length=1 << 14)]
+Pair: TypeAlias = tuple[Word, _Value]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What stands in the form. `parent` is the identity of the generation that it was filled from."""
 
-    prompt: str = ""
-    model: str = ""
-    service: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
-    params: tuple[Pair, ...] = ()
-    parent: str = ""
+    prompt: Annotated[Text, Meta(max_length=1 << 16)] = ""
+    model: Word = ""
+    service: Word = ""
+    options: dict[str, _Value] = {}
+    params: Annotated[tuple[Pair, ...], Meta(max_length=50)] = ()
+    parent: Annotated[Line, Meta(max_length=32)] = ""
+
+    def __post_init__(self) -> None:
+        """Take no options but those of a request."""
+        if not _BY_NAME.keys() >= self.options.keys():
+            raise ValueError("an option is not known")
 
     def to_json(self) -> dict[str, JSON]:
-        """Give the form in which it travels."""
-        return {
-            "prompt": self.prompt,
-            "model": self.model,
-            "service": self.service,
-            "options": dict(self.options),
-            "params": [list(pair) for pair in self.params],
-            "parent": self.parent,
-        }
+        """Return the form in which it travels."""
+        form: dict[str, JSON] = msgspec.to_builtins(self)
+        return form
 
 
 def read_draft(form: object) -> Draft:
-    """Read what a front end sent.
+    """Return what a front end sent, checked.
 
     Raises:
         ValueError: it is no draft.
     """
-    fields = read_form(form, _DRAFT)
-    return Draft(**fields)
-
-
-def _options(value: object) -> Mapping[str, str]:
-    if not isinstance(value, dict) or not set(value) <= set(FIELDS):
-        raise ValueError("options")
-    return {name: _value(text) for name, text in value.items() if text != ""}
-
-
-def _pair(value: object) -> Pair:
-    if not isinstance(value, list) or len(value) != 2:  # noqa: PLR2004 - a key and its value
-        raise ValueError("a pair")
-    return _name(value[0]), _value(value[1])
-
-
-_name = flat_text(200)
-_value = text_up_to(_LONGEST_VALUE)
-_DRAFT: Form = MappingProxyType(
-    {
-        "prompt": text_up_to(_LONGEST_PROMPT),
-        "model": _name,
-        "service": _name,
-        "options": _options,
-        "params": many(_pair, _MOST_PARAMS),
-        "parent": flat_text(32),
-    }
-)
+    return msgspec.convert(form, Draft)
 
 
 # From a draft to an order, and back

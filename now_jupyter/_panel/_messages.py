@@ -10,14 +10,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
-from ._draft import Draft, read_draft
-from ._validators import Form, flag, flat_text, many, moment, number, read_form, text_up_to
+import msgspec
+from msgspec import Meta
+
+from ._draft import Draft, Line, Text, Word
 
 __all__ = ["ACTIONS", "MOST_PICTURES", "Message", "read_message"]
 
@@ -26,48 +26,45 @@ MOST_PICTURES = 4
 
 _LARGEST = 1 << 18
 _LARGEST_FILE = 32 << 20
-_MOST_ROWS = 200
-_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
-
-
-def _draft(value: object) -> Draft:
-    return read_draft(value)
-
-
-def _spot(value: object) -> tuple[int, int]:
-    if not isinstance(value, list) or len(value) != 2:  # noqa: PLR2004 - a number and a place
-        raise ValueError("a picture is missing")
-    return number(value[0]), number(value[1])
-
-
-_word = flat_text(200)
-_numbers = many(number, _MOST_ROWS)
-ACTIONS: Mapping[str, Form] = MappingProxyType(
-    {
-        "script": {},
-        "find": {"text": text_up_to(1000), "model": _word, "tag": _word, "status": _word, "starred": flag},
-        "rows": {"numbers": _numbers},
-        "thumbs": {"numbers": _numbers},
-        "detail": {"number": number},
-        "picture": {"number": number, "place": number},
-        "compare": {"pictures": many(_spot, MOST_PICTURES)},
-        "quote": {"draft": _draft},
-        "relay": {},
-        "cell": {"draft": _draft},
-        "generate": {"draft": _draft, "at": moment, "agreed": many(_word, 100)},
-        "stop": {"job": _word},
-        "dismiss": {"job": _word},
-        "star": {"number": number, "on": flag},
-        "tag": {"number": number, "tag": flat_text(100), "on": flag},
-        "trash": {"number": number},
-        "restore": {"number": number},
-        "press": {"number": number, "label": _word, "at": moment},
-        "vary": {"number": number, "place": number, "at": moment},
-        "edit": {"number": number, "place": number, "draft": _draft, "at": moment},
-        "drop": {},
-    }
-)
 _WITH_FILE = frozenset({"drop"})
+_Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
+_Number = Annotated[int, Meta(gt=0, lt=10**15)]
+_Numbers = Annotated[list[_Number], Meta(max_length=200)]
+_Time = Annotated[float, Meta(ge=-1e15, le=1e15)]  # in milliseconds; finite
+_Tag = Annotated[Line, Meta(max_length=100)]
+_Pictures = Annotated[list[tuple[_Number, _Number]], Meta(max_length=MOST_PICTURES)]
+_Agreed = Annotated[list[Word], Meta(max_length=100)]
+_PLACE = [("number", _Number), ("place", _Number)]
+_FIELDS: Mapping[str, list[Any]] = {
+    "script": [],
+    "find": [
+        ("text", Annotated[Text, Meta(max_length=1000)], ""),
+        *[(name, Word, "") for name in ("model", "tag", "status")],
+        ("starred", bool, False),
+    ],
+    "rows": [("numbers", _Numbers)],
+    "thumbs": [("numbers", _Numbers)],
+    "detail": [("number", _Number)],
+    "picture": _PLACE,
+    "compare": [("pictures", _Pictures)],
+    "quote": [("draft", Draft)],
+    "relay": [],
+    "cell": [("draft", Draft)],
+    "generate": [("draft", Draft), ("at", _Time), ("agreed", _Agreed, [])],
+    "stop": [("job", Word)],
+    "dismiss": [("job", Word)],
+    "star": [("number", _Number), ("on", bool)],
+    "tag": [("number", _Number), ("tag", _Tag), ("on", bool)],
+    "trash": [("number", _Number)],
+    "restore": [("number", _Number)],
+    "press": [("number", _Number), ("label", Word), ("at", _Time)],
+    "vary": [*_PLACE, ("at", _Time)],
+    "edit": [*_PLACE, ("draft", Draft), ("at", _Time)],
+    "drop": [],
+}
+ACTIONS: Mapping[str, type[msgspec.Struct]] = {
+    name: msgspec.defstruct(name, fields, forbid_unknown_fields=True) for name, fields in _FIELDS.items()
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,30 +78,24 @@ class Message:
 
     @property
     def view(self) -> str:
-        """Name the view that asks: a view counts its questions behind a name of its own."""
+        """The name of the view that asks: a view counts its questions behind a name of its own."""
         return self.id.rpartition("-")[0]
 
 
 def read_message(content: object, buffers: Sequence[Any] = ()) -> Message:
-    """Check what came over the wire.
+    """Return what came over the wire, checked.
 
     Raises:
         ValueError: it is none of the messages that may come.
     """
     if not isinstance(content, dict) or len(json.dumps(content)) > _LARGEST:
         raise ValueError("no message, or too large a one")
-    identity, action = content.get("id"), content.get("action")
-    if not isinstance(identity, str) or not _ID.fullmatch(identity):
-        raise ValueError("the id is missing")
+    given = dict(content)
+    identity, action = msgspec.convert(given.pop("id", None), _Id), given.pop("action", None)
     if not isinstance(action, str) or action not in ACTIONS:
         raise ValueError("no such action")
-    fields = read_form({name: one for name, one in content.items() if name not in ("id", "action")}, ACTIONS[action])
-    if missing := set(ACTIONS[action]) - set(fields) - _OPTIONAL:
-        raise ValueError(f"{min(missing)} is missing")
+    fields = msgspec.structs.asdict(msgspec.convert(given, ACTIONS[action]))
     return Message(id=identity, action=action, fields=fields, data=_file(action, buffers))
-
-
-_OPTIONAL = frozenset({"text", "model", "tag", "status", "starred", "agreed"})
 
 
 def _file(action: str, buffers: Sequence[Any]) -> bytes:

@@ -56,7 +56,10 @@ def test_remarks_say_what_a_model_does_with_the_request(wire: Wire) -> None:
     """What the model is not known to take is said before it is paid for, and only for the model that is chosen."""
     sepia = {"quality": "sepia"}
     assert quoted(wire)["notes"] == []
-    assert "dall-e-3 is not known to take quality sepia" in quoted(wire, model="dall-e-3", options=sepia)["notes"][0]
+    assert (
+        "not known to take quality sepia; known: standard, hd"
+        in quoted(wire, model="dall-e-3", options=sepia)["notes"][0]
+    )
     assert quoted(wire, model="unheard-of", options=sepia)["notes"] == []
 
 

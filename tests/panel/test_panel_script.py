@@ -42,7 +42,7 @@ def test_the_script_knows_the_actions_of_the_kernel() -> None:
     asked: dict[str, Any] = dict(re.findall(r"^  (\w+): \{ asks: (.*?); answers: ", table[1], re.MULTILINE))
     known = {"Nothing": set(), "Query": _fields(_body("Query"))}
     assert {name: known.get(fields, _fields(fields)) for name, fields in asked.items()} == {
-        name: set(form) for name, form in ACTIONS.items()
+        name: set(form.__struct_fields__) for name, form in ACTIONS.items()
     }
 
 
