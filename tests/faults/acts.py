@@ -9,7 +9,6 @@ import hashlib
 import io
 import os
 import signal
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -83,7 +82,7 @@ def _look(scene: Scene) -> Any:
 
 
 def _recover(scene: Scene) -> Any:
-    """All that mends something: load, search (which follows the records with the index), resume, doctor."""
+    """All that mends something: load, search, resume, doctor."""
     with _session(scene) as session:
         seen = [_seen(one) for one in session.history]
         before = [one.ref for one in session.history.search(PROMPT)]
@@ -189,7 +188,6 @@ def _goes_on(session: Any, scene: Scene) -> Mapping[str, Any]:
             "held": [one.ref for one in session.history if store.is_held(int(one.ref[1:]))],
             "stops": _is_stopped(),
             "lock": _is_free(store._lock),
-            "transaction": _is_writable(scene.folder / "index.sqlite"),
         }
     finally:
         session.close()
@@ -211,14 +209,6 @@ def _is_free(lock: Any) -> bool:
     thread.start()
     thread.join()
     return got == [True]
-
-
-def _is_writable(index: Path) -> bool:
-    """Tell whether nobody has a transaction open."""
-    with contextlib.closing(sqlite3.connect(index, timeout=0, isolation_level=None)) as connection:
-        connection.execute("BEGIN EXCLUSIVE")
-        connection.execute("ROLLBACK")
-    return True
 
 
 def _forked(scene: Scene) -> Any:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 from checker import sha256
 from stand import item, png
 
-__all__ = ["INDEXES", "QUIET", "RECORD", "REPLY", "changed", "hostile_folder", "write"]
+__all__ = ["QUIET", "RECORD", "REPLY", "changed", "hostile_folder", "write"]
 
 QUIET = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 
@@ -112,19 +111,45 @@ RECORD: dict[str, Any] = {
     "kernel": "k",
     "cell": "c",
     "execution": "e",
-    "place": 0,
-    "request": {"prompt": "a fox", "model": "gpt-image-2", "service": "openai", "params": {"n": 1}, "inputs": []},
-    "attempts": [{"at": 1.0, "phase": "answered", "status": 200, "request_id": "r"}],
-    "kept": [
+    "position": 0,
+    "service": "openai-images",
+    "share": 1,
+    "memo": {"n": 1},
+    "charge": {"name": "gpt-image-2", "times": "1", "unit": "picture"},
+    "request": {
+        "prompt": "a fox",
+        "model": "gpt-image-2",
+        "service": "openai-images",
+        "params": {"n": 1},
+        "raw": {"x": 1},
+        "inputs": [{"role": "picture", "id": "2" * 64, "sha256": "2" * 64, "mime": "image/png", "width": 8}],
+    },
+    "attempts": [{"at": 1.0, "phase": "answered", "status": 200, "request_id": "r", "service": "openai-images"}],
+    "outputs": [
         {
-            "index": 0,
+            "key": "1",
+            "number": 1,
+            "kind": "picture",
+            "file": "1-a-fox.png",
             "sha256": sha256(png(1)),
             "mime": "image/png",
             "width": 8,
             "height": 8,
             "size_bytes": 99,
-            "link": None,
-        }
+            "about": {"revised_prompt": "a fox", "seed": 7},
+        },
+        {
+            "key": "2",
+            "number": 2,
+            "is_side": True,
+            "sources": [
+                {"link": "http://127.0.0.1:1/x"},
+                {"call": {"path": "/x/{}", "ids": ["1"], "base": "api", "query": {}, "headers": {}}},
+                {"crop": {"of": "1", "box": [0.0, 0.0, 0.5, 0.5]}},
+                {"whole": True},
+            ],
+            "error": {"type": "DownloadError", "template": "m {f}", "facts": {"f": "x"}},
+        },
     ],
     "expected": 1,
     "buttons": [{"label": "U1", "action": "x"}],
@@ -155,9 +180,7 @@ def write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def hostile_folder(
-    folder: Path, secret: Path, server: str, records: Mapping[int, Any] = {}, *, index: str = "unlike ours"
-) -> None:
+def hostile_folder(folder: Path, secret: Path, server: str, records: Mapping[int, Any] = {}) -> None:
     """A history as an attacker would ship it: paths, links, bombs, settings and lies."""
     write(
         folder / "format",
@@ -182,32 +205,26 @@ def hostile_folder(
     write(folder / "models.json", b"[" * 200_000)
     write(folder / "config.json", json.dumps({"base_url": server, "proxy": server}).encode())
     write(folder / ".env", f"NOW_BASE_URL={server}\nNOW_API_KEY=x\n".encode())
-    digest = sha256(png(1))
-    write(folder / "pictures" / digest[:2] / f"{digest}.png", b"<svg onload=alert(1)>")
-    other = sha256(png(2))
-    (folder / "pictures" / other[:2]).mkdir(parents=True, exist_ok=True)
-    (folder / "pictures" / other[:2] / f"{other}.png").symlink_to(secret)
-    third = sha256(png(3))
-    (folder / "pictures" / third[:2]).mkdir(parents=True, exist_ok=True)
-    os.mkfifo(folder / "pictures" / third[:2] / f"{third}.png")
+    write(folder / "pictures" / "1-a-fox.png", b"<svg onload=alert(1)>")
+    (folder / "pictures" / "2-link.png").symlink_to(secret)
+    os.mkfifo(folder / "pictures" / "3-pipe.png")
+    (folder / "inputs").mkdir()
+    (folder / "inputs" / f"{'2' * 64}.png").symlink_to(secret)
     write(folder / "answers" / "5", b'{"status": 200}\n' + json.dumps({"data": [{"url": f"{server}/answer"}]}).encode())
     (folder / "answers" / "6").symlink_to(secret)
     write(folder / "quarantine" / "x", b"x")
     (folder / "locks").mkdir()
     (folder / "locks" / "1.lock").symlink_to(secret)
     _other_names_and_devices(folder, secret)
-    INDEXES[index](folder / "index.sqlite")
 
 
 def _other_names_and_devices(folder: Path, secret: Path) -> None:
     """Hard links to a file of the user's, devices that never end, and rights that let everybody in."""
     zero = os.makedev(1, 5)
-    fourth = sha256(png(4))
-    (folder / "pictures" / fourth[:2]).mkdir(parents=True, exist_ok=True)
     for name in ("jobs/910.json", "jobs/3.marks", "answers/9", "answers/9.part", "locks/2.lock", "trash/911.json"):
         (folder / name).parent.mkdir(exist_ok=True)
         os.link(secret, folder / name)
-    os.link(secret, folder / "pictures" / fourth[:2] / f"{fourth}.png")
+    os.link(secret, folder / "pictures" / "15-other-name.png")
     for name in ("jobs/912.json", "answers/10", "locks/3.lock", "jobs/4.marks", ".gitignore"):
         os.mknod(folder / name, 0o600 | stat.S_IFCHR, zero)
     for path in (folder / "jobs", folder / "jobs" / "1.json", folder / "pictures"):
@@ -216,32 +233,32 @@ def _other_names_and_devices(folder: Path, secret: Path) -> None:
 
 def _hostile_records(server: str) -> dict[int, Any]:
     def picture(number: int) -> dict[str, Any]:
-        return {**RECORD["kept"][0], "sha256": sha256(png(number))}
+        return {**RECORD["outputs"][0], "sha256": sha256(png(number))}
 
     return {
         1: {**RECORD, "number": 1},
-        2: {**RECORD, "id": "2" * 32, "number": 7777, "kept": [picture(2)]},
-        3: {**RECORD, "id": "3" * 32, "number": 3, "kept": [picture(3)]},
+        2: {**RECORD, "id": "2" * 32, "number": 7777, "outputs": [{**picture(2), "file": "2-link.png"}]},
+        3: {**RECORD, "id": "3" * 32, "number": 3, "outputs": [{**picture(3), "file": "3-pipe.png"}]},
         4: {
             **RECORD,
             "id": "4" * 32,
             "number": 4,
             "status": "partial",
-            "kept": [{"index": 0, "link": f"{server}/kept"}],
+            "outputs": [{"key": "1", "number": 1, "sources": [{"link": f"{server}/kept"}]}],
         },
-        5: {**RECORD, "id": "5" * 32, "number": 5, "status": "unknown", "billed": "maybe", "kept": [], "state": None},
+        5: {**RECORD, "id": "5" * 32, "number": 5, "status": "unknown", "billed": "maybe", "outputs": [], "state": None},
         6: {
             **RECORD,
             "id": "6" * 32,
             "number": 6,
             "status": "running",
-            "kept": [],
+            "outputs": [],
             "state": {"task": "../../x", "url": server},
         },
-        7: {**RECORD, "id": "7" * 32, "number": 7, "kept": [{**picture(1), "mime": "../../../../etc/passwd"}]},
-        8: {**RECORD, "id": "8" * 32, "number": 8, "kept": [{**picture(1), "sha256": "../" * 21 + "x"}]},
-        15: {**RECORD, "id": "f" * 32, "number": 15, "kept": [picture(4)]},
-        9: {**RECORD, "id": "9" * 32, "number": 9, "kept": [{"index": n} for n in range(5000)]},
+        7: {**RECORD, "id": "7" * 32, "number": 7, "outputs": [{**picture(1), "mime": "../../../../etc/passwd"}]},
+        8: {**RECORD, "id": "8" * 32, "number": 8, "outputs": [{**picture(1), "file": "../" * 4 + "secret.txt"}]},
+        15: {**RECORD, "id": "f" * 32, "number": 15, "outputs": [{**picture(4), "file": "15-other-name.png"}]},
+        9: {**RECORD, "id": "9" * 32, "number": 9, "outputs": [{"key": f"{n}", "number": n} for n in range(5000)]},
         10: {
             **RECORD,
             "id": "a" * 32,
@@ -276,75 +293,7 @@ def _hostile_records(server: str) -> dict[int, Any]:
             "request": {
                 "prompt": "%now login\n!rm -rf /\n%%nowimage\n\x1b[2J",
                 "params": {"n": -5, "size": "<b>", "x": [[[]]]},
-                "service": "../../engines",
+                "service": "../../services",
             },
         },
     }
-
-
-def _unlike_ours(path: Path) -> None:
-    with sqlite3.connect(path) as index:
-        index.execute("create table jobs (number, words)")
-        index.execute("create view records as select load_extension('/tmp/evil.so')")
-        index.execute("create trigger evil after insert on jobs begin select load_extension('/tmp/evil.so'); end")
-    index.close()
-
-
-_OURS = "CREATE TABLE records (number INTEGER PRIMARY KEY, signature TEXT NOT NULL, words TEXT)"
-
-
-def _like_ours(path: Path, *more: str, table: str = _OURS) -> None:
-    index = sqlite3.connect(path)
-    index.execute(table)
-    index.execute("pragma user_version = 1")
-    for number in (-(2**63), 0, 1, 2, 2**63 - 1):
-        index.execute("insert into records values (?, ?, ?)", (number, "x", "fox " * 100_000))
-    index.execute("insert into records values (3, cast(x'ff00fe' as text), cast(x'ff00fe' as text))")
-    index.execute("insert into records values (4, zeroblob(1000000), zeroblob(1000000))")
-    for statement in more:
-        index.execute(statement)
-    index.commit()
-    index.close()
-
-
-def _log_ahead(path: Path) -> None:
-    """A database whose log is still beside it, as of a program that was killed."""
-    index = sqlite3.connect(path)
-    index.execute("pragma journal_mode = wal")
-    index.execute("create table records (number, signature, words)")
-    index.commit()
-    sidecar = path.with_name(path.name + "-wal").read_bytes()
-    index.close()
-    path.with_name(path.name + "-wal").write_bytes(sidecar)
-    path.with_name(path.name + "-shm").write_bytes(b"\xff" * 32768)
-
-
-def _journal_of_another(path: Path) -> None:
-    """A journal that names a file of the user's as its master: SQLite deletes that when it rolls back."""
-    _like_ours(path)
-    name = str(path.parent.parent.parent / "secret.txt").encode()
-    head = bytes.fromhex("d9d505f920a163d7") + (0xFFFFFFFF).to_bytes(4) + bytes(8) + (512).to_bytes(4)
-    tail = (1).to_bytes(4) + name + len(name).to_bytes(4) + sum(name).to_bytes(4) + bytes.fromhex("d9d505f920a163d7")
-    path.with_name(path.name + "-journal").write_bytes(head.ljust(512, b"\0") + tail)
-
-
-INDEXES: dict[str, Callable[[Path], None]] = {
-    "unlike ours": _unlike_ours,
-    "like ours": _like_ours,
-    "with a trigger": lambda path: _like_ours(
-        path, "create trigger t after delete on records begin insert into records values (9, 'x', 'fox'); end"
-    ),
-    "with a computed column": lambda path: _like_ours(
-        path,
-        table="CREATE TABLE records (number INTEGER PRIMARY KEY, signature TEXT, words TEXT CHECK (length(words)))",
-    ),
-    "of a later version": lambda path: _like_ours(path, "pragma user_version = 99"),
-    "with a log": _log_ahead,
-    "with a journal": _journal_of_another,
-    "cut": lambda path: (_like_ours(path), os.truncate(path, 5000)),  # type: ignore[func-returns-value, return-value]
-    "a folder": Path.mkdir,
-    "a pipe": os.mkfifo,
-    "a device": lambda path: os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5)),
-    "a link": lambda path: path.symlink_to(path.parent.parent.parent / "own.sqlite"),
-    "another name of the user's own": lambda path: os.link(path.parent.parent.parent / "own.sqlite", path),
-}

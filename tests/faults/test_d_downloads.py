@@ -184,7 +184,7 @@ def test_what_is_no_picture_goes_into_quarantine(stand: Stand, campaign: Campaig
     drawn = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'
     for data in (drawn, b"GIF89a" + bytes(90), b"\0\0\0\x18ftypmp42" + bytes(90)):
         generation = linked(stand, [Send(response(200, data, headers=PICTURE))], made=data)
-        assert generation.pictures[0].bytes() == data
+        assert generation.outputs[0].bytes() == data
     packed = [Send(response(200, gzip.compress(png(3)), headers={"Content-Encoding": "gzip"}))]
     assert linked(stand, packed, made=png(3)).pictures[0].bytes() == png(3)
     stand.verdict()

@@ -140,13 +140,13 @@ def test_a_wait_for_a_rate_limit_can_be_left(tmp_path: Path, campaign: Campaign)
     goes_on, waits = threading.Event(), threading.Event()
     with on_stand(tmp_path / "a.now", deadline=600.0) as stand, ExitStack() as leaving, at_once():
         leaving.callback(goes_on.set)
-        api = next(iter(stand.session.context._open.values())).api
+        client = next(iter(stand.session.context._open.values())).client
 
         async def until_told(_seconds: float) -> None:
             waits.set()
             await anyio.to_thread.run_sync(goes_on.wait)
 
-        api._sleep = until_told
+        client._sleep = until_told
         stand.serve(stand.ledger.refuses(refusing(429, retry_after="30")), sells(stand.ledger, png(3)))
         job = stand.session.submit("a patient fox", model="gpt-image-2")
         assert waits.wait(10)

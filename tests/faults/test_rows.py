@@ -13,11 +13,12 @@ from checker import Ledger, checked, findings, sha256
 from faultserver import Seen
 
 _ROWS = {"V": 5, "H": 8, "B": 5, "N": 4, "D": 6, "T": 7, "S": 8, "K": 4, "W": 3, "X": 1}
+_GONE = {"S3"}  # a search needs no file of its own any more
 _MARK = re.compile(r"mark\.row\(\s*\"([A-Z]\d)\"")
 
 
 def rows_of_the_table() -> set[str]:
-    return {f"{letter}{number}" for letter, most in _ROWS.items() for number in range(1, most + 1)}
+    return {f"{letter}{number}" for letter, most in _ROWS.items() for number in range(1, most + 1)} - _GONE
 
 
 def test_every_row_is_there() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import resource
-import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
@@ -47,35 +45,6 @@ def test_a_number_is_claimed_once_also_without_a_lock(tmp_path: Path, campaign: 
     campaign.outcome(outcome=f"{len(claimed)} numbers, each once", billed="no", kept="all records")
 
 
-def indexed(folder: Path) -> int:
-    with contextlib.closing(sqlite3.connect(f"{(folder / 'index.sqlite').as_uri()}?mode=ro", uri=True)) as index:
-        return int(index.execute("SELECT count(*) FROM records").fetchone()[0])
-
-
-@pytest.mark.row("S3", injected="index deleted between two searches")
-def test_an_index_that_is_gone_is_made_anew(tmp_path: Path, campaign: Any) -> None:
-    """The next search makes the file again, and does not go on without it for ever."""
-    store = Store(tmp_path / "n.now")
-    store.claim(Record(id="1" * 32, request=Request(prompt="fox"), created=0.0))
-    for _ in range(2):
-        assert store.find("fox") == [1]
-        assert indexed(store.folder) == 1
-        (store.folder / "index.sqlite").unlink()
-    campaign.outcome(outcome="made anew", billed="-", kept="all records")
-
-
-@pytest.mark.row("S7", injected="folders whose names mean something in a URI")
-@pytest.mark.parametrize("name", ["#hash", "what?mode=memory", "per%20cent", "a b", "图片"])
-def test_the_index_lies_in_the_folder_whatever_its_name(name: str, tmp_path: Path, campaign: Any) -> None:
-    """SQLite opens this very file, not one that the name would mean as an address."""
-    store = Store(tmp_path / f"{name}.now")
-    store.claim(Record(id="1" * 32, request=Request(prompt="fox"), created=0.0))
-    assert store.find("fox") == [1]
-    assert indexed(store.folder) == 1
-    assert [path.name for path in tmp_path.iterdir()] == [store.folder.name]
-    campaign.outcome(outcome="works", billed="-", kept="all records", injected=f"folder {name!r}")
-
-
 @pytest.mark.row("S4", injected="a write that ends in the middle (limit on the size of files)")
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, campaign: Any) -> None:
     """Whoever reads meets the old content or the new, never half of either, and nothing unfinished stays."""
@@ -95,7 +64,9 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, campaign: Any)
 
 @pytest.mark.row("S6", injected="a picture exchanged for another whole one")
 def test_changed_pictures_are_neither_shown_nor_lost(tmp_path: Path, campaign: Any) -> None:
-    """Other bytes than those that were received are not shown under its name, and are set aside when it comes again."""
+    """Other bytes than those that were received are not shown under its name; `doctor` sets them aside, and nothing
+    replaces them before.
+    """
     with on_stand(tmp_path / "a.now") as stand:
         stand.serve(sells(stand.ledger, png(1)))
         picture = stand.bought().pictures[0]
@@ -103,7 +74,8 @@ def test_changed_pictures_are_neither_shown_nor_lost(tmp_path: Path, campaign: A
         with pytest.raises(BadImageError, match="no longer the picture"):
             picture.bytes()
         stand.bought()
-        assert picture.bytes() == png(1)
+        assert picture.path.read_bytes() == png(2)
+        assert not stand.session.doctor().is_healthy
         aside = [path.read_bytes() for path in (stand.folder / "quarantine").glob("*.png")]
         assert aside == [png(2)]
     campaign.outcome(outcome="BadImageError, then quarantine", billed="yes", kept="both")

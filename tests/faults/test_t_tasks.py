@@ -181,7 +181,7 @@ def test_what_a_task_delivered_before_it_was_given_up_is_kept(status: str, tmp_p
         assert isinstance(came, Generation), came
         assert [one.bytes() for one in came.pictures] == [png(8)]
         assert came.error is not None
-        assert "only one of four" in came.error.message
+        assert "only one of four" in came.error.message()
         assert service.submits == 1
         verdict = stand.verdict()
         assert (verdict.billed, verdict.safe) == (1, 1)

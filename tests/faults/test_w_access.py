@@ -194,7 +194,7 @@ def refused(home: Path, relay: Relay) -> NowImageError:
 
 
 @pytest.mark.row("W3", injected="the folder or a part of it is a link")
-@pytest.mark.parametrize("part", ["", "jobs", "answers", "pictures", "quarantine", "trash", "locks"])
+@pytest.mark.parametrize("part", ["", "jobs", "answers", "pictures", "inputs", "quarantine", "trash", "locks"])
 def test_a_link_is_no_folder(part: str, tmp_path: Path, campaign: Any) -> None:
     """`StoreUnavailable` before paying, and where the link leads nothing is written or read."""
     home, elsewhere = bought(tmp_path), tmp_path / "elsewhere"
@@ -220,7 +220,7 @@ def test_a_folder_of_another_user_is_not_used(part: str, tmp_path: Path, campaig
 
 @pytest.mark.row("W3", injected="single files are links, pipes or devices")
 @pytest.mark.parametrize(
-    "name", ["format", "jobs/1.json", "jobs/2.json", "index.sqlite", "models.json", "jobs/1.marks"]
+    "name", ["format", "jobs/1.json", "jobs/2.json", "pictures/1-fox-in-the-snow.png", "models.json", "jobs/1.marks"]
 )
 def test_a_link_in_the_place_of_a_file_is_not_followed(name: str, tmp_path: Path, campaign: Any) -> None:
     """What it points to is neither shown nor changed, and nothing hangs."""
@@ -240,22 +240,6 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(name: str, tmp_path: Path
             session.close()
         assert secret.read_bytes() == before
     campaign.outcome(outcome="not followed", billed="-", kept="as it was", injected=f"link and pipe at {name}")
-
-
-@pytest.mark.row("W3", injected="the index is a link to another index")
-def test_the_index_of_somebody_else_is_not_written_through_a_link(tmp_path: Path, campaign: Any) -> None:
-    """A link to a file that SQLite would take is moved aside; the search works, and that file stays as it was."""
-    mine, other = (Store(tmp_path / name) for name in ("mine.now", "other.now"))
-    for number, store in enumerate((mine, other)):
-        store.claim(Record(id=f"{number:032x}", request=Request(prompt="fox"), created=0.0))
-    other.find("fox")
-    foreign = other.folder / "index.sqlite"
-    before = foreign.read_bytes()
-    (mine.folder / "index.sqlite").symlink_to(foreign)
-    mine.claim(Record(id="3" * 32, request=Request(prompt="fox"), created=0.0))
-    assert mine.find("fox") == [2, 1]
-    assert foreign.read_bytes() == before
-    campaign.outcome(outcome="moved aside", billed="-", kept="as it was")
 
 
 @pytest.mark.row(
