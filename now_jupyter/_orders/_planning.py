@@ -132,6 +132,8 @@ class Planner:
         Raises:
             InputError: no service can make this, or it cannot be asked for in this way.
         """
+        if request.service:
+            self.find_service(request.service)  # nothing is asked for what cannot be made
         model = await self.choose_model(request, snapshot)
         listed = await self._facts.find_listed(snapshot.access, model)
         remembered = self._facts.remembered_service(snapshot.access, model)

@@ -26,24 +26,25 @@ class Pace:
 
     def __init__(self) -> None:
         self._pause = _FIRST_PAUSE
+        self._waited = 0.0
         self._unknown_for = 0.0
 
     def next_pause(self) -> float:
         """Return the seconds to wait before the next poll; each is a little longer than the one before."""
-        pause, self._pause = self._pause, min(_LONGEST_PAUSE, self._pause * _GROWTH)
-        self._unknown_for += pause
-        return pause
+        self._waited, self._pause = self._pause, min(_LONGEST_PAUSE, self._pause * _GROWTH)
+        return self._waited
 
     def note_known(self) -> None:
         """Take note that the service knows the task."""
         self._unknown_for = 0.0
 
     def note_unknown(self, task: str) -> None:
-        """Take note that the service does not know the task.
+        """Take note that the service does not know the task; polls that failed on their way do not count.
 
         Raises:
             TaskLost: that has been so for too long.
         """
+        self._unknown_for += self._waited
         if self._unknown_for > _TOLERATED:
             raise TaskLost(
                 "the service no longer knows task {task}",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -168,6 +168,7 @@ class Record:
             _check_bounds(form)
             record: Record = msgspec.convert(form, cls)
             _check_names(record)
+            record = replace(record, created=min(max(record.created, 0.0), _LATEST))  # a clock may have been wrong
         except (ValueError, TypeError, RecursionError, OverflowError, ArithmeticError) as problem:
             reason = f"{type(problem).__name__} {problem}"
         else:
@@ -218,8 +219,6 @@ def _check_names(record: Record) -> None:
     """Raise a ValueError where an identity, digest, file name, number or amount is none."""
     if not _is_hex(record.id, 32):
         raise ValueError("the identity is no UUID")
-    if not 0 <= record.created <= _LATEST:
-        raise ValueError("the time is no sane time")
     if not all(0 <= one < _LARGEST_NUMBER for one in (record.number, record.position, record.share, record.expected)):
         raise ValueError("a number is no sane number")
     amount = record.cost.amount if record.cost else None

@@ -118,12 +118,18 @@ class Job:
         return str(self.form.get("billed", "no"))
 
     @property
-    def kept(self) -> list[Mapping[str, Any]]:
-        return list(self.form.get("kept", []))
+    def outputs(self) -> list[Mapping[str, Any]]:
+        """What was announced, those that are not here too."""
+        return list(self.form.get("outputs", []))
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The digests of the files that it names, by their names below `pictures`."""
+        return {str(one["file"]): str(one["sha256"]) for one in self.outputs if one.get("file")}
 
     @property
     def digests(self) -> list[str]:
-        return [str(one["sha256"]) for one in self.kept if one.get("sha256")]
+        return [str(one["sha256"]) for one in self.outputs if one.get("sha256")]
 
     @property
     def is_open(self) -> bool:
@@ -159,16 +165,20 @@ def _jobs_below(folder: Path, part: str) -> Iterator[Job]:
         yield Job(number=int(path.stem), form=form, answer=answer)
 
 
-def pictures_in(folder: Path) -> tuple[set[str], list[str]]:
-    """Give the digests of the pictures that are what their names say, and the names of the others."""
-    intact, broken = set(), []
-    for path in sorted((folder / "pictures").glob("*/*")):
-        digest = sha256(path.read_bytes())
-        if path.stem == digest and path.parent.name == digest[:2]:
-            intact.add(digest)
-        elif path.suffix != ".tmp" and len(path.stem) == len(digest):
-            broken.append(path.name)
-    return intact, broken
+def pictures_in(folder: Path) -> dict[str, str]:
+    """Give the digest of each file below `pictures`, by its name."""
+    paths = sorted(path for path in (folder / "pictures").glob("*") if path.suffix != ".tmp")
+    return {path.name: sha256(path.read_bytes()) for path in paths}
+
+
+def _broken_in(folder: Path) -> list[str]:
+    """Name the files that are there and hold other bytes than a record says, or that two records claim."""
+    there, owners = pictures_in(folder), Counter[str]()
+    broken: list[str] = []
+    for job in jobs_in(folder):
+        owners.update(job.files.keys())
+        broken += [name for name, digest in job.files.items() if there.get(name, digest) != digest]
+    return [*broken, *(name for name, count in owners.items() if count > 1)]
 
 
 def findings(ledger: Ledger, *folders: Path, elsewhere: Iterable[bytes] = ()) -> list[str]:
@@ -177,7 +187,8 @@ def findings(ledger: Ledger, *folders: Path, elsewhere: Iterable[bytes] = ()) ->
     jobs = [job for folder in folders for job in jobs_in(folder)]
     safe = _safe(folders, elsewhere)
     for folder in folders:
-        found += [f"{name} holds other bytes than its name says" for name in pictures_in(folder)[1]]
+        found += [f"{name} holds other bytes than its record says" for name in _broken_in(folder)]
+        found += _about_files(folder)
     if ledger.double_bills:
         found.append(f"{ledger.double_bills} orders were billed twice")
     for sale in ledger.billed:
@@ -191,7 +202,7 @@ def findings(ledger: Ledger, *folders: Path, elsewhere: Iterable[bytes] = ()) ->
 def _safe(folders: Sequence[Path], elsewhere: Iterable[bytes]) -> set[str]:
     quarantined = (path.read_bytes() for folder in folders for path in (folder / "quarantine").glob("*"))
     return {
-        *(digest for folder in folders for digest in pictures_in(folder)[0]),
+        *(digest for folder in folders for digest in pictures_in(folder).values()),
         *(sha256(data) for data in quarantined),
         *(sha256(data) for data in elsewhere),
     }
@@ -205,6 +216,17 @@ def _about_sale(sale: Sale, jobs: Sequence[Job], safe: set[str]) -> Iterator[str
     missing = [digest for digest in sale.pictures if digest not in safe]
     if missing and jobs and not any(job.is_open for job in jobs):
         yield f"#{jobs[0].number} is {jobs[0].status}, and {len(missing)} of its pictures are nowhere"
+
+
+def _about_files(folder: Path) -> Iterator[str]:
+    there = pictures_in(folder)
+    for job in jobs_in(folder):
+        yield from (f"#{job.number} names {name}, which is not there" for name in job.files if name not in there)
+        yield from (f"#{job.number} has a picture without a file" for one in job.outputs if _has_no_file(one))
+
+
+def _has_no_file(output: Mapping[str, Any]) -> bool:
+    return bool(output.get("sha256")) and not output.get("file")
 
 
 def _about_job(job: Job, safe: set[str], *, is_known: bool) -> Iterator[str]:

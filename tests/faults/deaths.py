@@ -30,7 +30,7 @@ def answers_on_disk(folder: Path) -> set[str]:
 
 
 def _is_collectable(folder: Path, job: Job) -> bool:
-    announced = len(job.kept) == job.form.get("expected", job.form["request"]["params"].get("n", 1))
+    announced = len(job.outputs) == job.form.get("expected", 1)
     return bool(answer_of(folder, job.number)) or announced
 
 

@@ -1,7 +1,7 @@
 """Counts the effects of an act on files and sockets, or its lines, and kills the process at one of them.
 
-Effects are seen where Python calls the system; each write is one effect more, in its middle. SQLite works behind
-Python's back: `system_calls` sees that too.
+Effects are seen where Python calls the system; each write is one effect more, in its middle. What is done
+behind Python's back, `system_calls` sees too.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ class Effects:
             setattr(os, name, self._counted(getattr(os, name)))
         from now_jupyter._store import _files
 
-        inspect.unwrap(_files.claim_exclusively).__kwdefaults__["link"] = os.link  # it was taken at import
+        for function in (_files.claim_exclusively, _files.move_exclusively):
+            inspect.unwrap(function).__kwdefaults__["link"] = os.link  # it was taken at import
         os.write = self._write  # type: ignore[assignment]
         os.open = self._open(os.open)
         socket.socket.send = self._sender()  # type: ignore[method-assign]

@@ -112,38 +112,44 @@ RECORD: dict[str, Any] = {
     "cell": "c",
     "execution": "e",
     "position": 0,
-    "service": "openai",
+    "service": "openai-images",
     "share": 1,
-    "memo": {"streamed": False},
+    "memo": {"n": 1},
     "charge": {"name": "gpt-image-2", "times": "1", "unit": "picture"},
-    "needs": "",
     "request": {
         "prompt": "a fox",
         "model": "gpt-image-2",
-        "service": "openai",
+        "service": "openai-images",
         "params": {"n": 1},
-        "raw": {"moderation": "low"},
-        "inputs": [{"role": "picture", "id": "0" * 64, "sha256": "0" * 64, "mime": "image/png", "width": 8}],
-        "button": None,
+        "raw": {"x": 1},
+        "inputs": [{"role": "picture", "id": "2" * 64, "sha256": "2" * 64, "mime": "image/png", "width": 8}],
     },
-    "attempts": [{"at": 1.0, "phase": "answered", "status": 200, "request_id": "r", "service": "openai"}],
+    "attempts": [{"at": 1.0, "phase": "answered", "status": 200, "request_id": "r", "service": "openai-images"}],
     "outputs": [
         {
-            "key": "0",
+            "key": "1",
             "number": 1,
             "kind": "picture",
-            "file": "1-fox.png",
+            "file": "1-a-fox.png",
             "sha256": sha256(png(1)),
             "mime": "image/png",
             "width": 8,
             "height": 8,
             "size_bytes": 99,
-            "words": "",
-            "about": {"seed": 7, "revised_prompt": "a fox"},
-            "handle": {"index": 1},
-            "sources": [{"link": "https://pictures.example/1.png"}],
-            "is_side": False,
-        }
+            "about": {"revised_prompt": "a fox", "seed": 7},
+        },
+        {
+            "key": "2",
+            "number": 2,
+            "is_side": True,
+            "sources": [
+                {"link": "http://127.0.0.1:1/x"},
+                {"call": {"path": "/x/{}", "ids": ["1"], "base": "api", "query": {}, "headers": {}}},
+                {"crop": {"of": "1", "box": [0.0, 0.0, 0.5, 0.5]}},
+                {"whole": True},
+            ],
+            "error": {"type": "DownloadError", "template": "m {f}", "facts": {"f": "x"}},
+        },
     ],
     "expected": 1,
     "buttons": [{"label": "U1", "action": "x"}],
@@ -199,17 +205,11 @@ def hostile_folder(folder: Path, secret: Path, server: str, records: Mapping[int
     write(folder / "models.json", b"[" * 200_000)
     write(folder / "config.json", json.dumps({"base_url": server, "proxy": server}).encode())
     write(folder / ".env", f"NOW_BASE_URL={server}\nNOW_API_KEY=x\n".encode())
-    pictures = folder / "pictures"
-    write(pictures / "1-fox.png", b"<svg onload=alert(1)>")
-    (pictures / "2-fox.png").symlink_to(secret)
-    os.mkfifo(pictures / "3-fox.png")
-    (pictures / "5-fox.png").mkdir()
-    write(folder / "inputs" / f"{'0' * 64}.png", b"other bytes")
-    (folder / "inputs" / f"{'1' * 64}.png").symlink_to(secret)
-    write(
-        folder / "jobs" / "1.marks",
-        json.dumps({"format": 1, "tags": ["<b>"], "outputs": {"0": {"tags": [5]}}}).encode(),
-    )
+    write(folder / "pictures" / "1-a-fox.png", b"<svg onload=alert(1)>")
+    (folder / "pictures" / "2-link.png").symlink_to(secret)
+    os.mkfifo(folder / "pictures" / "3-pipe.png")
+    (folder / "inputs").mkdir()
+    (folder / "inputs" / f"{'2' * 64}.png").symlink_to(secret)
     write(folder / "answers" / "5", b'{"status": 200}\n' + json.dumps({"data": [{"url": f"{server}/answer"}]}).encode())
     (folder / "answers" / "6").symlink_to(secret)
     write(folder / "quarantine" / "x", b"x")
@@ -224,7 +224,7 @@ def _other_names_and_devices(folder: Path, secret: Path) -> None:
     for name in ("jobs/910.json", "jobs/3.marks", "answers/9", "answers/9.part", "locks/2.lock", "trash/911.json"):
         (folder / name).parent.mkdir(exist_ok=True)
         os.link(secret, folder / name)
-    os.link(secret, folder / "pictures" / "15-fox.png")
+    os.link(secret, folder / "pictures" / "15-other-name.png")
     for name in ("jobs/912.json", "answers/10", "locks/3.lock", "jobs/4.marks", ".gitignore"):
         os.mknod(folder / name, 0o600 | stat.S_IFCHR, zero)
     for path in (folder / "jobs", folder / "jobs" / "1.json", folder / "pictures"):
@@ -232,29 +232,21 @@ def _other_names_and_devices(folder: Path, secret: Path) -> None:
 
 
 def _hostile_records(server: str) -> dict[int, Any]:
-    def picture(number: int, **more: Any) -> dict[str, Any]:
-        return {**RECORD["outputs"][0], "file": f"{number}-fox.png", "sha256": sha256(png(number)), **more}
+    def picture(number: int) -> dict[str, Any]:
+        return {**RECORD["outputs"][0], "sha256": sha256(png(number))}
 
     return {
         1: {**RECORD, "number": 1},
-        2: {**RECORD, "id": "2" * 32, "number": 7777, "outputs": [picture(2)]},
-        3: {**RECORD, "id": "3" * 32, "number": 3, "outputs": [picture(3)]},
+        2: {**RECORD, "id": "2" * 32, "number": 7777, "outputs": [{**picture(2), "file": "2-link.png"}]},
+        3: {**RECORD, "id": "3" * 32, "number": 3, "outputs": [{**picture(3), "file": "3-pipe.png"}]},
         4: {
             **RECORD,
             "id": "4" * 32,
             "number": 4,
             "status": "partial",
-            "outputs": [{"key": "0", "number": 1, "sources": [{"link": f"{server}/kept"}]}],
+            "outputs": [{"key": "1", "number": 1, "sources": [{"link": f"{server}/kept"}]}],
         },
-        5: {
-            **RECORD,
-            "id": "5" * 32,
-            "number": 5,
-            "status": "unknown",
-            "billed": "maybe",
-            "outputs": [],
-            "state": None,
-        },
+        5: {**RECORD, "id": "5" * 32, "number": 5, "status": "unknown", "billed": "maybe", "outputs": [], "state": None},
         6: {
             **RECORD,
             "id": "6" * 32,
@@ -263,12 +255,10 @@ def _hostile_records(server: str) -> dict[int, Any]:
             "outputs": [],
             "state": {"task": "../../x", "url": server},
         },
-        7: {**RECORD, "id": "7" * 32, "number": 7, "outputs": [picture(1, mime="../../../../etc/passwd")]},
-        8: {**RECORD, "id": "8" * 32, "number": 8, "outputs": [picture(1, sha256="../" * 21 + "x")]},
-        15: {**RECORD, "id": "f" * 32, "number": 15, "outputs": [picture(15)]},
-        9: {**RECORD, "id": "9" * 32, "number": 9, "outputs": [{"key": "0", "number": n} for n in range(5000)]},
-        16: {**RECORD, "id": "1" * 32, "number": 16, "outputs": [picture(1, file="../../../secret.txt")]},
-        17: {**RECORD, "id": "7" * 31 + "0", "number": 17, "outputs": [picture(1, file="1-fox.png", sha256="0" * 64)]},
+        7: {**RECORD, "id": "7" * 32, "number": 7, "outputs": [{**picture(1), "mime": "../../../../etc/passwd"}]},
+        8: {**RECORD, "id": "8" * 32, "number": 8, "outputs": [{**picture(1), "file": "../" * 4 + "secret.txt"}]},
+        15: {**RECORD, "id": "f" * 32, "number": 15, "outputs": [{**picture(4), "file": "15-other-name.png"}]},
+        9: {**RECORD, "id": "9" * 32, "number": 9, "outputs": [{"key": f"{n}", "number": n} for n in range(5000)]},
         10: {
             **RECORD,
             "id": "a" * 32,
@@ -303,7 +293,7 @@ def _hostile_records(server: str) -> dict[int, Any]:
             "request": {
                 "prompt": "%now login\n!rm -rf /\n%%nowimage\n\x1b[2J",
                 "params": {"n": -5, "size": "<b>", "x": [[[]]]},
-                "service": "../../engines",
+                "service": "../../services",
             },
         },
     }

@@ -114,7 +114,7 @@ def in_parallel(points: Iterable[T], live: Callable[[Kernels, Relay, T], object]
 def serve() -> None:
     """Fork a child for every line of stdin, and say how it ended."""
     import now_jupyter._media
-    import now_jupyter._services._registry
+    import now_jupyter._services
     import now_jupyter._session  # noqa: F401 - loaded once for all children
     import shells  # noqa: F401 - loaded once for all children
 

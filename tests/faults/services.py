@@ -1,7 +1,7 @@
-"""A task service on a fault server, and the engine that talks to it.
+"""A task service on a fault server, and the service of ours that talks to it.
 
-The engine is the tests' own small one (`task_engine.py`), with the codes of a real one: what the rows prove are the
-steps that every engine is made of, their polling, limits, checkpoints and resuming.
+It is the tests' own small one, with the codes of a real one: what the rows prove are the steps that every service is
+made of, their polling, limits, checkpoints and resuming.
 """
 
 from __future__ import annotations
@@ -10,57 +10,111 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from faultserver import Action, Seen, Send, json_answer
-from now_jupyter._messages._errors import NowImageError, RateLimitError, RejectedError
-from now_jupyter._protocol import Conversation, Engine, Reply, Submit
-from now_jupyter._services._registry import ENGINES
-from now_jupyter._values import Generation, Request
+from now_jupyter._services import services
+from now_jupyter._values import Generation
+from now_jupyter.services import (
+    Ask,
+    BadResponseError,
+    Button,
+    Call,
+    Charge,
+    Checkpoint,
+    Conversation,
+    Fetch,
+    Fields,
+    Fit,
+    Found,
+    Link,
+    Listed,
+    Lost,
+    NowImageError,
+    Offer,
+    Outcome,
+    Plan,
+    Poll,
+    Progress,
+    RateLimitError,
+    RejectedError,
+    Reply,
+    Service,
+    TaskFailed,
+    Texts,
+)
 from stand import Stand, on_stand
-from task_engine import GIVEN_UP, TaskService
 
-__all__ = ["ENGINES_WITH_TASKS", "LIST", "SUBMIT", "Service", "Tasks", "pauses_between_polls", "stand_of", "waited"]
+__all__ = ["LIST", "SERVICES_WITH_TASKS", "SUBMIT", "TaskDesk", "Tasks", "pauses_between_polls", "stand_of", "waited"]
 
 SUBMIT, LIST = "/mj/submit/imagine", "/mj/task/list-by-condition"
 TAKEN = (1, 21, 22)
+GIVEN_UP = ("FAILURE", "CANCEL")
 
 
-class Tasks(TaskService):
-    """The small engine, with the pauses and the codes of a real one."""
+class Tasks(Service):
+    """Imagine of the Midjourney protocol, as small as the steps allow."""
 
-    def start(self, request: Request, *, model: str, partials: int = 0) -> Conversation:
-        call = next(super().start(request, model=model, partials=partials))
-        assert isinstance(call, Submit)
-        reply = yield call
-        assert isinstance(reply, Reply)
-        assert isinstance(reply.body, Mapping)
-        code, words = reply.body.get("code"), reply.body.get("description")
+    name = "tasks"
+    batch = 20
+
+    def offer(self, listed: Listed) -> Offer:
+        return Offer(model=listed.name, fit=Fit.ASKED)
+
+    def plan(self, ask: Ask) -> Plan:
+        call = Call(path=SUBMIT, base="host", json={"prompt": ask.request.prompt})
+        return Plan(call=call, charge=Charge(name=ask.offer.model), expected=ask.n)
+
+    def read(self, reply: Reply, memo: Fields) -> Conversation[Outcome]:
+        """Remember the task before anything else, then follow it."""
+        del memo
+        body = reply.body if isinstance(reply.body, Mapping) else {}
+        code, words = body.get("code"), body.get("description")
         if code == 23:
             raise RateLimitError("the service's queue is full: {words}", words=words)
         if code not in TAKEN:
             raise RejectedError("the service refuses: {words}", words=words)
-        again = super().start(request, model=model, partials=partials)
-        next(again)
-        step = again.send(Reply(status=200, body={"code": 1, "result": reply.body["result"]}))
-        while True:
-            try:
-                answer = yield step
-            except NowImageError as problem:
-                step = again.throw(problem)
-                continue
-            try:
-                step = again.send(answer)
-            except StopIteration as end:
-                outcome: Any = end.value
-                return outcome
+        if not body.get("result"):
+            raise BadResponseError("the service gave no task")
+        yield from Checkpoint(state={"task": str(body["result"])})
+        return (yield from _follow(str(body["result"])))
+
+    def resume(self, state: Fields) -> Conversation[Outcome]:
+        return (yield from _follow(str(state["task"])))
+
+    def poll(self, tasks: Texts) -> Conversation[Fields]:
+        reply = yield from Fetch(Call(path=LIST, base="host", json={"ids": list(tasks)}))
+        items = reply.body if isinstance(reply.body, list) else []
+        return {str(item["id"]): item for item in items if isinstance(item, Mapping)}
 
 
-ENGINES_WITH_TASKS: Mapping[str, Engine] = MappingProxyType({**ENGINES, "tasks": Tasks(pause=None)})
+def _follow(task: str) -> Conversation[Outcome]:
+    while True:
+        known: Any = yield from Poll(task)
+        if known["status"] == "MODAL":
+            return Outcome(needs="modal")
+        if known["status"] in ("SUCCESS", *GIVEN_UP):
+            return (yield from _ended(known))
+        text = str(known["progress"]).removesuffix("%")
+        yield from Progress(fraction=int(text) / 100 if text.isdigit() else None)
 
 
-class Service:
+def _ended(known: Mapping[str, Any]) -> Conversation[Outcome]:
+    link = known.get("imageUrl")
+    if link:
+        yield from Found(key="1", sources=(Link(str(link)),))
+    if known["status"] in GIVEN_UP:
+        if not link:
+            raise TaskFailed("the task failed: {reason}", reason=known["failReason"])
+        yield from Lost(known["failReason"])
+    buttons = tuple(Button(label=one["label"], action=one["customId"]) for one in known["buttons"])
+    return Outcome(expected=1, buttons=buttons)
+
+
+SERVICES_WITH_TASKS: Sequence[Service] = (*services(), Tasks())
+
+
+class TaskDesk:
     """A task service on the stand's server: one task, `17`, whose answers are lined up.
 
     It keeps its own books, as services do: a task that is taken is billed, and given back when it is given up without
@@ -131,4 +185,4 @@ def pauses_between_polls(stand: Stand) -> list[float]:
 
 
 def stand_of(folder: Path, **options: Any) -> Any:
-    return on_stand(folder, engines=ENGINES_WITH_TASKS, stopwatch=waited, **options)
+    return on_stand(folder, services=SERVICES_WITH_TASKS, stopwatch=waited, **options)

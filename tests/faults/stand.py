@@ -184,8 +184,8 @@ def on_stand(
         )
         stand = Stand(server=running, session=session, folder=folder, key=key)
         times = {"deadline": deadline, "connecting": connecting, "fetching": fetching}
-        connection = _connect(stand, **times, cap=cap, hosts=hosts, sockets=sockets, resolver=resolver)
-        _put_in(session, connection, stand, stopwatch=stopwatch, task_limit=task_limit)
+        access = _connect(stand, **times, cap=cap, hosts=hosts, sockets=sockets, resolver=resolver)
+        _put_in(session, access, stand, stopwatch=stopwatch, task_limit=task_limit)
         try:
             yield stand
         finally:
@@ -238,11 +238,11 @@ def _connect(
     return RelayAccess(client=client, downloader=downloader)
 
 
-def _put_in(session: Session, connection: RelayAccess, stand: Stand, *, stopwatch: Any, task_limit: float) -> None:
-    """Hand in the connection whose times are the test's, where the session keeps the one it uses."""
+def _put_in(session: Session, access: RelayAccess, stand: Stand, *, stopwatch: Any, task_limit: float) -> None:
+    """Hand in the access whose times are the test's, where the session keeps the one it uses."""
     context = session.context
     settings = context.settings()
-    context._open[settings.base_url, context.key(), settings.download_hosts, settings.largest_download] = connection
+    context._open[settings.base_url, context.key(), settings.download_hosts, settings.largest_download] = access
     home = context.home()
 
     async def written_down(seconds: float) -> None:
@@ -250,9 +250,9 @@ def _put_in(session: Session, connection: RelayAccess, stand: Stand, *, stopwatc
         await anyio.lowlevel.checkpoint()
 
     times = {} if stopwatch is None else {"stopwatch": lambda: stopwatch(stand)}
-    session._runners[connection, home.store] = Runner(
-        api=connection.api,
-        downloader=connection.downloader,
+    session._runners[access, home.store] = Runner(
+        client=access.client,
+        downloader=access.downloader,
         store=home.store,
         sleep=written_down,
         task_limit=task_limit,

@@ -1,8 +1,8 @@
 """Goes through an act line by line and presses ■ at one of its steps, once or twice.
 
-A step is a line of ours, in the rooms that keep money and files together with the line that called its function: one
+A step is a line of ours, in the modules that keep money and files, together with the line that called its function: one
 that is called from three places is three steps, one that runs a hundred times in a loop is one. Every line of the main
-thread counts, since SIGINT strikes there; of the other threads those of these rooms, whose work is under way then.
+thread counts, since SIGINT strikes there; of the other threads those of these modules, whose work is under way then.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from effects import is_ours
 
 __all__ = ["Steps", "line_of"]
 
-_ROOMS = ("_store/", "_runner/", "_bridge", "_waking", "_rewriting")
+_WATCHED = ("_store/", "_runner/", "_background/", "_ipython/_rewriting")
 _FURTHEST = 7  # lines of the main thread from one ■ to the next, at most
 
 
@@ -90,7 +90,7 @@ class Steps:
             return None
         if threading.current_thread() is threading.main_thread():
             return self._of_main
-        return self._of_others if _file(frame).startswith(_ROOMS) else None
+        return self._of_others if _file(frame).startswith(_WATCHED) else None
 
     def _of_main(self, frame: FrameType, event: str, _: object) -> Callable[..., Any]:
         if event == "line" and self._is_due(frame, "main"):
@@ -150,5 +150,5 @@ def _file(frame: FrameType) -> str:
 
 
 def _step(line: str, frame: FrameType) -> str:
-    caller = next(_frames(frame.f_back), None) if _file(frame).startswith(_ROOMS) else None
+    caller = next(_frames(frame.f_back), None) if _file(frame).startswith(_WATCHED) else None
     return f"{line} {'-' if caller is None else f'{_file(caller)}:{caller.f_lineno}'}"

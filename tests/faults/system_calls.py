@@ -1,6 +1,6 @@
 """Follows a process from system call to system call, as `strace` does, and kills it before one of them.
 
-What a process does to files and sockets goes through the system: here nothing can be overlooked, neither what SQLite
+What a process does to files and sockets goes through the system: here nothing can be overlooked, neither what C code
 does nor what a library will do tomorrow. The child stops before each call (Linux on x86-64, `ptrace` allowed). Of
 those that change something outside of the process each is a point, and where bytes are written one more: to die when
 half of them are.
@@ -31,7 +31,7 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _LOCKING = (6, 7, 37, 38)
 _INET = (2, 10)
 _MOST_TEXT = 4096
-_RANDOM = re.compile(r"[0-9a-f]{6,}|(?<=pictures/)[0-9a-f]{2}\b")
+_RANDOM = re.compile(r"[0-9a-f]{6,}")
 
 
 def _numbered(words: str) -> dict[int, str]:

@@ -17,7 +17,7 @@ from faultserver import Close, FaultServer, Hang, Reset, Send, chunked, response
 from limits import at_once
 from now_jupyter._messages._errors import BadImageError, DownloadError, LinkExpiredError, UnsafeURLError
 from now_jupyter._values import Generation
-from services import ENGINES_WITH_TASKS, LIST, Service
+from services import LIST, SERVICES_WITH_TASKS, TaskDesk
 from stand import Stand, on_stand, png, url_answer, web_page
 
 PICTURE = {"Content-Type": "image/png"}
@@ -45,7 +45,7 @@ def asked(stand: Stand) -> int:
 def is_open(stand: Stand) -> None:
     """The record says: billed, not all here, and where the picture can still be had."""
     assert (stand.last.billed, stand.last.status) == ("yes", "partial")
-    assert any(one.get("link") for one in stand.last.kept)
+    assert any(one.get("sources") for one in stand.last.outputs)
     assert stand.posts == 1
     stand.verdict()
 
@@ -70,8 +70,8 @@ def test_an_expired_link_is_told_and_kept(stand: Stand, campaign: Campaign) -> N
 def test_a_task_is_asked_once_more_for_its_link(tmp_path: Path, campaign: Campaign) -> None:
     """Where the service has a task, a link that has expired is asked for once more by itself, free; then it is told."""
     for is_new in (True, False):
-        with on_stand(tmp_path / f"{is_new}.now", engines=ENGINES_WITH_TASKS) as stand:
-            service = Service(stand)
+        with on_stand(tmp_path / f"{is_new}.now", services=SERVICES_WITH_TASKS) as stand:
+            service = TaskDesk(stand)
             service.answers("SUCCESS", image=stand.link("/old"))
             service.answers("SUCCESS", image=stand.link("/new" if is_new else "/old"))
             stand.serve_link("/old", [Send(response(410))])
@@ -135,7 +135,7 @@ def test_a_slow_download_ends_at_its_deadline(tmp_path: Path, campaign: Campaign
             assert type(error) is DownloadError, name
             is_open(stand)
             assert not list((stand.folder / "answers").glob("*.tmp"))
-            downloader, place = stand.session.context.connection().downloader, tmp_path / "place"
+            downloader, place = stand.session.context.access().downloader, tmp_path / "place"
             with pytest.raises(DownloadError):
                 stand.session.ask(functools.partial(downloader.fetch, stand.link("/p"), place))
             assert not place.exists()
@@ -184,7 +184,7 @@ def test_what_is_no_picture_goes_into_quarantine(stand: Stand, campaign: Campaig
     drawn = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'
     for data in (drawn, b"GIF89a" + bytes(90), b"\0\0\0\x18ftypmp42" + bytes(90)):
         generation = linked(stand, [Send(response(200, data, headers=PICTURE))], made=data)
-        assert generation.pictures[0].bytes() == data
+        assert generation.outputs[0].bytes() == data
     packed = [Send(response(200, gzip.compress(png(3)), headers={"Content-Encoding": "gzip"}))]
     assert linked(stand, packed, made=png(3)).pictures[0].bytes() == png(3)
     stand.verdict()

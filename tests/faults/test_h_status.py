@@ -88,7 +88,9 @@ def test_a_refused_key_names_where_it_came_from(stand: Stand, campaign: Campaign
     assert stand.key not in str(error)
     parted = stand.key[:9] + "\u200b" + stand.key[9:]  # whole again as soon as what is invisible is taken out
     error = ends_in(stand, refusing(401, words=f"bad key {parted}"), AuthError, billed="no")
-    assert "bad key …" in str(error)
+    assert "bad key" in str(error)
+    assert stand.key not in str(error)
+    assert stand.key[9:] not in str(error)
     ends_in(stand, refusing(403, "insufficient_user_quota"), QuotaError, billed="no")
     assert not stand.pauses
     campaign.outcome(outcome="AuthError naming the source", billed="no", kept="record")
@@ -140,13 +142,13 @@ def test_a_wait_for_a_rate_limit_can_be_left(tmp_path: Path, campaign: Campaign)
     goes_on, waits = threading.Event(), threading.Event()
     with on_stand(tmp_path / "a.now", deadline=600.0) as stand, ExitStack() as leaving, at_once():
         leaving.callback(goes_on.set)
-        api = next(iter(stand.session.context._open.values())).api
+        client = next(iter(stand.session.context._open.values())).client
 
         async def until_told(_seconds: float) -> None:
             waits.set()
             await anyio.to_thread.run_sync(goes_on.wait)
 
-        api._sleep = until_told
+        client._sleep = until_told
         stand.serve(stand.ledger.refuses(refusing(429, retry_after="30")), sells(stand.ledger, png(3)))
         job = stand.session.submit("a patient fox", model="gpt-image-2")
         assert waits.wait(10)

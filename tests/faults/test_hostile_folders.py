@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ from now_jupyter._store import Store
 from now_jupyter._store._notebook import pictures_shown
 from stand import is_short, on_stand
 
-LEAVING = ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.exec", "sqlite3.load_extension")
+LEAVING = ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.exec")
 CHILD = """
 import json, os, sys
 sys.path[:0] = [{guard!r}, {root!r}]
@@ -43,7 +42,7 @@ config = Config()
 config.HistoryManager.enabled = False
 ip = InteractiveShell.instance(config=config)
 ip.display_pub = CapturingDisplayPublisher()
-import now_jupyter._ipython._magics, PIL.Image, sqlite3
+import now_jupyter._ipython._magics, PIL.Image
 from now_jupyter._messages._errors import NowImageError
 from now_jupyter._ipython import _extension
 sys.addaudithook(watch)
@@ -92,7 +91,7 @@ CHANGING = (
 )
 _PATHS = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _WRITING = re.compile(r"O_(WRONLY|RDWR|CREAT|TRUNC)")
-_OWN = ("/secret.txt", "/own.sqlite", "/etc/passwd")
+_OWN = ("/secret.txt", "/etc/passwd")
 
 
 @pytest.mark.row("S6", injected="a notebook shipped with a hostile .now folder, watched by strace")
@@ -100,12 +99,11 @@ def test_a_hostile_folder_is_looked_at_without_harm(tmp_path: Path, campaign: Ca
     """Loading and looking at a shipped history raises nothing but errors of ours, reads and writes nothing outside
     the folder that it points to, connects nowhere, starts nothing and shows no HTML.
     """
-    work, secret, own = tmp_path / "work", tmp_path / "secret.txt", tmp_path / "own.sqlite"
+    work, secret = tmp_path / "work", tmp_path / "secret.txt"
     work.mkdir()
     secret.write_bytes(b"the user's own file")
-    _own_database(own)
     secret.chmod(0o644)
-    before = [_facts(path) for path in (secret, own)]
+    before = _facts(secret)
     with FaultServer() as server:
         hostile_folder(work / "fox.now", secret, server.url)
         _hostile_book(work / "fox.ipynb", server.url)
@@ -115,25 +113,15 @@ def test_a_hostile_folder_is_looked_at_without_harm(tmp_path: Path, campaign: Ca
     assert not [one for one in told if not one[2] and one[1] != "IndexError"], [one for one in told if not one[2]]
     assert not away, away
     assert set(mimes) <= {"text/plain", "image/png", "image/jpeg"}
-    assert [_facts(path) for path in (secret, own)] == before
+    assert _facts(secret) == before
     assert not [name for name, _ in opened if "secret" in name or name.startswith("/etc/passwd")]
     outside = [name for name, mode in opened if _is_outside(name, mode, work)]
     assert not outside, outside
     harmful = [call for call in calls if _harms(call, work)]
     assert not harmful, harmful
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["calls", "own.sqlite", "secret.txt", "work"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["calls", "secret.txt", "work"]
     campaign.figure("hostile folders tried", 1)
     campaign.outcome(outcome="errors of ours only, 0 connections", billed="–", kept="others load")
-
-
-def _own_database(path: Path) -> None:
-    """A database of another program, with a table of the very name that ours has."""
-    own = sqlite3.connect(path)
-    own.execute("create table records (mine)")
-    own.execute("insert into records values ('kept')")
-    own.commit()
-    own.close()
-    path.chmod(0o644)
 
 
 def _facts(path: Path) -> tuple[bytes, int, int]:
@@ -218,7 +206,6 @@ def test_any_folder_is_listed_or_refused(tmp_path: Path, campaign: Campaign) -> 
     tried = 0
     secret = tmp_path / "secret.txt"
     secret.write_bytes(b"x")
-    _own_database(tmp_path / "own.sqlite")
     with FaultServer() as server:
         server.script([Send(response(404))])
 
@@ -251,7 +238,9 @@ def test_any_folder_is_listed_or_refused(tmp_path: Path, campaign: Campaign) -> 
 
         look()
         assert server.posts == 0
-        assert {one.path for one in server.seen} <= {"/answer", "/kept", "/api/pricing", "/v1/models"}
+        asked = {re.sub(r"/tasks/[^/]+$", "/tasks/…", one.path) for one in server.seen}
+        tasks = {"/v1/tasks/…", "/v1/images/tasks/…"}
+        assert asked <= {"/answer", "/kept", "/api/pricing", "/v1/models", *tasks}
     assert secret.read_bytes() == b"x"
     campaign.figure("hostile folders tried", tried)
     campaign.outcome(outcome="listed, searched, resumed, or refused", billed="no", kept="others load")

@@ -66,7 +66,7 @@ class Interrupts:
                 self.lines.add(line_of(step))
 
     def _look(self, result: Any, home: Path, relay: Relay, step: str) -> None:
-        """No hold, lock, transaction or half-record is left, ■ still works, what was sent arrived once."""
+        """No hold, lock or half-record is left, ■ still works, what was sent arrived once."""
         assert result["after"]["status"] == "done", step
         assert result["found"] == [result["after"]["ref"]], step
         assert (result["held"], result["damaged"]) == ([], []), step
@@ -112,7 +112,7 @@ def test_an_interrupt_at_any_line_of_an_order_leaves_everything_usable(
 def test_an_interrupt_at_any_line_of_tending_a_history_leaves_everything_usable(
     kind: Any, kernels: Kernels, tmp_path: Path, campaign: Any
 ) -> None:
-    """The store works in the user's thread here: no transaction is left open, no lock held, no record hidden."""
+    """The store works in the user's thread here: no lock is held, no record hidden."""
     template = tmp_path / "template"
     template.mkdir()
     interrupts = Interrupts("tended", kind, tmp_path, template=template)

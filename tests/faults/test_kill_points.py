@@ -94,13 +94,13 @@ def told(deaths: Deaths, campaign: Any) -> None:
 # What mends
 
 
-@pytest.mark.row("S4", injected="kill -9 before every effect of load, index, resume and doctor")
+@pytest.mark.row("S4", injected="kill -9 before every effect of load, resume and doctor")
 @pytest.mark.parametrize(("form", "count"), [("b64", 1), ("url", 4)])
 def test_kill_9_at_any_effect_of_a_recovery_loses_nothing(
     form: Any, count: int, kernels: Kernels, tmp_path: Path, campaign: Any
 ) -> None:
     """An order that died with its answer on disk is collected in the end, wherever its recovery dies in between; the
-    full form kills at system calls, so in SQLite too.
+    full form kills at system calls.
     """
     kind: Any = "call" if campaign.is_full else "effect"
     with Relay(form=form, count=count) as relay:

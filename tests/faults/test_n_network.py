@@ -205,7 +205,8 @@ def test_what_breaks_once_sent_is_never_sent_again(tmp_path: Path, campaign: Cam
     with on_stand(tmp_path / "a.now") as stand:
         for name, script in scripts.items():
             stand.serve(stand.ledger.sells(script, pictures=[png(1)]))
-            more = {"filler": "x" * 3_000_000} if name == "reset while sending" else {}
+            filler = {f"filler{number}": "x" * 1_000_000 for number in range(3)}  # more than buffers take
+            more = filler if name == "reset while sending" else {}
             error = stand.refused(params=more)
             assert isinstance(error, MaybeBilledError), (name, error)
             assert orders(stand) == 1, name

@@ -65,7 +65,9 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, campaign: Any)
 
 @pytest.mark.row("S6", injected="a picture exchanged for another whole one")
 def test_changed_pictures_are_neither_shown_nor_lost(tmp_path: Path, campaign: Any) -> None:
-    """Other bytes than those that were received are not shown under its name, and are set aside when it comes again."""
+    """Other bytes than those that were received are not shown under its name; `doctor` sets them aside, and nothing
+    replaces them before.
+    """
     with on_stand(tmp_path / "a.now") as stand:
         stand.serve(sells(stand.ledger, png(1)))
         picture = stand.bought().pictures[0]
@@ -73,7 +75,8 @@ def test_changed_pictures_are_neither_shown_nor_lost(tmp_path: Path, campaign: A
         with pytest.raises(BadImageError, match="no longer the picture"):
             picture.bytes()
         stand.bought()
-        assert picture.bytes() == png(1)
+        assert picture.path.read_bytes() == png(2)
+        assert not stand.session.doctor().is_healthy
         aside = [path.read_bytes() for path in (stand.folder / "quarantine").glob("*.png")]
         assert aside == [png(2)]
     campaign.outcome(outcome="BadImageError, then quarantine", billed="yes", kept="both")

@@ -1,6 +1,6 @@
 """S2, call by call: after the order is paid for, one system call of the kernel's process fails, or all from one on.
 
-Python's own calls are only a part of what a disk refuses: SQLite, downloads and buffered files write below them. Here
+Python's own calls are only a part of what a disk refuses: downloads and buffered files write below them. Here
 strace makes the system itself answer EIO, ENOSPC or EDQUOT, from the moment at which the relay has the order. It counts
 for each thread, so one run may meet the failure in two threads; that is harder, not easier.
 """

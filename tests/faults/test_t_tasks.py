@@ -1,6 +1,6 @@
 """Rows T1 to T7: services that work on tasks, asked until they are done.
 
-The engine is the tests' own small one (`task_engine.py`), on the steps that every engine is made of; what is proved
+The service is the tests' own small one (`services.py`), on the steps that every service is made of; what is proved
 here are the steps: polling, limits, checkpoints and resuming.
 """
 
@@ -34,7 +34,7 @@ from now_jupyter._messages._errors import (
     TaskStillPending,
 )
 from now_jupyter._values import Generation
-from services import LIST, SUBMIT, Service, pauses_between_polls, stand_of, waited
+from services import LIST, SUBMIT, TaskDesk, pauses_between_polls, stand_of, waited
 from stand import PATH, png, sells
 
 PICTURE = {"Content-Type": "image/png"}
@@ -44,11 +44,11 @@ CHILD = """
 import sys
 sys.path[:0] = [{tests!r}, {faults!r}]
 from pathlib import Path
-from services import ENGINES_WITH_TASKS
+from services import SERVICES_WITH_TASKS
 from now_jupyter._session import Session
 folder = Path({folder!r})
 session = Session(
-    folder=folder, base_url={url!r}, environ={{}}, working=folder.parent, engines=ENGINES_WITH_TASKS
+    folder=folder, base_url={url!r}, environ={{}}, working=folder.parent, services=SERVICES_WITH_TASKS
 )
 session.generate("a fox", service="tasks", model="mj")
 """
@@ -61,7 +61,7 @@ def test_a_kill_after_the_submit_loses_nothing(tmp_path: Path, campaign: Campaig
         folder = tmp_path / moment / "a.now"  # side by side, one would answer for the other
         folder.parent.mkdir()
         with FaultServer() as server, stand_of(folder, server=server) as stand:
-            service = Service(stand)
+            service = TaskDesk(stand)
             service.sells(png(1))
             stopped = Await(threading.Event())
             service.line_up([stopped, Close()])
@@ -100,7 +100,7 @@ def test_a_task_that_never_ends_is_left_after_half_an_hour(tmp_path: Path, campa
     billed, the id kept; `resume` goes on where it was.
     """
     with stand_of(tmp_path / "a.now") as stand:
-        service = Service(stand)
+        service = TaskDesk(stand)
         service.sells(png(2))
         service.answers("IN_PROGRESS", progress="50%")
         with at_once(60):
@@ -128,7 +128,7 @@ def test_a_task_that_never_ends_is_left_after_half_an_hour(tmp_path: Path, campa
 def test_a_task_that_goes_on_keeps_nobody_waiting(tmp_path: Path, campaign: Campaign) -> None:
     """While a task is followed, other orders come and go, and its waiter can leave at any time."""
     with stand_of(tmp_path / "a.now") as stand:
-        service, polled, go_on = Service(stand), threading.Event(), threading.Event()
+        service, polled, go_on = TaskDesk(stand), threading.Event(), threading.Event()
         service.sells(png(2))
         service.line_up([Await(go_on, polled), Send(json_answer([])), Close()])
         stand.server.script(sells(stand.ledger, png(3)), path=PATH)
@@ -153,7 +153,7 @@ def test_a_task_that_goes_on_keeps_nobody_waiting(tmp_path: Path, campaign: Camp
 def test_a_task_that_is_given_up_is_not_submitted_again(status: str, tmp_path: Path, campaign: Campaign) -> None:
     """FAILURE and CANCEL are `TaskFailed` with the service's words; nothing is submitted again, nor is it billed."""
     with stand_of(tmp_path / "a.now") as stand:
-        service = Service(stand)
+        service = TaskDesk(stand)
         service.sells()
         service.answers("IN_PROGRESS")
         service.answers(status, failReason="the model gave up")
@@ -173,7 +173,7 @@ def test_a_task_that_is_given_up_is_not_submitted_again(status: str, tmp_path: P
 def test_what_a_task_delivered_before_it_was_given_up_is_kept(status: str, tmp_path: Path, campaign: Campaign) -> None:
     """The picture that came along with the failure is fetched to its end, shown and kept, and was paid for."""
     with stand_of(tmp_path / "a.now") as stand:
-        service = Service(stand)
+        service = TaskDesk(stand)
         service.sells(png(8))
         service.answers(status, image=stand.link("/p"), failReason="only one of four")
         stand.serve_link("/p", [Send(response(503))], [Send(response(200, png(8), headers=PICTURE))])
@@ -181,7 +181,7 @@ def test_what_a_task_delivered_before_it_was_given_up_is_kept(status: str, tmp_p
         assert isinstance(came, Generation), came
         assert [one.bytes() for one in came.pictures] == [png(8)]
         assert came.error is not None
-        assert "only one of four" in came.error.message
+        assert "only one of four" in came.error.message()
         assert service.submits == 1
         verdict = stand.verdict()
         assert (verdict.billed, verdict.safe) == (1, 1)
@@ -192,7 +192,7 @@ def test_what_a_task_delivered_before_it_was_given_up_is_kept(status: str, tmp_p
 def test_unknown_words_mean_that_it_goes_on(tmp_path: Path, campaign: Campaign) -> None:
     """Words that nobody knows mean "pending"; what needs a decision is `TaskNeedsAction` and never confirmed."""
     with stand_of(tmp_path / "a.now") as stand:
-        service = Service(stand)
+        service = TaskDesk(stand)
         service.sells(png(3))
         for status, progress in (("", ""), ("QUEUED_AGAIN", "soon"), ("IN_PROGRESS", "-7%"), ("IN_PROGRESS", "1e9%")):
             service.answers(status, progress=progress)
@@ -201,7 +201,7 @@ def test_unknown_words_mean_that_it_goes_on(tmp_path: Path, campaign: Campaign) 
         assert isinstance(came := service.order(), Generation), came
         stand.verdict()
     with stand_of(tmp_path / "b.now") as stand:
-        service = Service(stand)
+        service = TaskDesk(stand)
         service.sells(png(3))
         service.answers("MODAL")
         error = service.order()
@@ -217,7 +217,7 @@ def test_a_task_that_vanishes_is_tolerated_for_a_minute(tmp_path: Path, campaign
     """An id that the service does not know for less than 60 s comes back; after that `TaskLost`, the id kept."""
     nobody = [Send(json_answer([]))]
     with stand_of(tmp_path / "a.now") as stand:
-        service = Service(stand)
+        service = TaskDesk(stand)
         service.sells(png(4))
         service.line_up(*[nobody] * 9)  # 55 s
         service.answers("SUCCESS", image=stand.link("/p"))
@@ -225,7 +225,7 @@ def test_a_task_that_vanishes_is_tolerated_for_a_minute(tmp_path: Path, campaign
         assert isinstance(came := service.order(), Generation), came
         stand.verdict()
     with stand_of(tmp_path / "b.now") as stand:
-        service = Service(stand)
+        service = TaskDesk(stand)
         service.sells(png(4))
         service.line_up(nobody)
         error = service.order()
@@ -249,7 +249,7 @@ def test_polls_are_asked_again(tmp_path: Path, campaign: Campaign) -> None:
         [Send(json_answer("nonsense"))],
     ]
     with stand_of(tmp_path / "a.now") as stand:
-        service = Service(stand)
+        service = TaskDesk(stand)
         service.sells(png(5))
         service.line_up(*(one for one in faults for _ in range(5)))  # more often than one call is repeated
         service.answers("SUCCESS", image=stand.link("/p"))
@@ -257,7 +257,7 @@ def test_polls_are_asked_again(tmp_path: Path, campaign: Campaign) -> None:
         assert isinstance(came := service.order(), Generation), came
         stand.verdict()
     with stand_of(tmp_path / "b.now") as stand:
-        service = Service(stand)
+        service = TaskDesk(stand)
         service.sells(png(5))
         service.line_up([Send(response(401))])
         error = service.order()
@@ -278,7 +278,7 @@ def test_what_a_submit_says_is_understood(tmp_path: Path, campaign: Campaign) ->
     """Queued and existing tasks are followed; a full queue is `RateLimitError`, a banned prompt `RejectedError`."""
     for code in (1, 21, 22):
         with stand_of(tmp_path / f"{code}.now") as stand:
-            service = Service(stand)
+            service = TaskDesk(stand)
             service.sells(png(6), code=code)
             service.answers("SUCCESS", image=stand.link("/p"))
             stand.serve_link("/p", [Send(response(200, png(6), headers=PICTURE))])
@@ -286,7 +286,7 @@ def test_what_a_submit_says_is_understood(tmp_path: Path, campaign: Campaign) ->
             stand.verdict()
     for code, kind in ((23, RateLimitError), (24, RejectedError), (3, RejectedError)):
         with stand_of(tmp_path / f"{code}.now") as stand:
-            service = Service(stand)
+            service = TaskDesk(stand)
             service.sells(code=code)
             error = service.order()
             assert type(error) is kind
@@ -303,7 +303,7 @@ def said(status: int, code: int, words: str) -> list[Action]:
 
 @pytest.mark.row("T7", injected="the same refusals with a status of HTTP")
 def test_a_submit_may_also_be_refused_by_its_status(tmp_path: Path, campaign: Campaign) -> None:
-    """Relays that put the refusal into the status are understood by the house itself: a queue that stays full is
+    """Relays that put the refusal into the status are understood by the runner itself: a queue that stays full is
     `RateLimitError` after three tries, a banned prompt `RejectedError`, no money `QuotaError`; nothing is billed.
     """
     refusals = [
@@ -314,7 +314,7 @@ def test_a_submit_may_also_be_refused_by_its_status(tmp_path: Path, campaign: Ca
     ]
     for number, (answer, kind, submits) in enumerate(refusals):
         with stand_of(tmp_path / f"{number}.now") as stand:
-            service = Service(stand)
+            service = TaskDesk(stand)
             service.refuses(answer)
             error = service.order()
             assert type(error) is kind, error

@@ -51,11 +51,13 @@ def test_two_kernels_buy_fifty_pictures_each_into_one_history(tmp_path: Path, ca
 def check_history(folder: Path, relay: Relay) -> None:
     """Each order has one record and its picture, and the relay got each once."""
     verdict = checked(relay.book, folder)
-    here, _ = pictures_in(folder)
+    here = pictures_in(folder)
     assert verdict.safe == verdict.billed == len(verdict.jobs) == 2 * JOBS
     assert len({job.key for job in verdict.jobs}) == 2 * JOBS
     assert {job.status for job in verdict.jobs} == {"done"}
-    assert {digest for job in verdict.jobs for digest in job.digests} == here
+    named = {name: digest for job in verdict.jobs for name, digest in job.files.items()}
+    assert named == here
+    assert len(here) == 2 * JOBS
     assert not list((folder / "answers").iterdir())
     assert not list((folder / "quarantine").iterdir())
 

@@ -117,6 +117,7 @@ def test_what_cannot_be_sent_is_refused_unrecorded(
         for cell in CELLS:
             error = shell.fail(cell)
             assert isinstance(error, InputError), (cell[:80], error)
+            assert server.connections == 0, (cell[:80], error)
             assert error.billed == "no"
             assert len(error.lines()) <= 6
             assert error.__cause__ is None
@@ -126,7 +127,7 @@ def test_what_cannot_be_sent_is_refused_unrecorded(
         for prompt, options in CALLS:
             with pytest.raises(InputError):
                 session.generate(prompt, **options)
-        assert server.connections == 0
+            assert server.connections == 0, (prompt[:80], options)
         assert not list(tmp_path.glob("*.now"))
     campaign.figure("bad inputs tried", len(CELLS) + len(CALLS))
     campaign.outcome(outcome="InputError", billed="no", kept="nothing")

@@ -191,7 +191,7 @@ def refused(home: Path, relay: Relay) -> NowImageError:
 
 
 @pytest.mark.row("W3", injected="the folder or a part of it is a link")
-@pytest.mark.parametrize("part", ["", "jobs", "answers", "pictures", "quarantine", "trash", "locks"])
+@pytest.mark.parametrize("part", ["", "jobs", "answers", "pictures", "inputs", "quarantine", "trash", "locks"])
 def test_a_link_is_no_folder(part: str, tmp_path: Path, campaign: Any) -> None:
     """`StoreUnavailable` before paying, and where the link leads nothing is written or read."""
     home, elsewhere = bought(tmp_path), tmp_path / "elsewhere"
@@ -216,7 +216,9 @@ def test_a_folder_of_another_user_is_not_used(part: str, tmp_path: Path, campaig
 
 
 @pytest.mark.row("W3", injected="single files are links, pipes or devices")
-@pytest.mark.parametrize("name", ["format", "jobs/1.json", "jobs/2.json", "models.json", "jobs/1.marks"])
+@pytest.mark.parametrize(
+    "name", ["format", "jobs/1.json", "jobs/2.json", "pictures/1-fox-in-the-snow.png", "models.json", "jobs/1.marks"]
+)
 def test_a_link_in_the_place_of_a_file_is_not_followed(name: str, tmp_path: Path, campaign: Any) -> None:
     """What it points to is neither shown nor changed, and nothing hangs."""
     home, secret = bought(tmp_path), tmp_path / "secret"
