@@ -45,7 +45,7 @@ test: $(VENV)/test.stamp kernel6 programs lint pythons
 
 # What nobody waits long for: no kernel, no browser, no faults.
 quick: lint
-	$(RUN) -m pytest tests --quick $(WORKERS) $(PYTEST_ARGS)
+	$(RUN) -m pytest tests --quick --ignore=tests/faults $(WORKERS) $(PYTEST_ARGS)
 
 lint: $(VENV)/test.stamp $(VENV)/js.stamp
 	$(RUN) -m ruff check

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from clean_room import folders_below
@@ -19,8 +20,15 @@ _SLOW_FIXTURES = {"kernels_folder", "lab_server", "browser"}  # without the firs
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    words = "leave out whatever needs a kernel, JupyterLab or a browser, and the faults"
+    words = "leave out what asks for a kernel, JupyterLab or a browser, what is marked slow, and the faults"
     parser.addoption(QUICK, action="store_true", default=False, help=words)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: starts dozens of processes, or the tests themselves")
+    hypothesis.settings.register_profile("quick", max_examples=20, deadline=None)
+    if config.getoption(QUICK):
+        hypothesis.settings.load_profile("quick")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -32,6 +40,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_slow(item: pytest.Item) -> bool:
+    if item.get_closest_marker("slow"):
+        return True
     return not _SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
@@ -85,7 +95,7 @@ def kernel6(kernels_folder: Path) -> str:
 
 
 @pytest.fixture(params=["kernel7", "kernel6"])
-def either_kernel(request: pytest.FixtureRequest) -> str:
+def either_kernel(request: pytest.FixtureRequest, kernels_folder: Path) -> str:
     """Both kernels, one after the other."""
     return str(request.getfixturevalue(request.param))
 

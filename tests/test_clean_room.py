@@ -60,6 +60,7 @@ def test_invented_names_lead_nowhere_without_blame() -> None:
         socket.getaddrinfo("relay.invalid", 443)
 
 
+@pytest.mark.slow
 def test_what_is_refused_fails_the_test(tmp_path: Path) -> None:
     """The fixture fails a test that wanted to leave, although the code under test swallowed the error."""
     (tmp_path / "conftest.py").write_text(
@@ -79,6 +80,7 @@ def test_what_is_refused_fails_the_test(tmp_path: Path) -> None:
     assert "1 passed, 1 error" in ran.stdout
 
 
+@pytest.mark.slow
 def test_every_worker_collects_the_same_tests(request: pytest.FixtureRequest) -> None:
     """At another time and with another seed of hashes, tests have the same names in the same order."""
     mine = [item.nodeid for item in request.session.items if item.path.is_relative_to(ROOT / "tests")]

@@ -31,6 +31,7 @@ def test_links_and_pictures_of_the_readmes_exist(name: str) -> None:
     assert [target for target in targets if not (ROOT / target).exists()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READMES)
 def test_the_python_of_the_readmes_runs(name: str, tmp_path: Path) -> None:
     """The example runs on the demo as it stands, in a folder of its own."""

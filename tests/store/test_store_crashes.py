@@ -112,6 +112,7 @@ print(number)
 """
 
 
+@pytest.mark.slow
 def test_kill_9_anywhere_loses_nothing(tmp_path: Path) -> None:
     """A kernel killed at one line after another leaves a folder that loads and works; no number is used twice."""
     assert last_line_of(KILLED_EVERYWHERE, tmp_path, STRIDE_OF_KILLS) > 500
@@ -147,6 +148,7 @@ print(number)
 """
 
 
+@pytest.mark.slow
 def test_an_interrupt_anywhere_leaves_everything_usable(tmp_path: Path) -> None:
     """After a KeyboardInterrupt at any line the same store works on, with no transaction, lock or file in the way."""
     # In a process of its own: CPython 3.11 leaves sys.exc_info() behind when a trace function raises in an `except`.
