@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from now_jupyter._orders._requests import order_of
 
 from faultserver import FaultServer, Send, json_answer
 from now_jupyter._ipython._commands import COMMANDS
@@ -23,7 +24,6 @@ from now_jupyter._options import OPTIONS
 from now_jupyter._options._parsing import parse_cell, parse_keywords
 from now_jupyter._options._prompts import fill
 from now_jupyter._options._recipes import cell_text
-from now_jupyter._orders._requests import order_of
 from now_jupyter._session import Session
 from now_jupyter._settings._logins import Login
 from now_jupyter._values import Money, Request, Status

@@ -15,6 +15,7 @@ from typing import Any
 
 import anyio
 import pytest
+from task_engine import TaskService
 
 from clean_room import ROOT
 from faultserver import FaultServer, Reset, Send, json_answer, response
@@ -31,7 +32,6 @@ from now_jupyter._protocol import Conversation, Outcome, Submit
 from now_jupyter._runner import RunResult
 from now_jupyter._values import Request, Status
 from relays import Watching, new_session, relay_on_loopback
-from task_engine import TaskService
 from workshop import OPENAI, TASKS, finished, perform, resume, task_shop, workshop
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from task_engine import TaskService
 
 from demo_calls import BASE_URL, Clock, new_relay, png
 from faultserver import FaultServer, Send, json_answer, response
@@ -21,7 +22,6 @@ from now_jupyter._transport import Downloader, RelayClient
 from now_jupyter._values import Request
 from now_jupyter.demo import Relay
 from relays import Watching
-from task_engine import TaskService
 
 OPENAI = ENGINES["openai"]
 

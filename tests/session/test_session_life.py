@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from task_engine import TaskService
 
 from buying import PATH, slow, until
 from demo_calls import png
@@ -18,7 +19,6 @@ from now_jupyter._session import Session
 from now_jupyter._store import Store
 from now_jupyter._values import Status
 from relays import Served, new_session, relay_on_loopback
-from task_engine import TaskService
 
 
 def test_a_program_brings_folder_address_and_key(tmp_path: Path) -> None:

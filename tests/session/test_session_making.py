@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from now_jupyter._orders._requests import order_of
 
 from buying import slow, until
 from now_jupyter._messages._errors import InputError, Interrupted, NowImageError, TaskStillPending
 from now_jupyter._options._parsing import parse_keywords
-from now_jupyter._orders._requests import order_of
 from now_jupyter._session import Session
 from now_jupyter._values import Status
 from relays import Served, new_session
