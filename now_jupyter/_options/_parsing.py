@@ -42,6 +42,7 @@ _KEYWORDS: Mapping[str, Option] = MappingProxyType(
     {{"param": "params"}.get(one.name, one.name): one for one in OPTIONS if one.name != "help"}
 )
 _OF_CELLS = frozenset({"no_wait", "dry_run", "literal", "show"})
+_INSTEAD = ("button", "vary", "image")
 _ALIKE = 0.8
 
 
@@ -74,7 +75,7 @@ def parse_line(line: str) -> Parsed:
     if behind_mark is None:
         _refuse_later_options(line[head.end :])
     start = head.end if behind_mark is None else skip_blanks(line, behind_mark)
-    return Parsed(prompt=checked_prompt(line[start:]), options=head.options)
+    return Parsed(prompt=_prompt_beside(head.options, line[start:]), options=head.options)
 
 
 def parse_cell(line: str, body: str) -> Parsed:
@@ -85,7 +86,7 @@ def parse_cell(line: str, body: str) -> Parsed:
         return Parsed(prompt="", help=True)
     if head.end < len(line):
         raise InputError("{word} is no option", advice="the prompt goes below the line", word=line[head.end :])
-    return Parsed(prompt=checked_prompt(body.removesuffix("\n")), options=head.options)
+    return Parsed(prompt=_prompt_beside(head.options, body.removesuffix("\n")), options=head.options)
 
 
 def parse_keywords(prompt: str, given: Mapping[str, object]) -> Parsed:
@@ -94,7 +95,13 @@ def parse_keywords(prompt: str, given: Mapping[str, object]) -> Parsed:
         kind = type(prompt).__name__
         raise InputError("the prompt is of type {kind}, not text", advice="give a string first", kind=kind)
     pairs = (pair for name, value in given.items() if value is not None for pair in _keyword_pairs(name, value))
-    return Parsed(prompt=checked_prompt(prompt), options=gather(pairs))
+    options = gather(pairs)
+    return Parsed(prompt=_prompt_beside(options, prompt), options=options)
+
+
+def _prompt_beside(options: Mapping[str, object], text: str) -> str:
+    """Return the prompt; where something is given to start from, it may be empty."""
+    return text if not text.strip() and any(name in options for name in _INSTEAD) else checked_prompt(text)
 
 
 def gather(pairs: Iterable[tuple[Option, object]]) -> Mapping[str, object]:

@@ -13,7 +13,7 @@ import anyio
 
 from .._background import run_in_thread
 from .._media import Facts, crop_picture, examine, media_type, pixels_only, unpack_base64
-from .._messages import BadImageError, BadResponseError, NowImageError, StoreError, plain
+from .._messages import BadImageError, BadResponseError, NowImageError, StoreError, plain, printable
 from .._protocol import Base64, Call, Crop, Found, Link, Source, Whole
 from .._store import Record, RecordedOutput, Store
 from ._announcing import LONGEST_WORDS
@@ -61,8 +61,6 @@ class Saver:
 
     async def _save(self, found: Found, announced: RecordedOutput) -> RecordedOutput:
         data = found.words.encode("utf-8", "replace")
-        if found.words and len(data) <= LONGEST_WORDS:
-            return replace(announced, words=found.words, sources=(), error=None)
         sources = found.sources or ((data,) if data else ())
         problem: NowImageError | None = None
         for source in sources:
@@ -192,6 +190,8 @@ def keep_data(  # noqa: PLR0913 - what came, where it belongs, and what is known
         BadImageError: it is no sound file; what came is in quarantine.
         StoreError: it could not be written.
     """
+    if announced.kind == "words" and (words := _short_text(source)):
+        return replace(announced, words=words, sources=(), error=None)
     try:
         source = _without_key(source, repeats_key, is_masked=is_masked)
         facts = examine(source, expected=announced.kind)
@@ -200,6 +200,18 @@ def keep_data(  # noqa: PLR0913 - what came, where it belongs, and what is known
         raise
     file = store.keep_output(source, record=record, output=announced, mime=facts.mime, sha256=facts.sha256)
     return with_facts(announced, facts, file)
+
+
+def _short_text(source: bytes | Path) -> str:
+    """Return words that the record itself holds; empty where they are too long, or no text."""
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    if size > LONGEST_WORDS:
+        return ""
+    data = source if isinstance(source, bytes) else source.read_bytes()
+    try:
+        return printable(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        return ""
 
 
 def with_facts(announced: RecordedOutput, facts: Facts, file: str) -> RecordedOutput:
