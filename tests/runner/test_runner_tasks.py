@@ -39,7 +39,7 @@ from workshop import TASKS, finished, perform, resume, run_once, task_shop, work
 
 def test_a_task_goes_from_submit_to_its_picture_and_buttons(tmp_path: Path) -> None:
     """Submit → checkpoint → polls with progress → one picture, its buttons in the record."""
-    shop, watch = task_shop(tmp_path), Watching()
+    shop, watch = task_shop(tmp_path, life=30.0), Watching()
     done = perform(shop, shop.claimed(service=TASKS), service=TASKS, watch=watch)
     assert (done.record.status, done.record.billed, len(shop.pictures)) == (Status.DONE, "yes", 1)
     assert [one.label for one in done.record.buttons][:2] == ["U1", "U2"]
