@@ -6,7 +6,6 @@ waits may leave and the answer is still taken.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextlib import suppress
@@ -65,7 +64,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressReport", "Run", "RunResult", "Watch", "has_newer_links"]
 
-_log = logging.getLogger(__name__)
 _POLL_AGAIN = 10.0  # after a poll that failed on its way
 _PASSING = (BadResponseError, ConnectFailed, RateLimitError)
 _MOST_STEPS = 1_000_000  # a conversation that goes on for longer never ends
@@ -222,7 +220,7 @@ class Run:
     # The conversation
 
     async def _converse(self, begin: Callable[[], Conversation[Any]], saving: TaskGroup) -> Any:  # noqa: ANN401
-        """Perform a conversation's steps and return what it returns; foreign exceptions of a service name it."""
+        """Perform a conversation's steps and return what it returns."""
         answer: object = None
         error: NowImageError | None = None
         conversation = self._of_service(begin)
@@ -251,7 +249,7 @@ class Run:
         except (NowImageError, StopIteration):
             raise
         except Exception as bug:  # noqa: BLE001 - raised again when the other outputs are safe
-            _log.exception("the service %s failed", self._service.name)
+            self._bug = bug
             reason = f"{type(bug).__name__}: {bug}"
         raise self._misbehaved(reason)
 
@@ -275,7 +273,8 @@ class Run:
             case Progress():
                 await self._show_progress(step, saving)
             case Checkpoint(state=state, billed=billed):
-                await self._write(state=clip(state), billed=billed)
+                self.record = replace(self.record, state=clip(state), billed=billed)  # known, even if the disk is full
+                await self._write()
             case Found():
                 self._take(step, saving)
             case Lost(reason):

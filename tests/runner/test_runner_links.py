@@ -8,7 +8,7 @@ from pathlib import Path
 
 from demo_calls import new_relay, png
 from faultserver import FaultServer, Send, json_answer, response
-from now_jupyter._messages._errors import LinkExpiredError, MaybeBilledError
+from now_jupyter._messages import LinkExpiredError, MaybeBilledError
 from now_jupyter._values import Status
 from workshop import Workshop, item, perform, resume, workshop
 
@@ -36,7 +36,7 @@ def test_one_dead_link_of_four_leaves_a_partial_that_resume_completes(tmp_path: 
         shop = workshop(tmp_path, url=server.url)
         first = perform(shop, shop.claimed(n=4))
         assert (first.record.status, first.error, len(shop.pictures)) == (Status.PARTIAL, None, 3)
-        assert [bool(one.link) for one in first.record.kept] == [False, False, True, False]
+        assert [bool(one.sources) for one in first.record.outputs] == [False, False, True, False]
         links.dead.clear()
         server.seen.clear()
         shop = workshop(tmp_path, url=server.url)

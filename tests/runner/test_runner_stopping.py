@@ -13,16 +13,15 @@ import pytest
 
 from demo_calls import new_relay, png
 from faultserver import Await, FaultServer, Send, json_answer
-from now_jupyter._messages._errors import MaybeBilledError, StoreFull
+from now_jupyter._messages import MaybeBilledError, StoreFull
 from now_jupyter._protocol import Outcome
 from now_jupyter._runner import RunResult
-from now_jupyter._runner._saving import ended
-from now_jupyter._store import Store
-from now_jupyter._store._record import Record
+from now_jupyter._runner._verdict import decide_end
+from now_jupyter._store import Record, Store
 from now_jupyter._values import Status
 from now_jupyter.demo import Relay
 from relays import Watching
-from workshop import OPENAI, TASKS, Workshop, item, perform, resume, task_shop, workshop
+from workshop import IMAGES, TASKS, Workshop, item, perform, resume, run_once, task_shop, workshop
 
 
 def test_cancelling_before_the_call_sends_nothing(tmp_path: Path) -> None:
@@ -34,7 +33,7 @@ def test_cancelling_before_the_call_sends_nothing(tmp_path: Path) -> None:
     async def run() -> None:
         with anyio.CancelScope() as scope:
             scope.cancel()
-            await shop.runner.run(record, OPENAI, Watching())
+            await run_once(shop, record, IMAGES, Watching())
 
     anyio.run(run)
     assert relay.ledger == ()
@@ -49,7 +48,7 @@ def test_what_was_sent_goes_on_whoever_leaves(tmp_path: Path) -> None:
     async def run() -> None:
         with anyio.CancelScope() as scope:
             watch = Watching(at_change=lambda record: scope.cancel() if record.billed == "maybe" else None)
-            await shop.runner.run(record, OPENAI, watch)
+            await run_once(shop, record, IMAGES, watch)
 
     anyio.run(run)
     assert (shop.record().status, len(shop.pictures)) == (Status.DONE, 1)
@@ -58,12 +57,12 @@ def test_what_was_sent_goes_on_whoever_leaves(tmp_path: Path) -> None:
 def test_a_task_that_was_submitted_is_followed_whoever_leaves(tmp_path: Path) -> None:
     """Polling is shielded as the call was."""
     shop = task_shop(tmp_path)
-    record = shop.claimed(service="tasks")
+    record = shop.claimed(service=TASKS)
 
     async def run() -> None:
         with anyio.CancelScope() as scope:
             watch = Watching(at_change=lambda record: scope.cancel() if record.state else None)
-            await shop.runner.run(record, TASKS, watch)
+            await run_once(shop, record, TASKS, watch)
 
     anyio.run(run)
     assert shop.record().status is Status.DONE
@@ -72,8 +71,8 @@ def test_a_task_that_was_submitted_is_followed_whoever_leaves(tmp_path: Path) ->
 def test_collecting_goes_on_whoever_leaves(tmp_path: Path) -> None:
     """What `resume` has begun is finished as well."""
     shop = task_shop(tmp_path)
-    record = shop.claimed(service="tasks", demo={"latency": 3000})
-    assert perform(shop, record, engine=TASKS).record.status is Status.PENDING
+    record = shop.claimed(service=TASKS, demo={"latency": 3000})
+    assert perform(shop, record, service=TASKS).record.status is Status.PENDING
     shop.clock.now += 600
 
     async def run() -> None:
@@ -109,7 +108,7 @@ def test_abandoning_leaves_the_truth_in_the_record(tmp_path: Path) -> None:
             results: list[RunResult] = []
 
             async def buy() -> None:
-                results.append(await shop.runner.run(record, OPENAI, Watching()))
+                results.append(await run_once(shop, record, IMAGES, Watching()))
 
             async with anyio.create_task_group() as group:
                 group.start_soon(buy)
@@ -152,12 +151,12 @@ def test_what_cannot_be_recorded_is_not_sent(tmp_path: Path) -> None:
 
 def test_a_disk_that_fills_up_after_paying_does_not_make_it_unpaid(tmp_path: Path) -> None:
     """S2: the last write fails: the error says billed yes, the picture and the raw answer are there."""
-    shop = full_shop(tmp_path, new_relay(), lambda record: bool(record.kept))
+    shop = full_shop(tmp_path, new_relay(), lambda record: bool(record.outputs))
     done = perform(shop, shop.claimed())
     assert isinstance(done.error, StoreFull)
     assert (done.error.billed, done.record.billed, len(shop.pictures)) == ("yes", "yes", 1)
     assert shop.store.answer(1) is not None
-    assert done.record.kept[0].sha256
+    assert done.record.outputs[0].sha256
 
 
 class FullSink(FullStore):
@@ -186,20 +185,20 @@ def test_a_failing_store_says_nothing_of_the_money(tmp_path: Path) -> None:
     """Whatever fails to be written, "maybe" is not lowered by it."""
     record = replace(workshop(tmp_path, relay=new_relay()).claimed(), billed="maybe")
     error = StoreFull("no space is left")
-    over = ended(record, Outcome(), error, cause=error)
+    over = decide_end(record, Outcome(), error, lost=None)
     assert (over.status, over.billed) == (Status.UNKNOWN, "maybe")
 
 
 def test_a_task_whose_checkpoint_finds_no_room_is_not_forgotten(tmp_path: Path) -> None:
     """S2: billed yes and pending, in memory; the raw answer on disk names the task."""
     shop = task_shop(tmp_path)
-    relay_api, downloader, clock = shop.runner.api, shop.runner.downloader, shop.clock
+    relay_api, downloader, clock = shop.runner.client, shop.runner.downloader, shop.clock
     shop = full_shop(tmp_path, new_relay(), lambda record: record.state is not None)
-    shop.runner.api, shop.runner.downloader = relay_api, downloader
-    done = perform(shop, shop.claimed(service="tasks"), engine=TASKS)
+    shop.runner.client, shop.runner.downloader = relay_api, downloader
+    done = perform(shop, shop.claimed(service=TASKS), service=TASKS)
     assert isinstance(done.error, StoreFull)
     assert (done.record.status, done.record.billed, done.error.billed) == (Status.PENDING, "yes", "yes")
     shop.store = shop.runner.store = Store(tmp_path / "fox.now")
     clock.now += 100
-    later = resume(shop, engine=TASKS)
+    later = resume(shop, service=TASKS)
     assert (later.record.status, len(shop.pictures)) == (Status.DONE, 1)

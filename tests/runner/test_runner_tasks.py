@@ -15,11 +15,11 @@ from typing import Any
 
 import anyio
 import pytest
-from task_engine import TaskService
 
 from clean_room import ROOT
 from faultserver import FaultServer, Reset, Send, json_answer, response
-from now_jupyter._messages._errors import (
+from now_jupyter._json import Fields
+from now_jupyter._messages import (
     AuthError,
     LinkExpiredError,
     QuotaError,
@@ -28,17 +28,19 @@ from now_jupyter._messages._errors import (
     TaskNeedsAction,
     TaskStillPending,
 )
-from now_jupyter._protocol import Conversation, Outcome, Submit
+from now_jupyter._protocol import Conversation, Outcome, Reply
 from now_jupyter._runner import RunResult
-from now_jupyter._values import Request, Status
+from now_jupyter._services._openai_images import OpenAIImages
+from now_jupyter._store import Record
+from now_jupyter._values import Input, Origin, Request, Status
 from relays import Watching, new_session, relay_on_loopback
-from workshop import OPENAI, TASKS, finished, perform, resume, task_shop, workshop
+from workshop import TASKS, finished, perform, resume, run_once, task_shop, workshop
 
 
 def test_a_task_goes_from_submit_to_its_picture_and_buttons(tmp_path: Path) -> None:
     """Submit → checkpoint → polls with progress → one picture, its buttons in the record."""
-    shop, watch = task_shop(tmp_path), Watching()
-    done = perform(shop, shop.claimed(service="tasks"), engine=TASKS, watch=watch)
+    shop, watch = task_shop(tmp_path, life=30.0), Watching()
+    done = perform(shop, shop.claimed(service=TASKS), service=TASKS, watch=watch)
     assert (done.record.status, done.record.billed, len(shop.pictures)) == (Status.DONE, "yes", 1)
     assert [one.label for one in done.record.buttons][:2] == ["U1", "U2"]
     fractions = [one.fraction for one in watch.progress]
@@ -54,27 +56,31 @@ def test_a_button_is_an_order_of_its_own(tmp_path: Path) -> None:
     shop = task_shop(tmp_path)
 
     async def run() -> RunResult:
-        first = await shop.runner.run(shop.claimed(service="tasks"), TASKS, Watching())
-        task = dict(first.record.state or {})["task"]
-        record = shop.claimed(service="tasks", task=task, button=first.record.buttons[0].action)
-        return await shop.runner.run(record, TASKS, Watching())
+        first = await run_once(shop, shop.claimed(service=TASKS), TASKS, Watching())
+        record = shop.claimed_as(press(first.record, "U1"), TASKS)
+        return await run_once(shop, record, TASKS, Watching())
 
     done = anyio.run(run)
     assert (done.record.status, done.record.number, len(shop.pictures)) == (Status.DONE, 2, 2)
+
+
+def press(record: Record, label: str) -> Request:
+    """The order of a button under what a record came to."""
+    origin = Origin(service=record.service, model=record.model, state=record.state or {}, buttons=record.buttons)
+    return Request(inputs=(Input(role="press", id=record.outputs[0].sha256, origin=origin),), button=label)
 
 
 def test_tasks_share_their_polls(tmp_path: Path) -> None:
     """Two tasks that are under way together are asked for with one call each time."""
     with relay_on_loopback(latency=0.02) as served:
         shop = workshop(tmp_path, url=served.url)
-        shop.runner.sleep = anyio.sleep
-        records = [shop.claimed(f"fox {n}", service="tasks") for n in range(2)]
-        engine = TaskService(pause=0.1)
+        shop.runner.sleep = nap
+        records = [shop.claimed(f"fox {n}", service=TASKS) for n in range(2)]
 
         async def run() -> None:
             async with anyio.create_task_group() as group:
                 for record in records:
-                    group.start_soon(shop.runner.run, record, engine, Watching())
+                    group.start_soon(run_once, shop, record, TASKS)
             await shop.aclose()
 
         anyio.run(run)
@@ -84,6 +90,11 @@ def test_tasks_share_their_polls(tmp_path: Path) -> None:
     assert [shop.record(number).status for number in (1, 2)] == [Status.DONE, Status.DONE]
     assert [len(ids) for ids in bodies].count(2) >= 2
     assert len(bodies) < 2 * sum(len(ids) == 2 for ids in bodies)
+
+
+async def nap(seconds: float) -> None:
+    """Wait as asked, but not for long."""
+    await anyio.sleep(min(seconds, 0.1))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +112,7 @@ def test_tasks_share_their_polls(tmp_path: Path) -> None:
 def test_how_a_task_may_end(wish: dict[str, Any], error: Any, status: Status, billed: str, tmp_path: Path) -> None:
     """FAILURE, MODAL, a task without end, a dead link and a refusal each leave their own record; none is confirmed."""
     shop = task_shop(tmp_path)
-    done = perform(shop, shop.claimed(service="tasks", demo=wish), engine=TASKS)
+    done = perform(shop, shop.claimed(service=TASKS, demo=wish), service=TASKS)
     assert done.error is not None
     assert error is None or type(done.error) is error
     assert (done.record.status, done.record.billed, done.error.billed) == (status, billed, billed)
@@ -110,20 +121,20 @@ def test_how_a_task_may_end(wish: dict[str, Any], error: Any, status: Status, bi
 def test_the_time_limit_is_half_an_hour_of_our_own_time(tmp_path: Path) -> None:
     """T2: the limit ends the polling, not the task."""
     shop = task_shop(tmp_path)
-    done = perform(shop, shop.claimed(service="tasks", demo={"latency": 3000}), engine=TASKS)
+    done = perform(shop, shop.claimed(service=TASKS, demo={"latency": 3000}), service=TASKS)
     assert isinstance(done.error, TaskStillPending)
     assert 1800 <= done.record.elapsed <= 1900  # type: ignore[operator]
     shop.clock.now += 3600
-    later = resume(shop, engine=TASKS)
+    later = resume(shop, service=TASKS)
     assert (later.record.status, len(shop.pictures)) == (Status.DONE, 1)
 
 
 def test_a_task_that_the_service_forgot_is_lost_but_may_be_asked_again(tmp_path: Path) -> None:
     """T5: after a minute of not knowing it: `TaskLost`, maybe billed, its id kept."""
     shop = task_shop(tmp_path)
-    record = replace(shop.claimed(service="tasks"), state={"task": "42"}, billed="yes", status=Status.PENDING)
+    record = replace(shop.claimed(service=TASKS), state={"task": "42"}, billed="yes", status=Status.PENDING)
     shop.store.write(record)
-    done = resume(shop, engine=TASKS)
+    done = resume(shop, service=TASKS)
     assert isinstance(done.error, TaskLost)
     assert (done.record.status, done.record.billed, done.record.state) == (Status.UNKNOWN, "maybe", {"task": "42"})
     assert sum(shop.clock.slept) >= 60
@@ -139,7 +150,7 @@ def test_polls_that_fail_are_repeated(tmp_path: Path) -> None:
     with FaultServer() as server:
         polls(server, *[[Send(response(502))]] * 9, [Reset()], finished(server))
         shop = workshop(tmp_path, url=server.url)
-        done = perform(shop, shop.claimed(service="tasks"), engine=TASKS)
+        done = perform(shop, shop.claimed(service=TASKS), service=TASKS)
         submits = sum(one.path == "/mj/submit/imagine" for one in server.seen)
     assert (done.error, done.record.status, submits) == (None, Status.DONE, 1)
 
@@ -149,11 +160,11 @@ def test_a_key_refused_while_polling_leaves_the_task_pending(tmp_path: Path) -> 
     with FaultServer() as server:
         polls(server, [Send(json_answer({"error": {"message": "no"}}, status=401))], finished(server))
         shop = workshop(tmp_path, url=server.url)
-        done = perform(shop, shop.claimed(service="tasks"), engine=TASKS)
+        done = perform(shop, shop.claimed(service=TASKS), service=TASKS)
         assert isinstance(done.error, AuthError)
         assert (done.record.status, done.record.billed, done.error.billed) == (Status.PENDING, "yes", "yes")
         shop = workshop(tmp_path, url=server.url)
-        later = resume(shop, engine=TASKS)
+        later = resume(shop, service=TASKS)
         assert sum(one.path == "/mj/submit/imagine" for one in server.seen) == 1
     assert later.record.status is Status.DONE
 
@@ -163,7 +174,7 @@ def test_one_who_leaves_does_not_take_the_poll_of_the_others_along(tmp_path: Pat
     shop = task_shop(tmp_path, life=0)
 
     async def run() -> object:
-        first = await shop.runner.run(shop.claimed(service="tasks"), TASKS, Watching())
+        first = await run_once(shop, shop.claimed(service=TASKS), TASKS, Watching())
         poller = shop.runner.poller(TASKS)
         answers: list[Any] = []
 
@@ -191,11 +202,11 @@ import sys
 from pathlib import Path
 sys.path.insert(0, "tests")
 from relays import new_session
-from task_engine import TaskService
+from task_service import TaskService
 
 folder, url, key = sys.argv[1:]
-with new_session(Path(folder), url, api_key=key, engines={"tasks": TaskService(pause=0.05)}) as session:
-    job = session.submit("a fox", service="tasks", params={"demo": {"latency": 1}})
+with new_session(Path(folder), url, api_key=key, services=[TaskService()]) as session:
+    job = session.submit("a fox", service=TASKS, params={"demo": {"latency": 1}})
     while not any(record.state for record in job.records):
         pass
     print("submitted", flush=True)
@@ -216,14 +227,13 @@ def served_elsewhere() -> Iterator[tuple[str, str]]:
 
 def test_a_killed_process_is_resumed_by_another_and_nothing_is_submitted_twice(tmp_path: Path) -> None:
     """T1: kill -9 while the task is going on; a new process collects it, and the relay's books show one submit."""
-    engines = {"tasks": TaskService(pause=0.05)}
     with served_elsewhere() as (url, key):
         command = [sys.executable, "-c", KILLED, str(tmp_path), url, key]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "submitted\n"
             process.kill()
-        with new_session(tmp_path, url, api_key=key, engines=engines) as session:
+        with new_session(tmp_path, url, api_key=key, services=[TASKS]) as session:
             assert [one.status for one in session.history] == [Status.PENDING]
             (collected,) = session.resume()
             assert session.resume() == []
@@ -234,12 +244,11 @@ def test_a_killed_process_is_resumed_by_another_and_nothing_is_submitted_twice(t
 
 def test_two_who_resume_at_once_do_it_once(tmp_path: Path) -> None:
     """S5: one has the hold and collects; the other leaves it alone."""
-    engines = {"tasks": TaskService(pause=0.05)}
-    with relay_on_loopback() as served, new_session(tmp_path, served.url, engines=engines) as first:
-        job = first.submit("a fox", service="tasks", params={"demo": {"latency": 0.6}})
+    with relay_on_loopback() as served, new_session(tmp_path, served.url, services=[TASKS]) as first:
+        job = first.submit("a fox", service=TASKS, params={"demo": {"latency": 0.6}})
         while not (job.generation and any(record.state for record in job.records)):
             pass
-        with new_session(tmp_path, served.url, engines=engines) as second:
+        with new_session(tmp_path, served.url, services=[TASKS]) as second:
             (other,) = second.history
             assert other.status is Status.RUNNING
             assert second.resume() == []
@@ -247,18 +256,17 @@ def test_two_who_resume_at_once_do_it_once(tmp_path: Path) -> None:
         assert served.posts == 1
 
 
+class Buggy(OpenAIImages):
+    """The images service with a bug in its reading."""
+
+    def read(self, reply: Reply, memo: Fields) -> Conversation[Outcome]:
+        yield from super().read(reply, {})
+        raise ZeroDivisionError(str(memo))
+
+
 def test_a_bug_in_an_engine_reaches_the_caller_and_the_record_stays_unsettled(tmp_path: Path) -> None:
     """A bug is no error of ours; what may have been billed is not called anything else."""
-
-    class Buggy:
-        name = "buggy"
-
-        def start(self, request: Request, *, model: str, partials: int = 0) -> Conversation:
-            yield Submit(OPENAI.start(request, model=model, partials=partials).send(None).call)  # type: ignore[union-attr]
-            raise ZeroDivisionError(request.prompt)
-            return Outcome()
-
-    with relay_on_loopback() as served, new_session(tmp_path, served.url, engines={"openai": Buggy()}) as session:
+    with relay_on_loopback() as served, new_session(tmp_path, served.url, services=[Buggy()]) as session:
         with pytest.raises(ZeroDivisionError):
             session.generate("a fox")
         (one,) = session.history

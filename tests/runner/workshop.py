@@ -9,23 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from task_engine import TaskService
 
 from demo_calls import BASE_URL, Clock, new_relay, png
 from faultserver import FaultServer, Send, json_answer, response
-from now_jupyter._protocol import Engine
+from now_jupyter._protocol import Ask, Listed, Plan, Service
 from now_jupyter._runner import Runner, RunResult
-from now_jupyter._services._registry import ENGINES
-from now_jupyter._store import Store
-from now_jupyter._store._record import Record
+from now_jupyter._services import service_named
+from now_jupyter._store import Record, Store
 from now_jupyter._transport import Downloader, RelayClient
 from now_jupyter._values import Request
 from now_jupyter.demo import Relay
 from relays import Watching
+from task_service import TaskService
 
-OPENAI = ENGINES["openai"]
-
-TASKS = TaskService(pause=1.0)
+IMAGES = service_named("openai-images")
+TASKS = TaskService()
+MODEL = "gpt-image-2"
 
 
 class YieldingClock(Clock):
@@ -45,10 +44,24 @@ class Workshop:
     runner: Runner
     clock: YieldingClock
 
-    def claimed(self, prompt: str = "a fox", *, service: str = "openai", **params: Any) -> Record:
-        request = Request(prompt=prompt, service=service, params=params)
-        identity = uuid.uuid4().hex
-        record = Record(id=identity, request=request, created=1.0, model="gpt-image-2", idempotency_key=identity)
+    def claimed(self, prompt: str = "a fox", *, service: Service = IMAGES, **options: Any) -> Record:
+        """Claim the record of an order; the demo's wishes are a field of the body, all else is an option."""
+        raw = {"demo": options.pop("demo")} if "demo" in options else {}
+        return self.claimed_as(Request(prompt=prompt, params=options, raw=raw), service)
+
+    def claimed_as(self, request: Request, service: Service) -> Record:
+        identity, plan = uuid.uuid4().hex, plan_of(request, service)
+        record = Record(
+            id=identity,
+            request=request,
+            created=1.0,
+            service=service.name,
+            model=MODEL,
+            share=request.count,
+            memo=plan.memo,
+            expected=plan.expected,
+            idempotency_key=identity,
+        )
         return self.store.claim(record)
 
     def record(self, number: int = 1) -> Record:
@@ -56,17 +69,17 @@ class Workshop:
 
     @property
     def pictures(self) -> list[Path]:
-        return sorted(self.store.pictures.glob("*/*"))
+        return sorted(self.store.pictures.glob("*"))
 
     async def aclose(self) -> None:
-        await self.runner.api.aclose()
+        await self.runner.client.aclose()
         await self.runner.downloader.aclose()
 
 
 def workshop(folder: Path, *, relay: Relay | None = None, url: str = BASE_URL) -> Workshop:
     clock = YieldingClock()
     runner = Runner(
-        api=RelayClient(base_url=url, relay=relay, sleep=clock.sleep),
+        client=RelayClient(base_url=url, relay=relay, sleep=clock.sleep),
         downloader=Downloader(origin=url, relay=relay, sleep=clock.sleep),
         store=Store(folder / "fox.now"),
         clock=clock,
@@ -76,20 +89,32 @@ def workshop(folder: Path, *, relay: Relay | None = None, url: str = BASE_URL) -
     return Workshop(runner.store, runner, clock)
 
 
-def perform(shop: Workshop, record: Record, *, engine: Engine = OPENAI, watch: Watching | None = None) -> RunResult:
+def plan_of(request: Request, service: Service) -> Plan:
+    """The one paid call of a request."""
+    offer = service.offer(Listed(name=MODEL))
+    assert offer is not None
+    return service.plan(Ask(request=request, offer=offer, n=request.count))
+
+
+async def run_once(shop: Workshop, record: Record, service: Service = IMAGES, watch: Any = None) -> RunResult:
+    """Send the plan of a record and read its answer, on the loop of whoever calls."""
+    return await shop.runner.run(record, plan_of(record.request, service), service, watch or Watching())
+
+
+def perform(shop: Workshop, record: Record, *, service: Service = IMAGES, watch: Watching | None = None) -> RunResult:
     async def run() -> RunResult:
         try:
-            return await shop.runner.run(record, engine, watch or Watching())
+            return await run_once(shop, record, service, watch)
         finally:
             await shop.aclose()
 
     return anyio.run(run)
 
 
-def resume(shop: Workshop, number: int = 1, *, engine: Engine = OPENAI) -> RunResult:
+def resume(shop: Workshop, number: int = 1, *, service: Service = IMAGES) -> RunResult:
     async def run() -> RunResult:
         try:
-            return await shop.runner.resume(shop.record(number), engine, Watching())
+            return await shop.runner.resume(shop.record(number), service, Watching())
         finally:
             await shop.aclose()
 
@@ -103,7 +128,7 @@ def item(data: bytes) -> dict[str, str]:
 def task_shop(folder: Path, *, life: float = 10.0) -> Workshop:
     shop = workshop(folder, relay=new_relay())
     relay = Relay(base_url=BASE_URL, latency=life / 20, clock=shop.clock, sleep=shop.clock.sleep)
-    shop.runner.api = RelayClient(base_url=BASE_URL, relay=relay, sleep=shop.clock.sleep)
+    shop.runner.client = RelayClient(base_url=BASE_URL, relay=relay, sleep=shop.clock.sleep)
     shop.runner.downloader = Downloader(origin=BASE_URL, relay=relay, sleep=shop.clock.sleep)
     return shop
 
