@@ -7,7 +7,7 @@ from typing import Any, Self, TypeAlias
 
 from traitlets import Dict, List, Unicode
 
-from .._display import Output
+from .._display import CellOutput
 from .._messages import InputError, plain
 from .._session import Reference, Session
 from .._store import Record
@@ -79,7 +79,7 @@ class Comparison(Wired):
         return differences([record for record, _ in self._spots])
 
     def _ipython_display_(self, **_: object) -> None:
-        Output().put(view_bundle(self))
+        CellOutput().put(view_bundle(self))
         Static(*self._static())
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
