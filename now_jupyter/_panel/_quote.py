@@ -59,8 +59,7 @@ def _budget(session: Session) -> str:
 def controls_of(offer: Offer, draft: Draft, language: Language) -> dict[str, dict[str, Any]]:
     """Return for each option which values are known, and why it does not apply where it does not."""
     return {
-        name: {"values": _values(name, offer), "why": _why_not(name, offer, draft, language)}
-        for name in FIELDS
+        name: {"values": _values(name, offer), "why": _why_not(name, offer, draft, language)} for name in FIELDS
     } | {"n": {"values": [], "why": ""}}  # what one request does not take is sent as several
 
 
@@ -76,7 +75,7 @@ def _why_not(name: str, offer: Offer, draft: Draft, language: Language) -> str:
     known = offer.options.get(name)
     if known is None:
         return say("not known for {model}", language, model=plain(offer.model, 60))
-    return _why_not_with(known, draft.options, language)
+    return _why_not_with(known, {**dict(draft.params), **draft.options}, language)
 
 
 def _why_not_with(known: Option, chosen: Mapping[str, str], language: Language) -> str:
