@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ._display import Progress, View, bundle_of, caption_of, register_formatters, show, show_one, unregister_formatters
-from ._outputs import Output
+from ._outputs import CellOutput
 
 __all__ = [
-    "Output",
+    "CellOutput",
     "Progress",
     "View",
     "bundle_of",

@@ -6,7 +6,6 @@ notebooks hold `image/*` and `text/plain`, never HTML. Facts: design.md §2.6, r
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import Context
@@ -14,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from .._media import can_show, examine, is_inline, preview, sheet
-from .._messages import BadImageError, NowImageError, plain, say
+from .._messages import BadImageError, NowImageError, plain, printable, say
 from .._orders import Job
 from .._settings import Settings
 from .._values import Generation, Picture, Status
-from ._outputs import Output
+from .._values import Output as SavedOutput
+from ._outputs import CellOutput
 
 if TYPE_CHECKING:
     from ._waiting import WaitingLine, WaitingText
@@ -33,61 +33,88 @@ _ENDINGS = (Status.FAILED, Status.CANCELLED, Status.UNKNOWN)
 def bundle_of(
     generation: Generation, settings: Settings, *, how: str = "preview"
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give data and metadata of the picture's output: a preview (of several: a numbered sheet) and its fact line."""
-    text = "\n".join(repr(picture) for picture in generation.pictures) or repr(generation)
-    data: dict[str, Any] = {"text/plain": text}
-    mark: dict[str, Any] = {"id": generation.id, "sha256": [picture.sha256 for picture in generation.pictures]}
+    """Return data and metadata of the answer's output: a preview (of several: a numbered sheet), facts and words."""
+    words = [printable(generation.text)] if generation.text else []
+    text = "\n".join([*map(repr, generation.outputs), *words]) or repr(generation)
+    mark: dict[str, Any] = {"id": generation.id, "sha256": [one.sha256 for one in generation.outputs]}
     if generation.demo:
         mark["demo"] = True
-    metadata: dict[str, Any] = {"now": mark}
-    if how in ("preview", "full") and (image := _image(generation.pictures, settings.preview_px, whole=how == "full")):
-        data[image[1]], mime, width, height = image
-        metadata[mime] = {"width": width, "height": height, "alt": _alt(generation)}
-    return data, metadata
+    shown = generation.pictures if how in ("preview", "full") else ()
+    alt = next((one.alt for one in shown), "") or generation.prompt
+    image, about = _image_bundle(shown, settings.preview_px, whole=how == "full", alt=alt)
+    return {"text/plain": text, **image}, {"now": mark, **about}
 
 
-def _image(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tuple[bytes, str, int, int] | None:
+def _image_bundle(
+    pictures: Sequence[Picture], longest: int, *, whole: bool, alt: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    image = _image_of(pictures, longest, whole=whole)
+    if image is None:
+        return {}, {}
+    data, mime, width, height = image
+    return {mime: data}, {mime: {"width": width, "height": height, "alt": plain(alt, 300)}}
+
+
+def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tuple[bytes, str, int, int] | None:
     """Return what a notebook shows of these pictures: bytes, type, width and height; None where it can show none."""
-    originals = {number: one.bytes() for number, one in enumerate(pictures, 1) if can_show(one.mime)}
+    here = [(one, data) for one in pictures if can_show(one.mime) and (data := _read(one)) is not None]
+    shown = [pair for pair in here if not pair[0].is_side]
+    sheets = [pair for pair in here if pair[0].is_side]
+    if not shown or (len(shown) > 1 and len(sheets) == 1):
+        shown = sheets  # the service's own sheet of them, or a cover
     with suppress(BadImageError):  # the bytes are as they came, but this Pillow cannot read their type
-        if len(originals) > 1:
-            return sheet(tuple(originals.values()), longest=longest, numbers=tuple(originals))
-        for number, data in originals.items():
-            one = pictures[number - 1]
+        if len(shown) > 1:
+            numbers = [_number_of(one, place) for place, (one, _) in enumerate(shown, 1)]
+            return sheet([data for _, data in shown], longest=longest, numbers=numbers)
+        for one, data in shown:
             if whole and is_inline(one.mime):
                 return data, one.mime, one.width, one.height
             return preview(data, longest=max(one.width, one.height, 1) if whole else longest)
     return None
 
 
-def _alt(generation: Generation) -> str:
-    return plain(generation.pictures[0].alt or generation.prompt, 300)
+def _read(one: Picture) -> bytes | None:
+    with suppress(NowImageError):  # gone or changed: what was paid for and kept fails no cell
+        return one.bytes()
+    return None
 
 
-def caption_of(
-    generation: Generation, *, origin: str = "bought", notes: Sequence[str] = (), working: Path | None = None
-) -> str:
-    """Give the caption: a stable line (what is shown, model, size, path), then a passing one (number, time, cost)."""
-    return "\n".join([_stable_line(generation, working), *_passing_lines(generation, origin, notes)])
+def _number_of(one: Picture, place: int) -> int:
+    """Return the number of a picture on a sheet: the last one of its reference."""
+    digits = one.ref.lstrip("#").rpartition(".")[2]
+    return int(digits) if digits.isdecimal() else place
 
 
-def _stable_line(generation: Generation, working: Path | None) -> str:
-    prompt = plain(generation.prompt, _PROMPT_SHOWN)
-    if not generation.pictures:
-        return " · ".join([prompt, generation.model or "?", generation.status.value])
-    sizes = dict.fromkeys(f"{picture.width}×{picture.height}" for picture in generation.pictures)
-    count = len(generation.pictures)
-    shape = (f"{count} × " if count > 1 else "") + ", ".join(sizes)
-    model = f"{len(generation.parts)} × {generation.model}" if generation.parts else generation.model
-    return " · ".join([prompt, model, shape, _where(generation.pictures, working)])
+def caption_of(generation: Generation, *, origin: str = "bought", notes: Sequence[str] = ()) -> str:
+    """Return the caption: a stable line (prompt, model, size), what cannot be seen, the passing line (number, cost)."""
+    unseen = [_file_line(one) for one in generation.outputs if not _is_seen(one)]
+    return "\n".join([_stable_line(generation), *unseen, *_passing_lines(generation, origin, notes)])
 
 
-def _where(pictures: Sequence[Picture], working: Path | None) -> str:
-    path = pictures[0].path if len(pictures) == 1 else pictures[0].path.parent.parent
-    try:
-        return str(path.relative_to(working or Path.cwd()))
-    except ValueError:
-        return os.path.relpath(path) if path.drive == Path.cwd().drive else str(path)
+def _stable_line(generation: Generation) -> str:
+    pictures = [one for one in generation.pictures if not one.is_side]
+    sizes = dict.fromkeys(f"{one.width}×{one.height}" for one in pictures if one.width)
+    count = f"{len(pictures)} × " if len(pictures) > 1 and sizes else ""
+    model = generation.model or "?"
+    facts = [
+        plain(generation.prompt, _PROMPT_SHOWN),
+        f"{len(generation.parts)} × {model}" if generation.parts else model,
+        plain(generation.request.service or "", 40),
+        count + ", ".join(sizes) if generation.has_answer else generation.status.value,
+    ]
+    return " · ".join(fact for fact in facts if fact)
+
+
+def _is_seen(one: SavedOutput) -> bool:
+    return isinstance(one, Picture) and can_show(one.mime)
+
+
+def _file_line(one: SavedOutput) -> str:
+    """Return kind and place of an output that a notebook does not show."""
+    path = one.path
+    with suppress(ValueError, OSError):
+        path = path.relative_to(Path.cwd())
+    return f"{type(one).__name__.lower()} · {path}"
 
 
 def _passing_lines(generation: Generation, origin: str, notes: Sequence[str]) -> list[str]:
@@ -100,7 +127,7 @@ def _passing_lines(generation: Generation, origin: str, notes: Sequence[str]) ->
         facts += _costs(generation)
     if origin == "joined":
         facts.append("joined, ordered once")
-    if generation.error is not None and generation.pictures:
+    if generation.error is not None and generation.has_answer:
         facts.append(plain(generation.error.message(), 120))
     return [" · ".join(facts), *notes]
 
@@ -128,23 +155,23 @@ def register_formatters(
         if not was_shown(generation):
             show(generation, settings())
 
-    def show_picture(picture: Picture) -> None:
-        show_one(picture, settings())
+    def show_output(output: SavedOutput) -> None:
+        show_one(output, settings())
 
     def show_job(job: Job) -> None:
         if not was_shown(job):
-            Output().put({"text/plain": repr(job)})
+            CellOutput().put({"text/plain": repr(job)})
 
     formatter = ip.display_formatter.ipython_display_formatter
     formatter.for_type(Generation, show_generation)
-    formatter.for_type(Picture, show_picture)
+    formatter.for_type(SavedOutput, show_output)
     formatter.for_type(Job, show_job)
 
 
 def unregister_formatters(ip: Any) -> None:  # noqa: ANN401 - as above
     """Take our formatters out again."""
     formatter = ip.display_formatter.ipython_display_formatter
-    for kind in (Generation, Picture, Job):
+    for kind in (Generation, SavedOutput, Job):
         formatter.type_printers.pop(kind, None)
 
 
@@ -160,28 +187,27 @@ def show(
     how = how or settings.embed
     if how == "none":
         return
-    Output().put(*bundle_of(generation, settings, how=how))
-    Output().put({"text/plain": caption_of(generation, origin=origin, notes=notes)})
+    CellOutput().put(*bundle_of(generation, settings, how=how))
+    CellOutput().put({"text/plain": caption_of(generation, origin=origin, notes=notes)})
 
 
-def show_one(picture: Picture, settings: Settings, *, how: str = "preview") -> None:
-    """Show one picture, without a caption."""
-    data: dict[str, Any] = {"text/plain": repr(picture)}
-    metadata: dict[str, Any] = {"now": {"sha256": [picture.sha256]}}
-    if image := _image([picture], settings.preview_px, whole=how == "full"):
-        data[image[1]], mime, width, height = image
-        metadata[mime] = {"width": width, "height": height, "alt": plain(picture.alt, 300)}
-    Output().put(data, metadata)
+def show_one(output: SavedOutput, settings: Settings, *, how: str = "preview") -> None:
+    """Show one output, without a caption: a picture as such, anything else by its name and place."""
+    text = repr(output) if _is_seen(output) else f"{output!r}\n{_file_line(output)}"
+    pictures = [one for one in (output,) if isinstance(one, Picture)]
+    alt = "".join(one.alt for one in pictures)
+    image, about = _image_bundle(pictures, settings.preview_px, whole=how == "full", alt=alt)
+    CellOutput().put({"text/plain": text, **image}, {"now": {"sha256": [output.sha256]}, **about})
 
 
-def show_rescued(error: BaseException, *places: Output) -> None:
+def show_rescued(error: BaseException, *places: CellOutput) -> None:
     """Show whole what no disk would take: the cell's output is then the only place where the picture is kept.
 
     The first ones go into the outputs `places`, the others into new ones.
     """
     rescued = error.rescued if isinstance(error, NowImageError) else ()
     for number, data in enumerate(rescued):
-        place = places[number] if number < len(places) else Output()
+        place = places[number] if number < len(places) else CellOutput()
         place.put(_whole(data))
 
 
@@ -211,8 +237,8 @@ class View:
         self._prompt = plain(prompt, _PROMPT_SHOWN)
         self._how = how or settings.embed
         self._progress = progress
-        self._picture = Output()
-        self._caption = Output()
+        self._picture = CellOutput()
+        self._caption = CellOutput()
         self._waiting: WaitingLine | WaitingText | None = None
 
     def tick(self) -> None:
@@ -220,10 +246,10 @@ class View:
         if "none" in (self._how, self._progress) or self._job.elapsed < self._settings.progress_after:
             return
         if self._waiting is None:
-            self._waiting = self._begun()
+            self._waiting = self._start_waiting()
         self._waiting.update()
 
-    def _begun(self) -> WaitingLine | WaitingText:
+    def _start_waiting(self) -> WaitingLine | WaitingText:
         from ._waiting import WaitingLine, WaitingText  # noqa: PLC0415 - widgets are loaded when one is shown
 
         language = self._settings.language

@@ -8,13 +8,13 @@ from typing import Any
 
 from IPython import display as ipython_display
 
-__all__ = ["Output"]
+__all__ = ["CellOutput"]
 
 
 _display: Any = ipython_display.display  # IPython ships no types for it
 
 
-class Output:
+class CellOutput:
     """One output of a cell: created once, updated afterwards."""
 
     def __init__(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import ipywidgets as widgets
 
 from .._media import preview
-from .._messages import Language, say
+from .._messages import Language, NowImageError, say
 from .._orders import Job
-from ._outputs import Output
+from ._outputs import CellOutput
 
 __all__ = ["WaitingLine", "WaitingText"]
 
@@ -39,7 +41,7 @@ class WaitingLine:
         self._all = (self._box, row, self._line, self._bar, self._button, self._image)
         self.update()
 
-    def show_in(self, output: Output) -> None:
+    def show_in(self, output: CellOutput) -> None:
         """Appear in an output of the cell."""
         output.put_value(self._box)
 
@@ -64,10 +66,11 @@ class WaitingLine:
 
     def _show_partial(self, data: bytes) -> None:
         self._seen = data
-        image, mime, _width, _height = preview(data, longest=_PREVIEW_PX)
-        self._image.format = mime.removeprefix("image/")
-        self._image.value = image
-        self._image.layout.display = ""
+        with suppress(NowImageError):  # a picture that is not finished need not be one
+            image, mime, _width, _height = preview(data, longest=_PREVIEW_PX)
+            self._image.format = mime.removeprefix("image/")
+            self._image.value = image
+            self._image.layout.display = ""
 
     def _clicked(self, _button: object) -> None:
         if not self._job.cancel():
@@ -90,7 +93,7 @@ class WaitingText:
         self._job = job
         self._language = language
 
-    def show_in(self, output: Output) -> None:
+    def show_in(self, output: CellOutput) -> None:
         """Appear in an output of the cell."""
         output.put({"text/plain": _line(self._job, self._language)})
 

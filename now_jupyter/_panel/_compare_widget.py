@@ -7,7 +7,7 @@ from typing import Any, Self, TypeAlias
 
 from traitlets import Dict, List, Unicode
 
-from .._display import Output
+from .._display import CellOutput
 from .._messages import InputError, plain
 from .._session import Reference, Session
 from .._store import Record
@@ -17,7 +17,7 @@ from ._fallback import static_bundle
 from ._gallery import Gallery
 from ._labels import labels
 from ._messages import MOST_PICTURES, Message
-from ._pictures import picture_bytes, pictures_of
+from ._pictures import picture_at, picture_bytes, pictures_of, ref_of
 from ._rpc import Answer, Wired
 from ._static_output import Static, view_bundle
 
@@ -79,7 +79,7 @@ class Comparison(Wired):
         return differences([record for record, _ in self._spots])
 
     def _ipython_display_(self, **_: object) -> None:
-        Output().put(view_bundle(self))
+        CellOutput().put(view_bundle(self))
         Static(*self._static())
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -90,7 +90,7 @@ class Comparison(Wired):
         return f"Comparison({', '.join(record.ref for record, _ in self._spots)})"
 
     def _static(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        shown = [(record, pictures_of(record)[place - 1]) for record, place in self._spots]
+        shown = [(record, picture_at(record, place)) for record, place in self._spots]
         folder = self._session.context.home().store.pictures
         rows = [row for row in self.differences()["params"] if not row["same"]]
         text = "\n".join(f"{row['name']}: {' | '.join(row['values'])}" for row in rows)
@@ -106,11 +106,9 @@ def _spot(picture: Picture, gallery: Gallery) -> Spot:
 
 
 def _form(record: Record, place: int) -> dict[str, Any]:
-    one = pictures_of(record)[place - 1]
-    ref = record.ref if len(record.outputs) == 1 else f"{record.ref}.{one.number}"
     return {
         "number": record.number,
         "place": place,
-        "ref": ref,
+        "ref": ref_of(record, picture_at(record, place)),
         "alt": plain(record.alt or record.request.prompt, 300),
     }

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._media import extract
-from .._messages import Language, error_of, plain, say
+from .._messages import Language, error_of, plain, printable, say
 from .._options import request_from
 from .._services import service_to_name
 from .._store import Record
 from ._diff import parameters
 from ._draft import Draft, cell_of, draft_of, read_draft
 from ._gallery import Gallery, row_of
-from ._pictures import pictures_of
+from ._pictures import others_of, pictures_of
 
 __all__ = ["detail_of", "draft_in_file", "lines_of"]
 
@@ -22,7 +22,8 @@ _PROMPT_SHOWN = 20_000
 
 
 def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Sequence[str]) -> dict[str, Any]:
-    """Give the full view's text, the draft that makes it again, and its cell."""
+    """Return the full view's text, the draft that makes it again, and its cell."""
+    folder = gallery.pictures
     pictures, service = pictures_of(record), service_to_name(record.request, record.model, record.service)
     return {
         **row_of(record, language),
@@ -32,6 +33,7 @@ def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Se
         "pictures": [
             {
                 "place": place,
+                "number": one.number,
                 "width": one.width,
                 "height": one.height,
                 "mime": one.mime,
@@ -40,7 +42,9 @@ def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Se
             }
             for place, one in enumerate(pictures, 1)
         ],
-        "facts": _facts(record, gallery, language),
+        "files": [[one.kind, plain(folder / one.file, 4000)] for one in others_of(record) if one.file],
+        "text": "\n\n".join(printable(one.words) for one in others_of(record) if one.words)[:_PROMPT_SHOWN],
+        "facts": _facts(record, language),
         "lines": lines_of(record, language),
         "verbs": [verb for verb in verbs if pictures and verb != "press"],
         "buttons": [plain(button.label, 40) for button in record.buttons] if "press" in verbs else [],
@@ -50,21 +54,21 @@ def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Se
     }
 
 
-def _facts(record: Record, gallery: Gallery, language: Language) -> list[list[str]]:
+def _facts(record: Record, language: Language) -> list[list[str]]:
     facts = [[say("made", language), time.strftime("%Y-%m-%d %H:%M", time.localtime(record.created))]]
     if record.elapsed is not None:
         facts.append([say("time", language), f"{record.elapsed:.1f} s"])
-    facts.append([say("cost", language), _cost(record, gallery, language)])
+    facts.append([say("cost", language), _cost(record, language)])
     if record.name:
         facts.append([say("name", language), plain(record.name, 80)])
     return facts
 
 
-def _cost(record: Record, gallery: Gallery, language: Language) -> str:
+def _cost(record: Record, language: Language) -> str:
     if record.demo:
         return say("demo, costs nothing", language)
-    if price := gallery.price_in_words(record.cost):
-        return price
+    if record.cost is not None and record.cost.amount is not None:
+        return str(record.cost)
     return say("nothing", language) if record.billed == "no" else say("price unknown", language)
 
 

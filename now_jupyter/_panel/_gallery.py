@@ -10,16 +10,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .._history import live_record
 from .._json import digest
 from .._messages import InputError, Language, NowImageError, plain
-from .._relay import in_currency
 from .._session import Session
 from .._store import Record, RecordedOutput, needles, words_of
-from .._values import Money
-from ._pictures import pictures_of
+from ._pictures import others_of, pictures_of
 
 __all__ = ["Gallery", "Query", "packed", "row_of"]
 
@@ -133,13 +132,10 @@ class Gallery:
         """Give the number of a record, as people write it; a dash where it is not known here."""
         return next((record.ref for record in list(self._known.values()) if record.id == identity), "–")
 
-    def price_in_words(self, cost: Money | None) -> str:
-        """Write a cost; empty where none is known."""
-        return "" if cost is None or cost.amount is None else str(cost)
-
-    def in_currency(self, dollars: Any) -> str:  # noqa: ANN401 - a Decimal, or None for unlimited
-        """Write relay dollars in what the user pays in."""
-        return str(in_currency(dollars, self._session.settings(), reported=True))
+    @property
+    def pictures(self) -> Path:
+        """The folder of the originals."""
+        return self._session.context.home().store.pictures
 
 
 def packed(numbers: Sequence[int]) -> bytes:
@@ -154,14 +150,13 @@ def _most_frequent(words: Iterable[str]) -> list[str]:
 
 def row_of(record: Record, language: Language = "en") -> dict[str, Any]:
     """Give what a tile shows of a record."""
-    here = [one for one in record.outputs if one.is_here]
     return {
         "number": record.number,
         "status": record.status.value,
         "prompt": plain(record.request.prompt, _PROMPT_IN_ROW),
         "model": plain(record.model, 80),
         "count": len(pictures_of(record)),
-        "others": [_say_other(one) for one in here if one not in pictures_of(record)],
+        "others": [_form_of(one) for one in others_of(record)],
         "starred": _STAR in record.tags,
         "tags": [plain(tag, 100) for tag in record.tags if tag != _STAR],
         "failure": plain(record.error.message(language), 160) if record.error else "",
@@ -169,11 +164,11 @@ def row_of(record: Record, language: Language = "en") -> dict[str, Any]:
     }
 
 
-def _say_other(one: RecordedOutput) -> str:
-    """Return what a tile says of an output that is no picture to show."""
-    return plain(one.words, _PROMPT_IN_ROW) if one.words else f"{one.kind} · {one.file}"
+def _form_of(one: RecordedOutput) -> dict[str, str]:
+    return {"kind": one.kind, "file": plain(one.file, 255), "words": plain(one.words, _PROMPT_IN_ROW)}
 
 
 def _version(record: Record) -> str:
-    """Tell whether the thumbnail is still the right one."""
-    return digest("".join(one.sha256 for one in record.outputs).encode())[:8]
+    """Return a word that changes with what there is to be seen."""
+    shown = [*pictures_of(record), *others_of(record)]
+    return digest(" ".join(one.sha256 or one.key for one in shown).encode())[:8]

@@ -12,8 +12,10 @@ from .._options import checked_prompt
 from .._orders import Job, Order
 from .._session import Session
 from ._draft import Draft, order_from
+from ._gallery import Gallery
 from ._jobs import JobBoard
 from ._messages import Message
+from ._pictures import picture_at, ref_of
 from ._rpc import Answer, Asked
 
 __all__ = ["VERBS", "Ordering", "verbs_of"]
@@ -29,10 +31,11 @@ _PRICE = "price"
 class Ordering:
     """Places the orders of one panel; used on one worker thread."""
 
-    def __init__(self, session: Session, board: JobBoard) -> None:
+    def __init__(self, session: Session, board: JobBoard, gallery: Gallery) -> None:
         """Remember no click yet."""
         self._session = session
         self._board = board
+        self._gallery = gallery
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._last: tuple[str, float] = ("", float("-inf"))
 
@@ -68,8 +71,12 @@ class Ordering:
             raise InputError("this session cannot do that with a picture")
         words = [checked_prompt(given.prompt)] if isinstance(given, Draft) else [given] if given else []
         self._remember(message, mark)
-        job = getattr(self._session, verb)(_ref(fields), *words)
+        job = getattr(self._session, verb)(self._ref(fields), *words)
         return {"job": self._board.add(job, words[0] if words else "")} if isinstance(job, Job) else {}, ()
+
+    def _ref(self, fields: Mapping[str, Any]) -> str:
+        record = self._gallery.record(fields["number"])
+        return ref_of(record, picture_at(record, fields["place"])) if "place" in fields else record.ref
 
     def _is_repeat(self, message: Message, mark: str) -> bool:
         if message.id in self._seen:
@@ -109,8 +116,3 @@ class Ordering:
 def verbs_of(session: Session) -> list[str]:
     """Name what can be done with a picture here: a verb that the session has not is not offered."""
     return [verb for verb in VERBS if callable(getattr(session, verb, None))]
-
-
-def _ref(fields: Mapping[str, Any]) -> str:
-    place = fields.get("place")
-    return f"#{fields['number']}.{place}" if place else f"#{fields['number']}"

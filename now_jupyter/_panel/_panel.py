@@ -79,7 +79,7 @@ class Panel(Wired):
         self._wanted = Wanted()
         self._folder = session.context.home().store.folder
         self._board = JobBoard(session, lambda forms: self.put("jobs", forms), self._show_partial)
-        self._ordering = Ordering(session, self._board)
+        self._ordering = Ordering(session, self._board, self._gallery)
         self._standing = Standing(self, session, self._gallery)
         self._answering: object = None
         self._asking = threading.Event()
@@ -219,7 +219,7 @@ class Panel(Wired):
         data: bytes | None = None
         with suppress(NowImageError):
             record = self._gallery.known(number)
-            data = self._thumbs.of(record, self._session.context.home().store.pictures)
+            data = self._thumbs.of(record, self._gallery.pictures)
         self.tell({"event": "thumb", "number": number}, (data,) if data else _NO_BYTES)
 
     def _detail(self, message: Message) -> Answer:
@@ -233,7 +233,7 @@ class Panel(Wired):
 
     def _picture(self, message: Message) -> Answer:
         record = self._gallery.record(message.fields["number"])
-        mime, data = picture_bytes(record, message.fields["place"], self._session.context.home().store.pictures)
+        mime, data = picture_bytes(record, message.fields["place"], self._gallery.pictures)
         return {"mime": mime}, (data,)
 
     def _compare(self, message: Message) -> Answer:
@@ -355,5 +355,5 @@ class Panel(Wired):
         self._gallery.renew(record)
         data: bytes | None = None
         with suppress(NowImageError):
-            data = self._thumbs.of(record, self._session.context.home().store.pictures)
+            data = self._thumbs.of(record, self._gallery.pictures)
         self.tell({"event": "changed", "row": row_of(record, self._language)}, (data,) if data else _NO_BYTES)

@@ -8,7 +8,7 @@ from .._media import can_show, media_type, preview, read_verified
 from .._messages import InputError
 from .._store import Record, RecordedOutput
 
-__all__ = ["picture_bytes", "pictures_of", "read_picture"]
+__all__ = ["others_of", "picture_at", "picture_bytes", "pictures_of", "read_picture", "ref_of"]
 
 _LARGEST = 8 << 20
 _LONGEST = 2048
@@ -16,8 +16,26 @@ _LONGEST = 2048
 
 def pictures_of(record: Record) -> list[RecordedOutput]:
     """Return the pictures of a record that are here and can be shown, those that count first."""
-    shown = (one for one in record.outputs if one.kind == "picture" and one.sha256 and can_show(one.mime))
-    return sorted(shown, key=lambda one: (one.is_side, one.number))
+    return [one for one in _outputs_of(record) if _is_shown(one)]
+
+
+def others_of(record: Record) -> list[RecordedOutput]:
+    """Return what else came of a record: sounds, films, words, and pictures that cannot be shown."""
+    return [one for one in _outputs_of(record) if not _is_shown(one)]
+
+
+def _outputs_of(record: Record) -> list[RecordedOutput]:
+    here = (one for one in record.outputs if one.is_here and not one.is_trashed)
+    return sorted(here, key=lambda one: (one.is_side, one.number))
+
+
+def _is_shown(one: RecordedOutput) -> bool:
+    return one.kind == "picture" and can_show(one.mime)
+
+
+def ref_of(record: Record, one: RecordedOutput) -> str:
+    """Return the reference of an output, as the history writes it."""
+    return record.ref if len(record.outputs) == 1 else f"{record.ref}.{one.number}"
 
 
 def read_picture(one: RecordedOutput, folder: Path) -> bytes:
@@ -29,17 +47,26 @@ def read_picture(one: RecordedOutput, folder: Path) -> bytes:
     return read_verified(folder / one.file, one.sha256)
 
 
+def picture_at(record: Record, place: int) -> RecordedOutput:
+    """Return one picture of a record, the first at place 1.
+
+    Raises:
+        InputError: it has no such picture.
+    """
+    pictures = pictures_of(record)
+    if place > len(pictures):
+        raise InputError("{ref} has no picture {place}", ref=record.ref, place=place)
+    return pictures[place - 1]
+
+
 def picture_bytes(record: Record, place: int, folder: Path) -> tuple[str, bytes]:
-    """Give type and bytes of one picture of a record; a very large one is made smaller.
+    """Return type and bytes of one picture of a record; a very large one is made smaller.
 
     Raises:
         InputError: it has no such picture.
         BadImageError: the file is gone or damaged.
     """
-    pictures = pictures_of(record)
-    if place > len(pictures):
-        raise InputError("{ref} has no picture {place}", ref=record.ref, place=place)
-    one = pictures[place - 1]
+    one = picture_at(record, place)
     data = read_picture(one, folder)
     media = media_type(one.mime)
     if media is not None and media.in_browser and len(data) <= _LARGEST:

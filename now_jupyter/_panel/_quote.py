@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from .._messages import Language, NowImageError, plain, say
 from .._options import option
 from .._orders import Order, budget_line
 from .._protocol import Offer, Option
 from .._relay import ListedModel, in_currency, spent
 from .._session import Session
-from .._values import Request
 from ._draft import FIELDS, Draft, request_of
 
 __all__ = ["controls_of", "quote_of", "relay_of"]
 
+_ANY_PROMPT = "…"  # before anything is typed; what a model takes does not hang on it
 _MOST_MODELS = 400
 _ROOM_FOR_MODELS = 24_000
 
@@ -27,21 +29,21 @@ def quote_of(session: Session, draft: Draft) -> dict[str, Any]:
         NowImageError: an option cannot be read, or no service can make this.
     """
     settings = session.settings()
-    order = Order(request=request_of(draft))
+    order = Order(request=request_of(draft if draft.prompt.strip() else replace(draft, prompt=_ANY_PROMPT)))
     preview = session.preview(order)
     return {
         "model": plain(preview.offer.model, 200),
-        "price": _price(session, order.request),
+        "price": _price(session, order),
         "demo": session.context.is_demo(),
         "controls": controls_of(preview.offer, draft, settings.language),
         "notes": [plain(note) for note in preview.notes],
     }
 
 
-def _price(session: Session, request: Request) -> str:
+def _price(session: Session, order: Order) -> str:
     """Return the expected price; nothing where nobody knows it."""
     try:
-        price = session.price(Order(request=request))
+        price = session.price(order)
     except NowImageError:
         return ""
     return "" if price.amount is None else str(price)
@@ -57,10 +59,8 @@ def _budget(session: Session) -> str:
 def controls_of(offer: Offer, draft: Draft, language: Language) -> dict[str, dict[str, Any]]:
     """Return for each option which values are known, and why it does not apply where it does not."""
     return {
-        name: {"values": _values(name, offer), "why": _why_not(name, offer, draft, language)}
-        for name in FIELDS
-        if name != "n"
-    } | {"n": {"values": [], "why": ""}}
+        name: {"values": _values(name, offer), "why": _why_not(name, offer, draft, language)} for name in FIELDS
+    } | {"n": {"values": [], "why": ""}}  # what one request does not take is sent as several
 
 
 def _values(name: str, offer: Offer) -> list[str]:
@@ -75,7 +75,7 @@ def _why_not(name: str, offer: Offer, draft: Draft, language: Language) -> str:
     known = offer.options.get(name)
     if known is None:
         return say("not known for {model}", language, model=plain(offer.model, 60))
-    return _why_not_with(known, draft.options, language)
+    return _why_not_with(known, {**dict(draft.params), **draft.options}, language)
 
 
 def _why_not_with(known: Option, chosen: Mapping[str, str], language: Language) -> str:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from .._display import Output
+from .._display import CellOutput
 from .._session import Session
 from ._fallback import latest, static_bundle
 from ._gallery import Gallery
@@ -28,8 +28,8 @@ class Static:
 
     def __init__(self, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
         """Appear in the running cell, right below the widget."""
-        self._picture = Output()
-        self._captions = Output()
+        self._picture = CellOutput()
+        self._captions = CellOutput()
         self.put(data, metadata)
 
     def put(self, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
@@ -53,7 +53,7 @@ class Standing:
 
     def show(self) -> None:
         """Appear in the running cell: the widget, and below it what stands for it."""
-        Output().put(view_bundle(self._widget))
+        CellOutput().put(view_bundle(self._widget))
         self._statics.append(Static(*self.static()))
 
     def whole_bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:

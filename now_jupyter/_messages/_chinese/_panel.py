@@ -138,4 +138,11 @@ PANEL: dict[str, str] = {
     "{{ref}} is back": "{{ref}} 已恢复",
     "{{ref}} is here": "{{ref}} 到了",
     "{{ref}} is in the trash": "{{ref}} 已移入回收站",
+    "Files": "文件",
+    "Text": "文字",
+    "picture": "图片",
+    "video": "视频",
+    "audio": "音频",
+    "text": "文字",
+    "vectors": "向量",
 }

@@ -22,12 +22,15 @@ export class Details {
     const picture = shown.pictures[place - 1];
     /** @type {Pair[]} */
     const size = picture ? [[t("resolution"), `${picture.width} × ${picture.height}`]] : [];
+    const files = shown.files.map(([kind, path]) => /** @type {Pair} */ ([t(`kind.${kind}`), path]));
     const words = (/** @type {string} */ text) => h("p", { class: "nowp-words", text });
     fill(
       this.el,
       h("div", { class: "nowp-actions" }, ...this.createDraftActions(shown), ...this.createVerbs(shown, place)),
       shown.lines.length && shown.count ? this.ctx.createErrorCard(shown.lines) : null,
       this.createPart("prompt", words(shown.prompt)),
+      shown.text ? this.createPart("text", words(shown.text)) : null,
+      shown.files.length ? this.createPart("files", this.createFacts(files)) : null,
       picture?.revised ? this.createPart("revised", words(picture.revised)) : null,
       this.createPart("parameters", this.createFacts([...shown.params, ...size, ...shown.facts])),
       this.createPart("tags", this.createTags(shown)),

@@ -1,5 +1,6 @@
 import { Details } from "./details.js";
 import { fill, focusedBeside, icon, setLabel, setPressed } from "./dom.js";
+import { nameOther } from "./tile.js";
 import { Addresses, linesOf } from "./wire.js";
 import { ZoomStage } from "./zoom.js";
 
@@ -151,11 +152,11 @@ export class FullView {
   /** @param {Detail} shown */
   showStrip({ pictures, count }) {
     const { h, t } = this.ctx;
-    const buttons = pictures.map(({ place }) => {
+    const buttons = pictures.map(({ place, number }) => {
       const label = t("picture", { place, count });
       const pressed = String(place === this.place);
       const onclick = () => this.showPlace(place);
-      return h("button", { class: "nowp-plain", "aria-pressed": pressed, label, text: String(place), onclick });
+      return h("button", { class: "nowp-plain", "aria-pressed": pressed, label, text: String(number), onclick });
     });
     fill(this.strip, ...(count > 1 ? buttons : []));
   }
@@ -168,11 +169,12 @@ export class FullView {
   }
 
   /** @param {Detail} shown */
-  async draw({ number, count, alt, lines, status, version }) {
+  async draw({ number, count, alt, lines, others, status, version }) {
     const { stage, place, originals, ctx } = this;
     const key = `${number}.${place}.${version}`;
     const known = originals.get(key);
-    if (!count) stage.showLines(lines.length ? lines : [ctx.t(`status.${status}`)]);
+    const came = others.map((one) => nameOther(ctx, one));
+    if (!count) stage.showLines([...came, ...(lines.length || came.length ? lines : [ctx.t(`status.${status}`)])]);
     else stage.show(known ?? this.gallery.rows.thumbs.get(number), alt, !known);
     if (!count || known) return;
     try {

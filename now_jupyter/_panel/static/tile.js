@@ -1,8 +1,13 @@
 import { icon, setLabel, setPressed } from "./dom.js";
 
 /** @import { Context } from "./context.js" */
-/** @import { Row } from "./types.d.ts" */
+/** @import { Other, Row } from "./types.d.ts" */
 /** @typedef {Record<"open" | "focus" | "star" | "select", (tile: Tile) => void>} TileActions */
+
+/** What came and is no picture to be seen, in words. @param {Context} ctx @param {Other} other */
+export function nameOther({ t }, { kind, file, words }) {
+  return words || `${t(`kind.${kind}`)} · ${file}`;
+}
 
 /** One generation in the gallery. */
 export class Tile {
@@ -68,10 +73,13 @@ export class Tile {
   }
 
   /** @param {Row} row */
-  showWords({ number, status, prompt, model, count, starred, failure }) {
+  showWords({ number, status, prompt, model, count, others, starred, failure }) {
     const state = this.ctx.t(`status.${status}`);
-    this.words.textContent = count ? prompt : `${state} · ${failure || prompt}`;
-    const parts = [`#${number}`, prompt, model, status === "done" ? "" : state, failure, starred ? "★" : ""];
+    const came = others.map((one) => nameOther(this.ctx, one));
+    const instead = came.length ? came.join("\n") : `${state} · ${failure || prompt}`;
+    this.words.textContent = count ? prompt : instead;
+    const told = [status === "done" ? "" : state, failure, ...came, starred ? "★" : ""];
+    const parts = [`#${number}`, prompt, model, ...told];
     this.open.setAttribute("aria-label", parts.filter(Boolean).join(" · "));
   }
 }

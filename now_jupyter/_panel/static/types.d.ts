@@ -12,6 +12,13 @@ export interface Draft {
   parent: string;
 }
 
+/** What came and is no picture to be seen: a file, or words. */
+export interface Other {
+  kind: string;
+  file: string;
+  words: string;
+}
+
 /** What a tile shows of a generation. */
 export interface Row {
   number: number;
@@ -19,6 +26,7 @@ export interface Row {
   prompt: string;
   model: string;
   count: number;
+  others: Other[];
   starred: boolean;
   tags: string[];
   failure: string;
@@ -29,7 +37,17 @@ export interface Row {
 export interface Detail extends Row {
   alt: string;
   params: Pair[];
-  pictures: { place: number; width: number; height: number; mime: string; revised: string; sha256: string }[];
+  pictures: {
+    place: number;
+    number: number;
+    width: number;
+    height: number;
+    mime: string;
+    revised: string;
+    sha256: string;
+  }[];
+  files: Pair[];
+  text: string;
   facts: Pair[];
   lines: string[];
   verbs: string[];
