@@ -21,27 +21,26 @@ def recover_rescued(rescue: RescueFolder, store: Store, record: Record) -> Recor
         StoreError: the history still cannot take it; it stays where it is.
     """
     waiting = rescue.of(record.id)
-    for key, data in sorted(waiting.items()):
-        record = _take(store, record, key, data)
+    for output, data in waiting:
+        record = _take(store, record, output, data)
     if waiting:
         record = _as_it_ends_now(record)
         store.write(record)
     if waiting and record.status is Status.DONE:
         store.drop_answer(record.number)
-    for key in waiting:
-        rescue.forget(record.id, key)
+    for output, _ in waiting:
+        rescue.forget(record.id, output.key)
     return record
 
 
-def _take(store: Store, record: Record, key: str, data: bytes) -> Record:
-    numbers = [one.number for one in record.outputs]
-    known = next((one for one in record.outputs if one.key == key), None)
-    announced = known or RecordedOutput(key=key, number=max(numbers, default=0) + 1)
+def _take(store: Store, record: Record, output: RecordedOutput, data: bytes) -> Record:
+    """Take one output in; a record that could not be written when it was announced has never heard of it."""
+    announced = next((one for one in record.outputs if one.key == output.key), output)
     try:
         kept = keep_data(store, record, data, announced, repeats_key=_never)
     except BadImageError:
         return record  # it is in quarantine
-    others = (one for one in record.outputs if one.key != key)
+    others = (one for one in record.outputs if one.key != output.key)
     outputs = tuple(sorted((*others, kept), key=lambda one: one.number))
     return replace(record, outputs=outputs, billed="yes")
 

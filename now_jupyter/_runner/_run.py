@@ -6,6 +6,7 @@ waits may leave and the answer is still taken.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextlib import suppress
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressReport", "Run", "RunResult", "Watch", "has_newer_links"]
 
+_log = logging.getLogger(__name__)
 _POLL_AGAIN = 10.0  # after a poll that failed on its way
 _PASSING = (BadResponseError, ConnectFailed, RateLimitError)
 _MOST_STEPS = 1_000_000  # a conversation that goes on for longer never ends
@@ -220,7 +222,7 @@ class Run:
     # The conversation
 
     async def _converse(self, begin: Callable[[], Conversation[Any]], saving: TaskGroup) -> Any:  # noqa: ANN401
-        """Perform a conversation's steps and return what it returns."""
+        """Perform a conversation's steps and return what it returns; a service's bug becomes an error that names it."""
         answer: object = None
         error: NowImageError | None = None
         conversation = self._of_service(begin)
@@ -248,8 +250,8 @@ class Run:
             return call(*args)
         except (NowImageError, StopIteration):
             raise
-        except Exception as bug:  # noqa: BLE001 - raised again when the other outputs are safe
-            self._bug = bug
+        except Exception as bug:  # noqa: BLE001 - a service, ours or another's, may have any bug
+            _log.exception("the service %s failed", self._service.name)
             reason = f"{type(bug).__name__}: {bug}"
         raise self._misbehaved(reason)
 

@@ -161,7 +161,7 @@ class Saver:
             return error  # a link stays in the record; what is no output needs no rescue
         place = await run_in_thread(
             partial(
-                self._runner.rescue.keep, self._record.id, announced.key, data, suffix=media.suffix if media else "bin"
+                self._runner.rescue.keep, self._record.id, announced, data, suffix=media.suffix if media else ".bin"
             )
         )
         if place is None:

@@ -19,6 +19,7 @@ from records_made import keep, record_of
 from relays import new_session, relay_on_loopback
 
 PNG = png()
+FIRST = RecordedOutput(key="0", number=1)
 
 
 @pytest.fixture
@@ -149,17 +150,17 @@ def test_a_resolver_with_made_up_addresses_is_told(store: Store) -> None:
 def test_a_spilled_picture_comes_back_byte_for_byte(tmp_path: Path) -> None:
     """It lies in a private folder under its record's id, is found again by another process, and can be let go."""
     identity = secrets.token_hex(16)
-    key = "任务/3 ../x"
-    place = spill_in(tmp_path).keep(identity, key, PNG, suffix=".png")
+    waiting = RecordedOutput(key="任务/3 ../x", number=3, kind="audio", is_side=True)
+    place = spill_in(tmp_path).keep(identity, waiting, PNG, suffix=".png")
     assert place is not None
     assert place.parent == tmp_path / "spill"
     assert place.stat().st_mode & 0o777 == 0o600
     assert place.parent.stat().st_mode & 0o777 == 0o700
     other = spill_in(tmp_path)
-    assert other.of(identity) == {key: PNG}
+    assert other.of(identity) == [(waiting, PNG)]
     assert other.identities() == {identity}
-    other.forget(identity, key)
-    assert other.of(identity) == {}
+    other.forget(identity, waiting.key)
+    assert other.of(identity) == []
     assert not place.exists()
 
 
@@ -168,21 +169,21 @@ def test_without_a_folder_memory_keeps_it(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     spill = RescueFolder(lambda: tmp_path / "file" / "spill")
     identity = secrets.token_hex(16)
-    assert spill.keep(identity, "0", PNG, suffix=".png") is None
-    assert spill.of(identity) == {"0": PNG}
+    assert spill.keep(identity, FIRST, PNG, suffix=".png") is None
+    assert spill.of(identity) == [(FIRST, PNG)]
     assert spill.identities() == {identity}
     spill.forget(identity, "0")
-    assert spill.of(identity) == {}
+    assert spill.of(identity) == []
 
 
 def test_keys_of_any_kind_are_told_apart(tmp_path: Path) -> None:
     """Also where a file system knows no case; one too long for a name stays in memory."""
     spill = spill_in(tmp_path)
     identity = secrets.token_hex(16)
-    keys = ("a", "A", "", ".", "x" * 300)
-    for key in keys:
-        spill.keep(identity, key, key.encode(), suffix=".png")
-    assert spill.of(identity) == {key: key.encode() for key in keys}
+    kept = [(RecordedOutput(key=key, number=at), key.encode()) for at, key in enumerate(("a", "A", "", ".", "x" * 300))]
+    for output, data in kept:
+        spill.keep(identity, output, data, suffix=".png")
+    assert spill.of(identity) == kept
     names = [path.name for path in (tmp_path / "spill").iterdir()]
     assert len({name.lower() for name in names}) == len(names) == 4
 
@@ -192,15 +193,15 @@ def test_a_spill_folder_that_is_a_link_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "spill").symlink_to(tmp_path / "elsewhere")
     spill = spill_in(tmp_path)
-    assert spill.keep(secrets.token_hex(16), "0", PNG, suffix=".png") is None
+    assert spill.keep(secrets.token_hex(16), FIRST, PNG, suffix=".png") is None
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_pictures_that_wait_outside_are_told(store: Store, tmp_path: Path) -> None:
     """Those of this history with the cure, those of others by their number."""
     spill = spill_in(tmp_path)
-    spill.keep(store.read(1).id, "0", PNG, suffix=".png")
-    spill.keep(secrets.token_hex(16), "0", PNG, suffix=".png")
+    spill.keep(store.read(1).id, FIRST, PNG, suffix=".png")
+    spill.keep(secrets.token_hex(16), FIRST, PNG, suffix=".png")
     text = text_of(store, spill)
     assert "! pictures of #1 wait outside of the history" in text
     assert "✓ 1 orders of other notebooks" in text
