@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from now_jupyter._background import Execution
-from now_jupyter._messages._errors import MaybeBilledError
-from now_jupyter._options._parsing import parse_keywords
-from now_jupyter._orders._requests import order_of
+from now_jupyter._messages import MaybeBilledError
+from now_jupyter._options import parse_keywords
+from now_jupyter._orders import order_of
 from now_jupyter._orders._reuse import Candidate, CellPosition, Reruns
 from now_jupyter._session import Session
 from now_jupyter._store import Store
