@@ -23,7 +23,7 @@ from now_jupyter._options import OPTIONS
 from now_jupyter._options._parsing import parse_cell, parse_keywords
 from now_jupyter._options._prompts import fill
 from now_jupyter._options._recipes import cell_text
-from now_jupyter._orders._requests import order_of
+from now_jupyter._orders import order_of
 from now_jupyter._session import Session
 from now_jupyter._settings._logins import Login
 from now_jupyter._values import Money, Request, Status
