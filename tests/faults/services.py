@@ -13,13 +13,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from task_engine import GIVEN_UP, TaskService
+
 from faultserver import Action, Seen, Send, json_answer
 from now_jupyter._messages._errors import NowImageError, RateLimitError, RejectedError
 from now_jupyter._protocol import Conversation, Engine, Reply, Submit
 from now_jupyter._services._registry import ENGINES
 from now_jupyter._values import Generation, Request
 from stand import Stand, on_stand
-from task_engine import GIVEN_UP, TaskService
 
 __all__ = ["ENGINES_WITH_TASKS", "LIST", "SUBMIT", "Service", "Tasks", "pauses_between_polls", "stand_of", "waited"]
 

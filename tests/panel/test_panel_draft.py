@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from now_jupyter._orders._requests import order_of
 
 import panels
 from now_jupyter._messages._errors import InputError
 from now_jupyter._options._parsing import parse_cell
-from now_jupyter._orders._requests import order_of
 from now_jupyter._panel import recall
 from now_jupyter._panel._draft import FIELDS, cell_of, draft_of, order_from, read_draft
 from now_jupyter._panel._messages import ACTIONS, read_message
