@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from now_jupyter._messages._errors import InputError, NowImageError, StoreCorrupt
+from now_jupyter._messages import InputError, NowImageError, StoreCorrupt
 from now_jupyter._options._readers import read_amount
 from now_jupyter._orders._budget import Budget, read_budget
 from now_jupyter._session import Session
@@ -243,7 +243,7 @@ def test_a_kill_leaves_the_expected_price_in_the_record(session: Session) -> Non
     session.set_budget(1)
     session.generate("a fox")
     store = session.context.home().store
-    store.write(replace(store.read(1), status=Status.UNKNOWN, billed="maybe", kept=()))
+    store.write(replace(store.read(1), status=Status.UNKNOWN, billed="maybe", outputs=()))
     assert str(session.history.cost(billed="maybe")) == "~¥0.30"
     assert read_budget(store) is not None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from now_jupyter._messages._errors import ConfigError, InputError
+from now_jupyter._messages import ConfigError, InputError
 from now_jupyter._store import Store
 from now_jupyter._store._folder import adopt, find_home, sibling_stores
 from now_jupyter._store._notebook import folder_of, notebook_path, pictures_shown

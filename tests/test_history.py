@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from now_jupyter._history import History, live_record
-from now_jupyter._messages._errors import InputError
+from now_jupyter._messages import InputError
 from now_jupyter._store import Record, RecordedOutput, Store, _record_files
 from now_jupyter._values import Money, Request, Status
 

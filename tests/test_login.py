@@ -11,7 +11,7 @@ import pytest
 
 from faultserver import FaultServer, Send, closed_port, json_answer, response
 from now_jupyter._ipython._login import LoginTalk, address_in
-from now_jupyter._messages._errors import AuthError, ConfigError, ConnectFailed, InputError
+from now_jupyter._messages import AuthError, ConfigError, ConnectFailed, InputError
 from now_jupyter._session import Session
 from relays import new_session, relay_on_loopback
 

@@ -11,9 +11,11 @@ import pytest
 
 from demo_calls import BASE_URL, new_relay
 from faultserver import FaultServer, Send, json_answer, response
-from now_jupyter._messages._errors import NowImageError
+from now_jupyter._messages import NowImageError
+from now_jupyter._protocol import Ask, Listed, Plan, Request
 from now_jupyter._relay._catalogue import Balance, Price, read_balance, read_models, read_prices, read_status
 from now_jupyter._relay._money import estimate, in_currency, spent
+from now_jupyter._services import service_named
 from now_jupyter._settings import Settings
 from now_jupyter._transport import RelayClient
 from now_jupyter._values import Money
@@ -35,6 +37,14 @@ def asked(url: str, question: Any) -> Any:
     return anyio.run(ask)
 
 
+def plan_of(model: str, *, n: int = 1, **options: Any) -> Plan:
+    """What the images service would send."""
+    service = service_named("openai-images")
+    offer = service.offer(Listed(name=model))
+    assert offer is not None
+    return service.plan(Ask(request=Request(prompt="a fox", params=options), offer=offer, n=n))
+
+
 @pytest.mark.parametrize(
     ("body", "amount"),
     [
@@ -51,15 +61,15 @@ def asked(url: str, question: Any) -> Any:
 )
 def test_the_estimate_counts_pictures_sizes_and_quality(body: Mapping[str, Any], amount: str | None) -> None:
     """dall-e by new-api's ratios, others by the call; an unknown price is unknown, not zero."""
-    assert estimate(body, PRICES, Settings()).amount == (None if amount is None else Decimal(amount))
+    assert estimate(plan_of(**body), PRICES, Settings()).amount == (None if amount is None else Decimal(amount))
 
 
 def test_the_users_own_prices_win() -> None:
     """Per picture, in the user's currency, not converted; also for what is billed by tokens."""
     settings = Settings(prices={"gpt-image-2": 0.3, "by-token": 1}, currency="CNY", rate=7.2)
-    own = estimate({"model": "gpt-image-2", "n": 2}, PRICES, settings)
+    own = estimate(plan_of("gpt-image-2", n=2), PRICES, settings)
     assert own == Money(Decimal("0.6"), "CNY", "estimated")
-    assert estimate({"model": "by-token"}, {"by-token": Price(per_call=None)}, settings).amount == Decimal(1)
+    assert estimate(plan_of("by-token"), {"by-token": Price(per_call=None)}, settings).amount == Decimal(1)
 
 
 def test_relay_dollars_become_the_users_currency() -> None:
@@ -73,7 +83,7 @@ def test_relay_dollars_become_the_users_currency() -> None:
 
 def test_tokens_are_an_unknown_price() -> None:
     """A model that is billed by tokens has no price per call."""
-    assert estimate({"model": "chat"}, {"chat": Price(per_call=None)}, Settings()).amount is None
+    assert estimate(plan_of("chat"), {"chat": Price(per_call=None)}, Settings()).amount is None
 
 
 # What relays say

@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from now_jupyter._orders._requests import order_of
 
 from faultserver import FaultServer, Send, json_answer
 from now_jupyter._ipython._commands import COMMANDS
 from now_jupyter._ipython._now import NowCommands
 from now_jupyter._ipython._reports import rehearsal_text
 from now_jupyter._json import JSON
-from now_jupyter._messages._errors import InputError, NowImageError, RejectedError
+from now_jupyter._messages import InputError, NowImageError, RejectedError
 from now_jupyter._options import OPTIONS
 from now_jupyter._options._parsing import parse_cell, parse_keywords
 from now_jupyter._options._prompts import fill
 from now_jupyter._options._recipes import cell_text
+from now_jupyter._orders import order_of
 from now_jupyter._session import Session
 from now_jupyter._settings._logins import Login
 from now_jupyter._values import Money, Request, Status
@@ -315,7 +315,7 @@ MODELS = TEXT.map(str.strip).filter(
         and bool(text)
     )
 )
-FIELDS = {one.field: one for one in OPTIONS if one.field}
+FIELDS = {one.name for one in OPTIONS if one.is_sent}
 FREE = st.from_regex(r"[a-z][a-z_.-]{0,8}", fullmatch=True).filter(
     lambda name: name not in (*FIELDS, "prompt", "model", "n") and "key" not in name and "auth" not in name
 )
@@ -332,11 +332,11 @@ KNOWN = st.fixed_dictionaries(
     optional={
         "n": st.integers(1, 10),
         "size": st.sampled_from(["auto", "1024x1024", "16:9", "portrait"]),
-        "quality": TEXT,
-        "style": st.one_of(TEXT, st.just("")),
-        "background": TEXT,
-        "output_compression": st.integers(0, 100),
-        "negative_prompt": TEXT,
+        "quality": MODELS,
+        "style": MODELS,
+        "background": MODELS,
+        "compression": st.integers(0, 100),
+        "negative": MODELS,
         "seed": st.integers(0, 2**40),
     },
 )
@@ -350,21 +350,21 @@ def again(text: str) -> Request:
 
 
 @given(PROMPTS, st.none() | MODELS, KNOWN, st.dictionaries(FREE, VALUES, max_size=3))
-@example("a {name}\n", "na me", {"style": "{name}"}, {"x": "{name}"})
-@example("\n a fox \n\n", "a\"b'c", {"negative_prompt": 'it\'s a "cat" “x”'}, {"y": "[1", "z": " "})
+@example("a {name}\n", "na me", {"style": "a {name}"}, {"x": "{name}"})
+@example("\n a fox \n\n", "a\"b'c", {"negative": 'it\'s a "cat" “x”'}, {"y": "[1", "z": " "})
 @example("--size 3", "-m", {"quality": "--size"}, {"x": "true", "w": 1.0})
 def test_the_cell_of_a_request_orders_the_same_again(
     prompt: str, model: str | None, known: dict[str, JSON], extra: dict[str, JSON]
 ) -> None:
     """Whatever prompt, model and parameters: written as a cell and read again they are equal, byte for byte."""
-    request = Request(prompt=prompt, model=model, params={**known, **extra})
-    found = again(cell_text(request.prompt, request.model, request.params))
+    request = Request(prompt=prompt, model=model, params=known, raw=extra)
+    found = again(cell_text(request))
     assert found.fingerprint() == request.fingerprint()
 
 
 def test_what_a_foreign_file_says_does_not_break_out_of_its_line() -> None:
     """Names that are no fields are left out; line breaks in values are escaped."""
-    text = cell_text("a fox", "m\n!rm -rf", {"a\n!ls": 1, "b": "c\u2028!ls\n"})
+    text = cell_text(Request(prompt="a fox", model="m\n!rm -rf", raw={"a\n!ls": 1, "b": "c\u2028!ls\n"}))
     assert text == '%%nowimage --param b="c\\u2028!ls\\n"\na fox'
 
 
@@ -372,7 +372,7 @@ def test_a_status_that_is_none_shows_nowhere(now: Desk) -> None:
     """A cancelled one has no picture to open."""
     now.session.generate("a fox")
     store = now.session.context.home().store
-    store.write(replace(store.read(1), status=Status.CANCELLED, kept=()))
+    store.write(replace(store.read(1), status=Status.CANCELLED, outputs=()))
     with pytest.raises(InputError, match="has no picture"):
         now("open #1")
 

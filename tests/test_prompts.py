@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from now_jupyter._messages._errors import InputError
+from now_jupyter._messages import InputError
 from now_jupyter._options._parsing import Parsed, parse_cell, parse_line
 from now_jupyter._options._prompts import fill, interpolate
 
@@ -234,7 +234,7 @@ def test_a_variable_counts_as_typed(line: str, options: Mapping[str, object]) ->
         ("-p a={touchy}", "type Touchy cannot go into a request"),
         ("-p {color}", "params is of type str, not a dict"),
         ("-p a=1 -p {same}", "-p a is given twice"),
-        ("--format png -p {form}", "--format and -p output_format set the same field"),
+        ("--style vivid -p {form}", "--style and -p style set the same field"),
         ("-p {model}", "use --model"),
         ("-p a={unknown}", "{unknown} is not defined"),
         ("--alt {empty}", "--alt needs a value"),
@@ -246,7 +246,7 @@ def test_a_variable_is_checked_as_typed(line: str, says: str) -> None:
     names = {
         **NAMES,
         "same": {"a": 2},
-        "form": {"output_format": "png"},
+        "form": {"style": "natural"},
         "model": {"model": "x"},
         "empty": "",
         "nul": "\0",

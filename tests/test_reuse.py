@@ -14,36 +14,42 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from now_jupyter._orders._requests import order_of
 
 from now_jupyter._background import Execution
-from now_jupyter._messages._errors import MaybeBilledError
-from now_jupyter._options._parsing import parse_keywords
-from now_jupyter._orders._reuse import Candidate, CellPosition, Reruns
+from now_jupyter._messages import MaybeBilledError
+from now_jupyter._options import parse_keywords
+from now_jupyter._orders import order_of
+from now_jupyter._orders._reuse import Candidate, CellPosition, Decision, Reruns
+from now_jupyter._protocol import Listed, Offer, Option
+from now_jupyter._services._openai_images import OpenAIImages
 from now_jupyter._session import Session
-from now_jupyter._store import Store
-from now_jupyter._store._record import Kept, Record
+from now_jupyter._store import Record, RecordedOutput, Store
 from now_jupyter._values import Generation, Request, Status
 from relays import new_session, relay_on_loopback
 
 FOX = Request(prompt="a fox")
-DONE = Kept(index=0, sha256="ab" * 32, mime="image/png")
+DONE = RecordedOutput(key="1", number=1, file="1.png", sha256="ab" * 32, mime="image/png")
 
 
 def record(number: int, *, kernel: str = "before", cell: str | None = None, k: int = 0, **facts: Any) -> Record:
-    given = {"status": Status.DONE, "kept": (DONE,), "execution": "1", **facts}
-    identity = uuid.UUID(int=number).hex
+    given = {"status": Status.DONE, "outputs": (DONE,), "execution": "1", **facts}
     return Record(
-        id=identity, request=FOX, created=float(number), number=number, kernel=kernel, cell=cell, place=k, **given
+        id=uuid.UUID(int=number).hex,
+        created=float(number),
+        number=number,
+        kernel=kernel,
+        cell=cell,
+        position=k,
+        **{"request": FOX, **given},
     )
 
 
 def unknown(number: int, **facts: Any) -> Record:
-    return record(number, **{"status": Status.UNKNOWN, "kept": (), "billed": "maybe", **facts})
+    return record(number, **{"status": Status.UNKNOWN, "outputs": (), "billed": "maybe", **facts})
 
 
 def running(number: int, **facts: Any) -> Record:
-    return record(number, **{"status": Status.RUNNING, "kept": (), "billed": "maybe", **facts})
+    return record(number, **{"status": Status.RUNNING, "outputs": (), "billed": "maybe", **facts})
 
 
 @dataclass
@@ -56,20 +62,33 @@ class Memory:
     asked_beside: int = 0
 
     def decide(self, cell: str | None = None, run: str = "1", k: int = 0, **how: Any) -> tuple[str, int | None]:
-        decision = self.reruns.decide(
-            FOX.fingerprint(),
-            [Candidate(record=one) for one in self.records],
-            CellPosition(cell=cell, execution=run, index=k),
-            **{"mode": "restart", "demo": False, "beside": self._others, **how},
+        """What becomes of an order of one picture, in a word and a number."""
+        decision = self.decide_all(cell, run, k, **how)
+        for word, answers in (("serve", decision.served), ("join", decision.joined)):
+            if answers:
+                (one,) = answers
+                return word, one.record.number
+        return ("unsettled", decision.unsettled[-1].number) if decision.is_refused else ("buy", None)
+
+    def decide_all(self, cell: str | None = None, run: str = "1", k: int = 0, **how: Any) -> Decision:
+        return self.reruns.decide(
+            **{
+                "request": FOX,
+                "candidates": [Candidate(record=one) for one in self.records],
+                "position": CellPosition(cell=cell, execution=run, index=k),
+                "mode": "restart",
+                "demo": False,
+                "beside": self._others,
+                **how,
+            }
         )
-        return decision.kind, decision.candidate.record.number if decision.candidate else None
 
     def _others(self) -> list[Candidate]:
         self.asked_beside += 1
-        return [Candidate(record=one, shelf="Other.now") for one in self.beside]
+        return [Candidate(record=one, sibling="Other.now") for one in self.beside]
 
     def ran(self, cell: str, run: str = "1") -> None:
-        self.reruns.ran(CellPosition(cell=cell, execution=run))
+        self.reruns.note_run(CellPosition(cell=cell, execution=run))
 
 
 def test_an_empty_history_buys() -> None:
@@ -122,7 +141,7 @@ def test_answers_of_this_kernel_are_not_served() -> None:
 @pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])
 def test_what_has_no_picture_serves_nobody(status: Status) -> None:
     """A failed order is ordered again."""
-    assert Memory([record(1, status=status, kept=())]).decide() == ("buy", None)
+    assert Memory([record(1, status=status, outputs=())]).decide() == ("buy", None)
 
 
 def test_always_serves_the_newest_again_and_again() -> None:
@@ -135,10 +154,9 @@ def test_always_serves_the_newest_again_and_again() -> None:
 def test_never_buys_and_settles_what_was_unknown() -> None:
     """`--fresh`: the user's word is given; the unknown order no longer stands in the way."""
     memory = Memory([record(1), unknown(2)])
-    decision = memory.reruns.decide(
-        FOX.fingerprint(), [Candidate(record=one) for one in memory.records], CellPosition(), mode="never", demo=False
-    )
-    assert (decision.kind, [one.number for one in decision.unsettled]) == ("buy", [2])
+    decision = memory.decide_all(mode="never")
+    assert (decision.answers, decision.missing, decision.is_refused) == ((), 1, False)
+    assert [one.number for one in decision.unsettled] == [2]
 
 
 def test_an_unknown_order_refuses_until_it_is_settled() -> None:
@@ -170,8 +188,8 @@ def test_running_a_stopped_cell_again_joins_its_order() -> None:
 
 def test_a_picture_that_only_waits_for_its_link_is_joined() -> None:
     """All links were dead: fetching them again is free, ordering again is not."""
-    lost = replace(DONE, sha256=None, link="https://pictures.example/1.png")
-    memory = Memory([record(1, status=Status.PARTIAL, kept=(lost,))])
+    lost = replace(DONE, sha256="", file="", sources=({"link": "https://pictures.example/1.png"},))
+    memory = Memory([record(1, status=Status.PARTIAL, outputs=(lost,))])
     assert memory.decide() == ("join", 1)
 
 
@@ -199,11 +217,65 @@ def test_histories_beside_are_asked_only_where_the_own_one_has_no_answer() -> No
 def test_a_decision_that_is_not_carried_out_is_forgotten() -> None:
     """What was not shown can still be served."""
     memory = Memory([record(1)])
-    decision = memory.reruns.decide(
-        FOX.fingerprint(), [Candidate(record=memory.records[0])], CellPosition(), mode="restart", demo=False
-    )
-    memory.reruns.forget(decision)
+    memory.reruns.forget(memory.decide_all())
     assert memory.decide() == ("serve", 1)
+
+
+# Whole orders
+
+FOUR = Request(prompt="a fox", params={"n": 4})
+
+
+def of_four(number: int, *, share: int = 1, **facts: Any) -> Record:
+    return record(number, **{"request": FOUR, "share": share, **facts})
+
+
+def numbers_of(decision: Decision) -> tuple[list[int], list[int], int]:
+    """The records that serve, those that are joined, and how much is missing."""
+    served, joined = ([one.record.number for one in part] for part in (decision.served, decision.joined))
+    return served, joined, decision.missing
+
+
+def test_an_order_takes_equal_records_until_their_shares_make_n() -> None:
+    """Four records of one picture each serve one order of four, the fifth the next, and that one buys three."""
+    memory = Memory([of_four(number) for number in range(1, 6)])
+    assert numbers_of(memory.decide_all(request=FOUR)) == ([1, 2, 3, 4], [], 0)
+    assert numbers_of(memory.decide_all(request=FOUR)) == ([5], [], 3)
+    assert numbers_of(memory.decide_all(request=FOUR)) == ([], [], 4)
+
+
+@pytest.mark.parametrize("shares", [(4,), (1, 1, 1, 1), (3, 1), (2, 2), (1, 3)])
+def test_however_an_order_was_cut_it_is_equal(shares: tuple[int, ...]) -> None:
+    """Shares of whatever size make n together; nothing is bought."""
+    memory = Memory([of_four(number, share=share) for number, share in enumerate(shares, 1)])
+    assert numbers_of(memory.decide_all(request=FOUR)) == (list(range(1, len(shares) + 1)), [], 0)
+
+
+def test_what_is_under_way_makes_up_for_what_is_missing() -> None:
+    """Two are here, one is on its way, one is bought."""
+    memory = Memory([of_four(1), of_four(2), running(3, request=FOUR)])
+    assert numbers_of(memory.decide_all(request=FOUR)) == ([1, 2], [3], 1)
+
+
+def test_an_unknown_part_refuses_only_where_something_is_missing() -> None:
+    """Part of an order may have been billed: it stands before buying, not before serving."""
+    lost = unknown(9, request=FOUR)
+    whole, short = (Memory([*(of_four(number) for number in range(1, most)), lost]) for most in (5, 4))
+    assert not whole.decide_all(request=FOUR).is_refused
+    decision = short.decide_all(request=FOUR)
+    assert (decision.is_refused, decision.missing, [one.number for one in decision.unsettled]) == (True, 1, [9])
+
+
+def test_always_serves_the_newest_that_make_n_in_their_order() -> None:
+    """`--reuse` of four: the newest four, shown as they were made."""
+    memory = Memory([of_four(number, kernel="now") for number in range(1, 7)])
+    for _ in range(2):
+        assert numbers_of(memory.decide_all(request=FOUR, mode="always")) == ([3, 4, 5, 6], [], 0)
+
+
+def test_a_share_is_asked_for_alone() -> None:
+    """One claimed part looks for an equal part only."""
+    assert numbers_of(Memory([of_four(1), of_four(2)]).decide_all(request=FOUR, share=1)) == ([1], [], 0)
 
 
 # Any sequence of restarts and runs
@@ -289,14 +361,54 @@ def test_a_cell_that_is_refused_for_its_price_keeps_its_answers(folder: Path) ->
     """Half of an order lies in the history, the other half needs the user's word: with it, only that half is bought."""
     with relay_on_loopback() as served:
         with new_session(folder, served.url) as session:
-            Kernel(session).run("a", model="dall-e-3", n=1)
+            Kernel(session).run("a", model="dall-e-3", n=2)
+            session.trash("#2")
         with new_session(folder, served.url, typed=lambda: {"confirm_over": 0.01}) as session:
             kernel = Kernel(session)
             with pytest.raises(Exception, match="confirm_over"):
                 kernel.run("a", model="dall-e-3", n=2)
             (whole,) = kernel.run("a", model="dall-e-3", n=2, yes=True)
-        assert [one.ref for one in whole.parts] == ["#1", "#2"]
-        assert served.posts == 2
+        assert [one.ref for one in whole.parts] == ["#1", "#3"]
+        assert served.posts == 3
+
+
+def test_four_of_one_each_are_served_from_four_records(folder: Path) -> None:
+    """`4 × dall-e-3` is four records; after a restart one order takes all four, in their order."""
+    with relay_on_loopback() as served:
+        with new_session(folder, served.url) as session:
+            (before,) = Kernel(session).run("a", model="dall-e-3", n=4)
+        with new_session(folder, served.url) as session:
+            kernel = Kernel(session)
+            (again,) = kernel.run("a", model="dall-e-3", n=4)
+            assert [one.sha256 for one in again.pictures] == [one.sha256 for one in before.pictures]
+            assert [one.ref for one in again.parts] == ["#1", "#2", "#3", "#4"]
+            assert served.posts == 4
+            assert len(kernel.run("a", model="dall-e-3", n=4)[0].parts) == 4
+        assert served.posts == 8
+
+
+class Limited(OpenAIImages):
+    """The images service with another limit on how many pictures one call gives."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def offer(self, listed: Listed) -> Offer:
+        offer = super().offer(listed)
+        return replace(offer, options={**offer.options, "n": Option(most=self._most)})
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 10), (10, 1), (3, 2), (2, 3)])
+def test_a_table_of_limits_that_changes_makes_no_answer_unequal(before: int, after: int, folder: Path) -> None:
+    """A new release may know another limit: what was made under the old one is served all the same."""
+    with relay_on_loopback() as served:
+        with new_session(folder, served.url, services=[Limited(before)]) as session:
+            (made,) = Kernel(session).run("a", model="gpt-image-2", n=4)
+        posts = served.posts
+        with new_session(folder, served.url, services=[Limited(after)]) as session:
+            (again,) = Kernel(session).run("a", model="gpt-image-2", n=4)
+        assert [one.sha256 for one in again.pictures] == [one.sha256 for one in made.pictures]
+        assert (len(again.pictures), served.posts) == (4, posts)
 
 
 def test_fresh_settles_what_was_unknown(folder: Path) -> None:
@@ -381,7 +493,7 @@ def test_planning_on_a_long_history_is_quick(folder: Path) -> None:
     for number in range(1, 10_001):
         (store.folder / "jobs" / f"{number}.json").write_text(
             f'{{"format":1,"id":"{number:032x}","number":{number},"created":1.0,"status":"done","billed":"yes",'
-            f'"request":{{"prompt":"fox {number}","params":{{}},"inputs":[]}}}}'
+            f'"request":{{"prompt":"fox {number}"}}}}'
         )
     long_ago(store.folder / "jobs")
     with new_session(folder, environ={"NOW_FOLDER": "long.now"}) as session:

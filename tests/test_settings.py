@@ -18,7 +18,7 @@ from keyring.backends.null import Keyring as Forgetful
 from PIL import Image
 
 from faultserver import FaultServer, Send, json_answer, response
-from now_jupyter._messages._errors import AuthError, ConfigError, DownloadError, NowImageError
+from now_jupyter._messages import AuthError, ConfigError, DownloadError, NowImageError
 from now_jupyter._session import Session
 from now_jupyter._settings import Configuration, Now, Settings
 from now_jupyter._settings._key import Key

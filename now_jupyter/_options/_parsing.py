@@ -249,8 +249,11 @@ def _refuse_fields_given_twice(options: Mapping[str, object]) -> None:
 def _keyword_pairs(name: str, value: object) -> list[tuple[Option, object]]:
     one = _KEYWORDS.get(name)
     if name in _OF_CELLS:
-        advice = "use it with %nowimage; in Python, nj.submit goes on at once"
-        raise InputError("{name} is an option of cells", advice=advice, name=name)
+        raise InputError(
+            "{name} is an option of cells",
+            advice="use it with %nowimage; in Python, nj.submit goes on at once",
+            name=name,
+        )
     if one is not None:
         return [(option("fresh"), True)] if name == "reuse" and value is False else read_value(one, value)
     refuse_credentials(name)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from .._json import JSON
 from .._messages import NowImageError
 from .._protocol import Call, Listed
-from .._services import makes_pictures
+from .._services import error_of, is_error, makes_pictures
 from .._transport import RelayClient
 
 __all__ = [
@@ -77,7 +77,7 @@ class Balance:
 
 async def read_models(client: RelayClient) -> list[ListedModel]:
     """List the models that the key may use, sorted by name; prices are joined from `read_prices` by the caller."""
-    body = _object((await client.fetch(_get("/models"))).body)
+    body = await _ask(client, _get("/models"))
     models = [one for item in _items(body) if (one := _listed(item)) is not None]
     return sorted(models, key=lambda model: model.listed.name)
 
@@ -104,9 +104,17 @@ def _get(path: str, *, base: Literal["api", "host"] = "api", **query: str) -> Ca
     return Call(path=path, method="GET", base=base, query=query)
 
 
+async def _ask(client: RelayClient, call: Call) -> Mapping[str, Any]:
+    """Return what a relay says of itself; it may say with a success that something went wrong."""
+    body = (await client.fetch(call)).body
+    if is_error(body):
+        raise error_of(body, billed="no")
+    return _object(body)
+
+
 async def read_prices(client: RelayClient) -> dict[str, Price]:
     """Read the relay's price list: model name → price in relay dollars for the default group."""
-    body = _object((await client.fetch(_get("/api/pricing", base="host"))).body)
+    body = await _ask(client, _get("/api/pricing", base="host"))
     ratio = _decimal(_object(body.get("group_ratio")).get("default")) or Decimal(1)
     return {str(item.get("model_name")): _price(item, ratio) for item in _items(body)}
 
@@ -120,7 +128,7 @@ def _price(item: Mapping[str, Any], ratio: Decimal) -> Price:
 
 async def read_status(client: RelayClient) -> RelayStatus:
     """Read how the relay counts money."""
-    data = _object(_object((await client.fetch(_get("/api/status", base="host"))).body).get("data"))
+    data = _object((await _ask(client, _get("/api/status", base="host"))).get("data"))
     shows = str(data.get("quota_display_type") or "").upper()
     rate = _decimal(data.get("usd_exchange_rate")) or _decimal(data.get("price"))
     points = _decimal(data.get("quota_per_unit"))
@@ -150,8 +158,7 @@ async def read_balance(client: RelayClient) -> Balance:
 
 
 async def _by_usage(client: RelayClient) -> Balance | None:
-    reply = await client.fetch(_get("/billing/usage", type="token", unit="usd"))
-    data = _object(_object(reply.body).get("data"))
+    data = _object((await _ask(client, _get("/billing/usage", type="token", unit="usd"))).get("data"))
     left = _decimal(data.get("balance"))
     if left is None:
         return None
@@ -159,18 +166,18 @@ async def _by_usage(client: RelayClient) -> Balance | None:
 
 
 async def _by_subscription(client: RelayClient) -> Balance | None:
-    granted = _object((await client.fetch(_get("/dashboard/billing/subscription"))).body)
+    granted = await _ask(client, _get("/dashboard/billing/subscription"))
     limit = _decimal(granted.get("hard_limit_usd"))
     if limit is None:
         return None
-    usage = _object((await client.fetch(_get("/dashboard/billing/usage"))).body)
+    usage = await _ask(client, _get("/dashboard/billing/usage"))
     used = (_decimal(usage.get("total_usage")) or Decimal(0)) / 100
     per_dollar = _shown_per_dollar(await _status(client))
     return Balance(left=None if limit >= _UNLIMITED else (limit - used) / per_dollar, used=used / per_dollar)
 
 
 async def _by_token(client: RelayClient) -> Balance | None:
-    data = _object(_object((await client.fetch(_get("/api/usage/token/", base="host"))).body).get("data"))
+    data = _object((await _ask(client, _get("/api/usage/token/", base="host"))).get("data"))
     left = _decimal(data.get("total_available"))
     if left is None:
         return None

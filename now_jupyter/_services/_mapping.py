@@ -28,12 +28,18 @@ def fields(
     wire's names of model and prompt.
 
     Raises:
-        InputError: a `-p` field would pass by the model, the prompt or the number of pictures.
+        InputError: a `-p` field would pass by the model, the prompt or the number of pictures, or is set by an option.
     """
     settled, remarks = settle(ask, wire=wire, dropped=dropped)
     every = {**wire, **ask.offer.options}
     placed = {every[name].name or name: _spell(every[name], value) for name, value in settled.items()}
-    return {**placed, **raw_fields(ask, own=own)}, [*remarks, *_remarks_on_raw(ask)]
+    raw = raw_fields(ask, own=own)
+    for name in settled:
+        if (field := every[name].name or name) in raw:
+            raise InputError(
+                "{flag} and -p {key} set the same field", advice="give one of them", flag=f"--{name}", key=field
+            )
+    return {**placed, **raw}, [*remarks, *_remarks_on_raw(ask)]
 
 
 def settle(

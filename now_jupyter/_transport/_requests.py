@@ -19,8 +19,9 @@ from typing import TypeAlias
 from urllib.parse import quote, unquote
 
 import httpx
-from anyio import open_file, to_thread
+from anyio import open_file
 
+from .._background import run_in_thread
 from .._json import JSON
 from .._media import identify
 from .._messages import BadImageError, InputError
@@ -141,7 +142,7 @@ async def open_body(call: Call, inputs: Inputs, undo: ExitStack) -> Body | None:
     """
     if call.json is None and call.form is None:
         return None
-    return await to_thread.run_sync(_build, call, _Inserter(inputs, undo))
+    return await run_in_thread(_build, call, _Inserter(inputs, undo))
 
 
 def _build(call: Call, inserter: _Inserter) -> Body:

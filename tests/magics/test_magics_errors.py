@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from now_jupyter._background import Background
-from now_jupyter._messages._errors import InputError, NowImageError, RejectedError
+from now_jupyter._messages import InputError, NowImageError, RejectedError
 from now_jupyter._orders._job import Job
 from shells import SMALL, Shell
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from now_jupyter._messages._errors import InputError
+from now_jupyter._messages import InputError
 from shells import SMALL, Listener, Shell, shell_in
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from now_jupyter._messages._errors import InputError
+from now_jupyter._messages import InputError
 from now_jupyter._options import usage
 from shells import SMALL, Shell, shell_in
 

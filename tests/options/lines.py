@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 from hypothesis import strategies as st
 
-from now_jupyter._messages._errors import InputError
+from now_jupyter._messages import InputError
 from now_jupyter._options._parsing import parse_cell
 
 PROMPT = "a fox"

@@ -24,19 +24,19 @@ def test_these_are_the_options() -> None:
     assert len(flags) == len(set(flags))
 
 
-def test_fields_of_the_request_are_named_as_the_relay_names_them() -> None:
-    """The table alone says which option is which field."""
-    assert {one.name: one.field for one in OPTIONS if one.field} == {
-        "n": "n",
-        "size": "size",
-        "quality": "quality",
-        "style": "style",
-        "background": "background",
-        "format": "output_format",
-        "compression": "output_compression",
-        "negative": "negative_prompt",
-        "seed": "seed",
-    }
+def test_what_is_sent_has_neutral_names() -> None:
+    """The table alone says which options are part of a request; how a wire calls them is its service's to say."""
+    assert [one.name for one in OPTIONS if one.is_sent] == [
+        "n",
+        "size",
+        "quality",
+        "style",
+        "background",
+        "format",
+        "compression",
+        "negative",
+        "seed",
+    ]
 
 
 def test_names_can_be_keywords_and_choices_are_accepted() -> None:
@@ -51,9 +51,10 @@ def test_names_can_be_keywords_and_choices_are_accepted() -> None:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_help_has_an_aligned_row_for_every_option(language: str) -> None:
     """Every option stands in the help of both languages, its text at the same column."""
-    page = usage(language)  # type: ignore[arg-type]
+    page = usage(language, services=("one", "two"))  # type: ignore[arg-type]
     rows = {one.name: next(row for row in page.splitlines() if row[6:].startswith(one.flags[-1])) for one in OPTIONS}
-    texts = {one.name: say(one.help, language) for one in OPTIONS}  # type: ignore[arg-type]
+    facts = {"service": {"services": "one, two"}}
+    texts = {one.name: say(one.help, language, **facts.get(one.name, {})) for one in OPTIONS}  # type: ignore[arg-type]
     assert len({row.index(texts[name]) for name, row in rows.items()}) == 1
     assert all(row.endswith(texts[name]) for name, row in rows.items())
     assert page.startswith("%%nowimage [")
@@ -293,7 +294,5 @@ def test_an_option_is_given_once() -> None:
 def test_contradictions_are_refused() -> None:
     """Two options that cannot both be meant."""
     assert "contradict" in refusal(options_of, "--reuse --fresh")
-    assert "--format and -p output_format set the same field" in refusal(
-        options_of, "-p output_format=png --format webp"
-    )
+    assert "--quality and -p quality set the same field" in refusal(options_of, "-p quality=low --quality high")
     assert options_of("-p output_format=png") == {"param": {"output_format": "png"}}

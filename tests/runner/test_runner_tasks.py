@@ -47,7 +47,7 @@ def test_a_task_goes_from_submit_to_its_picture_and_buttons(tmp_path: Path) -> N
     assert fractions == sorted(fractions)
     assert len(set(fractions)) > 3
     first = next(record for record in watch.records if record.state)
-    assert first.kept == ()
+    assert first.outputs == ()
     assert shop.record().state == first.state
 
 
@@ -206,7 +206,7 @@ from task_service import TaskService
 
 folder, url, key = sys.argv[1:]
 with new_session(Path(folder), url, api_key=key, services=[TaskService()]) as session:
-    job = session.submit("a fox", service=TASKS, params={"demo": {"latency": 1}})
+    job = session.submit("a fox", service="tasks", params={"demo": {"latency": 1}})
     while not any(record.state for record in job.records):
         pass
     print("submitted", flush=True)
@@ -220,9 +220,11 @@ def served_elsewhere() -> Iterator[tuple[str, str]]:
     command = [sys.executable, "-m", "now_jupyter.demo", "--latency", "0.01"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
-        facts = json.loads(process.stdout.readline())
-        yield facts["base_url"], facts["key"]
-        process.send_signal(signal.SIGINT)
+        try:
+            facts = json.loads(process.stdout.readline())
+            yield facts["base_url"], facts["key"]
+        finally:
+            process.send_signal(signal.SIGINT)
 
 
 def test_a_killed_process_is_resumed_by_another_and_nothing_is_submitted_twice(tmp_path: Path) -> None:
@@ -245,7 +247,7 @@ def test_a_killed_process_is_resumed_by_another_and_nothing_is_submitted_twice(t
 def test_two_who_resume_at_once_do_it_once(tmp_path: Path) -> None:
     """S5: one has the hold and collects; the other leaves it alone."""
     with relay_on_loopback() as served, new_session(tmp_path, served.url, services=[TASKS]) as first:
-        job = first.submit("a fox", service=TASKS, params={"demo": {"latency": 0.6}})
+        job = first.submit("a fox", service="tasks", params={"demo": {"latency": 0.6}})
         while not (job.generation and any(record.state for record in job.records)):
             pass
         with new_session(tmp_path, served.url, services=[TASKS]) as second:
@@ -257,10 +259,14 @@ def test_two_who_resume_at_once_do_it_once(tmp_path: Path) -> None:
 
 
 class Buggy(OpenAIImages):
-    """The images service with a bug in its reading."""
+    """The images service with a bug in its reading, before the picture or behind it."""
+
+    def __init__(self, *, finds: bool) -> None:
+        self._finds = finds
 
     def read(self, reply: Reply, memo: Fields) -> Conversation[Outcome]:
-        yield from super().read(reply, {})
+        if self._finds:
+            yield from super().read(reply, memo)
         raise ZeroDivisionError(str(memo))
 
 

@@ -185,6 +185,14 @@ def test_a_wires_own_names_of_model_prompt_and_count_are_refused(name: str) -> N
         fields(other(raw={name: "x"}), own=("model_name", "text"))
 
 
+def test_an_option_and_its_field_are_not_given_both() -> None:
+    """`--format` and `-p type=…`: refused by the service, which knows the wire's name."""
+    with pytest.raises(InputError, match="--format and -p type set the same field"):
+        fields(other(params={"format": "jpeg"}, raw={"type": "PNG"}))
+    with pytest.raises(InputError, match="--format and -p output_format set the same field"):
+        plan(format="webp", raw={"output_format": "png"})
+
+
 def test_a_form_holds_words_numbers_and_structures() -> None:
     assert form_of({"a": "x", "b": 2, "c": True, "d": {"e": [1]}}) == (
         ("a", "x"),

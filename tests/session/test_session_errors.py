@@ -13,7 +13,8 @@ import pytest
 from buying import PATH
 from certificates import make_certificate
 from faultserver import FaultServer, Send, closed_port, json_answer, response
-from now_jupyter._messages._errors import (
+from now_jupyter._json import Fields
+from now_jupyter._messages import (
     AuthError,
     BadImageError,
     BadResponseError,
@@ -25,12 +26,13 @@ from now_jupyter._messages._errors import (
     RateLimitError,
     RejectedError,
 )
-from now_jupyter._protocol import Conversation
+from now_jupyter._protocol import Conversation, Outcome, Reply, Service
 from now_jupyter._runner import Runner
+from now_jupyter._services._openai_images import OpenAIImages
 from now_jupyter._session import Session
-from now_jupyter._settings._key import Key
+from now_jupyter._settings import Key
 from now_jupyter._transport import RelayAccess, RelayClient
-from now_jupyter._values import Request, Status
+from now_jupyter._values import Status
 from relays import Served, new_session, relay_on_loopback
 
 SHAPES: Sequence[tuple[int, object, type[NowImageError], str]] = [
@@ -167,23 +169,22 @@ def frames_of(error: BaseException) -> Iterator[Any]:
         seen = seen.__cause__ or seen.__context__
 
 
-class Buggy:
-    name = "openai"
-
-    def start(self, request: Request, *, model: str, partials: int = 0) -> Conversation:
-        raise ZeroDivisionError((request, model, partials))
-        yield
+class Buggy(OpenAIImages):
+    def read(self, reply: Reply, memo: Fields) -> Conversation[Outcome]:
+        yield from ()
+        raise ZeroDivisionError((reply, memo))
 
 
-@pytest.mark.parametrize("engine", [None, Buggy()], ids=["an error of ours", "a bug"])
-def test_no_frame_of_an_error_holds_the_key(engine: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("service", [None, Buggy()], ids=["an error of ours", "a bug"])
+def test_no_frame_of_an_error_holds_the_key(service: Service | None, tmp_path: Path) -> None:
     """Whoever looks into a traceback finds no key, client or runner among the values."""
     key = secrets.token_hex(20)
-    given = {"api_key": key} | ({"engines": {"openai": engine}} if engine else {})
+    given: dict[str, Any] = {"api_key": key} | ({"services": [service]} if service else {})
+    wish = {} if service else {"params": {"demo": {"status": 400}}}
     with relay_on_loopback(key=key) as served, new_session(tmp_path, served.url, **given) as session:
         with pytest.raises(Exception) as caught:
-            session.generate("a fox", params={"demo": {"status": 400}})
+            session.generate("a fox", **wish)
         held = [value for frame in frames_of(caught.value) for value in frame.f_locals.values()]
     assert caught.value.__cause__ is caught.value.__context__ is None
     assert not [value for value in held if isinstance(value, Key | RelayClient | Runner | RelayAccess)]
-    assert engine is None or any(frame.f_code.co_name == "start" for frame in frames_of(caught.value))
+    assert service is None or any(frame.f_code.co_name == "read" for frame in frames_of(caught.value))

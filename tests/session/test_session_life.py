@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from task_engine import TaskService
 
 from buying import PATH, slow, until
 from demo_calls import png
 from faultserver import Await, FaultServer, Send, json_answer
-from now_jupyter._messages._errors import ConfigError, Interrupted, MaybeBilledError, TaskStillPending
+from now_jupyter._messages import ConfigError, Interrupted, MaybeBilledError, TaskStillPending
 from now_jupyter._session import Session
 from now_jupyter._store import Store
 from now_jupyter._values import Status
 from relays import Served, new_session, relay_on_loopback
+from task_service import TaskService
 
 
 def test_a_program_brings_folder_address_and_key(tmp_path: Path) -> None:
@@ -71,32 +71,30 @@ def lost_task(session: Session) -> None:
     """Make a task whose picture did not come in time."""
     store = session.context.home().store
     session.generate("a fox", service="tasks", params={"demo": {"latency": 0}})
-    store.write(replace(store.read(1), status=Status.PENDING, kept=(), error=None))
+    store.write(replace(store.read(1), status=Status.PENDING, outputs=(), error=None))
 
 
 def test_a_task_is_not_asked_for_at_another_relay(tmp_path: Path) -> None:
     """Neither another relay nor the demo is asked for a task it never had; the right one then is."""
-    engines = {"tasks": TaskService(pause=0.02)}
     with relay_on_loopback() as right, relay_on_loopback() as wrong:
-        with new_session(tmp_path, right.url, engines=engines) as session:
+        with new_session(tmp_path, right.url, services=[TaskService()]) as session:
             lost_task(session)
         other = pytest.raises(ConfigError, match="at another relay")
-        with new_session(tmp_path, wrong.url, engines=engines) as session, other:
+        with new_session(tmp_path, wrong.url, services=[TaskService()]) as session, other:
             session.resume()
         assert wrong.relay.requests == []
-        with new_session(tmp_path, engines=engines) as session:
+        with new_session(tmp_path, services=[TaskService()]) as session:
             session.use_demo()
             with pytest.raises(ConfigError, match="at another relay"):
                 session.resume()
-        with new_session(tmp_path, right.url, engines=engines) as session:
+        with new_session(tmp_path, right.url, services=[TaskService()]) as session:
             (collected,) = session.resume()
             assert (collected.status, len(collected.pictures)) == (Status.DONE, 1)
 
 
 def test_one_that_cannot_be_asked_for_does_not_stop_the_others(tmp_path: Path) -> None:
     """Of two relays' orders the one in use gives its own; the other's is left as it is."""
-    engines = {"tasks": TaskService(pause=0.02)}
-    with relay_on_loopback() as served, new_session(tmp_path, served.url, engines=engines) as session:
+    with relay_on_loopback() as served, new_session(tmp_path, served.url, services=[TaskService()]) as session:
         lost_task(session)
         store = session.context.home().store
         store.claim(replace(store.read(1), id="ab" * 16, relay="another"))
@@ -137,7 +135,7 @@ def test_closing_does_not_wait_for_ever(tmp_path: Path) -> None:
 
 def test_closing_leaves_a_task_to_resume(served: Served, tmp_path: Path) -> None:
     """A long task is not waited for; it stays pending."""
-    with new_session(tmp_path, served.url, engines={"tasks": TaskService()}) as session:
+    with new_session(tmp_path, served.url, services=[TaskService()]) as session:
         session.patience = 0.05
         job = session.submit("a fox", service="tasks", params={"demo": {"latency": 3600}})
         until(lambda: any(record.state for record in job.records))

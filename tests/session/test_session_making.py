@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from now_jupyter._orders._requests import order_of
+from platformdirs import user_state_path
 
 from buying import slow, until
-from now_jupyter._messages._errors import InputError, Interrupted, NowImageError, TaskStillPending
-from now_jupyter._options._parsing import parse_keywords
+from now_jupyter._messages import InputError, Interrupted, NowImageError, TaskStillPending
+from now_jupyter._options import parse_keywords
+from now_jupyter._orders import order_of
 from now_jupyter._session import Session
 from now_jupyter._values import Status
 from relays import Served, new_session
@@ -110,15 +111,17 @@ def test_many_pictures_of_a_model_that_makes_one_at_a_time(session: Session, ser
     assert served.posts == 4
 
 
-def test_the_default_model_is_asked_for_once_and_remembered_in_the_folder(served: Served, tmp_path: Path) -> None:
-    """The next kernel goes by what the folder remembers, without asking; no address is written there."""
+def test_the_default_model_is_asked_for_once_and_remembered_for_the_user(served: Served, tmp_path: Path) -> None:
+    """The next kernel goes by what is remembered, without asking; it holds no address, the folder nothing."""
     for prompt in ("a fox", "a hare"):
         with new_session(tmp_path, served.url) as one:
             assert one.generate(prompt).model == "gpt-image-2"
     assert served.count("/v1/models") == 1
-    memory = (tmp_path / "untitled.now" / "models.json").read_text()
+    memory = (user_state_path("now_jupyter") / "relays.json").read_text()
     assert "127.0.0.1" not in memory
-    assert list(json.loads(memory).values()) == ["gpt-image-2"]
+    assert [one["model"] for one in json.loads(memory).values()] == ["gpt-image-2"]
+    in_folder = [path for path in (tmp_path / "untitled.now").rglob("*") if path.is_file()]
+    assert not [path for path in in_folder if "model" in path.name]
 
 
 def test_saving_writes_the_pictures_there(session: Session, tmp_path: Path) -> None:
@@ -167,7 +170,7 @@ def test_an_expected_price_over_the_limit_needs_the_users_word(served: Served, t
 def test_rehearsing_sends_no_paid_call(session: Session, served: Served) -> None:
     """The bodies, the price and the balance after it, from free questions alone."""
     rehearsal = session.rehearse(order_of(parse_keywords("a fox", {"model": "dall-e-3", "n": 2, "size": "16:9"})))
-    assert [body["size"] for body in rehearsal.bodies] == ["1792x1024"] * 2
+    assert [call.body["size"] for call in rehearsal.calls] == ["1792x1024"] * 2
     assert (str(rehearsal.price), str(rehearsal.balance_after)) == ("~$0.16", "$99.84")
     assert (served.posts, len(session.history)) == (0, 0)
     assert not any(request.method == "POST" for request in served.relay.requests)

@@ -24,7 +24,6 @@ RELAY: dict[str, str] = {
     "check the address: https:// or http://, and the port": "请检查地址：https:// 还是 http://，以及端口",
     "check the base URL and whether the relay offers this service; %now doctor helps": "请检查基础地址以及中转站是否提供这项服务；%now 体检 可以帮忙",
     "check the network, then try again": "请检查网络后再试",
-    "decide at the service, then %now resume collects it": "请到服务处决定，再用 %now 找回 取回",
     "give it as https://api.example.com": "请写成 https://api.example.com 的形式",
     "give the plain address, such as https://api.example.com; the key is asked for by %now login": "请只给地址，例如 https://api.example.com；密钥由 %now 登录 询问",
     "http://{host} would send the key unencrypted through the internet": "http://{host} 会让密钥在互联网上明文传输",
@@ -32,7 +31,6 @@ RELAY: dict[str, str] = {
     "if that is the right address, give it to %now login": "如果那才是正确的地址，请用 %now 登录 设置",
     "is the relay running there? check address and port": "中转站在那里运行吗？请检查地址和端口",
     "it asks to wait {wait} s, then run again": "它要求等待 {wait} 秒，然后再运行",
-    "it may have been billed; look at the relay's log before ordering again": "可能已计费；重新下单前请查看中转站日志",
     "its models, group or addresses are limited at the relay, or it was pasted with something after it": "它的模型、分组或 IP 在中转站受限，或者粘贴时后面多了内容",
     "known services: {known}": "已知服务：{known}",
     "look at HTTPS_PROXY and NO_PROXY; nothing was sent": "请检查 HTTPS_PROXY 和 NO_PROXY；什么都没有发出",
@@ -125,4 +123,5 @@ RELAY: dict[str, str] = {
     "{value} is no address of a relay": "{value} 不是中转站地址",
     "{value} is no part of the relay's address": "{value} 不属于中转站的地址",
     "{{{{BASE_URL}}}} is a placeholder of the relay's documentation, not an address": "{{{{BASE_URL}}}} 是中转站文档里的占位符，不是地址",
+    "{value} is no part of the relay's address": "{value} 不属于中转站的地址",
 }

@@ -47,6 +47,5 @@ SERVICES: Mapping[str, str] = {
     "the picture that another one is cut from is not here": "用来裁切的原图不在这里",
     "the service waits for your decision: {needs} ({buttons})": "服务在等你决定：{needs}（{buttons}）",
     "%nowimage --button LABEL -i {ref} decides": "用 %nowimage --button 按钮 -i {ref} 来决定",
-    "asked for {expected}, got {here}": "要 {expected} 张，得到 {here} 张",
     "for {values} only": "仅用于 {values}",
 }
