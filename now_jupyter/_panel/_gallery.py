@@ -38,7 +38,7 @@ class Query:
     starred: bool = False
 
     def fits(self, record: Record, words: str, parts: Sequence[str]) -> bool:
-        """Tell whether a record is what is looked for."""
+        """Return whether a record is what is looked for."""
         return (
             (not self.starred or _STAR in record.tags)
             and (not self.model or record.model == self.model)
@@ -74,7 +74,7 @@ class Gallery:
         raise InputError("there is no {ref} in this history", ref=f"#{number}")
 
     def known(self, number: int) -> Record:
-        """Give one record as it was when the history was last read, else as it stands now."""
+        """Return one record as it was when the history was last read, else as it stands now."""
         return self._known.get(number) or self.record(number)
 
     def forget(self) -> None:
@@ -87,7 +87,7 @@ class Gallery:
         self._known[record.number] = record
 
     def find(self, query: Query) -> list[int]:
-        """Give the numbers of all that fits, newest first."""
+        """Return the numbers of all that fits, newest first."""
         records, parts = self.records(), needles(query.text)
         if query == Query():
             return list(reversed(records))
@@ -103,7 +103,7 @@ class Gallery:
         return known[1]
 
     def choices(self) -> dict[str, list[str]]:
-        """Give what can be filtered by: the models, tags and states that there are, most frequent first."""
+        """Return what can be filtered by: the models, tags and states that there are, most frequent first."""
         records = self._known.values()
         tags = (tag for record in records for tag in record.tags if tag != _STAR)
         return {
@@ -113,7 +113,7 @@ class Gallery:
         }
 
     def rows(self, numbers: Iterable[int], language: Language) -> list[dict[str, Any]]:
-        """Give the rows of these records; what is no longer there is left out."""
+        """Return the rows of these records; what is no longer there is left out."""
         rows = []
         for number in numbers:
             with suppress(NowImageError):
@@ -121,7 +121,7 @@ class Gallery:
         return rows
 
     def family(self, record: Record) -> Mapping[str, list[int]]:
-        """Give the numbers of a record's parents and children."""
+        """Return the numbers of a record's parents and children."""
         records = self._known.values()
         return {
             "parents": [one.number for one in records if one.id in record.parents][:_MOST_CHOICES],
@@ -129,7 +129,7 @@ class Gallery:
         }
 
     def ref_of(self, identity: str) -> str:
-        """Give the number of a record, as people write it; a dash where it is not known here."""
+        """Return the number of a record, as people write it; a dash where it is not known here."""
         return next((record.ref for record in list(self._known.values()) if record.id == identity), "–")
 
     @property
@@ -149,7 +149,7 @@ def _most_frequent(words: Iterable[str]) -> list[str]:
 
 
 def row_of(record: Record, language: Language = "en") -> dict[str, Any]:
-    """Give what a tile shows of a record."""
+    """Return what a tile shows of a record."""
     return {
         "number": record.number,
         "status": record.status.value,

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import anywidget
 
@@ -66,8 +66,6 @@ class Wired(anywidget.AnyWidget):
     """What the panel and a comparison in a cell have in common: checked messages, answers with the same id."""
 
     _esm = loader()
-    settable: ClassVar[frozenset[str]] = frozenset()
-    """The traits that a front end may set."""
 
     def __init__(self, session: Session, **traits: object) -> None:
         """Connect to a session; nothing is asked yet."""
@@ -78,14 +76,14 @@ class Wired(anywidget.AnyWidget):
         self.on_msg(self._arrived)
 
     def answers(self) -> Mapping[str, tuple[str, Callable[[Message], Answer]]]:
-        """Give for each action the worker that does it, and how."""
+        """Return for each action the worker that does it, and how."""
         raise NotImplementedError
 
     # What comes in
 
     def set_state(self, sync_data: Mapping[str, Any]) -> None:
-        """Let a front end set what it may, and only to what it may be."""
-        allowed = {name: value for name, value in sync_data.items() if name in self.settable and _is_draft(value)}
+        """Let a front end set the draft, and only to what one may be."""
+        allowed = {name: value for name, value in sync_data.items() if name == "draft" and _is_draft(value)}
         with self._sending:
             if allowed:
                 super().set_state(allowed)
@@ -98,14 +96,11 @@ class Wired(anywidget.AnyWidget):
         except ValueError as problem:
             self._refuse(content, str(problem))
             return
-        known = self._all_answers().get(message.action)
+        known = {**self.answers(), "script": ("orders", _script)}.get(message.action)
         if known is None:
             self._refuse(content, "no such action")
-            return
-        self.worker(known[0]).do(self._answer, message, known[1])
-
-    def _all_answers(self) -> Mapping[str, tuple[str, Callable[[Message], Answer]]]:
-        return {**self.answers(), "script": ("orders", _script)}
+        else:
+            self.worker(known[0]).do(self._answer, message, known[1])
 
     def _refuse(self, content: object, reason: str) -> None:
         identity = content.get("id") if isinstance(content, dict) else None
@@ -126,13 +121,13 @@ class Wired(anywidget.AnyWidget):
         self.tell({**content, "re": message.id}, buffers)
 
     def in_words(self, error: NowImageError) -> list[str]:
-        """Give an error in the words of a cell, in the user's language."""
+        """Return an error in the words of a cell, in the user's language."""
         return error.in_language(self._session.settings().language).lines()
 
     # What goes out
 
     def worker(self, name: str) -> Worker:
-        """Give the worker of that name: `files`, `relay` or `orders`."""
+        """Return the worker of that name: `files`, `relay` or `orders`."""
         return self._workers[name]
 
     def tell(self, content: Mapping[str, Any], buffers: Sequence[bytes] = ()) -> None:

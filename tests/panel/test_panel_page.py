@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import panels
-from now_jupyter._panel import compare
+from now_jupyter._panel import Comparison
 from now_jupyter._session import Session
 from now_jupyter._values import Status
 from panel_steps import count, open_first, violations
@@ -184,7 +184,7 @@ def test_comparing_shows_what_differs(page: Page, four: list[str]) -> None:
 
 def test_a_comparison_in_a_cell(browser: Browser, session: Session, four: list[str]) -> None:
     """`nj.compare` is the same view, alone."""
-    with panels.opened(session, lambda one: compare(one, "#1", "#2", "#3")) as wire, browser.page(wire) as page:
+    with panels.opened(session, lambda one: Comparison.of(one, ["#1", "#2", "#3"])) as wire, browser.page(wire) as page:
         page.wait(
             "() => [...document.querySelectorAll('.nowp-by-side img')].filter((one) => one.naturalWidth).length === 3"
         )
