@@ -37,15 +37,19 @@ class Query:
     status: str = ""
     starred: bool = False
 
-    def fits(self, record: Record, words: str, parts: Sequence[str]) -> bool:
+    def fits(self, record: Record, parts: Sequence[str]) -> bool:
         """Return whether a record is what is looked for."""
         return (
             (not self.starred or _STAR in record.tags)
             and (not self.model or record.model == self.model)
             and (not self.tag or self.tag in record.tags)
             and (not self.status or record.status.value == self.status)
-            and all(part in words for part in parts)
+            and (not parts or _has_all(words_of(record), parts))
         )
+
+
+def _has_all(words: str, parts: Sequence[str]) -> bool:
+    return all(part in words for part in parts)
 
 
 class Gallery:
@@ -54,7 +58,6 @@ class Gallery:
     def __init__(self, session: Session) -> None:
         """Remember nothing yet."""
         self._session = session
-        self._words: dict[int, tuple[Record, str]] = {}
         self._known: dict[int, Record] = {}
 
     def records(self) -> dict[int, Record]:
@@ -79,7 +82,6 @@ class Gallery:
 
     def forget(self) -> None:
         """Know nothing of the folder that was read before."""
-        self._words.clear()
         self._known = {}
 
     def renew(self, record: Record) -> None:
@@ -89,18 +91,7 @@ class Gallery:
     def find(self, query: Query) -> list[int]:
         """Return the numbers of all that fits, newest first."""
         records, parts = self.records(), needles(query.text)
-        if query == Query():
-            return list(reversed(records))
-        return [one.number for one in reversed(records.values()) if query.fits(one, self._words_of(one, parts), parts)]
-
-    def _words_of(self, record: Record, parts: Sequence[str]) -> str:
-        if not parts:
-            return ""
-        known = self._words.get(record.number)
-        if known is None or known[0] is not record:
-            known = (record, words_of(record))
-            self._words[record.number] = known
-        return known[1]
+        return [number for number, one in reversed(records.items()) if query.fits(one, parts)]
 
     def choices(self) -> dict[str, list[str]]:
         """Return what can be filtered by: the models, tags and states that there are, most frequent first."""

@@ -38,7 +38,7 @@ from ._quote import quote_of, relay_of
 from ._rpc import Answer, Wired
 from ._static_output import Standing
 from ._thumb_queue import Wanted
-from ._thumbs import Thumbs
+from ._thumbs import thumb_of
 
 __all__ = ["Panel", "follow", "recall"]
 
@@ -71,7 +71,6 @@ class Panel(Wired):
         """Connect to a session; what it knows is asked for in the background."""
         super().__init__(session, words=labels(session.settings().language), draft=Draft().to_json())
         self._gallery = Gallery(session)
-        self._thumbs = Thumbs()
         self._wanted = Wanted()
         self._folder = session.context.home().store.folder
         self._board = JobBoard(session, lambda forms: self.put("jobs", forms), self._show_partial)
@@ -80,7 +79,7 @@ class Panel(Wired):
         self._answering: object = None
         self._asking = threading.Event()
         self._forget = session.history.observe(self._heard)
-        self.worker("files").do(self._begin)
+        self.have("files", self._begin)
         self._board.look()
         _OPEN.add(self)
 
@@ -162,7 +161,7 @@ class Panel(Wired):
 
     def follow_soon(self) -> None:
         """Look whether the history lies in another folder now, and go along."""
-        self.worker("files").do(self._follow)
+        self.have("files", self._follow)
 
     def _follow(self) -> bool:
         """Go along with the session to another folder; tells whether there was one."""
@@ -183,7 +182,7 @@ class Panel(Wired):
         self._follow()
         numbers = self._gallery.find(Query(**message.fields))
         for key, data in self._board.previews().items():
-            self.worker("files").do(self._send_partial, key, data)
+            self.have("files", self._send_partial, key, data)
         return {"count": len(numbers), "choices": self._gallery.choices()}, (packed(numbers),)
 
     def _rows(self, message: Message) -> Answer:
@@ -192,7 +191,7 @@ class Panel(Wired):
     def _thumbnails(self, message: Message) -> Answer:
         """Make what is to be seen now; what this view wanted before and is not yet made is no longer."""
         self._wanted.ask(message.view, message.fields["numbers"])
-        self.worker("files").do(self._next_thumbnail)
+        self.have("files", self._next_thumbnail)
         return {}, _NO_BYTES
 
     def _next_thumbnail(self) -> None:
@@ -201,7 +200,7 @@ class Panel(Wired):
         if number is None:
             return
         self._send_thumbnail(number)
-        self.worker("files").do(self._next_thumbnail)
+        self.have("files", self._next_thumbnail)
 
     def _send_thumbnail(self, number: int) -> None:
         with suppress(NowImageError):
@@ -210,7 +209,7 @@ class Panel(Wired):
     def _thumbnail(self, record: Record) -> tuple[bytes, ...]:
         data: bytes | None = None
         with suppress(NowImageError):
-            data = self._thumbs.of(record, self._gallery.pictures)
+            data = thumb_of(record, self._gallery.pictures)
         return (data,) if data else _NO_BYTES
 
     def _detail(self, message: Message) -> Answer:
@@ -294,7 +293,7 @@ class Panel(Wired):
         """Ask who answers and what is left, after what is being asked now; once, however often it is wanted."""
         if not self._asking.is_set():
             self._asking.set()
-            self.worker("relay").do(self._ask_relay)
+            self.have("relay", self._ask_relay)
 
     def _ask_relay(self) -> None:
         self._asking.clear()
@@ -302,7 +301,7 @@ class Panel(Wired):
         self.put("relay", relay_of(self._session))
 
     def _show_partial(self, key: str, data: bytes) -> None:
-        self.worker("files").do(self._send_partial, key, data)
+        self.have("files", self._send_partial, key, data)
 
     def _send_partial(self, key: str, data: bytes) -> None:
         with suppress(NowImageError):
@@ -315,7 +314,7 @@ class Panel(Wired):
         """Take note, on the background thread, that a generation changed; the look at it happens elsewhere."""
         digits = generation.ref.removeprefix("#")
         if digits.isdecimal():
-            self.worker("files").do(self._look_again, int(digits))
+            self.have("files", self._look_again, int(digits))
             self._board.look()
 
     def _look_again(self, number: int) -> None:

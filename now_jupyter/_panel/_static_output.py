@@ -71,7 +71,7 @@ class Standing:
         """Bring the static picture up to date after what the worker has to do now; once, however often it is asked."""
         if self._statics and not self._due.is_set():
             self._due.set()
-            self._widget.worker("files").do(self._renew)
+            self._widget.have("files", self._renew)
 
     def _renew(self) -> None:
         self._due.clear()

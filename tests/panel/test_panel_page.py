@@ -253,7 +253,7 @@ def test_a_change_that_is_told_before_the_first_answer_breaks_nothing(browser: B
     """What a cell makes while the panel is still opening is taken up, and can be filtered by at once."""
     row = {"status": "done", "prompt": "p", "count": 0, "starred": False, "tags": [], "failure": "", "version": ""}
     busy = threading.Event()
-    wire.widget.worker("files").do(busy.wait)
+    wire.widget.have("files", busy.wait)
     try:
         with browser.page(wire) as page:
             page.wait("() => document.querySelector('.nowp-gallery')")
