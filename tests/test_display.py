@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from PIL import Image
 
 from now_jupyter import _display
 from now_jupyter._display import bundle_of, caption_of, show_one
+from now_jupyter._display._waiting import WaitingLine
 from now_jupyter._json import digest
+from now_jupyter._orders import Job
 from now_jupyter._settings import Settings
 from now_jupyter._values import Audio, Generation, Output, Picture, Request, Status
 
@@ -128,3 +131,16 @@ def test_one_output_alone_says_where_it_is(folder: Path, monkeypatch: pytest.Mon
     show_one(_picture(folder, "x.png"), Settings())
     assert shown[0] == {"text/plain": f"{song!r}\naudio · {Path('untitled.now', 'pictures', '12-song.mp3')}"}
     assert set(shown[1]) == {"text/plain", "image/png"}
+
+
+def test_an_unfinished_picture_that_is_none_disturbs_nobody() -> None:
+    """Progress is for the eye only: a broken preview is left out, and the line goes on."""
+    progress = SimpleNamespace(fraction=0.5, preview=b"no picture")
+    job = SimpleNamespace(refs="#12", elapsed=3.0, usually=None, is_sent=True, progress=progress)
+    line = WaitingLine(cast("Job", job), "en")
+    try:
+        line.update()
+        assert line._line.value == "#12 · 3 s"
+        assert line._bar.value == 0.5
+    finally:
+        line.close()
