@@ -153,3 +153,4 @@ def test_the_price_and_the_controls_of_the_next_click(wire: Wire) -> None:
     assert answer["controls"]["style"] == {"values": ["vivid", "natural"], "why": ""}
     assert answer["controls"]["background"]["why"] == "not known for dall-e-3"
     assert answer["demo"] is True
+    assert wire.ask("quote", draft=draft("", model="dall-e-3")).content["controls"] == answer["controls"]
