@@ -199,9 +199,9 @@ class NowCommands:
         return say("{ref} is back", self._language, ref=self._session.restore(given(ref)).ref)
 
     def _panel(self, _rest: str) -> str:
-        from .._panel import panel  # noqa: PLC0415 - widgets are loaded when a panel is shown
+        from .._panel import Panel  # noqa: PLC0415 - widgets are loaded when a panel is shown
 
-        panel(self._session).show()
+        Panel(self._session).show()
         return ""
 
     # Folder and jobs

@@ -124,9 +124,9 @@ def view(ref: Reference) -> None:
 
 def panel() -> Panel:
     """Open a panel on this notebook's pictures; as the last value of a cell it is shown."""
-    from .._panel import panel as open_panel  # noqa: PLC0415 - widgets take 0.1 s to load
+    from .._panel import Panel  # noqa: PLC0415 - widgets take 0.1 s to load
 
-    return open_panel(session())
+    return Panel(session())
 
 
 def compare(*refs: Reference) -> Comparison:
@@ -135,6 +135,6 @@ def compare(*refs: Reference) -> Comparison:
     Raises:
         InputError: a picture is not there, or there are too few or too many.
     """
-    from .._panel import compare as compare_in  # noqa: PLC0415 - widgets take 0.1 s to load
+    from .._panel import Comparison  # noqa: PLC0415 - widgets take 0.1 s to load
 
-    return compare_in(session(), *refs)
+    return Comparison.of(session(), refs)

@@ -3,14 +3,6 @@
 from __future__ import annotations
 
 from ._compare_widget import Comparison
-from ._open import compare, follow, panel, recall
-from ._panel import Panel
+from ._panel import Panel, follow, recall
 
-__all__ = [
-    "Comparison",
-    "Panel",
-    "compare",
-    "follow",
-    "panel",
-    "recall",
-]
+__all__ = ["Comparison", "Panel", "follow", "recall"]

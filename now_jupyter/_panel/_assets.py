@@ -47,20 +47,20 @@ _COMMENT = re.compile(r"^\s*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)\n", re.MULTILINE | 
 
 @cache
 def loader() -> str:
-    """Give the script that stands in the widget's state."""
+    """Return the script that stands in the widget's state."""
     return _COMMENT.sub("", _file("loader.js"))
 
 
 @cache
 def script() -> str:
-    """Give the whole script, without its comments."""
+    """Return the whole script, without its comments."""
     joined = "".join(_file(name) for name in _SCRIPTS)
     return _COMMENT.sub("", _EXPORT.sub("", _IMPORT.sub("", joined)))
 
 
 @cache
 def styles() -> str:
-    """Give all styles; the mark of static pictures is filled in."""
+    """Return all styles; the mark of static pictures is filled in."""
     return "".join(_file(name) for name in _STYLES).replace("NOW_STATIC_MARK", MARK)
 
 

@@ -60,7 +60,7 @@ class Comparison(Wired):
         return cls(session, [_spot(session.picture(ref), gallery) for ref in refs])
 
     def answers(self) -> Mapping[str, tuple[str, Callable[[Message], Answer]]]:
-        """Give for each action the worker that does it, and how."""
+        """Return for each action the worker that does it, and how."""
         return {"picture": ("files", self._picture), "compare": ("files", self._differences)}
 
     def _picture(self, message: Message) -> Answer:
@@ -75,7 +75,7 @@ class Comparison(Wired):
         return self.differences(), ()
 
     def differences(self) -> dict[str, Any]:
-        """Tell how their parameters and words differ."""
+        """Return how their parameters and words differ."""
         return differences([record for record, _ in self._spots])
 
     def _ipython_display_(self, **_: object) -> None:

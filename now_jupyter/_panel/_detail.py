@@ -12,7 +12,7 @@ from .._options import request_from
 from .._services import service_to_name
 from .._store import Record
 from ._diff import parameters
-from ._draft import Draft, cell_of, draft_of, read_draft
+from ._draft import Draft, cell_of, draft_of, draft_of_record, read_draft
 from ._gallery import Gallery, row_of
 from ._pictures import others_of, pictures_of
 
@@ -49,7 +49,7 @@ def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Se
         "verbs": [verb for verb in verbs if pictures and verb != "press"],
         "buttons": [plain(button.label, 40) for button in record.buttons] if "press" in verbs else [],
         **gallery.family(record),
-        "draft": draft_of(record.request, model=record.model, service=service, parent=record.id).to_json(),
+        "draft": draft_of_record(record).to_json(),
         "cell": cell_of(record.request, model=record.model, service=service),
     }
 

@@ -22,7 +22,7 @@ _LONGEST_VALUE = 400
 
 
 def parameters(record: Record) -> dict[str, str]:
-    """Give everything that was asked for beside the prompt, as text."""
+    """Return everything that was asked for beside the prompt, as text."""
     asked = {"model": record.model or record.request.model or "", **record.request.params, **record.request.raw}
     seeds = [str(one.about["seed"]) for one in record.outputs if one.about.get("seed") is not None]
     used: dict[str, JSON] = {} if not seeds or "seed" in asked else {"seed": ", ".join(seeds)}
@@ -34,7 +34,7 @@ def _text(value: JSON) -> str:
 
 
 def differences(records: Sequence[Record]) -> dict[str, Any]:
-    """Give the parameters of all side by side, those that differ marked, and each prompt against the first."""
+    """Return the parameters of all side by side, those that differ marked, and each prompt against the first."""
     tables = [parameters(record) for record in records]
     names = list(dict.fromkeys(name for table in tables for name in table))
     rows = [[name, *(table.get(name, "") for table in tables)] for name in names]
@@ -46,7 +46,7 @@ def differences(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def words_apart(before: str, after: str) -> list[Run]:
-    """Tell how one prompt becomes another: runs of text that stayed, went or came.
+    """Return how one prompt becomes another: runs of text that stayed, went or came.
 
     Blanks and signs between two changes belong to the change: "a red fox" and "a blue wolf" differ in one run.
     """

@@ -19,9 +19,23 @@ from .._json import JSON
 from .._messages import InputError, NowImageError
 from .._options import OPTIONS, Deferred, Option, Parsed, cell_text, checked_prompt, gather, option, read_param
 from .._orders import Order, order_of
+from .._services import service_to_name
+from .._store import Record
 from .._values import Request
 
-__all__ = ["FIELDS", "Draft", "Line", "Text", "Word", "cell_of", "draft_of", "order_from", "read_draft", "request_of"]
+__all__ = [
+    "FIELDS",
+    "Draft",
+    "Line",
+    "Text",
+    "Word",
+    "cell_of",
+    "draft_of",
+    "draft_of_record",
+    "order_from",
+    "read_draft",
+    "request_of",
+]
 
 _BY_NAME: Mapping[str, Option] = MappingProxyType({one.name: one for one in OPTIONS if one.is_sent})
 FIELDS: tuple[str, ...] = tuple(_BY_NAME)
@@ -119,6 +133,12 @@ def draft_of(request: Request, *, model: str = "", service: str = "", parent: st
         params=tuple(params),
         parent=parent,
     )
+
+
+def draft_of_record(record: Record) -> Draft:
+    """Return the draft that makes a record again, with the service that it was made by where that has to be named."""
+    service = service_to_name(record.request, record.model, record.service)
+    return draft_of(record.request, model=record.model, service=service, parent=record.id)
 
 
 def _says(one: Option, text: str, value: JSON) -> bool:

@@ -37,7 +37,7 @@ _EMPTY_INK = (90, 94, 102)
 def static_bundle(
     pictures: Sequence[tuple[Record, RecordedOutput]], folder: Path, *, language: Language = "en", text: str = ""
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give data and metadata of the static output: these pictures as one sheet, their captions as text."""
+    """Return data and metadata of the static output: these pictures as one sheet, their captions as text."""
     shown = [(record, one, data) for record, one in pictures if (data := _original(one, folder)) is not None]
     image, width, height = _together([data for *_, data in shown])
     captions = [_caption(record, one) for record, one, _ in shown]

@@ -37,15 +37,19 @@ class Query:
     status: str = ""
     starred: bool = False
 
-    def fits(self, record: Record, words: str, parts: Sequence[str]) -> bool:
-        """Tell whether a record is what is looked for."""
+    def fits(self, record: Record, parts: Sequence[str]) -> bool:
+        """Return whether a record is what is looked for."""
         return (
             (not self.starred or _STAR in record.tags)
             and (not self.model or record.model == self.model)
             and (not self.tag or self.tag in record.tags)
             and (not self.status or record.status.value == self.status)
-            and all(part in words for part in parts)
+            and (not parts or _has_all(words_of(record), parts))
         )
+
+
+def _has_all(words: str, parts: Sequence[str]) -> bool:
+    return all(part in words for part in parts)
 
 
 class Gallery:
@@ -54,7 +58,6 @@ class Gallery:
     def __init__(self, session: Session) -> None:
         """Remember nothing yet."""
         self._session = session
-        self._words: dict[int, tuple[Record, str]] = {}
         self._known: dict[int, Record] = {}
 
     def records(self) -> dict[int, Record]:
@@ -74,12 +77,11 @@ class Gallery:
         raise InputError("there is no {ref} in this history", ref=f"#{number}")
 
     def known(self, number: int) -> Record:
-        """Give one record as it was when the history was last read, else as it stands now."""
+        """Return one record as it was when the history was last read, else as it stands now."""
         return self._known.get(number) or self.record(number)
 
     def forget(self) -> None:
         """Know nothing of the folder that was read before."""
-        self._words.clear()
         self._known = {}
 
     def renew(self, record: Record) -> None:
@@ -87,23 +89,12 @@ class Gallery:
         self._known[record.number] = record
 
     def find(self, query: Query) -> list[int]:
-        """Give the numbers of all that fits, newest first."""
+        """Return the numbers of all that fits, newest first."""
         records, parts = self.records(), needles(query.text)
-        if query == Query():
-            return list(reversed(records))
-        return [one.number for one in reversed(records.values()) if query.fits(one, self._words_of(one, parts), parts)]
-
-    def _words_of(self, record: Record, parts: Sequence[str]) -> str:
-        if not parts:
-            return ""
-        known = self._words.get(record.number)
-        if known is None or known[0] is not record:
-            known = (record, words_of(record))
-            self._words[record.number] = known
-        return known[1]
+        return [number for number, one in reversed(records.items()) if query.fits(one, parts)]
 
     def choices(self) -> dict[str, list[str]]:
-        """Give what can be filtered by: the models, tags and states that there are, most frequent first."""
+        """Return what can be filtered by: the models, tags and states that there are, most frequent first."""
         records = self._known.values()
         tags = (tag for record in records for tag in record.tags if tag != _STAR)
         return {
@@ -113,7 +104,7 @@ class Gallery:
         }
 
     def rows(self, numbers: Iterable[int], language: Language) -> list[dict[str, Any]]:
-        """Give the rows of these records; what is no longer there is left out."""
+        """Return the rows of these records; what is no longer there is left out."""
         rows = []
         for number in numbers:
             with suppress(NowImageError):
@@ -121,7 +112,7 @@ class Gallery:
         return rows
 
     def family(self, record: Record) -> Mapping[str, list[int]]:
-        """Give the numbers of a record's parents and children."""
+        """Return the numbers of a record's parents and children."""
         records = self._known.values()
         return {
             "parents": [one.number for one in records if one.id in record.parents][:_MOST_CHOICES],
@@ -129,7 +120,7 @@ class Gallery:
         }
 
     def ref_of(self, identity: str) -> str:
-        """Give the number of a record, as people write it; a dash where it is not known here."""
+        """Return the number of a record, as people write it; a dash where it is not known here."""
         return next((record.ref for record in list(self._known.values()) if record.id == identity), "–")
 
     @property
@@ -149,7 +140,7 @@ def _most_frequent(words: Iterable[str]) -> list[str]:
 
 
 def row_of(record: Record, language: Language = "en") -> dict[str, Any]:
-    """Give what a tile shows of a record."""
+    """Return what a tile shows of a record."""
     return {
         "number": record.number,
         "status": record.status.value,

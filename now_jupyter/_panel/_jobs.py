@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -17,6 +19,17 @@ __all__ = ["JobBoard"]
 _SECONDS = 0.25
 _MOST_SHOWN = 12
 _PROMPT_SHOWN = 160
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What the panel knows of a job beside what the job itself says."""
+
+    key: str
+    began: float
+    prompt: str = ""
+    is_hidden: bool = False
+    preview: bytes | None = None
 
 
 class JobBoard:
@@ -33,24 +46,20 @@ class JobBoard:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._keys: WeakKeyDictionary[Job, str] = WeakKeyDictionary()
-        self._starts: dict[str, float] = {}
-        self._prompts: dict[str, str] = {}
-        self._partials: dict[str, tuple[int, bytes]] = {}
-        self._own: dict[str, Job] = {}
-        self._hidden: set[str] = set()
-        self._count = 0
-        self._last: list[dict[str, Any]] = []
+        self._keys = count(1)
+        self._entries: WeakKeyDictionary[Job, _Entry] = WeakKeyDictionary()
+        self._own: set[Job] = set()
+        self._shown: list[dict[str, Any]] = []
 
     def add(self, job: Job, prompt: str) -> str:
-        """Take up a job that this panel ordered; gives its key."""
+        """Take up a job that this panel ordered, and return its key."""
         with self._lock:
-            key = self._key(job)
-            self._own[key] = job
-            self._prompts[key] = prompt
+            entry = self._entry(job)
+            entry.prompt = prompt
+            self._own.add(job)
         job.on_done(lambda _: self._wake.set())
         self.look()
-        return key
+        return entry.key
 
     def look(self) -> None:
         """Begin to look, unless that goes on already."""
@@ -61,21 +70,21 @@ class JobBoard:
                 self._thread.start()
 
     def stop(self, key: str) -> bool:
-        """Cancel a job that was not sent, else stop waiting for it; tells whether it was cancelled."""
-        job = self._job(key)
-        if job is None:
-            return False
-        if job.cancel():
-            return True
-        self._hidden.add(key)
-        job.stop_waiting()
-        self.look()
+        """Cancel a job that was not sent, else stop waiting for it; return whether it was cancelled."""
+        for job, entry in self._entries_now():
+            if entry.key == key:
+                if job.cancel():
+                    return True
+                entry.is_hidden = True
+                job.stop_waiting()
+                self.look()
         return False
 
     def dismiss(self, key: str) -> None:
         """Put a failure away."""
-        with self._lock:
-            self._own.pop(key, None)
+        for job, entry in self._entries_now():
+            if entry.key == key:
+                self._own.discard(job)
         self.look()
 
     def close(self) -> None:
@@ -83,9 +92,10 @@ class JobBoard:
         self._closed = True
         self._wake.set()
 
-    def partials(self) -> dict[str, bytes]:
-        """Give the newest unfinished picture of each job."""
-        return {key: data for key, (_, data) in self._partials.items()}
+    def previews(self) -> dict[str, bytes]:
+        """Return the newest unfinished picture of each job that is shown."""
+        shown = {form["key"] for form in self._shown}
+        return {entry.key: entry.preview for _, entry in self._entries_now() if entry.preview and entry.key in shown}
 
     # The look
 
@@ -95,63 +105,53 @@ class JobBoard:
             self._wake.clear()
             self._look_once()
             with self._lock:
-                if not any(form["state"] == "running" for form in self._last) and not self._wake.is_set():
+                if not any(form["state"] == "running" for form in self._shown) and not self._wake.is_set():
                     self._thread = None
                     return
 
     def _look_once(self) -> None:
         with self._lock:
-            jobs = {self._key(job): job for job in [*self._session.jobs(), *self._own.values()]}
-            self._own = {key: job for key, job in self._own.items() if not _went_well(job)}
-        shown = [(key, job) for key, job in jobs.items() if key not in self._hidden and not _went_well(job)]
-        forms = [self._form(key, job) for key, job in shown[-_MOST_SHOWN:]]
-        self._forget(set(jobs))
-        if forms != self._last:
-            self._last = forms
+            known = {job: self._entry(job) for job in [*self._session.jobs(), *self._own] if not _went_well(job)}
+            self._own &= known.keys()
+        jobs = sorted((pair for pair in known.items() if not pair[1].is_hidden), key=lambda pair: int(pair[1].key))
+        forms = [self._form(job, entry) for job, entry in jobs[-_MOST_SHOWN:]]
+        if forms != self._shown:
+            self._shown = forms
             self._tell(forms)
-        for key, job in shown:
-            self._look_at_partial(key, job)
+        for job, entry in jobs:
+            self._look_at_preview(job, entry)
 
-    def _form(self, key: str, job: Job) -> dict[str, Any]:
+    def _form(self, job: Job, entry: _Entry) -> dict[str, Any]:
         records, error, progress = job.records, job.error(), job.progress
-        prompt = records[0].request.prompt if records else self._prompts.get(key, "")
         return {
-            "key": key,
+            "key": entry.key,
             "ref": job.refs,
-            "prompt": plain(prompt, _PROMPT_SHOWN),
+            "prompt": plain(records[0].request.prompt if records else entry.prompt, _PROMPT_SHOWN),
             "model": plain(records[0].model, 80) if records else "",
-            "began": self._starts[key],
+            "began": entry.began,
             "usually": job.usually,
             "sent": job.is_sent,
             "fraction": progress.fraction if progress else None,
             "state": "failed" if error is not None else "running",
             "lines": _lines(error) if error is not None else [],
             "notes": [plain(note) for note in job.notes],
-            "own": key in self._own,
+            "own": job in self._own,
         }
 
-    def _look_at_partial(self, key: str, job: Job) -> None:
+    def _look_at_preview(self, job: Job, entry: _Entry) -> None:
         data = job.progress.preview if job.progress else None
-        if data is None or self._partials.get(key, (0, b""))[0] == id(data):
-            return
-        self._partials[key] = (id(data), data)
-        self._show(key, data)
+        if data is not None and data is not entry.preview:
+            entry.preview = data
+            self._show(entry.key, data)
 
-    def _forget(self, alive: set[str]) -> None:
-        for kept in (self._starts, self._prompts, self._partials):
-            for key in [key for key in kept if key not in alive]:
-                kept.pop(key, None)
+    def _entry(self, job: Job) -> _Entry:
+        if job not in self._entries:
+            self._entries[job] = _Entry(str(next(self._keys)), time.time() - job.elapsed)
+        return self._entries[job]
 
-    def _key(self, job: Job) -> str:
-        if job not in self._keys:
-            self._count += 1
-            self._keys[job] = str(self._count)
-            self._starts[str(self._count)] = time.time() - job.elapsed
-        return self._keys[job]
-
-    def _job(self, key: str) -> Job | None:
+    def _entries_now(self) -> list[tuple[Job, _Entry]]:
         with self._lock:
-            return next((job for job, mine in self._keys.items() if mine == key), None)
+            return list(self._entries.items())
 
 
 def _went_well(job: Job) -> bool:
@@ -160,7 +160,7 @@ def _went_well(job: Job) -> bool:
 
 
 def _lines(error: BaseException) -> list[str]:
-    """Give an error in the words of a cell."""
+    """Return an error in the words of a cell."""
     if isinstance(error, NowImageError):
         return error.lines()
     return [f"{type(error).__name__}: {plain(error)}"]

@@ -114,5 +114,5 @@ class Ordering:
 
 
 def verbs_of(session: Session) -> list[str]:
-    """Name what can be done with a picture here: a verb that the session has not is not offered."""
+    """Return what can be done with a picture here: a verb that the session has not is not offered."""
     return [verb for verb in VERBS if callable(getattr(session, verb, None))]

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from weakref import WeakSet
 
 from traitlets import Dict, List, Unicode
@@ -22,13 +22,12 @@ from traitlets import Dict, List, Unicode
 from .._json import digest
 from .._media import preview
 from .._messages import InputError, Language, NowImageError, plain
-from .._services import service_to_name
 from .._session import Session
 from .._store import Record, read_file
 from .._values import Generation, Status
 from ._detail import detail_of, draft_in_file
 from ._diff import differences
-from ._draft import Draft, cell_of, draft_of, request_of
+from ._draft import Draft, cell_of, draft_of_record, request_of
 from ._gallery import Gallery, Query, packed, row_of
 from ._jobs import JobBoard
 from ._labels import labels
@@ -39,22 +38,19 @@ from ._quote import quote_of, relay_of
 from ._rpc import Answer, Wired
 from ._static_output import Standing
 from ._thumb_queue import Wanted
-from ._thumbs import Thumbs
+from ._thumbs import thumb_of
 
-__all__ = ["OPEN", "Panel"]
+__all__ = ["Panel", "follow", "recall"]
 
 _PARTIAL_PX = 640
 _NO_BYTES: tuple[bytes, ...] = ()
 _LARGEST_FILE = 32 << 20
 _UNDER_WAY = (Status.PENDING, Status.RUNNING)
-OPEN: WeakSet[Panel] = WeakSet()
-"""The panels of this process, so that `%now recall` finds those of its session; it keeps none of them alive."""
+_OPEN: WeakSet[Panel] = WeakSet()  # `%now recall` finds those of its session; none is kept alive
 
 
 class Panel(Wired):
     """A widget for making, looking at, choosing and changing pictures. Show it as the last value of a cell."""
-
-    settable: ClassVar[frozenset[str]] = frozenset({"draft"})
 
     mode = Unicode("panel").tag(sync=True)
     """What the script shows: `panel`, or `compare` for a comparison in a cell."""
@@ -75,7 +71,6 @@ class Panel(Wired):
         """Connect to a session; what it knows is asked for in the background."""
         super().__init__(session, words=labels(session.settings().language), draft=Draft().to_json())
         self._gallery = Gallery(session)
-        self._thumbs = Thumbs()
         self._wanted = Wanted()
         self._folder = session.context.home().store.folder
         self._board = JobBoard(session, lambda forms: self.put("jobs", forms), self._show_partial)
@@ -84,9 +79,9 @@ class Panel(Wired):
         self._answering: object = None
         self._asking = threading.Event()
         self._forget = session.history.observe(self._heard)
-        self.worker("files").do(self._begin)
+        self.have("files", self._begin)
         self._board.look()
-        OPEN.add(self)
+        _OPEN.add(self)
 
     def _begin(self) -> None:
         """Read the history, then ask the relay: at once they would both read all of it."""
@@ -113,24 +108,19 @@ class Panel(Wired):
         Raises:
             InputError: there is no such picture, or the file does not say how it was made.
         """
-        draft = (
-            self._draft_in(read_file(source, limit=_LARGEST_FILE))
-            if isinstance(source, Path)
-            else self._draft_of(source)
-        )
+        if isinstance(source, Path):
+            draft = self._draft_in(read_file(source, limit=_LARGEST_FILE))
+        else:
+            draft = draft_of_record(self._gallery.record(int(self._session.generation(source).ref.removeprefix("#"))))
         self.put("draft", draft.to_json())
 
-    def _draft_of(self, ref: str) -> Draft:
-        record = self._gallery.record(int(self._session.generation(ref).ref.removeprefix("#")))
-        return draft_of(record.request, model=record.model, parent=record.id)
-
     def belongs_to(self, session: Session) -> bool:
-        """Tell whether this is the session that it shows."""
+        """Whether this is the session that it shows."""
         return self._session is session
 
     def close(self) -> None:
         """End the panel; what is under way goes on."""
-        OPEN.discard(self)
+        _OPEN.discard(self)
         self._forget()
         self._board.close()
         super().close()
@@ -138,7 +128,7 @@ class Panel(Wired):
     # What it answers
 
     def answers(self) -> Mapping[str, tuple[str, Callable[[Message], Answer]]]:
-        """Give for each action the worker that does it, and how."""
+        """Return for each action the worker that does it, and how."""
         return {
             "find": ("files", self._find),
             "rows": ("files", self._of_this_folder(self._rows)),
@@ -147,10 +137,7 @@ class Panel(Wired):
             "picture": ("files", self._of_this_folder(self._picture)),
             "compare": ("files", self._of_this_folder(self._compare)),
             "cell": ("files", self._cell),
-            "star": ("files", self._of_this_folder(self._star)),
-            "tag": ("files", self._of_this_folder(self._tag)),
-            "trash": ("files", self._of_this_folder(self._trash)),
-            "restore": ("files", self._of_this_folder(self._restore)),
+            **dict.fromkeys(("star", "tag", "trash", "restore"), ("files", self._of_this_folder(self._mark))),
             "drop": ("files", self._drop),
             "quote": ("relay", self._quote),
             "relay": ("relay", self._relay),
@@ -174,7 +161,7 @@ class Panel(Wired):
 
     def follow_soon(self) -> None:
         """Look whether the history lies in another folder now, and go along."""
-        self.worker("files").do(self._follow)
+        self.have("files", self._follow)
 
     def _follow(self) -> bool:
         """Go along with the session to another folder; tells whether there was one."""
@@ -194,8 +181,8 @@ class Panel(Wired):
     def _find(self, message: Message) -> Answer:
         self._follow()
         numbers = self._gallery.find(Query(**message.fields))
-        for key, data in self._board.partials().items():
-            self.worker("files").do(self._send_partial, key, data)
+        for key, data in self._board.previews().items():
+            self.have("files", self._send_partial, key, data)
         return {"count": len(numbers), "choices": self._gallery.choices()}, (packed(numbers),)
 
     def _rows(self, message: Message) -> Answer:
@@ -204,7 +191,7 @@ class Panel(Wired):
     def _thumbnails(self, message: Message) -> Answer:
         """Make what is to be seen now; what this view wanted before and is not yet made is no longer."""
         self._wanted.ask(message.view, message.fields["numbers"])
-        self.worker("files").do(self._next_thumbnail)
+        self.have("files", self._next_thumbnail)
         return {}, _NO_BYTES
 
     def _next_thumbnail(self) -> None:
@@ -213,14 +200,17 @@ class Panel(Wired):
         if number is None:
             return
         self._send_thumbnail(number)
-        self.worker("files").do(self._next_thumbnail)
+        self.have("files", self._next_thumbnail)
 
     def _send_thumbnail(self, number: int) -> None:
+        with suppress(NowImageError):
+            self.tell({"event": "thumb", "number": number}, self._thumbnail(self._gallery.known(number)))
+
+    def _thumbnail(self, record: Record) -> tuple[bytes, ...]:
         data: bytes | None = None
         with suppress(NowImageError):
-            record = self._gallery.known(number)
-            data = self._thumbs.of(record, self._gallery.pictures)
-        self.tell({"event": "thumb", "number": number}, (data,) if data else _NO_BYTES)
+            data = thumb_of(record, self._gallery.pictures)
+        return (data,) if data else _NO_BYTES
 
     def _detail(self, message: Message) -> Answer:
         record = self._gallery.record(message.fields["number"])
@@ -248,23 +238,16 @@ class Panel(Wired):
     def _cell(self, message: Message) -> Answer:
         return {"cell": cell_of(request_of(message.fields["draft"]))}, _NO_BYTES
 
-    def _star(self, message: Message) -> Answer:
-        self._session.star(f"#{message.fields['number']}", on=message.fields["on"])
-        return {}, _NO_BYTES
-
-    def _tag(self, message: Message) -> Answer:
-        tag = message.fields["tag"].strip()
-        if not tag or tag == "*" or not tag.isprintable():  # * is how the history marks a star
-            raise InputError("{value} cannot be a tag", advice="give a word such as draft", value=tag)
-        self._session.tag(f"#{message.fields['number']}", tag, remove=not message.fields["on"])
-        return {}, _NO_BYTES
-
-    def _trash(self, message: Message) -> Answer:
-        self._session.trash(f"#{message.fields['number']}")
-        return {}, _NO_BYTES
-
-    def _restore(self, message: Message) -> Answer:
-        self._session.restore(f"#{message.fields['number']}")
+    def _mark(self, message: Message) -> Answer:
+        fields, ref = message.fields, f"#{message.fields['number']}"
+        if message.action == "star":
+            self._session.star(ref, on=fields["on"])
+        elif message.action == "tag":
+            self._session.tag(ref, _checked_tag(fields["tag"].strip()), remove=not fields["on"])
+        elif message.action == "trash":
+            self._session.trash(ref)
+        else:
+            self._session.restore(ref)
         return {}, _NO_BYTES
 
     def _drop(self, message: Message) -> Answer:
@@ -275,12 +258,7 @@ class Panel(Wired):
         sha256 = digest(data)
         for record in self._gallery.records().values():
             if any(one.sha256 == sha256 for one in record.outputs):
-                return draft_of(
-                    record.request,
-                    model=record.model,
-                    service=service_to_name(record.request, record.model, record.service),
-                    parent=record.id,
-                )
+                return draft_of_record(record)
         draft = draft_in_file(data)
         if draft is None:
             raise InputError(
@@ -315,7 +293,7 @@ class Panel(Wired):
         """Ask who answers and what is left, after what is being asked now; once, however often it is wanted."""
         if not self._asking.is_set():
             self._asking.set()
-            self.worker("relay").do(self._ask_relay)
+            self.have("relay", self._ask_relay)
 
     def _ask_relay(self) -> None:
         self._asking.clear()
@@ -323,7 +301,7 @@ class Panel(Wired):
         self.put("relay", relay_of(self._session))
 
     def _show_partial(self, key: str, data: bytes) -> None:
-        self.worker("files").do(self._send_partial, key, data)
+        self.have("files", self._send_partial, key, data)
 
     def _send_partial(self, key: str, data: bytes) -> None:
         with suppress(NowImageError):
@@ -336,7 +314,7 @@ class Panel(Wired):
         """Take note, on the background thread, that a generation changed; the look at it happens elsewhere."""
         digits = generation.ref.removeprefix("#")
         if digits.isdecimal():
-            self.worker("files").do(self._look_again, int(digits))
+            self.have("files", self._look_again, int(digits))
             self._board.look()
 
     def _look_again(self, number: int) -> None:
@@ -353,7 +331,32 @@ class Panel(Wired):
 
     def _tell_of(self, record: Record) -> None:
         self._gallery.renew(record)
-        data: bytes | None = None
-        with suppress(NowImageError):
-            data = self._thumbs.of(record, self._gallery.pictures)
-        self.tell({"event": "changed", "row": row_of(record, self._language)}, (data,) if data else _NO_BYTES)
+        self.tell({"event": "changed", "row": row_of(record, self._language)}, self._thumbnail(record))
+
+
+def _checked_tag(tag: str) -> str:
+    if not tag or tag == "*" or not tag.isprintable():  # * is how the history marks a star
+        raise InputError("{value} cannot be a tag", advice="give a word such as draft", value=tag)
+    return tag
+
+
+def follow(session: Session) -> None:
+    """Have every open panel of a session look whether the history lies in another folder now."""
+    for one in _panels_of(session):
+        one.follow_soon()
+
+
+def recall(session: Session, source: str | Path) -> bool:
+    """Fill the draft of every open panel of a session from a picture of its history or a file; False: none is open.
+
+    Raises:
+        InputError: there is no such picture, or the file does not say how it was made.
+    """
+    panels = _panels_of(session)
+    for one in panels:
+        one.recall(source)
+    return bool(panels)
+
+
+def _panels_of(session: Session) -> list[Panel]:
+    return [one for one in _OPEN if one.belongs_to(session)]

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import anywidget
 
@@ -21,7 +21,7 @@ from ._assets import loader, script, styles
 from ._draft import read_draft
 from ._messages import Message, read_message
 
-__all__ = ["Answer", "Asked", "Wired", "Worker"]
+__all__ = ["Answer", "Asked", "Wired"]
 
 _LOG = logging.getLogger("now_jupyter")
 _LONGEST_ID = 64
@@ -38,54 +38,28 @@ class Asked(Exception):
         self.agree = list(agree)
 
 
-class Worker:
-    """One thread of its own, started at first use."""
-
-    def __init__(self, name: str) -> None:
-        """Start nothing yet."""
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"now-jupyter-{name}")
-        self._closed = False
-
-    def do(self, work: Callable[..., object], *args: object) -> None:
-        """Have `work(*args)` done after what was asked for before; nothing after `close`."""
-        if not self._closed:
-            with suppress(RuntimeError):  # closed in this very moment, on another thread
-                self._pool.submit(work, *args)
-
-    def close(self) -> None:
-        """Do what is being done and no more."""
-        self._closed = True
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-    def join(self) -> None:
-        """Wait for the end of what is being done; after `close`."""
-        self._pool.shutdown(wait=True)
-
-
 class Wired(anywidget.AnyWidget):
     """What the panel and a comparison in a cell have in common: checked messages, answers with the same id."""
 
     _esm = loader()
-    settable: ClassVar[frozenset[str]] = frozenset()
-    """The traits that a front end may set."""
 
     def __init__(self, session: Session, **traits: object) -> None:
         """Connect to a session; nothing is asked yet."""
         self._session = session
         self._sending = threading.RLock()
-        self._workers = {name: Worker(name) for name in ("files", "relay", "orders")}
+        self._workers = {name: ThreadPoolExecutor(1, f"now-jupyter-{name}") for name in ("files", "relay", "orders")}
         super().__init__(**traits)
         self.on_msg(self._arrived)
 
     def answers(self) -> Mapping[str, tuple[str, Callable[[Message], Answer]]]:
-        """Give for each action the worker that does it, and how."""
+        """Return for each action the worker that does it, and how."""
         raise NotImplementedError
 
     # What comes in
 
     def set_state(self, sync_data: Mapping[str, Any]) -> None:
-        """Let a front end set what it may, and only to what it may be."""
-        allowed = {name: value for name, value in sync_data.items() if name in self.settable and _is_draft(value)}
+        """Let a front end set the draft, and only to what one may be."""
+        allowed = {name: value for name, value in sync_data.items() if name == "draft" and _is_draft(value)}
         with self._sending:
             if allowed:
                 super().set_state(allowed)
@@ -98,14 +72,11 @@ class Wired(anywidget.AnyWidget):
         except ValueError as problem:
             self._refuse(content, str(problem))
             return
-        known = self._all_answers().get(message.action)
+        known = {**self.answers(), "script": ("orders", _script)}.get(message.action)
         if known is None:
             self._refuse(content, "no such action")
-            return
-        self.worker(known[0]).do(self._answer, message, known[1])
-
-    def _all_answers(self) -> Mapping[str, tuple[str, Callable[[Message], Answer]]]:
-        return {**self.answers(), "script": ("orders", _script)}
+        else:
+            self.have(known[0], self._answer, message, known[1])
 
     def _refuse(self, content: object, reason: str) -> None:
         identity = content.get("id") if isinstance(content, dict) else None
@@ -126,14 +97,15 @@ class Wired(anywidget.AnyWidget):
         self.tell({**content, "re": message.id}, buffers)
 
     def in_words(self, error: NowImageError) -> list[str]:
-        """Give an error in the words of a cell, in the user's language."""
+        """Return an error in the words of a cell, in the user's language."""
         return error.in_language(self._session.settings().language).lines()
 
     # What goes out
 
-    def worker(self, name: str) -> Worker:
-        """Give the worker of that name: `files`, `relay` or `orders`."""
-        return self._workers[name]
+    def have(self, worker: str, do: Callable[..., object], *given: object) -> None:
+        """Have a worker (`files`, `relay` or `orders`) do something after what it was asked for; none after `close`."""
+        with suppress(RuntimeError):  # it is closed
+            self._workers[worker].submit(do, *given)
 
     def tell(self, content: Mapping[str, Any], buffers: Sequence[bytes] = ()) -> None:
         """Send a message to all front ends."""
@@ -150,14 +122,14 @@ class Wired(anywidget.AnyWidget):
     def close(self) -> None:
         """End the widget and its workers; twice is fine."""
         for worker in self._workers.values():
-            worker.close()
+            worker.shutdown(wait=False, cancel_futures=True)
         with self._sending:
             super().close()
 
     def wait_until_idle(self) -> None:
         """Wait, after `close`, for the questions to the relay that are still under way."""
         for worker in self._workers.values():
-            worker.join()
+            worker.shutdown(wait=True)
 
 
 def _script(_message: Message) -> Answer:

@@ -18,7 +18,7 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def view_bundle(widget: Wired) -> dict[str, Any]:
-    """Give the bundle of a widget's view alone."""
+    """Return the bundle of a widget's view alone."""
     view = {"version_major": 2, "version_minor": 1, "model_id": widget.model_id}
     return {WIDGET_VIEW: view, "text/plain": repr(widget)}
 
@@ -57,12 +57,12 @@ class Standing:
         self._statics.append(Static(*self.static()))
 
     def whole_bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Give view and static picture as one bundle, for those who ask for nothing else."""
+        """Return view and static picture as one bundle, for those who ask for nothing else."""
         data, metadata = self.static()
         return {**data, **view_bundle(self._widget)}, metadata
 
     def static(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Give the static picture as the history is now."""
+        """Return the static picture as the history is now."""
         pictures = latest(self._session.history.records())
         language = self._session.settings().language
         return static_bundle(pictures, self._session.context.home().store.pictures, language=language)
@@ -71,7 +71,7 @@ class Standing:
         """Bring the static picture up to date after what the worker has to do now; once, however often it is asked."""
         if self._statics and not self._due.is_set():
             self._due.set()
-            self._widget.worker("files").do(self._renew)
+            self._widget.have("files", self._renew)
 
     def _renew(self) -> None:
         self._due.clear()

@@ -24,7 +24,7 @@ class Wanted:
             del self._by_view[next(iter(self._by_view))]
 
     def take(self) -> int | None:
-        """Give the next one, which all views then get; None where nothing is wanted."""
+        """Return the next one, which all views then get; None where nothing is wanted."""
         view, numbers = next(((view, numbers) for view, numbers in self._by_view.items() if numbers), ("", None))
         if numbers is None:
             return None

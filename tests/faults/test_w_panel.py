@@ -17,7 +17,7 @@ import panels
 from campaign import Campaign
 from faultserver import FaultServer, Send, json_answer
 from now_jupyter._messages._errors import NowImageError
-from now_jupyter._panel import compare
+from now_jupyter._panel import Comparison
 from now_jupyter._session import Session
 from now_jupyter._values import Status
 from panels import Browser, Page, Wire
@@ -135,7 +135,7 @@ def test_comparisons_and_static_pictures_show_it_as_text(browser: Browser, evil:
     made = [one for one in evil.history if one.status is Status.DONE]
     for first, second in zip(made[::2], made[1::2], strict=True):
         with (
-            panels.opened(evil, lambda one, a=first, b=second: compare(one, a, b)) as wire,
+            panels.opened(evil, lambda one, a=first, b=second: Comparison.of(one, [a, b])) as wire,
             browser.page(wire) as page,
         ):
             page.evaluate(_TRAP)

@@ -46,6 +46,17 @@ def test_recall_fills_the_draft(wire: Wire, session: Session) -> None:
     assert wire.widget.draft["options"] == {"size": "16:9"}
 
 
+def test_recall_names_the_service_that_made_it(wire: Wire, session: Session) -> None:
+    """Where the model leads elsewhere, the draft names it: ordering again must not buy at another one."""
+    session.generate("a red fox")
+    wire.widget.recall("#1")
+    assert wire.widget.draft["service"] == ""
+    store = session.context.home().store
+    store.write(replace(store.read(1), service="studio"))
+    wire.widget.recall("#1")
+    assert wire.widget.draft["service"] == "studio"
+
+
 def test_now_recall_fills_the_open_panels(wire: Wire, session: Session, tmp_path: Path) -> None:
     """`%now recall` takes a number or a file; with no panel of that session open it says so."""
     made = session.generate("a red fox", size="16:9")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import panels
 from now_jupyter._messages._errors import InputError
-from now_jupyter._panel import Comparison, Panel, compare
+from now_jupyter._panel import Comparison, Panel
 from now_jupyter._panel._diff import words_apart
 from now_jupyter._panel._draft import order_from, read_draft
 from now_jupyter._panel._fallback import MARK
@@ -156,7 +156,7 @@ def test_a_comparison_in_a_cell(session: Session) -> None:
     """`compare` shows pictures with their differences; its static form names them too."""
     session.generate("a red fox", quality="low")
     session.generate("a blue fox", quality="high")
-    with panels.opened(session, lambda one: compare(one, "#1", "#2")) as wire:
+    with panels.opened(session, lambda one: Comparison.of(one, ["#1", "#2"])) as wire:
         found = wire.ask("compare", pictures=[[1, 1], [2, 1]]).content
         assert [row["name"] for row in found["params"] if not row["same"]] == ["quality"]
         assert wire.ask("picture", number=1, place=1).buffers[0].startswith(b"\x89PNG")
@@ -165,7 +165,7 @@ def test_a_comparison_in_a_cell(session: Session) -> None:
         assert "quality: low | high" in data["text/plain"] or "image/jpeg" in data
         assert isinstance(wire.widget, Comparison)
     with pytest.raises(InputError, match="cannot be compared"):
-        compare(session, "#1")
+        Comparison.of(session, ["#1"])
 
 
 # What is shown without a kernel, and what goes over the wire

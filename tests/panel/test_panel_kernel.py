@@ -26,7 +26,7 @@ def test_a_question_that_waits_for_a_busy_kernel_is_said_to_wait(page: Page, wir
     """The line goes away with the first answer, and what was clicked is done then."""
     busy = threading.Event()
     for name in ("files", "relay", "orders"):
-        wire.widget.worker(name).do(busy.wait)
+        wire.widget.have(name, busy.wait)
     page.fill("Search", "fox")
     page.wait("text => document.querySelector('.nowp-kernel').textContent === text", BUSY)
     busy.set()

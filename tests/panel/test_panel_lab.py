@@ -183,8 +183,8 @@ def test_the_panel_follows_the_theme_of_lab(lab: Lab, light: bool) -> None:
 def test_the_panel_in_notebook_7(lab: Lab) -> None:
     """The same in Notebook 7: it opens, makes a picture, and hides the picture that stands for it."""
     path = lab.write([LOAD, "nj.panel()"])
-    page = Page(lab, path, lab.house.portal.call(lab.context.new_page))
-    address = f"{lab.house.address}/notebooks/{path.relative_to(lab.house.root).as_posix()}"
+    page = Page(lab, path, lab.server.portal.call(lab.context.new_page))
+    address = f"{lab.server.address}/notebooks/{path.relative_to(lab.server.root).as_posix()}"
     page.do(lambda raw: raw.goto(address, wait_until="domcontentloaded"))
     page.wait_for(_READY_IN_NOTEBOOK_7, timeout=60)
     its_own_errors = list(lab.page_errors)
@@ -267,7 +267,7 @@ def test_two_tabs_of_one_notebook(lab: Lab) -> None:
     one = opened(lab)
     make(one, "a red fox in snow", 1)
     one.save()
-    two = Page(lab, one.path, lab.house.portal.call(lab.context.new_page))
+    two = Page(lab, one.path, lab.server.portal.call(lab.context.new_page))
     two.load()
     two.wait_for(f"() => ({_SHOWN})() === 1", timeout=90)
     assert two.evaluate("() => document.querySelector('.nowp-prompt').value") == "a red fox in snow"

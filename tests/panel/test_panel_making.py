@@ -139,7 +139,7 @@ def test_a_running_job_shows_and_stop_waiting_leaves_it_alone(tmp_path: Path) ->
 def test_a_click_never_blocks_its_thread(wire: Wire, session: Session) -> None:
     """The thread that brings a message is free at once, although the answer needs the disk and the relay."""
     lock = threading.Event()
-    wire.widget.worker("files").do(lock.wait)
+    wire.widget.have("files", lock.wait)
     began = time.monotonic()
     wire.message({"id": "x", "action": "find"})
     assert time.monotonic() - began < 0.2
@@ -153,3 +153,4 @@ def test_the_price_and_the_controls_of_the_next_click(wire: Wire) -> None:
     assert answer["controls"]["style"] == {"values": ["vivid", "natural"], "why": ""}
     assert answer["controls"]["background"]["why"] == "not known for dall-e-3"
     assert answer["demo"] is True
+    assert wire.ask("quote", draft=draft("", model="dall-e-3")).content["controls"] == answer["controls"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import panels
-from now_jupyter._panel import compare
+from now_jupyter._panel import Comparison
 from now_jupyter._session import Session
 from now_jupyter._values import Status
 from panel_steps import count, open_first, violations
@@ -184,7 +184,7 @@ def test_comparing_shows_what_differs(page: Page, four: list[str]) -> None:
 
 def test_a_comparison_in_a_cell(browser: Browser, session: Session, four: list[str]) -> None:
     """`nj.compare` is the same view, alone."""
-    with panels.opened(session, lambda one: compare(one, "#1", "#2", "#3")) as wire, browser.page(wire) as page:
+    with panels.opened(session, lambda one: Comparison.of(one, ["#1", "#2", "#3"])) as wire, browser.page(wire) as page:
         page.wait(
             "() => [...document.querySelectorAll('.nowp-by-side img')].filter((one) => one.naturalWidth).length === 3"
         )
@@ -253,7 +253,7 @@ def test_a_change_that_is_told_before_the_first_answer_breaks_nothing(browser: B
     """What a cell makes while the panel is still opening is taken up, and can be filtered by at once."""
     row = {"status": "done", "prompt": "p", "count": 0, "starred": False, "tags": [], "failure": "", "version": ""}
     busy = threading.Event()
-    wire.widget.worker("files").do(busy.wait)
+    wire.widget.have("files", busy.wait)
     try:
         with browser.page(wire) as page:
             page.wait("() => document.querySelector('.nowp-gallery')")

@@ -1,0 +1,146 @@
+"""What a cell shows of an answer, picture or not; whatever came, showing it never fails the cell."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from PIL import Image
+
+from now_jupyter import _display
+from now_jupyter._display import bundle_of, caption_of, show_one
+from now_jupyter._display._waiting import WaitingLine
+from now_jupyter._json import digest
+from now_jupyter._orders import Job
+from now_jupyter._settings import Settings
+from now_jupyter._values import Audio, Generation, Output, Picture, Request, Status
+
+SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
+
+
+def _png(side: int) -> bytes:
+    target = io.BytesIO()
+    Image.new("RGB", (side, side), "navy").save(target, "PNG")
+    return target.getvalue()
+
+
+def _saved(kind: type[Output], path: Path, data: bytes, mime: str, **more: Any) -> Any:
+    path.write_bytes(data)
+    return kind(ref=more.pop("ref", "#12"), sha256=digest(data), path=path, mime=mime, **more)
+
+
+def _picture(folder: Path, name: str, side: int = 8, **more: Any) -> Picture:
+    data = _png(side)
+    picture: Picture = _saved(Picture, folder / name, data, "image/png", width=side, height=side, **more)
+    return picture
+
+
+def _generation(*outputs: Output, **more: Any) -> Generation:
+    return Generation(
+        **{
+            "id": "a" * 32,
+            "ref": "#12",
+            "prompt": "a song of foxes",
+            "model": "song-maker",
+            "status": Status.DONE,
+            "billed": "no",
+            "created": 0.0,
+            "outputs": outputs,
+            **more,
+        }
+    )
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work beside the history."""
+    monkeypatch.chdir(tmp_path)
+    made = tmp_path / "untitled.now" / "pictures"
+    made.mkdir(parents=True)
+    return made
+
+
+def test_what_cannot_be_seen_is_said_with_kind_name_and_place(folder: Path) -> None:
+    """A sound and a drawing of vectors: their facts as text, their files in the caption."""
+    song = _saved(Audio, folder / "12-song.mp3", b"ID3", "audio/mpeg", ref="#12.1")
+    drawing = _saved(Picture, folder / "12.2-song.svg", SVG, "image/svg+xml", ref="#12.2")
+    data, metadata = bundle_of(_generation(song, drawing), Settings())
+    assert data == {"text/plain": f"{song!r}\n{drawing!r}"}
+    assert metadata["now"]["sha256"] == [song.sha256, drawing.sha256]
+    assert caption_of(_generation(song, drawing)).split("\n") == [
+        "a song of foxes · song-maker",
+        f"audio · {Path('untitled.now', 'pictures', '12-song.mp3')}",
+        f"picture · {Path('untitled.now', 'pictures', '12.2-song.svg')}",
+        "#12",
+    ]
+
+
+def test_words_are_shown_as_words() -> None:
+    """All lines, and nothing that a terminal would obey."""
+    data, _ = bundle_of(_generation(text="la\x1b[31m la\n<b>la</b>"), Settings())
+    assert data == {"text/plain": "la la\n<b>la</b>"}
+
+
+def test_a_picture_that_is_gone_fails_no_cell(folder: Path) -> None:
+    """The others are shown; where none is left, the text is."""
+    gone, here = _picture(folder, "gone.png", ref="#12.1"), _picture(folder, "here.png", 16, ref="#12.2")
+    gone.path.unlink()
+    data, metadata = bundle_of(_generation(gone, here), Settings())
+    assert metadata["image/png"]["width"] == 16
+    assert data["text/plain"] == f"{gone!r}\n{here!r}"
+    assert bundle_of(_generation(gone), Settings())[0] == {"text/plain": repr(gone)}
+
+
+def test_a_service_s_own_sheet_stands_for_its_pictures(folder: Path) -> None:
+    """The sheet is shown, not one of ours; the picture beside a single one is not in its place."""
+    parts = [_picture(folder, f"{number}.png", ref=f"#12.{number}") for number in (1, 2)]
+    whole = _picture(folder, "sheet.png", 32, ref="#12.3", is_side=True)
+    assert bundle_of(_generation(*parts, whole), Settings())[1]["image/png"]["width"] == 32
+    assert bundle_of(_generation(parts[0], whole), Settings())[1]["image/png"]["width"] == 8
+    assert caption_of(_generation(*parts, whole)).startswith("a song of foxes · song-maker · 2 × 8×8\n")
+
+
+def test_a_sheet_is_numbered_as_its_pictures_are(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first was put away: the sheet bears 2 and 3, with which the others are referred to."""
+    numbered: list[int] = []
+
+    def sheet(_pictures: object, *, numbers: list[int], **_: object) -> tuple[bytes, str, int, int]:
+        numbered.extend(numbers)
+        return b"", "image/png", 1, 1
+
+    monkeypatch.setattr(_display._display, "sheet", sheet)
+    bundle_of(_generation(*(_picture(folder, f"{one}.png", ref=f"#12.{one}") for one in (2, 3))), Settings())
+    assert numbered == [2, 3]
+
+
+def test_the_service_is_named_where_the_user_named_it(folder: Path) -> None:
+    """Else the caption is of what everybody knows."""
+    made = _generation(_picture(folder, "x.png"), service="ideogram", request=Request(service="ideogram"))
+    assert caption_of(made).startswith("a song of foxes · song-maker · ideogram · 8×8\n")
+
+
+def test_one_output_alone_says_where_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `g.outputs[0]` shows in a cell."""
+    shown: list[dict[str, Any]] = []
+    monkeypatch.setattr(_display._display.CellOutput, "put", lambda _, data, __: shown.append(data))
+    song = _saved(Audio, folder / "12-song.mp3", b"ID3", "audio/mpeg")
+    show_one(song, Settings())
+    show_one(_picture(folder, "x.png"), Settings())
+    assert shown[0] == {"text/plain": f"{song!r}\naudio · {Path('untitled.now', 'pictures', '12-song.mp3')}"}
+    assert set(shown[1]) == {"text/plain", "image/png"}
+
+
+def test_an_unfinished_picture_that_is_none_disturbs_nobody() -> None:
+    """Progress is for the eye only: a broken preview is left out, and the line goes on."""
+    progress = SimpleNamespace(fraction=0.5, preview=b"no picture")
+    job = SimpleNamespace(refs="#12", elapsed=3.0, usually=None, is_sent=True, progress=progress)
+    line = WaitingLine(cast("Job", job), "en")
+    try:
+        line.update()
+        assert line._line.value == "#12 · 3 s"
+        assert line._bar.value == 0.5
+    finally:
+        line.close()
