@@ -353,7 +353,8 @@ class Run:
     async def _save(self, found: Found, announced: RecordedOutput) -> None:
         try:
             self._keep(await self._saver.save(found, announced))
-            await self._write()
+            with suppress(StoreError):  # it is here; the end of the record is written again
+                await self._write()
         except NowImageError as problem:
             self._lost[announced.key] = problem
             if not any(one.key == announced.key and one.is_here for one in self.record.outputs):
@@ -378,20 +379,33 @@ class Run:
     async def _finish(self, outcome: Outcome, error: NowImageError | None) -> NowImageError | None:
         """Write how it ended, and return the error that tells the user."""
         elapsed = round(self._runner.stopwatch() - self._began, 3) if self._is_new else self.record.elapsed
-        lost = next(iter(self._lost.values()), None)
+        lost = max(self._lost.values(), key=lambda one: bool(one.rescued), default=None)  # the worst is told
         self.record = replace(decide_end(self.record, outcome, error, lost=lost), elapsed=elapsed)
         told = error or (None if self.record.has_answer else lost or self._need_of(outcome))
         try:
-            await self._write()
-            if self.record.status is Status.DONE:  # of fewer than asked for, the answer may still hold more
-                await run_in_thread(self._store.drop_answer, self.record.number)
+            await self._write_end()
         except StoreError as problem:
             told = told or problem
+            await self._saver.rescue_kept(self.record)
             self._watch.changed(self.record)
+        else:
+            await self._drop_answer()
         if told is not None:
             told.billed = self.record.billed
             told.rescued = tuple(data for one in self._lost.values() for data in one.rescued)
         return told
+
+    async def _write_end(self) -> None:
+        """Write the end of the record; as it names what is here, a disk that fails is given a second chance."""
+        try:
+            await self._write()
+        except StoreError:
+            await self._write()
+
+    async def _drop_answer(self) -> None:
+        if self.record.status is Status.DONE:  # of fewer than asked for, the answer may still hold more
+            with suppress(StoreError):
+                await run_in_thread(self._store.drop_answer, self.record.number)
 
     def _need_of(self, outcome: Outcome) -> NowImageError | None:
         if not outcome.needs:

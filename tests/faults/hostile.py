@@ -246,7 +246,15 @@ def _hostile_records(server: str) -> dict[int, Any]:
             "status": "partial",
             "outputs": [{"key": "1", "number": 1, "sources": [{"link": f"{server}/kept"}]}],
         },
-        5: {**RECORD, "id": "5" * 32, "number": 5, "status": "unknown", "billed": "maybe", "outputs": [], "state": None},
+        5: {
+            **RECORD,
+            "id": "5" * 32,
+            "number": 5,
+            "status": "unknown",
+            "billed": "maybe",
+            "outputs": [],
+            "state": None,
+        },
         6: {
             **RECORD,
             "id": "6" * 32,

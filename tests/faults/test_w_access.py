@@ -18,10 +18,7 @@ from kills import PROMPT, Relay
 from limits import at_once
 from now_jupyter._messages._errors import NowImageError, StoreCorrupt, StoreError, StoreUnavailable
 from now_jupyter._session import Session
-from now_jupyter._store import Store
 from now_jupyter._store._files import private_folder, read_file
-from now_jupyter._store._record import Record
-from now_jupyter._values import Request
 from relays import Served, relay_on_loopback
 
 NOBODY = 65534
