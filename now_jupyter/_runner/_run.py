@@ -50,7 +50,7 @@ from .._protocol import (
     Service,
     Step,
 )
-from .._store import Record, RecordedOutput
+from .._store import Record, RecordedOutput, Store
 from .._transport import Submission
 from .._values import Attempt, Billed, Status
 from ._announcing import announce, clip, place_of
@@ -367,7 +367,7 @@ class Run:
     async def _write(self, **changes: Any) -> None:  # noqa: ANN401 - fields of the record
         """Write the record with these changes; they count only once they are on the disk."""
         async with self._writing:
-            await run_in_thread(self._store.write, replace(self.record, **changes))
+            await run_in_thread(_write_insisting, self._store, replace(self.record, **changes))
             self.record = replace(self.record, **changes)
         self._watch.changed(self.record)
 
@@ -383,7 +383,7 @@ class Run:
         self.record = replace(decide_end(self.record, outcome, error, lost=lost), elapsed=elapsed)
         told = error or (None if self.record.has_answer else lost or self._need_of(outcome))
         try:
-            await self._write_end()
+            await self._write()
         except StoreError as problem:
             told = told or problem
             await self._saver.rescue_kept(self.record)
@@ -394,13 +394,6 @@ class Run:
             told.billed = self.record.billed
             told.rescued = tuple(data for one in self._lost.values() for data in one.rescued)
         return told
-
-    async def _write_end(self) -> None:
-        """Write the end of the record; as it names what is here, a disk that fails is given a second chance."""
-        try:
-            await self._write()
-        except StoreError:
-            await self._write()
 
     async def _drop_answer(self) -> None:
         if self.record.status is Status.DONE:  # of fewer than asked for, the answer may still hold more
@@ -417,6 +410,14 @@ class Run:
             buttons=", ".join(one.label for one in outcome.buttons),
             ref=self.record.ref,
         )
+
+
+def _write_insisting(store: Store, record: Record) -> None:
+    """Write a record that names what was paid for: a disk that fails is given a second chance."""
+    try:
+        store.write(record)
+    except StoreError:
+        store.write(record)
 
 
 async def _no_event() -> Event | None:
