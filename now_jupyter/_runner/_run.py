@@ -50,7 +50,7 @@ from .._protocol import (
     Service,
     Step,
 )
-from .._store import Record, RecordedOutput
+from .._store import Record, RecordedOutput, Store
 from .._transport import Submission
 from .._values import Attempt, Billed, Status
 from ._announcing import announce, clip, place_of
@@ -354,7 +354,8 @@ class Run:
     async def _save(self, found: Found, announced: RecordedOutput) -> None:
         try:
             self._keep(await self._saver.save(found, announced))
-            await self._write()
+            with suppress(StoreError):  # it is here; the end of the record is written again
+                await self._write()
         except NowImageError as problem:
             self._lost[announced.key] = problem
             if not any(one.key == announced.key and one.is_here for one in self.record.outputs):
@@ -367,7 +368,7 @@ class Run:
     async def _write(self, **changes: Any) -> None:  # noqa: ANN401 - fields of the record
         """Write the record with these changes; they count only once they are on the disk."""
         async with self._writing:
-            await run_in_thread(self._store.write, replace(self.record, **changes))
+            await run_in_thread(_write_insisting, self._store, replace(self.record, **changes))
             self.record = replace(self.record, **changes)
         self._watch.changed(self.record)
 
@@ -379,20 +380,26 @@ class Run:
     async def _finish(self, outcome: Outcome, error: NowImageError | None) -> NowImageError | None:
         """Write how it ended, and return the error that tells the user."""
         elapsed = round(self._runner.stopwatch() - self._began, 3) if self._is_new else self.record.elapsed
-        lost = next(iter(self._lost.values()), None)
+        lost = max(self._lost.values(), key=lambda one: bool(one.rescued), default=None)  # the worst is told
         self.record = replace(decide_end(self.record, outcome, error, lost=lost), elapsed=elapsed)
         told = error or (None if self.record.has_answer else lost or self._need_of(outcome))
         try:
             await self._write()
-            if self.record.status is Status.DONE:  # of fewer than asked for, the answer may still hold more
-                await run_in_thread(self._store.drop_answer, self.record.number)
         except StoreError as problem:
             told = told or problem
+            await self._saver.rescue_kept(self.record)
             self._watch.changed(self.record)
+        else:
+            await self._drop_answer()
         if told is not None:
             told.billed = self.record.billed
             told.rescued = tuple(data for one in self._lost.values() for data in one.rescued)
         return told
+
+    async def _drop_answer(self) -> None:
+        if self.record.status is Status.DONE:  # of fewer than asked for, the answer may still hold more
+            with suppress(StoreError):
+                await run_in_thread(self._store.drop_answer, self.record.number)
 
     def _need_of(self, outcome: Outcome) -> NowImageError | None:
         if not outcome.needs:
@@ -404,6 +411,14 @@ class Run:
             buttons=", ".join(one.label for one in outcome.buttons),
             ref=self.record.ref,
         )
+
+
+def _write_insisting(store: Store, record: Record) -> None:
+    """Write a record that names what was paid for: a disk that fails is given a second chance."""
+    try:
+        store.write(record)
+    except StoreError:
+        store.write(record)
 
 
 async def _no_event() -> Event | None:

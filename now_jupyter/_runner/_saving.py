@@ -159,11 +159,7 @@ class Saver:
             media = media_type(examine(data, expected=announced.kind).mime)
         except (NowImageError, OSError):
             return error  # a link stays in the record; what is no output needs no rescue
-        place = await run_in_thread(
-            partial(
-                self._runner.rescue.keep, self._record.id, announced, data, suffix=media.suffix if media else ".bin"
-            )
-        )
+        place = await self._keep_outside(announced, data, media.suffix if media else ".bin")
         if place is None:
             error.rescued = (data,)
             error.kept = (
@@ -173,6 +169,19 @@ class Saver:
             error.facts |= {"spilled": plain(place)}
             error.kept = "the picture is in {spilled}; %now resume brings it into the history"
         return error
+
+    async def rescue_kept(self, record: Record) -> None:
+        """Keep outputs that are here outside as well: the record that names them could not be written."""
+        for one in record.outputs:
+            with suppress(NowImageError, OSError):
+                if one.words:
+                    await self._keep_outside(one, one.words.encode("utf-8", "replace"), ".txt")
+                elif one.file:
+                    path = self._store.output_path(one.file)
+                    await self._keep_outside(one, await run_in_thread(path.read_bytes), path.suffix)
+
+    async def _keep_outside(self, output: RecordedOutput, data: bytes, suffix: str) -> Path | None:
+        return await run_in_thread(partial(self._runner.rescue.keep, self._record.id, output, data, suffix=suffix))
 
 
 def keep_data(  # noqa: PLR0913 - what came, where it belongs, and what is known of the key

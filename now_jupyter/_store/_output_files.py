@@ -104,7 +104,7 @@ def temp_in(folder: Path) -> Path:
 def as_temp(source: bytes | Path, folder: Path) -> Iterator[Path]:
     """Give a source as a flushed file in `folder`; a copy is removed again where it was not taken from there."""
     is_download = isinstance(source, Path) and source.parent == folder and source.suffix == ".tmp"
-    temp = source if isinstance(source, Path) and is_download else temp_in(folder)
+    temp = source if isinstance(source, Path) and is_download else temp_beside(folder / "output")
     try:
         if isinstance(source, bytes):
             write_new(temp, source)

@@ -1,9 +1,9 @@
 """Where paid outputs go when the history cannot take them: a folder of the user's own, else this process's memory.
 
 A disk beside the notebook may fill up, vanish or turn read-only between paying and keeping. What was bought is then
-written as `<record id>-<number>-<kind>-<key in hex><suffix>` into the user's data folder, and where that fails too, held
-in memory by the kernel, which says so loudly. The record may never have heard of it, so the name says all that its place
-in it depends on. `%now resume` brings all of it home.
+written as `<record id>-<number>-<kind>-<key in hex><suffix>` into the user's data folder, and where that fails too,
+held in memory by the kernel, which says so loudly. The record may never have heard of it, so the name says all that its
+place in it depends on. `%now resume` brings all of it home.
 """
 
 from __future__ import annotations

@@ -86,8 +86,9 @@ class Tasks(Service):
 
     def poll(self, tasks: Texts) -> Conversation[Fields]:
         reply = yield from Fetch(Call(path=LIST, base="host", json={"ids": list(tasks)}))
-        items = reply.body if isinstance(reply.body, list) else []
-        return {str(item["id"]): item for item in items if isinstance(item, Mapping)}
+        if not isinstance(reply.body, list):
+            raise BadResponseError("this is no list of tasks")
+        return {str(item["id"]): item for item in reply.body if isinstance(item, Mapping)}
 
 
 def _follow(task: str) -> Conversation[Outcome]:

@@ -150,7 +150,7 @@ class Stand:
         shown = {generation.ref: generation for generation in self.session.history}
         for job in verdict.jobs:
             assert shown[f"#{job.number}"].billed == job.billed
-            assert [one.sha256 for one in shown[f"#{job.number}"].pictures] == job.digests
+            assert [one.sha256 for one in shown[f"#{job.number}"].outputs] == job.digests
         return verdict
 
 

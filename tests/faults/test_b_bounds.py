@@ -158,7 +158,7 @@ def peak_kib():
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-answers.JSON_CAP = 24 * MIB       # the caps of the house, made small: what is measured is that they hold
+answers.JSON_CAP = 24 * MIB       # our caps, made small: what is measured is that they hold
 zeros = b" " * MIB
 
 def packed(wbits, size=256):

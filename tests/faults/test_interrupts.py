@@ -90,7 +90,7 @@ class Interrupts:
         return folder / "n.now"
 
 
-@pytest.mark.row("K1", injected="SIGINT at every step of session, runner, bridge and store")
+@pytest.mark.row("K1", injected="SIGINT at every step of session, runner, background and store")
 @pytest.mark.parametrize("awaited", [False, True])
 @pytest.mark.parametrize("kind", ["interrupt", "interrupts"])
 def test_an_interrupt_at_any_line_of_an_order_leaves_everything_usable(

@@ -14,7 +14,7 @@ from deaths import NO_END, Deaths, answers_on_disk
 from kills import Kernels, Relay, in_parallel, sold
 
 FORMS = [("b64", 1), ("b64", 4), ("url", 1), ("url", 4)]
-MOST_TRIES = 4  # two pictures may share a folder, which is made but once then
+MOST_TRIES = 4  # threads run side by side, so that an order may not come to a point
 STRIDE = 17  # of the short form; the full one leaves out nothing
 LINES_STRIDE = 3001
 FULL_LINES_STRIDE = 67
@@ -138,14 +138,12 @@ BEHIND_PYTHON = re.compile(r"half |flock |(write|ftruncate) answers/.download")
 
 
 def points_of_an_order(kernels: Kernels, place: Path, relay: Relay, kind: str, count: int) -> list[str]:
-    """Name all points of an order; two pictures that share a folder need fewer, so such an order is placed again."""
-    for again in itertools.count():
-        home = place / str(again) / "n.now"
-        home.parent.mkdir(parents=True)
-        points: list[str] = kernels.act("generate", home, relay, (kind, NO_END), count=count).found["points"]
-        if len(list((home / "pictures").iterdir())) == count:
-            return points
-    raise AssertionError
+    """Name all points of an order."""
+    home = place / "n.now"
+    home.parent.mkdir(parents=True)
+    points: list[str] = kernels.act("generate", home, relay, (kind, NO_END), count=count).found["points"]
+    assert len(list((home / "pictures").iterdir())) == count
+    return points
 
 
 @pytest.mark.full_faults

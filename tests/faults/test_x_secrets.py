@@ -199,7 +199,7 @@ def test_no_error_log_or_file_holds_the_key(tmp_path: Path, clean_home: Path, lo
             stand.session.history,
             stand.session.context.key(),
             stand.session.settings(),
-            stand.session.context.connection(),
+            stand.session.context.access(),
         ):
             assert not hits(key, repr(value), str(value))
         stand.session.history.search("fox")
@@ -218,7 +218,7 @@ for name in ('httpx', 'httpcore', 'asyncio', 'anyio', 'now_jupyter', 'Comm', 'tr
 INSIDE = """\
 from now_jupyter._ipython._extension import session as _session
 context = _session().context
-[vars(_session()), context, context.key(), context.connection(), _session().settings()]"""
+[vars(_session()), context, context.key(), context.access(), _session().settings()]"""
 BUG = """\
 from now_jupyter._runner import Runner
 run, Runner.run = Runner.run, None
