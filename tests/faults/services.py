@@ -12,8 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from task_engine import GIVEN_UP, TaskService
-
 from faultserver import Action, Seen, Send, json_answer
 from now_jupyter._services import services
 from now_jupyter._values import Generation

@@ -123,5 +123,4 @@ RELAY: dict[str, str] = {
     "{value} is no address of a relay": "{value} 不是中转站地址",
     "{value} is no part of the relay's address": "{value} 不属于中转站的地址",
     "{{{{BASE_URL}}}} is a placeholder of the relay's documentation, not an address": "{{{{BASE_URL}}}} 是中转站文档里的占位符，不是地址",
-    "{value} is no part of the relay's address": "{value} 不属于中转站的地址",
 }
