@@ -19,7 +19,7 @@ import pytest
 from clean_room import ROOT
 from faultserver import FaultServer, Reset, Send, json_answer, response
 from now_jupyter._json import Fields
-from now_jupyter._messages import (
+from now_jupyter._messages import ServiceError, (
     AuthError,
     LinkExpiredError,
     QuotaError,
@@ -270,14 +270,22 @@ class Buggy(OpenAIImages):
         raise ZeroDivisionError(str(memo))
 
 
-@pytest.mark.parametrize(("finds", "billed"), [(False, "maybe"), (True, "yes")])
-def test_a_bug_in_a_service_reaches_the_caller_and_the_record_stays_unsettled(
-    finds: bool, billed: str, tmp_path: Path
-) -> None:
-    """A bug is no error of ours; what may have been billed is not called anything else, what was found is kept."""
-    services = [Buggy(finds=finds)]
+def test_a_bug_in_a_service_is_named_and_the_record_stays_unsettled(tmp_path: Path) -> None:
+    """Nothing was found: the error is short and says which service failed; what may have been billed is said so."""
+    services = [Buggy(finds=False)]
     with relay_on_loopback() as served, new_session(tmp_path, served.url, services=services) as session:
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ServiceError, match="openai-images failed: ZeroDivisionError"):
             session.generate("a fox")
         (one,) = session.history
-        assert (one.status, one.billed, len(one.pictures)) == (Status.PENDING, billed, int(finds))
+        assert (one.status, one.billed) == (Status.UNKNOWN, "maybe")
+        assert session.context.home().store.answer(1) is not None
+
+
+def test_a_bug_in_a_service_costs_no_picture(tmp_path: Path) -> None:
+    """What was found is kept and shown, the record says which service failed, and the answer stays."""
+    services = [Buggy(finds=True)]
+    with relay_on_loopback() as served, new_session(tmp_path, served.url, services=services) as session:
+        made = session.generate("a fox")
+        assert (made.status, made.billed, len(made.pictures)) == (Status.PARTIAL, "yes", 1)
+        assert "openai-images failed: ZeroDivisionError" in str(made.error)
+        assert session.context.home().store.answer(1) is not None
