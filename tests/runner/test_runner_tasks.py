@@ -19,10 +19,11 @@ import pytest
 from clean_room import ROOT
 from faultserver import FaultServer, Reset, Send, json_answer, response
 from now_jupyter._json import Fields
-from now_jupyter._messages import ServiceError, (
+from now_jupyter._messages import (
     AuthError,
     LinkExpiredError,
     QuotaError,
+    ServiceError,
     TaskFailed,
     TaskLost,
     TaskNeedsAction,
