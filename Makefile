@@ -5,8 +5,8 @@
 #   make quick   lint, types, and the tests that need no kernel and no browser: while you work
 #   make lint    ruff, mypy, tsc and biome      make format  let ruff and biome write
 #   make pythons the package in every CPython of this machine
-#   make faults  the fault campaign             make bench   the benchmarks
-#   make clean   what tools left behind
+#   make faults  the fault campaign             make mutants guards taken out, one at a time: does a test notice?
+#   make bench   the benchmarks                 make clean   what tools left behind
 #   make PYTHON=python3.13 …  another Python
 #
 # The environment is .venv; it is made anew only where pyproject.toml or constraints.txt have changed. pip and npm are used as they are configured.
@@ -31,8 +31,9 @@ TSC := node $(NODE_MODULES)/typescript/bin/tsc --project tools/js
 BIOME := node $(NODE_MODULES)/@biomejs/biome/bin/biome check --config-path=tools/js --error-on-warnings
 SCRIPTS := $(wildcard now_jupyter/_panel/static/*.js now_jupyter/_panel/static/*.ts)
 PYTEST_ARGS ?=
+MUTANTS ?=
 
-.PHONY: try test quick lint format pythons faults bench clean programs kernel6 environment
+.PHONY: try test quick lint format pythons faults mutants bench clean programs kernel6 environment
 .DEFAULT_GOAL := try
 
 try: $(VENV)/try.stamp
@@ -64,6 +65,9 @@ pythons: $(VENV)/test.stamp
 
 faults: $(VENV)/test.stamp kernel6 programs
 	$(RUN) -m pytest tests/faults --full-faults --fault-table
+
+mutants: $(VENV)/test.stamp
+	$(RUN) tools/mutate.py $(MUTANTS)
 
 bench: $(VENV)/test.stamp
 	$(RUN) benchmarks/bench.py
