@@ -83,7 +83,7 @@ def _stable_line(generation: Generation, working: Path | None) -> str:
 
 
 def _where(pictures: Sequence[Picture], working: Path | None) -> str:
-    path = pictures[0].path if len(pictures) == 1 else pictures[0].path.parent.parent
+    path = pictures[0].path if len(pictures) == 1 else pictures[0].path.parent
     try:
         return str(path.relative_to(working or Path.cwd()))
     except ValueError:
