@@ -297,7 +297,7 @@ def test_a_rehearsal_is_told_in_full(paid: tuple[Desk, Served]) -> None:
     lines = text.splitlines()
     assert lines[0] == f"POST {served.url}/v1/images/generations"
     assert '"quality": "low"' in text
-    assert "dall-e-3 is not known to take quality low; known: standard, hd" in lines
+    assert "the model is not known to take quality low; known: standard, hd" in lines
     assert "expected price: ~$0.0400 · nothing was sent" in lines
     assert "balance after it: $99.96" in lines
     assert lines[-1].startswith("would be bought")

@@ -60,9 +60,10 @@ def spoken_in(call: ast.Call) -> list[ast.expr]:
 
 
 def assigned_in(assign: ast.Assign) -> list[ast.expr]:
-    """Return the sentence that is put into an error afterwards; what is passed on by a name is found where it is said."""
+    """Return the sentence that is put into an error afterwards; a name or number passes on what is said elsewhere."""
     names = {target.attr for target in assign.targets if isinstance(target, ast.Attribute)}
-    return [] if isinstance(assign.value, ast.Name) or not names & SENTENCES else [assign.value]
+    is_number = isinstance(assign.value, ast.Constant) and not isinstance(assign.value.value, str)
+    return [] if is_number or isinstance(assign.value, ast.Name) or not names & SENTENCES else [assign.value]
 
 
 def texts_of(expression: ast.expr, constants: dict[str, str]) -> list[str | None]:
