@@ -10,7 +10,7 @@ from typing import Any
 
 from anyio.from_thread import start_blocking_portal
 
-from now_jupyter._protocol import Progress
+from now_jupyter._runner import ProgressReport
 from now_jupyter._session import Session
 from now_jupyter._settings._logins import Logins
 from now_jupyter.demo import Relay, Request, Response
@@ -83,12 +83,12 @@ class Watching:
     """Someone who looks on while a record is performed."""
 
     records: list[Any] = field(default_factory=list)
-    progress: list[Progress] = field(default_factory=list)
+    progress: list[ProgressReport] = field(default_factory=list)
     at_change: Callable[[Any], None] = lambda _: None
 
     def changed(self, record: Any) -> None:
         self.records.append(record)
         self.at_change(record)
 
-    def progressed(self, progress: Progress) -> None:
+    def progressed(self, progress: ProgressReport) -> None:
         self.progress.append(progress)

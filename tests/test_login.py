@@ -151,7 +151,7 @@ def test_a_relay_that_lists_no_models_is_no_obstacle(models: bytes, session: Ses
     with FaultServer() as server:
         server.script([Send(response(404))])
         server.script([Send(models)], path="/v1/models")
-        session.context.connection()
+        session.context.access()
         talk = Talk(session, [server.url, ""])
         assert "work is in use" in talk.run()
         assert talk.said

@@ -291,13 +291,13 @@ def test_chinese_users_read_chinese(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_a_rehearsal_is_told_in_full(paid: tuple[Desk, Served]) -> None:
     """The body, notes, price, balance, and what the history would do."""
-    now, _ = paid
+    now, served = paid
     order = order_of(parse_keywords("a fox", {"model": "dall-e-3", "quality": "low"}))
     text = rehearsal_text(now.session.rehearse(order), now.session.settings())
     lines = text.splitlines()
-    assert lines[0] == "POST /v1/images/generations"
+    assert lines[0] == f"POST {served.url}/v1/images/generations"
     assert '"quality": "low"' in text
-    assert "dall-e-3 is not known to take quality low; known: standard, hd" in lines
+    assert "the model is not known to take quality low; known: standard, hd" in lines
     assert "expected price: ~$0.0400 · nothing was sent" in lines
     assert "balance after it: $99.96" in lines
     assert lines[-1].startswith("would be bought")

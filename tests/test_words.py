@@ -42,9 +42,9 @@ def templates_of(path: Path) -> Iterator[tuple[str, ast.expr, str | None]]:
     """Give the place, the expression and the text (None: it is no literal) of every template in a source."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     constants = constants_of(tree)
-    for call in ast.walk(tree):
-        if isinstance(call, ast.Call):
-            for expression in spoken_in(call):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call | ast.Assign):
+            for expression in spoken_in(node) if isinstance(node, ast.Call) else assigned_in(node):
                 place = f"{path.relative_to(PACKAGE)}:{expression.lineno}"
                 yield from ((place, expression, text) for text in texts_of(expression, constants))
 
@@ -59,12 +59,21 @@ def spoken_in(call: ast.Call) -> list[ast.expr]:
     return [*positional, *(word.value for word in call.keywords if word.arg in SENTENCES)]
 
 
+def assigned_in(assign: ast.Assign) -> list[ast.expr]:
+    """Return the sentence that is put into an error afterwards; a name or number passes on what is said elsewhere."""
+    names = {target.attr for target in assign.targets if isinstance(target, ast.Attribute)}
+    is_number = isinstance(assign.value, ast.Constant) and not isinstance(assign.value.value, str)
+    return [] if is_number or isinstance(assign.value, ast.Name) or not names & SENTENCES else [assign.value]
+
+
 def texts_of(expression: ast.expr, constants: dict[str, str]) -> list[str | None]:
     """Follow a literal, a constant of the module, or a choice between such."""
     if isinstance(expression, ast.Constant) and isinstance(expression.value, str):
         return [expression.value]
     if isinstance(expression, ast.Name) and expression.id in constants:
         return [constants[expression.id]]
+    if isinstance(expression, ast.BoolOp):
+        return [text for one in expression.values if isinstance(one, ast.Constant) for text in texts_of(one, constants)]
     if isinstance(expression, ast.IfExp):
         return texts_of(expression.body, constants) + texts_of(expression.orelse, constants)
     return [None]
@@ -87,6 +96,13 @@ def places(template: str) -> list[str]:
 def literal_strings(path: Path) -> set[str]:
     nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_the_whole_package_is_looked_at() -> None:
+    """Every package that says something is among the sources, and each has been heard."""
+    speaking = {path.relative_to(PACKAGE).parts[0] for path in sources() if next(templates_of(path), None)}
+    packages = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert packages - speaking <= {"_background", "_json", "demo"}
 
 
 def test_every_sentence_has_its_chinese_twin() -> None:

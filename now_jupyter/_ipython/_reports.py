@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from .._media import extract
@@ -143,7 +144,9 @@ def recipe_in(path: Path) -> str:
         raise InputError(
             "{path} does not say how it was made", advice="files saved with --save or Picture.save do", path=path
         )
-    return cell_text(request_from(made))
+    request = request_from(made)
+    typed, service = replace(request, service=None), request.service or ""
+    return cell_text(typed, service=service_to_name(typed, request.model or "", service))
 
 
 def viewer() -> list[str] | None:

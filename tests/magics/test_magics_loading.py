@@ -9,6 +9,7 @@ import pytest
 
 from now_jupyter._messages import InputError
 from now_jupyter._options import usage
+from now_jupyter._services import builtin_names
 from shells import SMALL, Shell, shell_in
 
 
@@ -124,10 +125,10 @@ def test_help_is_the_generated_text(
         capsys.readouterr()
         for code in ("%nowimage --help", "%%nowimage --help", "%%nowimage --help\nfox", "%nowimage -n 2 --help"):
             assert shell.run(code) is None
-            assert capsys.readouterr().out.strip() == usage(language).strip()
+            assert capsys.readouterr().out.strip() == usage(language, services=builtin_names()).strip()
         for code in ("%%nowimage?", "%nowimage?"):
             shell.run(code)
-            assert usage(language).splitlines()[1].strip() in capsys.readouterr().out
+            assert usage(language, services=builtin_names()).splitlines()[1].strip() in capsys.readouterr().out
         assert len(shell.session.history) == 0
 
 
