@@ -276,5 +276,5 @@ def test_vary_and_edit_in_the_full_view(page: Page, session: Session) -> None:
     open_first(page)
     page.do(lambda raw: raw.get_by_role("button", name="Vary", exact=True).dblclick())
     page.click("button", "Edit")
-    page.wire.until(lambda: edited == [("#1.1", "in snow")])
+    page.wire.until(lambda: edited == [("#1", "in snow")])
     page.wire.until(lambda: not session.jobs() and len(session.history) == 2)
