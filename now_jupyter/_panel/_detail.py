@@ -8,11 +8,11 @@ from typing import Any
 
 from .._media import extract
 from .._messages import Language, error_of, plain, printable, say
-from .._options import request_from
+from .._options import cell_text, request_from
 from .._services import service_to_name
 from .._store import Record
 from ._diff import parameters
-from ._draft import Draft, cell_of, draft_of, draft_of_record, read_draft
+from ._draft import Draft, draft_of, draft_of_record, read_draft
 from ._gallery import Gallery, row_of
 from ._pictures import others_of, pictures_of
 
@@ -50,7 +50,7 @@ def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Se
         "buttons": [plain(button.label, 40) for button in record.buttons] if "press" in verbs else [],
         **gallery.family(record),
         "draft": draft_of_record(record).to_json(),
-        "cell": cell_of(record.request, model=record.model, service=service),
+        "cell": cell_text(record.request, model=record.model, service=service),
     }
 
 

@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from .._json import JSON
 from .._messages import InputError, NowImageError
-from .._options import OPTIONS, Deferred, Option, Parsed, cell_text, checked_prompt, gather, option, read_param
+from .._options import OPTIONS, Deferred, Option, Parsed, checked_prompt, gather, option, read_param
 from .._orders import Order, order_of
 from .._services import service_to_name
 from .._store import Record
@@ -29,7 +29,6 @@ __all__ = [
     "Line",
     "Text",
     "Word",
-    "cell_of",
     "draft_of",
     "draft_of_record",
     "order_from",
@@ -162,8 +161,3 @@ def _reads_back(name: str, text: str, value: JSON) -> bool:
         return _param(name, text) == (name, value)
     except InputError:
         return False
-
-
-def cell_of(request: Request, *, model: str = "", service: str = "") -> str:
-    """Return the `%%nowimage` cell of a request."""
-    return cell_text(request, model=model, service=service)

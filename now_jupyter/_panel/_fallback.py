@@ -13,10 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .._media import preview, sheet
+from .._media import preview, read_verified, sheet
 from .._messages import BadImageError, Language, NowImageError, plain, say
 from .._store import Record, RecordedOutput
-from ._pictures import pictures_of, read_picture
+from ._pictures import pictures_of
 
 __all__ = ["MARK", "latest", "static_bundle"]
 
@@ -53,10 +53,9 @@ def latest(records: Sequence[Record]) -> list[tuple[Record, RecordedOutput]]:
 
 
 def _original(one: RecordedOutput, folder: Path) -> bytes | None:
-    try:
-        return read_picture(one, folder)
-    except NowImageError:
-        return None
+    with suppress(NowImageError):
+        return read_verified(folder / one.file, one.sha256)
+    return None
 
 
 def _caption(record: Record, one: RecordedOutput) -> str:

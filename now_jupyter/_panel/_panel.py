@@ -22,12 +22,13 @@ from traitlets import Dict, List, Unicode
 from .._json import digest
 from .._media import preview
 from .._messages import InputError, Language, NowImageError, plain
+from .._options import cell_text
 from .._session import Session
 from .._store import Record, read_file
 from .._values import Generation, Status
 from ._detail import detail_of, draft_in_file
 from ._diff import differences
-from ._draft import Draft, cell_of, draft_of_record, request_of
+from ._draft import Draft, draft_of_record, request_of
 from ._gallery import Gallery, Query, packed, row_of
 from ._jobs import JobBoard
 from ._labels import labels
@@ -236,7 +237,7 @@ class Panel(Wired):
     # Changing
 
     def _cell(self, message: Message) -> Answer:
-        return {"cell": cell_of(request_of(message.fields["draft"]))}, _NO_BYTES
+        return {"cell": cell_text(request_of(message.fields["draft"]))}, _NO_BYTES
 
     def _mark(self, message: Message) -> Answer:
         fields, ref = message.fields, f"#{message.fields['number']}"

@@ -8,7 +8,7 @@ from .._media import can_show, media_type, preview, read_verified
 from .._messages import InputError
 from .._store import Record, RecordedOutput
 
-__all__ = ["others_of", "picture_at", "picture_bytes", "pictures_of", "read_picture", "ref_of"]
+__all__ = ["others_of", "picture_at", "picture_bytes", "pictures_of", "ref_of"]
 
 _LARGEST = 8 << 20
 _LONGEST = 2048
@@ -38,15 +38,6 @@ def ref_of(record: Record, one: RecordedOutput) -> str:
     return record.ref if len(record.outputs) == 1 else f"{record.ref}.{one.number}"
 
 
-def read_picture(one: RecordedOutput, folder: Path) -> bytes:
-    """Return the bytes of a picture; `folder` is that of the originals.
-
-    Raises:
-        BadImageError: the file is gone or damaged.
-    """
-    return read_verified(folder / one.file, one.sha256)
-
-
 def picture_at(record: Record, place: int) -> RecordedOutput:
     """Return one picture of a record, the first at place 1.
 
@@ -67,7 +58,7 @@ def picture_bytes(record: Record, place: int, folder: Path) -> tuple[str, bytes]
         BadImageError: the file is gone or damaged.
     """
     one = picture_at(record, place)
-    data = read_picture(one, folder)
+    data = read_verified(folder / one.file, one.sha256)
     media = media_type(one.mime)
     if media is not None and media.in_browser and len(data) <= _LARGEST:
         return one.mime, data

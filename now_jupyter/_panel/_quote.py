@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from .._messages import Language, NowImageError, plain, say
 from .._options import option
 from .._orders import Order, budget_line
-from .._protocol import Offer, Option
+from .._protocol import Offer
 from .._relay import ListedModel, in_currency, spent
 from .._session import Session
 from ._draft import FIELDS, Draft, request_of
@@ -75,14 +75,10 @@ def _why_not(name: str, offer: Offer, draft: Draft, language: Language) -> str:
     known = offer.options.get(name)
     if known is None:
         return say("not known for {model}", language, model=plain(offer.model, 60))
-    return _why_not_with(known, {**dict(draft.params), **draft.options}, language)
-
-
-def _why_not_with(known: Option, chosen: Mapping[str, str], language: Language) -> str:
-    if known.only_with is None:
+    other, values = known.only_with or ("", ())
+    if not other or {**dict(draft.params), **draft.options}.get(other) in values:
         return ""
-    other, values = known.only_with
-    return "" if chosen.get(other) in values else say("for {values} only", language, values=", ".join(values))
+    return say("for {values} only", language, values=", ".join(values))
 
 
 # The relay

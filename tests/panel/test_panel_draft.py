@@ -13,10 +13,16 @@ from hypothesis import strategies as st
 from now_jupyter._orders._requests import order_of
 
 import panels
+<<<<<<< HEAD
 from now_jupyter._messages._errors import InputError
 from now_jupyter._options._parsing import parse_cell
+=======
+from now_jupyter._messages import InputError
+from now_jupyter._options import cell_text, parse_cell
+from now_jupyter._orders import order_of
+>>>>>>> tpanel
 from now_jupyter._panel import recall
-from now_jupyter._panel._draft import FIELDS, cell_of, draft_of, order_from, read_draft
+from now_jupyter._panel._draft import FIELDS, draft_of, order_from, read_draft
 from now_jupyter._panel._messages import ACTIONS, read_message
 from now_jupyter._session import Session
 from now_jupyter._values import Request
@@ -86,11 +92,9 @@ def test_halves_of_characters_do_not_stop_the_wire(wire: Wire, session: Session)
 # Hostile messages
 
 
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
-)
+_LEAF = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
+_FLAT = _LEAF | st.lists(_LEAF, max_size=4) | st.dictionaries(st.text(max_size=8), _LEAF, max_size=4)
+_JSON = _FLAT | st.lists(_FLAT, max_size=4) | st.dictionaries(st.text(max_size=8), _FLAT, max_size=4)
 _MESSAGES = st.fixed_dictionaries(
     {"id": st.text(max_size=70) | st.integers(), "action": st.sampled_from(sorted(ACTIONS)) | st.text(max_size=9)},
     optional=dict.fromkeys(
@@ -191,7 +195,7 @@ def test_a_request_survives_the_draft(prompt: str, model: str | None, options: A
 def test_a_request_survives_the_cell(prompt: str, options: Any) -> None:
     """What "Copy as cell" gives is the cell that orders the very same request."""
     request = Request(prompt=prompt, model="gpt-image-2", params=options)
-    line, _, body = cell_of(request).partition("\n")
+    line, _, body = cell_text(request).partition("\n")
     assert order_of(parse_cell(line.removeprefix("%%nowimage"), body)).request == request
 
 

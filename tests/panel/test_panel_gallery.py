@@ -104,7 +104,7 @@ def test_edit_and_vary_show_where_the_session_has_the_verb(session: Session) -> 
         assert wire.ask("detail", number=1).content["verbs"] == ["edit", "vary"]
         wire.ask("edit", number=1, place=1, draft=draft("in snow"), at=1000.0)
         wire.ask("edit", number=1, place=1, draft=draft("in snow"), at=1100.0)
-        assert done == [("edit", "#1.1", "in snow")]
+        assert done == [("edit", "#1", "in snow")]
         assert "no prompt" in wire.ask("edit", number=1, place=1, draft=draft(" "), at=9e3).content["error"]["lines"][0]
         assert "job" in wire.ask("vary", number=1, place=1, at=2e4).content
         wire.until(lambda: len(session.history) == 2)
