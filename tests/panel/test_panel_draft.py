@@ -10,17 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from now_jupyter._orders._requests import order_of
 
 import panels
-<<<<<<< HEAD
-from now_jupyter._messages._errors import InputError
-from now_jupyter._options._parsing import parse_cell
-=======
 from now_jupyter._messages import InputError
 from now_jupyter._options import cell_text, parse_cell
 from now_jupyter._orders import order_of
->>>>>>> tpanel
 from now_jupyter._panel import recall
 from now_jupyter._panel._draft import FIELDS, draft_of, order_from, read_draft
 from now_jupyter._panel._messages import ACTIONS, read_message
@@ -112,7 +106,7 @@ def test_a_hostile_message_is_read_or_refused(content: object, buffers: list[byt
     except ValueError:
         return
     assert message.action in ACTIONS
-    assert set(message.fields) <= set(ACTIONS[message.action])
+    assert set(message.fields) <= set(ACTIONS[message.action].__struct_fields__)
 
 
 @given(content=_MESSAGES)
@@ -175,8 +169,8 @@ _OPTIONS = st.fixed_dictionaries(
         "n": st.integers(1, 100),
         "seed": st.integers(0, 2**62),
         "quality": _WORDS,
-        "output_format": st.sampled_from(["png", "webp"]),
-        "negative_prompt": _WORDS,
+        "format": st.sampled_from(["png", "webp"]),
+        "negative": _WORDS,
     },
 )
 
@@ -185,12 +179,12 @@ _OPTIONS = st.fixed_dictionaries(
 @settings(max_examples=200, deadline=None)
 def test_a_request_survives_the_draft(prompt: str, model: str | None, options: Any, params: Any) -> None:
     """From a request to the form and back nothing is lost, also over the wire."""
-    request = Request(prompt=prompt, model=model, params={**options, **params})
+    request = Request(prompt=prompt, model=model, params=options, raw=params)
     form = json.loads(json.dumps(draft_of(request).to_json()))
     assert order_from(read_draft(form)).request == request
 
 
-@given(prompt=_WORDS, options=_OPTIONS.filter(lambda one: not {"quality", "negative_prompt"} & set(one)))
+@given(prompt=_WORDS, options=_OPTIONS.filter(lambda one: not {"quality", "negative"} & set(one)))
 @settings(max_examples=100, deadline=None)
 def test_a_request_survives_the_cell(prompt: str, options: Any) -> None:
     """What "Copy as cell" gives is the cell that orders the very same request."""
