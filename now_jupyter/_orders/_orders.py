@@ -162,7 +162,7 @@ class Orders:
         siblings = {one.record.id: one.sibling for one in decision.served}
         views = [self._view(one.record, siblings.get(one.record.id, ""), snapshot) for one in results]
         whole = together(views)
-        if not whole.has_answer and (problem := next((error for one in results if (error := _error_of(one))), None)):
+        if problem := _error_to_raise(results, has_answer=whole.has_answer):
             raise await self._explain(problem, whole, snapshot)
         if order.save is not None:
             await self._save(whole, order.save, snapshot)
@@ -272,6 +272,13 @@ async def _run_into(slot: list[RunResult | Exception], work: Work) -> None:
         slot.append(await work())
     except Exception as bug:  # noqa: BLE001 - raised again when all are over
         slot.append(bug)
+
+
+def _error_to_raise(results: Sequence[RunResult], *, has_answer: bool) -> NowImageError | None:
+    """Return what ends an order: nothing came of it, or something of it is in this process's memory only."""
+    errors = [error for one in results if (error := _error_of(one)) is not None]
+    held = next((one for one in errors if one.rescued), None)
+    return held or (None if has_answer else next(iter(errors), None))
 
 
 def _error_of(result: RunResult) -> NowImageError | None:

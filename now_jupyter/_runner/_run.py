@@ -382,7 +382,9 @@ class Run:
         elapsed = round(self._runner.stopwatch() - self._began, 3) if self._is_new else self.record.elapsed
         lost = max(self._lost.values(), key=lambda one: bool(one.rescued), default=None)  # the worst is told
         self.record = replace(decide_end(self.record, outcome, error, lost=lost), elapsed=elapsed)
-        told = error or (None if self.record.has_answer else lost or self._need_of(outcome))
+        if self.record.has_answer and lost is not None and not lost.rescued:
+            lost = None  # the record tells it; what only this process holds is said aloud
+        told = error or lost or (None if self.record.has_answer else self._need_of(outcome))
         try:
             await self._write()
         except StoreError as problem:
