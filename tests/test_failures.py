@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from now_jupyter._messages import (
-    CHINESE,
     Billed,
     Failure,
     Language,
@@ -17,6 +16,7 @@ from now_jupyter._messages import (
     _errors,
     error_of,
     failure_of,
+    load_chinese,
     plain,
     say,
 )
@@ -41,7 +41,7 @@ def kept_and_read(failure: Failure) -> Failure:
 
 @given(
     kind=st.sampled_from(KINDS),
-    sentences=st.tuples(*[st.sampled_from(["", *(text for text in CHINESE if text == plain(text))])] * 3),
+    sentences=st.tuples(*[st.sampled_from(["", *(text for text in load_chinese() if text == plain(text))])] * 3),
     words=st.text(),
     billed=st.sampled_from(get_args(Billed)),
     status=st.none() | st.integers(100, 599),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import string
 from collections.abc import Iterator
@@ -13,12 +14,13 @@ import pytest
 
 import now_jupyter
 from now_jupyter._ipython._commands import COMMANDS
-from now_jupyter._messages import CHINESE, Language, _chinese, _errors, say
+from now_jupyter._messages import Language, _errors, load_chinese, say
 from now_jupyter._options import OPTIONS, usage
 from now_jupyter._panel._labels import LABELS
 
 PACKAGE = Path(now_jupyter.__file__).parent
-CATALOGUE = Path(_chinese.__file__).parent
+CATALOGUE = PACKAGE / "_messages" / "zh.json"
+CHINESE = load_chinese()
 ERRORS = {name for name in _errors.__all__ if isinstance(getattr(_errors, name), type)}
 SPOKEN_BY_THE_ERRORS = {f"billed: {word}" for word in ("no", "maybe", "yes")}  # built in `lines`, from the three words
 NOT_LITERAL = {"_errors.py", "_failure.py", "_record.py"}  # they pass on, or read, the templates of others
@@ -33,9 +35,9 @@ LONGEST_WORD = 5  # what is typed or read in Chinese (`竖`, `登录`, a relay's
 
 
 def sources() -> list[Path]:
-    """Give the sources that say something: not the demo, which is no part of us, and not the catalogue itself."""
+    """Give the sources that say something: not the demo, which is no part of us."""
     paths = sorted(PACKAGE.rglob("*.py"))
-    return [path for path in paths if "demo" not in path.relative_to(PACKAGE).parts and path.parent != CATALOGUE]
+    return [path for path in paths if "demo" not in path.relative_to(PACKAGE).parts]
 
 
 def templates_of(path: Path) -> Iterator[tuple[str, ast.expr, str | None]]:
@@ -137,14 +139,19 @@ def test_no_translation_is_left_over() -> None:
     assert not set(CHINESE) - said - SPOKEN_BY_THE_ERRORS
 
 
-def test_a_sentence_stands_in_one_topic() -> None:
-    """Else one of two translations would win by the order of the topics."""
-    assert sum(len(keys_of(path)) for path in CATALOGUE.glob("_*.py")) == len(CHINESE)
+def test_the_catalogue_is_sorted_with_a_pair_a_line() -> None:
+    """So that two changes of it meet only where they concern one sentence, and none is translated twice."""
+    ordered = json.dumps(CHINESE, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    assert CATALOGUE.read_text(encoding="utf-8") == ordered
 
 
-def keys_of(path: Path) -> list[str]:
-    dicts = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Dict)]
-    return [ast.literal_eval(key) for node in dicts for key in node.keys if key is not None]
+def test_english_needs_no_catalogue() -> None:
+    """It is read once, and only by who reads Chinese."""
+    load_chinese.cache_clear()
+    assert say("billed: no") == "billed: no"
+    assert load_chinese.cache_info().currsize == 0
+    assert say("billed: no", "zh") == say("billed: no", "zh") != "billed: no"
+    assert load_chinese.cache_info().misses == 1
 
 
 def test_there_is_one_catalogue() -> None:

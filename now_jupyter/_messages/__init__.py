@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ._chinese import CHINESE
 from ._errors import (
     AuthError,
     BadImageError,
@@ -34,10 +33,9 @@ from ._errors import (
 )
 from ._failure import Failure, error_of, failure_of
 from ._refusals import Refusal, error_of_refusal
-from ._text import Language, language_of, plain, printable, say
+from ._text import Language, language_of, load_chinese, plain, printable, say
 
 __all__ = [
-    "CHINESE",
     "AuthError",
     "BadImageError",
     "BadResponseError",
@@ -72,6 +70,7 @@ __all__ = [
     "error_of_refusal",
     "failure_of",
     "language_of",
+    "load_chinese",
     "plain",
     "printable",
     "say",

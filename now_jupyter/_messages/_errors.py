@@ -75,7 +75,7 @@ Billed = Literal["no", "maybe", "yes"]
 class NowImageError(Exception):
     """Base of all errors that a user may meet.
 
-    `what`, `kept` and `advice` are sentences of the catalogue (`_chinese`) with `{places}`; `facts` fill the places.
+    `what`, `kept` and `advice` are sentences of the catalogue (`zh.json`) with `{places}`; `facts` fill the places.
     """
 
     billed: Billed = "no"

@@ -1,20 +1,21 @@
 """What is said to people, in English and Chinese.
 
 Every sentence is written once, in English, where it is needed; that English template is also its key in the
-Chinese catalogue (`_chinese`). A test reads the sources and holds that no sentence lacks its translation.
+Chinese catalogue (`zh.json`). A test reads the sources and holds that no sentence lacks its translation.
 Text from outside (relays, files) goes through `plain` before it becomes part of a sentence.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Literal
 
-from ._chinese import CHINESE
-
-__all__ = ["Language", "language_of", "plain", "printable", "say"]
+__all__ = ["Language", "language_of", "load_chinese", "plain", "printable", "say"]
 
 Language = Literal["en", "zh"]
 
@@ -30,8 +31,15 @@ def say(template: str, language: Language = "en", /, **facts: object) -> str:
 
     Templates may come from a record, so places are names only, and one without a fact stays as it is.
     """
-    text = CHINESE.get(template, template) if language == "zh" else template
+    text = load_chinese().get(template, template) if language == "zh" else template
     return _PLACE.sub(lambda found: _fill(found, facts), text)
+
+
+@cache
+def load_chinese() -> Mapping[str, str]:
+    """Return the Chinese catalogue: English template → Chinese template, with the same places."""
+    catalogue: dict[str, str] = json.loads(Path(__file__).with_name("zh.json").read_text(encoding="utf-8"))
+    return catalogue
 
 
 def _fill(found: re.Match[str], facts: Mapping[str, object]) -> str:
