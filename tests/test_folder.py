@@ -13,7 +13,7 @@ import pytest
 from now_jupyter._messages import ConfigError, InputError
 from now_jupyter._store import Store
 from now_jupyter._store._folder import adopt, find_home, sibling_stores
-from now_jupyter._store._notebook import folder_of, notebook_path, pictures_shown
+from now_jupyter._store._notebook import ShownBefore, folder_of, notebook_path, pictures_shown
 from now_jupyter._store._record import Record
 from now_jupyter._values import Request, Status
 from relays import new_session, relay_on_loopback
@@ -216,3 +216,17 @@ def test_one_folder_has_one_store_in_a_kernel(tmp_path: Path) -> None:
         session.context.use_folder("other.now")
         session.context.use_folder("untitled.now")
         assert session.context.home().store is again
+
+
+def test_what_stands_for_a_panel_says_whether_it_was_paid_for(tmp_path: Path) -> None:
+    """A saved panel names what it shows, and whether that is the demo's; a frame without any says nothing."""
+    path = tmp_path / "x.ipynb"
+
+    def shown(mark: dict[str, object]) -> ShownBefore:
+        output = {"output_type": "display_data", "data": {}, "metadata": {"now": mark}}
+        path.write_text(json.dumps({"cells": [{"outputs": [output]}]}), "utf-8")
+        return pictures_shown(path)
+
+    assert shown({"static": True}) == ShownBefore(frozenset(), paid=False)
+    assert shown({"static": True, "ids": ["a", "b"], "demo": True}) == ShownBefore(frozenset("ab"), paid=False)
+    assert shown({"static": True, "ids": ["a"]}) == ShownBefore(frozenset("a"), paid=True)

@@ -43,7 +43,10 @@ def static_bundle(
     captions = [_caption(record, one) for record, one, _ in shown]
     words = "\n".join([*(captions or [say("no pictures yet", language)]), *([text] if text else [])])
     of_image = {"width": width, "height": height, "alt": plain(words, 300)}
-    return {"text/plain": words, "image/jpeg": image}, {"image/jpeg": of_image, "now": {"static": True}}
+    mark: dict[str, Any] = {"static": True, "ids": list(dict.fromkeys(record.id for record, _, _ in shown))}
+    if all(record.demo for record, _, _ in shown):
+        mark["demo"] = True
+    return {"text/plain": words, "image/jpeg": image}, {"image/jpeg": of_image, "now": mark}
 
 
 def latest(records: Sequence[Record]) -> list[tuple[Record, RecordedOutput]]:

@@ -59,8 +59,13 @@ def pictures_shown(notebook: Path | None) -> ShownBefore:
     except (OSError, ValueError, RecursionError):
         return ShownBefore()
     marks = list(_marks(form))
-    ids = frozenset(mark["id"] for mark in marks if isinstance(mark.get("id"), str))
-    return ShownBefore(ids, any(not mark.get("demo") for mark in marks))
+    ids = frozenset(identity for mark in marks for identity in _ids(mark))
+    return ShownBefore(ids, any(_ids(mark) and not mark.get("demo") for mark in marks))
+
+
+def _ids(mark: Mapping[str, Any]) -> list[str]:
+    """Return the generations that an output shows: a cell's one, or those that stand for a panel."""
+    return [one for one in (mark.get("id"), *_list(mark, "ids")) if isinstance(one, str)]
 
 
 def _marks(form: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - untrusted JSON
