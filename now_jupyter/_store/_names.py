@@ -35,7 +35,7 @@ def readable_name(prompt: str, *, longest: int = _LONGEST) -> str:
     The result is safe as the name of a file, or a part of one, on every file system.
     """
     text = unicodedata.normalize("NFC", _INVISIBLE.sub("", prompt[:_MOST_READ])).lower()
-    parted = "".join(map(_piece, unicodedata.normalize("NFC", text)))
+    parted = unicodedata.normalize("NFC", "".join(map(_piece, text)))
     words = [word for word in map(_without_leading_marks, parted.split(" ")) if word]
     name = _cut(_ARTICLE.sub("", "-".join(words), count=1) if words else "", longest)
     return f"_{name}" if _RESERVED.fullmatch(name) else name
