@@ -146,7 +146,9 @@ class Downloader:
     async def _receive(self, response: httpx.Response, file: BinaryIO) -> str:
         encoding = response.headers.get("content-encoding", "")
         inflater = Inflater(encoding, cap=self._cap, excess=self._too_large)
-        self._ensure_it_fits(response.headers.get("content-length", ""))
+        length = response.headers.get("content-length", "")
+        if length.isascii() and length.isdigit() and int(length[:20]) > self._cap:
+            raise self._too_large()
         restart(file)
         received = 0
         async for chunk in response.aiter_raw():
@@ -155,14 +157,14 @@ class Downloader:
                 raise self._too_large()
             for piece in inflater.feed(chunk):
                 write(file, piece)
-        write(file, inflater.end())
         if not inflater.is_readable:
-            raise _unreadable(encoding)
+            raise DownloadError(
+                "the picture came packed as {encoding}, which cannot be read",
+                kept="the link is kept",
+                status=200,
+                encoding=encoding,
+            )
         return plain(response.headers.get("content-type", ""), 80).partition(";")[0].strip().lower()
-
-    def _ensure_it_fits(self, length: str) -> None:
-        if length.isascii() and length.isdigit() and int(length[:20]) > self._cap:
-            raise self._too_large()
 
     def _too_large(self) -> NowImageError:
         return DownloadError(
@@ -255,15 +257,6 @@ def _ensure_it_is_there(response: httpx.Response) -> None:
         advice="%now resume fetches it again, free",
         status=status,
         answer=status,
-    )
-
-
-def _unreadable(encoding: str) -> DownloadError:
-    return DownloadError(
-        "the picture came packed as {encoding}, which cannot be read",
-        kept="the link is kept",
-        status=200,
-        encoding=encoding,
     )
 
 
