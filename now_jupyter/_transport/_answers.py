@@ -128,7 +128,8 @@ class Answer:
         size = 0
         while True:
             with from_network(self._judge), self._until.scope():
-                self._until.ensure_left()  # thousands of small chunks that are here already never let the loop look
+                if not self._until.left():  # thousands of small chunks that are here already never let the loop look
+                    raise TimeoutError
                 data = await anext(raw, None)
             if data is None:
                 break

@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -29,7 +29,7 @@ from ._answers import Answer, Sink
 from ._connections import ConnectionPool, RequestTrace
 from ._decoding import EVENT_STREAM, EventDecoder, file_type, is_stream, read_reply
 from ._exception_map import CERTIFICATE
-from ._exchange import Exchange, Peer
+from ._exchange import Exchange
 from ._private_files import private_file, restart, write
 from ._requests import Inputs, open_body, url_of
 from ._retries import Deadline, Retries
@@ -61,6 +61,7 @@ def _no_inputs(sha256: str) -> Path:
     raise TypeError(f"a call holds the input {sha256[:12]}, and nobody said where inputs are")
 
 
+@dataclass(frozen=True, slots=True)
 class Submission:
     """The answer to a paid call: `reply` at once, then its events where it is a stream.
 
@@ -68,13 +69,10 @@ class Submission:
     `content` the others.
     """
 
-    def __init__(
-        self, reply: Reply, events: AsyncGenerator[Event, None], *, kept: int = 0, content: bytes = b""
-    ) -> None:
-        self.reply = reply
-        self.kept = kept
-        self.content = content
-        self._events = events
+    reply: Reply
+    _events: AsyncGenerator[Event, None]
+    kept: int = 0
+    content: bytes = b""
 
     async def next(self) -> Event | None:
         """Return the next event; None at the end, and where the answer is no stream.
@@ -115,7 +113,7 @@ class RelayClient:
         self._clock = clock
         self._jitter = jitter
         self._pool = ConnectionPool(base_url=base_url, key=key, relay=relay)
-        self._peer = Peer(host=self.origin.partition("://")[2], proxy=self._pool.shown_proxy, key=key)
+        self._key = key
 
     def url_of(self, call: Call) -> str:
         """Return the whole address that a call goes to.
@@ -209,7 +207,7 @@ class RelayClient:
         until = Deadline(seconds, self._clock)
         may_help = partial(_may_help, is_paid=is_paid)
         most = PAID_REPEATS if is_paid else FREE_REPEATS
-        retries = Retries(most, may_help=may_help, until=until, sleep=self._sleep, jitter=self._jitter)
+        retries = Retries(most=most, may_help=may_help, until=until, sleep=self._sleep, jitter=self._jitter)
         url = url_of(call, self._base_url)
         with ExitStack() as undo:
             body = await open_body(call, inputs, undo)
@@ -224,12 +222,14 @@ class RelayClient:
                     extensions={"timeout": {"connect": self._connecting}, "trace": trace},
                 )
                 exchange = Exchange(
-                    peer=self._peer,
+                    host=self.origin.partition("://")[2],
+                    proxy=self._pool.shown_proxy,
+                    key=self._key,
                     connect=self._pool.for_paid_call if is_paid else self._pool.for_free_call,
                     trace=trace,
                     until=until,
                     is_paid=is_paid,
-                    asked=retries.ask,
+                    retries=retries,
                     expects=call.expects,
                     cap=cap,
                     sink=sink,
@@ -247,10 +247,9 @@ def _may_help(error: NowImageError, *, is_paid: bool) -> bool:
     """Whether a call is repeated; what is paid for, only where it certainly was not taken."""
     if isinstance(error, ConnectFailed):
         return error.code != CERTIFICATE and error.status is None
-    if isinstance(error, RateLimitError):
-        return error.status == _TOO_MANY or not is_paid
-    is_passing = error.status is None or error.status >= _SERVER_ERROR
-    return not is_paid and isinstance(error, BadResponseError) and is_passing
+    if is_paid or isinstance(error, RateLimitError):
+        return isinstance(error, RateLimitError) and (error.status == _TOO_MANY or not is_paid)
+    return isinstance(error, BadResponseError) and (error.status is None or error.status >= _SERVER_ERROR)
 
 
 async def _read(answer: Answer) -> Submission:

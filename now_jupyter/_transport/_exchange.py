@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,12 @@ from ._answers import Answer, Sink
 from ._connections import Connection, RequestTrace
 from ._error_responses import refusal_error, request_id_of, wait_asked
 from ._exception_map import broken_off, cut_short, from_network, not_sent
-from ._retries import Deadline
+from ._retries import Deadline, Retries
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["ERROR_CAP", "Exchange", "Peer"]
+__all__ = ["ERROR_CAP", "Exchange"]
 
 ERROR_CAP = 64 << 10
 _OPENING_SECONDS = 30.0  # for name, proxy, connection and TLS together
@@ -29,24 +29,17 @@ _ERROR_SECONDS = 10.0  # for the body of a refusal, whose status is known alread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Peer:
-    """Whom we talk to, for the words of an error; `host` with its port, `proxy` without its password."""
+class Exchange:
+    """What one attempt needs; `host` with its port and `proxy` without its password are for the words of an error."""
 
     host: str
     proxy: str | None
     key: Key | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """What one attempt needs; `asked` is told what a rate limit asks to wait."""
-
-    peer: Peer
     connect: Callable[[], Connection]
     trace: RequestTrace
     until: Deadline
     is_paid: bool
-    asked: Callable[[float | None], None] = field(repr=False)
+    retries: Retries
     expects: str = "json"
     cap: int | None = None
     sink: Sink | None = None
@@ -74,7 +67,7 @@ class Exchange:
             response,
             until=self.until,
             judge=self._judge,
-            redactor=Redactor(self.peer.key),
+            redactor=Redactor(self.key),
             billed="maybe" if self.is_paid else "no",
             cap=self.cap,
             expects=self.expects,
@@ -87,7 +80,7 @@ class Exchange:
             response,
             until=self.until.within(_ERROR_SECONDS),
             judge=partial(cut_short, seconds=_ERROR_SECONDS),
-            redactor=Redactor(self.peer.key),
+            redactor=Redactor(self.key),
             cap=ERROR_CAP,
         )
 
@@ -98,17 +91,16 @@ class Exchange:
             with suppress(NowImageError):
                 async for piece in answer.pieces:
                     body += piece
-        key = self.peer.key
         error = refusal_error(
             answer.status,
             answer.headers,
             bytes(body),
             paid=self.is_paid,
-            key_source=key.source or "Key(…)" if key else "",
-            redact=Redactor(key).redact,
+            key_source=self.key.source or "Key(…)" if self.key else "",
+            redact=Redactor(self.key).redact,
         )
         if isinstance(error, RateLimitError):
-            self.asked(wait_asked(answer.headers))
+            self.retries.asked = wait_asked(answer.headers)
         self.trace.failed(error)
         return error
 
@@ -116,7 +108,7 @@ class Exchange:
         attempt = self.trace.attempt
         seconds = self.until.seconds
         if attempt.phase == "connecting":
-            error = not_sent(problem, host=self.peer.host, proxy=self.peer.proxy)
+            error = not_sent(problem, host=self.host, proxy=self.proxy)
         elif not self.is_paid:
             error = cut_short(problem, seconds=seconds)
         else:
