@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, ExitStack, aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import httpx
@@ -28,7 +29,7 @@ from ._answers import Answer, Sink
 from ._connections import ConnectionPool, RequestTrace
 from ._decoding import EVENT_STREAM, EventDecoder, file_type, is_stream, read_reply
 from ._exception_map import CERTIFICATE
-from ._exchange import Exchange, Peer
+from ._exchange import Exchange
 from ._private_files import private_file, restart, write
 from ._requests import Inputs, open_body, url_of
 from ._retries import Deadline, Retries
@@ -60,6 +61,7 @@ def _no_inputs(sha256: str) -> Path:
     raise TypeError(f"a call holds the input {sha256[:12]}, and nobody said where inputs are")
 
 
+@dataclass(frozen=True, slots=True)
 class Submission:
     """The answer to a paid call: `reply` at once, then its events where it is a stream.
 
@@ -67,13 +69,10 @@ class Submission:
     `content` the others.
     """
 
-    def __init__(
-        self, reply: Reply, events: AsyncGenerator[Event, None], *, kept: int = 0, content: bytes = b""
-    ) -> None:
-        self.reply = reply
-        self.kept = kept
-        self.content = content
-        self._events = events
+    reply: Reply
+    _events: AsyncGenerator[Event, None]
+    kept: int = 0
+    content: bytes = b""
 
     async def next(self) -> Event | None:
         """Return the next event; None at the end, and where the answer is no stream.
@@ -114,7 +113,7 @@ class RelayClient:
         self._clock = clock
         self._jitter = jitter
         self._pool = ConnectionPool(base_url=base_url, key=key, relay=relay)
-        self._peer = Peer(origin=self.origin, proxy=self._pool.shown_proxy, key=key)
+        self._key = key
 
     def url_of(self, call: Call) -> str:
         """Return the whole address that a call goes to.
@@ -131,11 +130,11 @@ class RelayClient:
             NowImageError: what the relay or the network says; nothing was billed.
         """
 
-        async def once(exchange: Exchange, request: httpx.Request) -> Reply:
-            async with aclosing(await exchange.send(request)) as answer:
+        async def read(answer: Answer) -> Reply:
+            async with aclosing(answer):
                 return (await _read(answer)).reply
 
-        return await self._free(call, once, seconds=FREE_SECONDS, inputs=inputs)
+        return await self._send(call, read, seconds=FREE_SECONDS, inputs=inputs)
 
     async def download(self, call: Call, path: Path, *, inputs: Inputs = _no_inputs) -> str:
         """Make a free call whose answer is a file, write it to `path`, and return its media type.
@@ -145,15 +144,15 @@ class RelayClient:
         """
         with private_file(path) as file:
 
-            async def once(exchange: Exchange, request: httpx.Request) -> str:
-                async with aclosing(await exchange.send(request)) as answer:
+            async def save(answer: Answer) -> str:
+                async with aclosing(answer):
                     restart(file)
-                    while (piece := await answer.chunk()) is not None:
+                    async for piece in answer.pieces:
                         write(file, piece)
                     answer.ensure_readable()
                 return answer.headers.get("content-type", "").partition(";")[0].strip().lower()
 
-            return await self._free(call, once, seconds=FILE_SECONDS, inputs=inputs, cap=self._largest_file)
+            return await self._send(call, save, seconds=FILE_SECONDS, inputs=inputs, cap=self._largest_file)
 
     @asynccontextmanager
     async def submit(
@@ -170,22 +169,17 @@ class RelayClient:
         Raises:
             NowImageError: what the relay or the network says; `billed` tells what is known of the money.
         """
-        until = Deadline(self._deadline, self._clock)
-        retries = self._retries(until, is_paid=True)
-        headers = {"Idempotency-Key": idempotency_key}
-        cap = self._largest_file if call.expects == "file" else None
-        async with AsyncExitStack() as undo:
-            request = await self._request(call, inputs, undo.enter_context(ExitStack()), headers=headers)
-
-            async def once() -> Answer:
-                outgoing = request()
-                exchange = self._exchange(
-                    until, retries, is_paid=True, cap=cap, expects=call.expects, sink=sink, on_attempt=on_attempt
-                )
-                return await exchange.send(outgoing)
-
-            answer = await undo.enter_async_context(aclosing(await retries.run(once)))
-            submission = await undo.enter_async_context(aclosing(await _read(answer)))
+        answer = await self._send(
+            replace(call, headers={**call.headers, "Idempotency-Key": idempotency_key}),
+            _pass_on,
+            seconds=self._deadline,
+            inputs=inputs,
+            is_paid=True,
+            on_attempt=on_attempt,
+            cap=self._largest_file if call.expects == "file" else None,
+            sink=sink,
+        )
+        async with aclosing(answer), aclosing(await _read(answer)) as submission:
             yield submission
             await _leave(submission)
 
@@ -197,80 +191,65 @@ class RelayClient:
         """Close all connections; may be called twice."""
         await self._pool.aclose()
 
-    async def _free(
+    async def _send(  # noqa: PLR0913 - all that free and paid calls differ in
         self,
         call: Call,
-        once: Callable[[Exchange, httpx.Request], Awaitable[T]],
+        use: Callable[[Answer], Awaitable[T]],
         *,
         seconds: float,
         inputs: Inputs,
+        is_paid: bool = False,
+        on_attempt: Callable[[Attempt], None] | None = None,
         cap: int | None = None,
+        sink: Sink | None = None,
     ) -> T:
+        """Send a call, again where that may help, and return what `use` makes of its answer."""
         until = Deadline(seconds, self._clock)
-        retries = self._retries(until, is_paid=False)
+        may_help = partial(_may_help, is_paid=is_paid)
+        most = PAID_REPEATS if is_paid else FREE_REPEATS
+        retries = Retries(most=most, may_help=may_help, until=until, sleep=self._sleep, jitter=self._jitter)
+        url = url_of(call, self._base_url)
         with ExitStack() as undo:
-            request = await self._request(call, inputs, undo)
+            body = await open_body(call, inputs, undo)
 
             async def attempt() -> T:
-                outgoing = request()
-                exchange = self._exchange(until, retries, is_paid=False, cap=cap, expects=call.expects)
-                return await once(exchange, outgoing)
+                trace = RequestTrace(on_attempt)
+                request = httpx.Request(
+                    call.method,
+                    url,
+                    headers={**_HEADERS, **(body.headers if body else {}), **call.headers},
+                    content=body,
+                    extensions={"timeout": {"connect": self._connecting}, "trace": trace},
+                )
+                exchange = Exchange(
+                    host=self.origin.partition("://")[2],
+                    proxy=self._pool.shown_proxy,
+                    key=self._key,
+                    connect=self._pool.for_paid_call if is_paid else self._pool.for_free_call,
+                    trace=trace,
+                    until=until,
+                    is_paid=is_paid,
+                    retries=retries,
+                    expects=call.expects,
+                    cap=cap,
+                    sink=sink,
+                )
+                return await use(await exchange.send(request))
 
             return await retries.run(attempt)
 
-    def _retries(self, until: Deadline, *, is_paid: bool) -> Retries:
-        return Retries(
-            PAID_REPEATS if is_paid else FREE_REPEATS,
-            may_help=partial(_may_help, is_paid=is_paid),
-            until=until,
-            sleep=self._sleep,
-            jitter=self._jitter,
-        )
 
-    def _exchange(
-        self,
-        until: Deadline,
-        retries: Retries,
-        *,
-        is_paid: bool,
-        on_attempt: Callable[[Attempt], None] | None = None,
-        **more: Any,  # noqa: ANN401 - what else an exchange takes
-    ) -> Exchange:
-        connection = self._pool.for_paid_call() if is_paid else self._pool.for_free_call()
-        return Exchange(
-            peer=self._peer,
-            connection=connection,
-            trace=RequestTrace(on_attempt),
-            until=until,
-            is_paid=is_paid,
-            asked=retries.ask,
-            **more,
-        )
-
-    async def _request(
-        self, call: Call, inputs: Inputs, undo: ExitStack, *, headers: Mapping[str, str] | None = None
-    ) -> Callable[[], httpx.Request]:
-        """Return what makes the request, for each attempt anew; what can be wrong with it is wrong now."""
-        url = url_of(call, self._base_url)
-        body = await open_body(call, inputs, undo)
-        return partial(
-            httpx.Request,
-            call.method,
-            url,
-            headers={**_HEADERS, **(body.headers if body else {}), **call.headers, **(headers or {})},
-            content=body,
-            extensions={"timeout": {"connect": self._connecting, "read": None, "write": None, "pool": None}},
-        )
+async def _pass_on(answer: Answer) -> Answer:
+    return answer
 
 
 def _may_help(error: NowImageError, *, is_paid: bool) -> bool:
     """Whether a call is repeated; what is paid for, only where it certainly was not taken."""
     if isinstance(error, ConnectFailed):
         return error.code != CERTIFICATE and error.status is None
-    if isinstance(error, RateLimitError):
-        return error.status == _TOO_MANY or not is_paid
-    is_passing = error.status is None or error.status >= _SERVER_ERROR
-    return not is_paid and isinstance(error, BadResponseError) and is_passing
+    if is_paid or isinstance(error, RateLimitError):
+        return isinstance(error, RateLimitError) and (error.status == _TOO_MANY or not is_paid)
+    return isinstance(error, BadResponseError) and (error.status is None or error.status >= _SERVER_ERROR)
 
 
 async def _read(answer: Answer) -> Submission:
@@ -295,12 +274,11 @@ async def _read(answer: Answer) -> Submission:
 
 async def _live_events(answer: Answer, start: bytes) -> AsyncGenerator[Event, None]:
     decoder = EventDecoder()
-    chunk: bytes | None = start
-    while chunk is not None and not decoder.is_done:
-        for event in decoder.feed(chunk):
+    for event in decoder.feed(start):
+        yield event
+    while not decoder.is_done and (piece := await anext(answer.pieces, None)) is not None:
+        for event in decoder.feed(piece):
             yield event
-        if not decoder.is_done:
-            chunk = await answer.chunk()
     for event in decoder.end():
         yield event
     if decoder.is_done:

@@ -30,47 +30,28 @@ def convert(path: Path, how: str, target: Path) -> Path:
     return target
 
 
-def _png(picture: Image) -> Image:
-    return picture if picture.mode in _WRITTEN else picture.convert("RGB")
-
-
-def _mask_alpha(mask: Image) -> Image:
-    if _alpha(mask) is not None:
-        return mask.convert("RGBA")
+def _to_alpha(mask: Image) -> Image:
     ground = mask.convert("RGBA")
-    ground.putalpha(_inverted(_region(mask)))
+    ground.putalpha(_invert(_find_region(mask)))
     return ground
 
 
-def _mask_white(mask: Image) -> Image:
-    return _region(mask)
-
-
-def _mask_black(mask: Image) -> Image:
-    return _inverted(_region(mask))
-
-
-def _region(mask: Image) -> Image:
+def _find_region(mask: Image) -> Image:
     """Return what is to be repainted, as white on black."""
-    alpha = _alpha(mask)
-    return mask.convert("L") if alpha is None else _inverted(alpha)
+    if mask.has_transparency_data:
+        alpha = mask.convert("RGBA").getchannel("A")
+        if alpha.getextrema() != (_OPAQUE, _OPAQUE):
+            return _invert(alpha)
+    return mask.convert("L")
 
 
-def _alpha(mask: Image) -> Image | None:
-    """Return how opaque the picture is; None where it is so all over."""
-    if "A" not in mask.getbands() and "transparency" not in mask.info:
-        return None
-    alpha = mask.convert("RGBA").getchannel("A")
-    return alpha if alpha.getextrema() != (_OPAQUE, _OPAQUE) else None
-
-
-def _inverted(channel: Image) -> Image:
+def _invert(channel: Image) -> Image:
     return channel.point(lambda value: _OPAQUE - value)
 
 
 _CONVERSIONS: Mapping[str, Callable[[Image], Image]] = {
-    "png": _png,
-    "mask-alpha": _mask_alpha,
-    "mask-white": _mask_white,
-    "mask-black": _mask_black,
+    "png": lambda picture: picture if picture.mode in _WRITTEN else picture.convert("RGB"),
+    "mask-alpha": _to_alpha,
+    "mask-white": _find_region,
+    "mask-black": lambda mask: _invert(_find_region(mask)),
 }

@@ -63,7 +63,9 @@ class Downloader:
     ) -> None:
         self._origin = origin_of(origin) if origin else None
         self._guard = Guard(origin=self._origin, allowed_hosts=allowed_hosts, resolver=resolver or resolve)
-        self._transports = _Transports(self._guard, relay, self._origin, sockets or httpcore.AnyIOBackend())
+        self._relay = relay
+        self._sockets = sockets or httpcore.AnyIOBackend()
+        self._transports: dict[str, httpx.AsyncBaseTransport] = {}
         self._deadline = deadline
         self._cap = cap
         self._sleep = sleep
@@ -98,7 +100,9 @@ class Downloader:
 
     async def aclose(self) -> None:
         """Close all connections; may be called twice."""
-        await self._transports.aclose()
+        transports, self._transports = self._transports, {}
+        for transport in reversed(transports.values()):
+            await transport.aclose()
 
     def _places_of(self, link: str) -> list[str]:
         """Return where a picture may be; relays misname themselves in the links to their own Midjourney pictures."""
@@ -120,7 +124,7 @@ class Downloader:
         return await self._try(places[-1], file, until)
 
     async def _try(self, place: str, file: BinaryIO, until: Deadline) -> str:
-        retries = Retries(REPEATS, may_help=_may_help, until=until, sleep=self._sleep, jitter=self._jitter)
+        retries = Retries(most=REPEATS, may_help=_may_help, until=until, sleep=self._sleep, jitter=self._jitter)
         return await retries.run(lambda: self._once(place, file, until))
 
     async def _once(self, place: str, file: BinaryIO, until: Deadline) -> str:
@@ -136,17 +140,44 @@ class Downloader:
 
     async def _follow(self, url: httpx.URL) -> httpx.Response:
         for _ in range(MOST_HOPS + 1):
-            response = await self._transports.ask(url)
+            response = await self._ask(url)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
                 return response
             await response.aclose()
             url = self._guard.check(_join(url, response.headers["location"]))
         raise UnsafeURLError("the link leads on more than {hops} times", kept="the link is kept", hops=MOST_HOPS)
 
+    async def _ask(self, url: httpx.URL) -> httpx.Response:
+        trace = RequestTrace()
+        request = httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": _TIMEOUTS, "trace": trace})
+        try:
+            return await self._transport_to(url).handle_async_request(request)
+        finally:
+            await trace.hang_up()
+
+    def _transport_to(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        origin = link_origin(url)
+        if self._relay is not None and origin == self._origin:
+            return InProcess(self._relay)
+        proxy = environment_proxy(origin)
+        is_guarded = proxy is None and not self._guard.is_trusted(url)
+        if proxy is not None and not self._guard.is_trusted(url):
+            self._guard.ensure_name_is_public(url)
+        name = "guarded" if is_guarded else f"{url.scheme} by {proxy}"
+        if name not in self._transports:
+            self._transports[name] = (
+                GuardedTransport(self._guard, self._sockets)
+                if is_guarded
+                else httpx.AsyncHTTPTransport(verify=tls(origin), proxy=proxy, trust_env=False)
+            )
+        return self._transports[name]
+
     async def _receive(self, response: httpx.Response, file: BinaryIO) -> str:
         encoding = response.headers.get("content-encoding", "")
         inflater = Inflater(encoding, cap=self._cap, excess=self._too_large)
-        self._ensure_it_fits(response.headers.get("content-length", ""))
+        length = response.headers.get("content-length", "")
+        if length.isascii() and length.isdigit() and int(length[:20]) > self._cap:
+            raise self._too_large()
         restart(file)
         received = 0
         async for chunk in response.aiter_raw():
@@ -155,14 +186,14 @@ class Downloader:
                 raise self._too_large()
             for piece in inflater.feed(chunk):
                 write(file, piece)
-        write(file, inflater.end())
         if not inflater.is_readable:
-            raise _unreadable(encoding)
+            raise DownloadError(
+                "the picture came packed as {encoding}, which cannot be read",
+                kept="the link is kept",
+                status=200,
+                encoding=encoding,
+            )
         return plain(response.headers.get("content-type", ""), 80).partition(";")[0].strip().lower()
-
-    def _ensure_it_fits(self, length: str) -> None:
-        if length.isascii() and length.isdigit() and int(length[:20]) > self._cap:
-            raise self._too_large()
 
     def _too_large(self) -> NowImageError:
         return DownloadError(
@@ -173,53 +204,6 @@ class Downloader:
             size=f"{self._cap / (1 << 20):g}",
             more=max(1, self._cap >> 18),
         )
-
-
-class _Transports:
-    """The transports that lead to links, opened when they are first needed."""
-
-    def __init__(
-        self, guard: Guard, relay: Relay | None, origin: str | None, sockets: httpcore.AsyncNetworkBackend
-    ) -> None:
-        self._sockets = sockets
-        self._guard = guard
-        self._relay = relay
-        self._origin = origin
-        self._open: dict[str, httpx.AsyncBaseTransport] = {}
-
-    async def ask(self, url: httpx.URL) -> httpx.Response:
-        """Ask for a checked link and return the answer that begins."""
-        trace = RequestTrace()
-        request = httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": _TIMEOUTS, "trace": trace})
-        try:
-            return await self._choose(url).handle_async_request(request)
-        finally:
-            await trace.hang_up()
-
-    def _choose(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
-        origin = link_origin(url)
-        if self._relay is not None and origin == self._origin:
-            return InProcess(self._relay)
-        proxy = environment_proxy(origin)
-        if not self._guard.is_trusted(url):
-            if proxy is None:
-                return self._keep("guarded", lambda: GuardedTransport(self._guard, self._sockets))
-            self._guard.ensure_name_is_public(url)
-        return self._keep(
-            f"{url.scheme} by {proxy}",
-            lambda: httpx.AsyncHTTPTransport(verify=tls(origin), proxy=proxy, trust_env=False),
-        )
-
-    def _keep(self, name: str, make: Callable[[], httpx.AsyncBaseTransport]) -> httpx.AsyncBaseTransport:
-        if name not in self._open:
-            self._open[name] = make()
-        return self._open[name]
-
-    async def aclose(self) -> None:
-        """Close what was opened."""
-        opened, self._open = self._open, {}
-        for transport in reversed(opened.values()):
-            await transport.aclose()
 
 
 def _join(url: httpx.URL, location: str) -> str:
@@ -239,8 +223,6 @@ def _may_help(error: NowImageError) -> bool:
 
 def _ensure_it_is_there(response: httpx.Response) -> None:
     status = response.status_code
-    if response.is_success:
-        return
     if status in _EXPIRED:
         raise LinkExpiredError(
             "the link no longer gives the picture: HTTP {answer}",
@@ -249,22 +231,14 @@ def _ensure_it_is_there(response: httpx.Response) -> None:
             status=status,
             answer=status,
         )
-    raise DownloadError(
-        "the server of the picture answers HTTP {answer}",
-        kept="the link is kept",
-        advice="%now resume fetches it again, free",
-        status=status,
-        answer=status,
-    )
-
-
-def _unreadable(encoding: str) -> DownloadError:
-    return DownloadError(
-        "the picture came packed as {encoding}, which cannot be read",
-        kept="the link is kept",
-        status=200,
-        encoding=encoding,
-    )
+    if not response.is_success:
+        raise DownloadError(
+            "the server of the picture answers HTTP {answer}",
+            kept="the link is kept",
+            advice="%now resume fetches it again, free",
+            status=status,
+            answer=status,
+        )
 
 
 def _broken(problem: Exception, url: httpx.URL) -> NowImageError:
@@ -277,15 +251,10 @@ def _broken(problem: Exception, url: httpx.URL) -> NowImageError:
             code=CERTIFICATE,
             host=host,
         )
-    if is_timeout(problem):
-        return DownloadError(
-            "the picture did not come from {host} in time",
-            kept="the link is kept",
-            advice="%now resume fetches it again, free",
-            host=host,
-        )
     return DownloadError(
-        "the picture could not be fetched from {host}: {words}",
+        "the picture did not come from {host} in time"
+        if is_timeout(problem)
+        else "the picture could not be fetched from {host}: {words}",
         kept="the link is kept",
         advice="%now resume fetches it again, free",
         host=host,

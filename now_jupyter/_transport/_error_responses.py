@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -55,35 +56,23 @@ def refusal_error(  # noqa: PLR0913 - all that an answer is made of, and who ask
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:
     """Return the id under which the relay can look an answer up."""
-    for name in _REQUEST_IDS:
-        if value := plain(headers.get(name, ""), _LONGEST_CODE):
-            return value
-    return None
+    return next((id_ for name in _REQUEST_IDS if (id_ := plain(headers.get(name, ""), _LONGEST_CODE))), None)
 
 
 def wait_asked(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Return the seconds that a relay asks to wait; None where it asks for nothing that makes sense."""
-    if (thousandths := _seconds(headers.get("retry-after-ms", ""))) is not None:
-        return thousandths / 1000
     text = headers.get("retry-after", "")
-    return _until(text, now or datetime.now(UTC)) if (seconds := _seconds(text)) is None else seconds
-
-
-def _seconds(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and value >= 0 else None
-
-
-def _until(text: str, now: datetime) -> float | None:
+    for number, unit in ((headers.get("retry-after-ms", ""), 1000), (text, 1)):
+        with suppress(ValueError):
+            seconds = float(number) / unit
+            if math.isfinite(seconds) and seconds >= 0:
+                return seconds
     try:
         then = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     aware = then if then.tzinfo else then.replace(tzinfo=UTC)
-    return max(0.0, (aware - now).total_seconds())
+    return max(0.0, (aware - (now or datetime.now(UTC))).total_seconds())
 
 
 def _clean(text: str, limit: int, redact: Callable[[str], str]) -> str:
@@ -106,23 +95,16 @@ def _parse_error(form: JSON) -> tuple[str, str, str]:
     if not isinstance(form, Mapping):
         return "", "", ""
     inner = form.get("error") or form.get("detail")
-    if isinstance(inner, str):
-        return inner, _text(form.get("code")) or _word(inner), _text(form.get("type"))
-    fields = inner if isinstance(inner, Mapping) else form
+    fields = inner if isinstance(inner, Mapping) else {**form, "message": inner} if isinstance(inner, str) else form
     message = next((text for name in _MESSAGES if (text := _text(fields.get(name)))), "")
     code = _text(fields.get("code"))
-    named = _word(message) or code if not code or code.isdigit() else code
-    return message, named, _text(fields.get("type"))
+    if (not code or code.isdigit()) and _CODE_WORD.fullmatch(message.strip()):
+        code = message.strip()  # Midjourney relays put their code into the description: `quota_not_enough`
+    return message, code, _text(fields.get("type"))
 
 
 def _text(value: object) -> str:
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-
-
-def _word(message: str) -> str:
-    """Midjourney relays put their code into the description: `quota_not_enough`."""
-    bare = message.strip()
-    return bare if _CODE_WORD.fullmatch(bare) else ""
 
 
 def _origin_of(location: str) -> str:

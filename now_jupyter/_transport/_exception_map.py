@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
-import anyio
 import h11
 import httpcore
 import httpx
@@ -33,29 +32,9 @@ __all__ = ["CERTIFICATE", "broken_off", "cut_short", "from_disk", "from_network"
 
 CERTIFICATE = "certificate"  # the code of a failure that no repetition mends
 
-_FOREIGN: tuple[type[Exception], ...] = (
-    httpx.HTTPError,
-    httpx.StreamError,
-    httpx.InvalidURL,
-    httpx.CookieConflict,
-    httpcore.ConnectionNotAvailable,
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.ProxyError,
-    httpcore.TimeoutException,
-    httpcore.UnsupportedProtocol,
-    h11.ProtocolError,
-    anyio.BrokenResourceError,
-    anyio.ClosedResourceError,
-    anyio.EndOfStream,
-    EOFError,
-    ImportError,  # a SOCKS proxy without socksio
-    MemoryError,
-    OSError,  # with TimeoutError, ssl.SSLError, socket.gaierror
-    RecursionError,
-    ValueError,  # with UnicodeError and json.JSONDecodeError
-    zlib.error,
-)
+# With TimeoutError, ssl.SSLError, socket.gaierror; UnicodeError, JSONDecodeError; a SOCKS proxy without socksio.
+_BUILT_IN = (EOFError, ImportError, MemoryError, OSError, RecursionError, ValueError, zlib.error)
+_LIBRARIES = ("anyio", "h11", "httpcore", "httpx", "socksio")
 _TIMEOUTS = (TimeoutError, httpx.TimeoutException, httpcore.TimeoutException)
 _NOT_HTTP = (httpx.RemoteProtocolError, httpcore.RemoteProtocolError, h11.RemoteProtocolError)
 _OURS = (httpx.LocalProtocolError, httpcore.LocalProtocolError, h11.LocalProtocolError)
@@ -66,8 +45,8 @@ _DEEPEST = 12  # links of a chain of causes that are looked at
 class _Translation:
     """Raises our error instead of a foreign one; not by `contextlib`, whose frames would keep the foreign one alive."""
 
-    def __init__(self, kinds: tuple[type[Exception], ...], judge: Callable[[Any], NowImageError]) -> None:
-        self._kinds = kinds
+    def __init__(self, is_foreign: Callable[[object], bool], judge: Callable[[Any], NowImageError]) -> None:
+        self._is_foreign = is_foreign
         self._judge = judge
 
     def __enter__(self) -> None:
@@ -76,7 +55,7 @@ class _Translation:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if not isinstance(problem, self._kinds):
+        if not self._is_foreign(problem):
             return
         error = self._judge(problem)
         del problem, traceback
@@ -90,12 +69,17 @@ class _Translation:
 
 def from_network(judge: Callable[[Exception], NowImageError]) -> _Translation:
     """Raise what `judge` makes of a foreign exception instead of it."""
-    return _Translation(_FOREIGN, judge)
+    return _Translation(_is_of_network, judge)
 
 
 def from_disk() -> _Translation:
     """Raise our error instead of what the file system says."""
-    return _Translation((OSError,), _disk_error)
+    return _Translation(lambda problem: isinstance(problem, OSError), _disk_error)
+
+
+def _is_of_network(problem: object) -> bool:
+    library = type(problem).__module__.partition(".")[0]
+    return isinstance(problem, _BUILT_IN) or (isinstance(problem, Exception) and library in _LIBRARIES)
 
 
 def _disk_error(problem: OSError) -> NowImageError:
@@ -125,33 +109,33 @@ def is_timeout(problem: BaseException) -> bool:
 # No connection
 
 
-def not_sent(problem: Exception, *, host: str, proxy: str | None = None) -> NowImageError:
+def not_sent(problem: Exception, *, host: str, proxy: str | None = None) -> NowImageError:  # noqa: PLR0911 - the ways
     """Return why no connection came about."""
     chain = list(_chain(problem))
-    if _any(chain, ssl.SSLCertVerificationError):
-        return _untrusted(chain, host)
-    if proxy is not None:
-        return _proxy_failed(problem, host=host, proxy=proxy)
-    return _no_connection(problem, chain, host=host)
-
-
-def _proxy_failed(problem: Exception, *, host: str, proxy: str) -> NowImageError:
-    if isinstance(problem, ImportError):
+    words = words_of(problem)
+    untrusted = next((one for one in chain if isinstance(one, ssl.SSLCertVerificationError)), None)
+    if untrusted is not None:
+        return ConnectFailed(
+            "the certificate of {host} is not trusted: {words}",
+            advice="where your network has a certificate authority of its own, name its file in SSL_CERT_FILE",
+            code=CERTIFICATE,
+            host=host,
+            words=untrusted.verify_message,
+        )
+    if proxy is not None and isinstance(problem, ImportError):
         return ConfigError(
             "the proxy {proxy} speaks SOCKS, for which a package is missing",
             advice="pip install 'httpx[socks]'",
             proxy=proxy,
         )
-    return ConnectFailed(
-        "the proxy {proxy} did not connect us to {host}: {words}",
-        advice="look at HTTPS_PROXY and NO_PROXY; nothing was sent",
-        proxy=proxy,
-        host=host,
-        words=words_of(problem),
-    )
-
-
-def _no_connection(problem: Exception, chain: list[BaseException], *, host: str) -> ConnectFailed:
+    if proxy is not None:
+        return ConnectFailed(
+            "the proxy {proxy} did not connect us to {host}: {words}",
+            advice="look at HTTPS_PROXY and NO_PROXY; nothing was sent",
+            proxy=proxy,
+            host=host,
+            words=words,
+        )
     if _any(chain, socket.gaierror):
         return ConnectFailed("the name {host} cannot be found", advice="check the address and the network", host=host)
     if _any(chain, ConnectionRefusedError):
@@ -162,29 +146,16 @@ def _no_connection(problem: Exception, chain: list[BaseException], *, host: str)
         return ConnectFailed(
             "no connection to {host} came about in time", advice="check the network, then try again", host=host
         )
-    if _any(chain, ssl.SSLError):
-        return ConnectFailed(
-            "no secure connection to {host} came about: {words}",
-            advice="check the address: https:// or http://, and the port",
-            host=host,
-            words=words_of(problem),
-        )
+    is_tls = _any(chain, ssl.SSLError)
     return ConnectFailed(
-        "no connection to {host} came about: {words}",
-        advice="check the network, then try again",
+        "no secure connection to {host} came about: {words}"
+        if is_tls
+        else "no connection to {host} came about: {words}",
+        advice="check the address: https:// or http://, and the port"
+        if is_tls
+        else "check the network, then try again",
         host=host,
-        words=words_of(problem),
-    )
-
-
-def _untrusted(chain: list[BaseException], host: str) -> ConnectFailed:
-    reasons = [one.verify_message for one in chain if isinstance(one, ssl.SSLCertVerificationError)]
-    return ConnectFailed(
-        "the certificate of {host} is not trusted: {words}",
-        advice="where your network has a certificate authority of its own, name its file in SSL_CERT_FILE",
-        code=CERTIFICATE,
-        host=host,
-        words=reasons[0],
+        words=words,
     )
 
 
@@ -215,34 +186,27 @@ def broken_off(problem: Exception, *, seconds: float, has_begun: bool, request_i
             request_id=request_id,
             seconds=f"{seconds:g}",
         )
-    if has_begun:
-        return MaybeBilledError(
-            "the connection broke in the middle of the answer",
-            kept="what came of it is kept",
-            advice="%now resume looks for it, free; --fresh orders again",
-            request_id=request_id,
-        )
-    if isinstance(problem, _NOT_HTTP):
-        return MaybeBilledError(
-            "what came back is not a whole HTTP answer: {words}",
-            advice="%now resume looks for it, free; --fresh orders again",
-            words=words_of(problem),
-        )
     return MaybeBilledError(
-        "the connection broke before the relay answered",
+        "the connection broke in the middle of the answer"
+        if has_begun
+        else "what came back is not a whole HTTP answer: {words}"
+        if isinstance(problem, _NOT_HTTP)
+        else "the connection broke before the relay answered",
+        kept="what came of it is kept" if has_begun else "",
         advice="%now resume looks for it, free; --fresh orders again",
+        request_id=request_id,
+        words=words_of(problem),
     )
 
 
 def cut_short(problem: Exception, *, seconds: float) -> NowImageError:
     """Return how a free call ended after it went out."""
-    if is_timeout(problem):
-        return BadResponseError(
-            "the relay did not answer within {seconds} s",
-            advice="try again later",
-            billed="no",
-            seconds=f"{seconds:g}",
-        )
     return BadResponseError(
-        "the connection to the relay broke: {words}", advice="try again later", billed="no", words=words_of(problem)
+        "the relay did not answer within {seconds} s"
+        if is_timeout(problem)
+        else "the connection to the relay broke: {words}",
+        advice="try again later",
+        billed="no",
+        seconds=f"{seconds:g}",
+        words=words_of(problem),
     )

@@ -13,7 +13,8 @@ import ipaddress
 import re
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import anyio
@@ -57,10 +58,9 @@ class Guard:
             UnsafeURLError: it must not be visited, whatever its name resolves to.
         """
         url = read_link(text)
-        if not self.is_trusted(url):
-            address = literal(_host(url))
-            if address is not None and not is_public(address):
-                raise _not_public(_host(url))
+        address = literal(_host(url))
+        if address is not None and not is_public(address) and not self.is_trusted(url):
+            raise _not_public(_host(url))
         return url
 
     def is_trusted(self, url: httpx.URL) -> bool:
@@ -80,17 +80,12 @@ class Guard:
         Raises:
             UnsafeURLError: one of its addresses is not public.
         """
-        if (address := literal(host)) is not None:
-            return self._judge(host, [address])
-        found = await self._resolve(host, port)
+        address = literal(host)
+        found = await self._resolve(host, port) if address is None else [address]
         fakes = [one for one in found if is_fake(one)]
-        if fakes and await self.names_are_faked(port):
-            return [str(one) for one in fakes]
-        return self._judge(host, found)
-
-    @staticmethod
-    def _judge(host: str, found: Sequence[Address]) -> list[str]:
-        if not all(is_public(one) for one in found):
+        if fakes and address is None and await self.names_are_faked(port):
+            found = fakes
+        elif not all(is_public(one) for one in found):
             raise _not_public(host)
         return [str(one) for one in found]
 
@@ -121,7 +116,8 @@ def read_link(text: str) -> httpx.URL:
         url = httpx.URL(bare) if 0 < len(bare) <= LONGEST_URL else None
     except httpx.InvalidURL:
         url = None
-    if url is None or url.scheme not in _PORTS or (url.port or 0) > _LAST_PORT or not _is_host(_host(url)):
+    is_sound = url is not None and url.scheme in _PORTS and (url.port or 0) <= _LAST_PORT
+    if url is None or not is_sound or (not _NAME.fullmatch(_host(url)) and literal(_host(url)) is None):
         raise UnsafeURLError(
             "the relay gave a link that is none: {link}", advice="tell the relay", link=bare.partition("?")[0][:80]
         )
@@ -133,10 +129,6 @@ def read_link(text: str) -> httpx.URL:
 def link_origin(url: httpx.URL) -> str:
     """Return the origin of a link; from its parts, so that no second parser reads the rest differently."""
     return origin_of(f"{url.scheme}://{url.netloc.decode('ascii')}")
-
-
-def _is_host(host: str) -> bool:
-    return _NAME.fullmatch(host) is not None or literal(host) is not None
 
 
 def _host(url: httpx.URL) -> str:
@@ -152,51 +144,17 @@ def _not_public(host: str) -> UnsafeURLError:
     )
 
 
-class GuardedTransport(httpx.AsyncBaseTransport):
+class GuardedTransport(httpx.AsyncHTTPTransport):
     """Connects to judged addresses only, without a proxy; `sockets` is what opens the connections."""
 
     def __init__(self, guard: Guard, sockets: httpcore.AsyncNetworkBackend) -> None:
+        # In the place of httpx's own pool, which takes no backend, and never beside it: without this one, no way out.
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls("https:"),
             max_connections=_MOST_CONNECTIONS,
             max_keepalive_connections=_KEPT_ALIVE,
             network_backend=_JudgedBackend(guard, sockets),
         )
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request."""
-        url = httpcore.URL(
-            scheme=request.url.raw_scheme,
-            host=request.url.raw_host,
-            port=request.url.port,
-            target=request.url.raw_path,
-        )
-        answer = await self._pool.handle_async_request(
-            httpcore.Request(
-                request.method,
-                url,
-                headers=request.headers.raw,
-                content=b"",
-                extensions=request.extensions,
-            )
-        )
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Stream(answer))
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        await self._pool.aclose()
-
-
-class _Stream(httpx.AsyncByteStream):
-    def __init__(self, answer: httpcore.Response) -> None:
-        self._answer = answer
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._answer.aiter_stream():
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._answer.aclose()
 
 
 class _JudgedBackend(httpcore.AsyncNetworkBackend):
@@ -216,11 +174,9 @@ class _JudgedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         *others, last = await self._guard.addresses(host, port)
         for address in others:
-            try:
+            with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
                 patience = min(timeout or _PATIENCE_SECONDS, _PATIENCE_SECONDS)
                 return await self._inner.connect_tcp(address, port, patience, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue
         return await self._inner.connect_tcp(last, port, timeout, local_address, socket_options)
 
     async def sleep(self, seconds: float) -> None:

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -15,11 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["InProcess"]
 
-Trace = Callable[[str, dict[str, Any]], Awaitable[None]]
-
 
 class InProcess(httpx.AsyncBaseTransport):
-    """Serves requests by a relay in this process; a `trace` hears of the same moments as from a connection."""
+    """Serves requests by a relay in this process; their `trace` hears of the same moments as from a connection."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
@@ -29,7 +27,7 @@ class InProcess(httpx.AsyncBaseTransport):
         from ..demo import Request  # noqa: PLC0415 - the demo is loaded when it is used
 
         body = await request.aread()
-        trace: Trace = request.extensions.get("trace", _silent)
+        trace = request.extensions["trace"]
         await trace("http11.send_request_headers.started", {"request": request})
         await trace("http11.send_request_body.complete", {})
         answer = await self._relay.handle(
@@ -48,14 +46,9 @@ class _Stream(httpx.AsyncByteStream):
     def __init__(self, body: AsyncIterator[bytes]) -> None:
         self._body = body
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._body:
-            yield chunk
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._body
 
     async def aclose(self) -> None:
         if (close := getattr(self._body, "aclose", None)) is not None:
             await close()
-
-
-async def _silent(_event: str, _facts: dict[str, Any]) -> None:
-    return None

@@ -21,17 +21,24 @@ def private_file(path: Path) -> Iterator[BinaryIO]:
         StoreError: the disk refuses.
     """
     with from_disk():
-        file = _create(path)
+        file = open(path, "wb", opener=_open_private)  # noqa: SIM115 - closed below; `Path.open` takes no opener
     try:
+        with from_disk():
+            path.chmod(0o600)  # the file may have been there
         yield file
         with from_disk():
             file.flush()
     except BaseException:
-        _close(file)
+        with suppress(OSError):  # on a full disk closing fails once more
+            file.close()
         with suppress(OSError):
             path.unlink()
         raise
-    _close(file)
+    file.close()
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
 
 
 def restart(file: BinaryIO) -> None:
@@ -45,20 +52,3 @@ def write(file: BinaryIO, data: bytes) -> None:
     """Write the next bytes."""
     with from_disk():
         file.write(data)
-
-
-def _create(path: Path) -> BinaryIO:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags, 0o600)
-    try:
-        if hasattr(os, "fchmod"):
-            os.fchmod(descriptor, 0o600)  # the file may have been there
-    except OSError:
-        os.close(descriptor)
-        raise
-    return os.fdopen(descriptor, "wb")
-
-
-def _close(file: BinaryIO) -> None:
-    with suppress(OSError):  # all was flushed where all went well; on a full disk closing fails once more
-        file.close()

@@ -175,7 +175,7 @@ def test_pauses_grow_and_are_jittered() -> None:
 
     async def retry() -> None:
         until = Deadline(100.0, lambda: 0.0)
-        retries = Retries(4, may_help=lambda _: True, until=until, sleep=note, jitter=lambda: 1.0)
+        retries = Retries(most=4, may_help=lambda _: True, until=until, sleep=note, jitter=lambda: 1.0)
         with pytest.raises(ConnectFailed):
             await retries.run(fail)
 

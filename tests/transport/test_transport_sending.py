@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 
 import anyio
 import httpx
 import pytest
 
-from faultserver import Await, FaultServer, Reset, Send, json_answer, response
-from now_jupyter._messages import NowImageError, StoreFull
+from faultserver import Await, FaultServer, Send, json_answer, response
+from now_jupyter._messages import StoreFull
 from now_jupyter._protocol import Call, Reply
 from now_jupyter._settings import Key
 from now_jupyter._transport import RelayClient
-from now_jupyter._transport._connections import Connection, ConnectionPool
+from now_jupyter._transport._connections import ConnectionPool
 from now_jupyter._values import Attempt
 from paid_calls import MODELS_CALL, OK, ORDER, PATH, PICTURE, Kept, ask, order
 from wire import JSON_TYPE
@@ -94,32 +93,6 @@ def test_many_paid_calls_go_out_at_once(server: FaultServer) -> None:
 
     anyio.run(all_of_them)
     assert server.posts == 20
-
-
-def test_connections_are_used_again(server: FaultServer) -> None:
-    """One order after another needs one line, however they end."""
-    server.script(OK, [Send(response(500))], [Reset()], OK)
-
-    async def one_by_one() -> int:
-        client = RelayClient(base_url=server.url)
-        for _ in range(12):
-            with contextlib.suppress(NowImageError):
-                async with client.submit(ORDER, sink=Kept(), idempotency_key="x"):
-                    pass
-        await client.aclose()
-        return max(one.busy for one in connections)
-
-    connections: list[Connection] = []
-    original = ConnectionPool.for_paid_call
-
-    def noted(self: ConnectionPool) -> Connection:
-        connections.append(original(self))
-        return connections[-1]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ConnectionPool, "for_paid_call", noted)
-        assert anyio.run(one_by_one) == 0
-    assert len({id(one) for one in connections}) == 1
 
 
 def test_the_key_goes_to_its_origin_only(server: FaultServer, key: Key) -> None:
