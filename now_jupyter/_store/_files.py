@@ -61,18 +61,9 @@ _CHUNK = 1 << 20
 _TICK_NS = 2_000_000_000
 
 
-# Writing.
-
-
 @with_store_errors
 def write_durably(path: Path, data: bytes) -> None:
-    """Put `data` at `path`, replacing what is there, so that it is on the disk when this returns.
-
-    Raises:
-        StoreFull: there is no space; what was at `path` is untouched.
-        StoreUnavailable: the place may not be written; what was at `path` is untouched.
-        StoreError: any other trouble.
-    """
+    """Put `data` at `path`, on the disk when this returns; what was there is replaced whole, or untouched."""
     with _temp_with(data, path) as temp:
         temp.replace(path)
     sync_folder(path.parent)
@@ -82,44 +73,32 @@ def write_durably(path: Path, data: bytes) -> None:
 def claim_exclusively(path: Path, data: bytes, *, link: Callable[[Path, Path], None] = os.link) -> bool:
     """Put `data` at `path` if nothing is there, and return whether nothing was."""
     with _temp_with(data, path) as temp:
-        return _take_name(temp, path, link)
+        return _link(temp, path, link)
 
 
 @with_store_errors
 def move_exclusively(source: Path, path: Path, *, link: Callable[[Path, Path], None] = os.link) -> bool:
     """Move a flushed file of the same file system to `path` if nothing is there, and return whether nothing was."""
-    is_ours = _take_name(source, path, link)
+    is_ours = _link(source, path, link)
     if is_ours:
         source.unlink(missing_ok=True)
-    return is_ours
-
-
-def _take_name(temp: Path, path: Path, link: Callable[[Path, Path], None]) -> bool:
-    is_ours = _link(temp, path, link)
-    if is_ours:
-        sync_folder(path.parent)
     return is_ours
 
 
 def _link(temp: Path, path: Path, link: Callable[[Path, Path], None]) -> bool:
     # A hard link is the one way that is exclusive and complete at once, also between the machines of a network home.
     try:
-        link(temp, path)
+        try:
+            link(temp, path)
+        except OSError as problem:
+            if problem.errno not in _NO_LINKS:
+                raise
+            os.close(create_privately(path))
+            temp.replace(path)
     except FileExistsError:
-        return os.lstat(temp).st_nlink > 1  # NFS repeats a call whose reply was lost; then the name is ours after all
-    except OSError as problem:
-        if problem.errno not in _NO_LINKS:
-            raise
-        return _replace_placeholder(temp, path)
-    return True
-
-
-def _replace_placeholder(temp: Path, path: Path) -> bool:
-    try:
-        os.close(create_privately(path))
-    except FileExistsError:
-        return False
-    temp.replace(path)
+        if os.lstat(temp).st_nlink == 1:  # else NFS repeated a call whose reply was lost, and the name is ours
+            return False
+    sync_folder(path.parent)
     return True
 
 
@@ -155,13 +134,10 @@ def _fill_new(path: Path, chunks: Iterable[bytes]) -> None:
             write_all(file, chunk)
             size += len(chunk)
         os.fsync(file)
-        _refuse_other_size(file, size)
+        seen = os.fstat(file).st_size
     finally:
         os.close(file)
-
-
-def _refuse_other_size(file: int, size: int) -> None:
-    if os.fstat(file).st_size != size:
+    if seen != size:
         raise OSError(errno.EIO, "the file is not as long as what was written")
 
 
@@ -235,42 +211,22 @@ def remove_file(path: Path) -> None:
 
 @with_store_errors
 def private_folder(path: Path) -> None:
-    """Make sure that `path` is a folder of ours that nobody else may write; its parent must be there.
-
-    Raises:
-        StoreUnavailable: it is a link or a file, belongs to someone else, or cannot be made.
-    """
-    made = is_missing(path) and _make_folder(path)
+    """Make sure that `path` is a folder of ours that nobody else may write; its parent must be there."""
+    is_new = is_missing(path)
+    if is_new:
+        with suppress(FileExistsError):  # another kernel was faster; what it made is checked like any other
+            path.mkdir(mode=0o700)
+        sync_folder(path.parent)
     seen = os.lstat(path)
     if not stat.S_ISDIR(seen.st_mode):
-        raise StoreUnavailable(
-            "{path} is a link or a file, not a folder of its own",
-            advice="move it away, or choose another folder with %now folder PATH",
-            path=path,
-        )
+        cure = "move it away, or choose another folder with %now folder PATH"
+        raise StoreUnavailable("{path} is a link or a file, not a folder of its own", advice=cure, path=path)
     if hasattr(os, "geteuid") and seen.st_uid != os.geteuid():
-        raise StoreUnavailable(
-            "{path} belongs to another user of this machine",
-            advice="choose a folder of your own with %now folder PATH",
-            path=path,
-        )
-    if made or seen.st_mode & _OTHERS_MAY_WRITE:
-        _close_to_others(path)
-
-
-def _make_folder(path: Path) -> bool:
-    with suppress(FileExistsError):  # another kernel was faster; what it made is checked like any other
-        path.mkdir(mode=0o700)
-    sync_folder(path.parent)
-    return True
-
-
-def _close_to_others(path: Path) -> None:
-    with suppress(OSError):  # drives of Windows under WSL know no modes
-        path.chmod(0o700)
-
-
-# Reading.
+        cure = "choose a folder of your own with %now folder PATH"
+        raise StoreUnavailable("{path} belongs to another user of this machine", advice=cure, path=path)
+    if is_new or seen.st_mode & _OTHERS_MAY_WRITE:
+        with suppress(OSError):  # drives of Windows under WSL know no modes
+            path.chmod(0o700)
 
 
 def is_missing(path: Path) -> bool:
@@ -283,12 +239,7 @@ def is_missing(path: Path) -> bool:
 
 
 def read_file(path: Path, *, limit: int) -> bytes:
-    """Read a regular file of at most `limit` bytes.
-
-    Raises:
-        StoreCorrupt: it is missing, too long, or no regular file.
-        StoreUnavailable: it may not be read.
-    """
+    """Return the bytes of a regular file; one that is missing or longer than `limit` is a StoreCorrupt."""
     data = try_read_file(path, limit=limit)
     if data is None:
         raise StoreCorrupt("{path} is missing", path=path)
@@ -297,7 +248,7 @@ def read_file(path: Path, *, limit: int) -> bytes:
 
 @with_store_errors
 def try_read_file(path: Path, *, limit: int) -> bytes | None:
-    """Read a regular file like `read_file`; None where there is none."""
+    """Return the same as `read_file`; None where there is no file."""
     try:
         file = open_to_read(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -317,12 +268,7 @@ def is_writable_in_place(path: Path) -> bool:
 
 
 def open_to_read(path: Path) -> int:
-    """Open a regular file for reading and return its descriptor; links, devices, pipes and folders are refused.
-
-    Raises:
-        StoreCorrupt: it is no regular file.
-        OSError: it cannot be opened.
-    """
+    """Open a regular file for reading and return its descriptor; links, devices, pipes and folders are refused."""
     _refuse_odd(path, os.lstat(path))  # looked at before, because opening a device can do things
     file = os.open(path, _READ)
     try:
@@ -346,16 +292,12 @@ def digest_of_file(path: Path) -> str:
 
 
 def folder_stamp(folder: Path) -> FolderStamp | None:
-    """Return a value that changes with the names in a folder; None where there is none, or it changed a moment ago.
-
-    Every write of ours ends in a rename, so what the files hold changes with it, too.
-    """
-    try:
-        seen = os.lstat(folder)
-    except OSError:
-        return None
-    is_sure = is_long_ago(max(seen.st_mtime_ns, seen.st_ctime_ns), time.time_ns())
-    return (seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns) if is_sure else None
+    """Return a value that changes with the names in a folder; None where there is none, or it changed a moment ago."""
+    with suppress(OSError):
+        seen = os.lstat(folder)  # every write of ours ends in a rename, so what the files hold changes it, too
+        if is_long_ago(max(seen.st_mtime_ns, seen.st_ctime_ns), time.time_ns()):
+            return (seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns)
+    return None
 
 
 def is_long_ago(time_ns: int, now_ns: int) -> bool:

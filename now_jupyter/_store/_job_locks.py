@@ -7,56 +7,37 @@ them even when its record is gone.
 
 from __future__ import annotations
 
-import errno
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Self
 
 from filelock import FileLock, Timeout
 
 from .._messages import StoreCorrupt, StoreError
 from ._files import is_missing, is_writable_in_place
-from ._os_errors import with_store_errors
+from ._os_errors import codes_of, with_store_errors
 
 __all__ = ["JobLock", "JobLocks"]
 
 # Asking whether a job is held takes its lock for a moment; whoever wants it then must not be told that it is taken.
 _PATIENCE = 0.25
 _POLL = 0.01
-_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
+_NO_LOCKS = codes_of("ENOSYS", "ENOLCK", "ENOTSUP", "EOPNOTSUPP")
 
 
-class JobLock:
+class JobLock(ExitStack):
     """The right to work on a job, until `release` or the end of the process."""
 
-    def __init__(self, unlock: Callable[[], object], locks: JobLocks, number: int) -> None:
-        """Take over a lock that was acquired."""
-        self.number = number
-        self._unlock: Callable[[], object] | None = unlock
-        self._locks = locks
-
     def release(self) -> None:
-        """Give the job free; twice is fine."""
-        self._locks.forget(self.number, self)
-        unlock, self._unlock = self._unlock, None
-        if unlock is not None:
-            with suppress(OSError):
-                unlock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
+        """Let others have the job; twice is fine."""
+        self.close()
 
 
 class JobLocks:
     """The locks of this process on the jobs of one folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Touch nothing yet."""
         self._folder = folder
         self.renew()
 
@@ -66,22 +47,16 @@ class JobLocks:
         self._lock = threading.Lock()
 
     def hold(self, number: int, *, patience: float = _PATIENCE) -> JobLock | None:
-        """Take the job; None where someone else has it and keeps it for `patience` seconds.
-
-        Raises:
-            StoreError: the lock file cannot be made.
-        """
+        """Take the job; None where someone else has it and keeps it for `patience` seconds."""
         with self._lock:
-            if number in self._mine:
+            unlock = None if number in self._mine else _try_lock(self.path(number), patience)
+            if unlock is None:
                 return None
-            return self._acquire(number, patience)
-
-    def _acquire(self, number: int, patience: float) -> JobLock | None:
-        unlock = _try_lock(self.path(number), patience)
-        if unlock is None:
-            return None
-        self._mine[number] = lock = JobLock(unlock, self, number)
-        return lock
+            lock = JobLock()
+            lock.callback(unlock)
+            lock.callback(self._mine.pop, number, None)
+            self._mine[number] = lock
+            return lock
 
     def is_held(self, number: int) -> bool:
         """Whether a living process has the job."""
@@ -98,13 +73,8 @@ class JobLocks:
             unlock()
         return unlock is None
 
-    def forget(self, number: int, lock: JobLock) -> None:
-        """Note that a lock was released."""
-        if self._mine.get(number) is lock:
-            del self._mine[number]
-
     def release_all(self) -> None:
-        """Give every job free."""
+        """Let others have every job."""
         for lock in list(self._mine.values()):
             lock.release()
 
@@ -125,14 +95,13 @@ def _try_lock(path: Path, patience: float) -> Callable[[], object] | None:
         lock.acquire()
     except Timeout:  # an OSError too, so first
         return None
-    except NotImplementedError:
-        return _unlock_nothing
-    except OSError as problem:
-        if problem.errno not in _NO_LOCKS:
+    except (NotImplementedError, OSError) as problem:
+        if isinstance(problem, OSError) and problem.errno not in _NO_LOCKS:
             raise
-        return _unlock_nothing
-    return lock.release
+        return lambda: None  # this file system has no locks, and a history must work there too
 
+    def unlock() -> None:
+        with suppress(OSError):
+            lock.release()
 
-def _unlock_nothing() -> None:
-    """Unlock nothing: this file system has no locks, and a history must work there too."""
+    return unlock

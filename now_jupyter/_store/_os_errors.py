@@ -6,13 +6,14 @@ import errno
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from .._messages import StoreError, StoreFull, StoreUnavailable
 
 __all__ = ["codes_of", "with_store_errors"]
 
 P = ParamSpec("P")
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -23,36 +24,28 @@ def codes_of(*names: str) -> frozenset[int]:
 
 _FULL = codes_of("ENOSPC", "EDQUOT", "EFBIG")
 _UNAVAILABLE = codes_of("EROFS", "EACCES", "EPERM", "ENOENT", "ENOTDIR", "ELOOP", "ESTALE", "ENXIO", "ENODEV")
+_CURE = "see that the folder is there, is yours and may be written, or choose another with %now folder PATH"
 
 
-def with_store_errors(act: Callable[Concatenate[Path, P], T]) -> Callable[Concatenate[Path, P], T]:
-    """Make a function whose first argument is a path raise our errors instead of the system's."""
+def with_store_errors(act: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+    """Make a function of a path, or a method of what has a `path`, raise our errors instead of the system's."""
 
     @functools.wraps(act)
-    def wrapper(path: Path, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def wrapper(first: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return act(path, *args, **kwargs)
+            return act(first, *args, **kwargs)
         except OSError as problem:
-            error = _error_of(problem, path)
+            error = _error_of(problem, getattr(first, "path", first))
         raise error
 
     return wrapper
 
 
 def _error_of(problem: OSError, path: Path) -> StoreError:
-    reason = problem.strerror or type(problem).__name__
+    facts: dict[str, Any] = {"path": path, "reason": problem.strerror or type(problem).__name__}
     if problem.errno in _FULL:
-        return StoreFull(
-            "no space is left to write {path}: {reason}",
-            advice="free some space there, or choose another folder with %now folder PATH",
-            path=path,
-            reason=reason,
-        )
+        cure = "free some space there, or choose another folder with %now folder PATH"
+        return StoreFull("no space is left to write {path}: {reason}", advice=cure, **facts)
     if problem.errno in _UNAVAILABLE:
-        return StoreUnavailable(
-            "{path} cannot be used: {reason}",
-            advice="see that the folder is there, is yours and may be written, or choose another with %now folder PATH",
-            path=path,
-            reason=reason,
-        )
-    return StoreError("{path} could not be read or written: {reason}", path=path, reason=reason)
+        return StoreUnavailable("{path} cannot be used: {reason}", advice=_CURE, **facts)
+    return StoreError("{path} could not be read or written: {reason}", **facts)

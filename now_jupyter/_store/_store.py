@@ -17,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from .._messages import StoreCorrupt, StoreError
-from ._answers import AnswerFile, StoredAnswer, drop_answer, find_answer
-from ._files import digest_of_file, is_missing, list_names
+from ._answers import AnswerFile, StoredAnswer, answer_paths, find_answer
+from ._files import digest_of_file, is_missing, list_names, remove_file
 from ._job_locks import JobLock, JobLocks
 from ._layout import FolderLayout
 from ._marks import Marks
@@ -148,8 +148,8 @@ class Store:
         yield from (one for one in range(self._last + 1, _LARGEST_NUMBER) if not self._is_used(one))
 
     def _is_used(self, number: int) -> bool:
-        answers = (self._answers / f"{number}", self._answers / f"{number}.part")
-        traces = (self._jobs.path(number), self._trash.path(number), *answers, self._locks.path(number))
+        records = (self._jobs.path(number), self._trash.path(number))
+        traces = (*records, *answer_paths(self._answers, number), self._locks.path(number))
         return not all(map(is_missing, traces))
 
     def write(self, record: Record) -> None:
@@ -279,7 +279,8 @@ class Store:
     def drop_answer(self, number: int) -> None:
         """Remove the raw answer, when its outputs are safe."""
         self._layout.repair()
-        drop_answer(self._answers, number)
+        for path in answer_paths(self._answers, number)[::-1]:
+            remove_file(path)
 
     def hold(self, number: int) -> JobLock | None:
         """Take a job for this process; None where a living one has it."""
