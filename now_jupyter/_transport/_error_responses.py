@@ -1,4 +1,4 @@
-"""What a refusal says, in whichever of the relays' shapes."""
+"""An answer that refuses: its body and its headers, on their way to an error of ours."""
 
 from __future__ import annotations
 
@@ -15,12 +15,8 @@ from ._decoding import read_json
 __all__ = ["refusal_error", "request_id_of", "wait_asked"]
 
 _REQUEST_IDS = ("x-oneapi-request-id", "x-request-id")
-_ID_SUFFIX = re.compile(r"\s*[(（]\s*request[ _]?id\s*[:：][^)）]*[)）]\s*$", re.IGNORECASE)
-_MESSAGES = ("message", "description", "reason", "msg")
-_CODE_WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 _ADDRESS = re.compile(r"(https?://[^/\s?#]+)", re.IGNORECASE)
-_LONGEST_WORDS = 300
-_LONGEST_CODE = 80
+_LONGEST_ID = 80
 _LONGEST_PAGE = 2000  # characters of a text without a shape
 
 
@@ -38,25 +34,24 @@ def refusal_error(  # noqa: PLR0913 - all that an answer is made of, and who ask
     `paid` says that the call costs money; `key_source` is named where the key is refused; `redact` takes the key out of
     the relay's words.
     """
-    message, code, kind = _parse_error(_parse_body(body))
-    refusal = Refusal(
-        status=status,
-        words=_clean(_ID_SUFFIX.sub("", message), _LONGEST_WORDS, redact) or f"HTTP {status}",
-        code=_clean(code, _LONGEST_CODE, redact),
-        type=kind.lower(),
-        request_id=request_id_of(headers),
-        location=_origin_of(headers.get("location", "")),
-        wait=wait_asked(headers),
-        paid=paid,
-        key_source=key_source,
+    return error_of_refusal(
+        Refusal(
+            body=_parse_body(body),
+            status=status,
+            request_id=request_id_of(headers),
+            location=_origin_of(headers.get("location", "")),
+            wait=wait_asked(headers),
+            paid=paid,
+            key_source=key_source,
+            redact=redact,
+        )
     )
-    return error_of_refusal(refusal)
 
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:
     """Return the id under which the relay can look an answer up."""
     for name in _REQUEST_IDS:
-        if value := plain(headers.get(name, ""), _LONGEST_CODE):
+        if value := plain(headers.get(name, ""), _LONGEST_ID):
             return value
     return None
 
@@ -86,11 +81,6 @@ def _until(text: str, now: datetime) -> float | None:
     return max(0.0, (aware - now).total_seconds())
 
 
-def _clean(text: str, limit: int, redact: Callable[[str], str]) -> str:
-    """Return a text that can be shown; the key goes last, because what is invisible may have parted it."""
-    return plain(redact(plain(text, 8 * limit)), limit)
-
-
 def _parse_body(body: bytes) -> JSON:
     text = body.decode("utf-8-sig", "replace").strip()
     try:
@@ -99,32 +89,6 @@ def _parse_body(body: bytes) -> JSON:
         return None if text.startswith("<") else text[:_LONGEST_PAGE]  # of a web page nothing is quoted
 
 
-def _parse_error(form: JSON) -> tuple[str, str, str]:
-    """Return message, code and type of any of the shapes."""
-    if isinstance(form, str):
-        return form, "", ""
-    if not isinstance(form, Mapping):
-        return "", "", ""
-    inner = form.get("error") or form.get("detail")
-    if isinstance(inner, str):
-        return inner, _text(form.get("code")) or _word(inner), _text(form.get("type"))
-    fields = inner if isinstance(inner, Mapping) else form
-    message = next((text for name in _MESSAGES if (text := _text(fields.get(name)))), "")
-    code = _text(fields.get("code"))
-    named = _word(message) or code if not code or code.isdigit() else code
-    return message, named, _text(fields.get("type"))
-
-
-def _text(value: object) -> str:
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-
-
-def _word(message: str) -> str:
-    """Midjourney relays put their code into the description: `quota_not_enough`."""
-    bare = message.strip()
-    return bare if _CODE_WORD.fullmatch(bare) else ""
-
-
 def _origin_of(location: str) -> str:
     found = _ADDRESS.match(location)
-    return found[1].rpartition("@")[2] if found else plain(location.split("?", maxsplit=1)[0], _LONGEST_CODE)
+    return found[1].rpartition("@")[2] if found else plain(location.split("?", maxsplit=1)[0], _LONGEST_ID)
