@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-__all__ = ["JSON", "Fields", "Texts", "canonical", "digest"]
+__all__ = ["JSON", "Fields", "Texts", "canonical", "dig", "digest", "text_of"]
 
 if TYPE_CHECKING:
     JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
@@ -26,3 +26,20 @@ def canonical(value: JSON) -> str:
 def digest(data: bytes) -> str:
     """Return the SHA-256 of bytes in hex."""
     return hashlib.sha256(data).hexdigest()
+
+
+def dig(value: Any, *path: str | int) -> Any:  # noqa: ANN401 - untrusted JSON
+    """Return what lies at a path of keys and indexes; None where it does not go on."""
+    for step in path:
+        if isinstance(step, int) and isinstance(value, list) and -len(value) <= step < len(value):
+            value = value[step]
+        elif isinstance(step, str) and isinstance(value, Mapping):
+            value = value.get(step)
+        else:
+            return None
+    return value
+
+
+def text_of(value: Any) -> str:  # noqa: ANN401 - untrusted JSON
+    """Return a text or whole number as text, else nothing: ids beyond 2^53 are text from here on."""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""

@@ -21,14 +21,14 @@ SLOWEST_IMPORT_MS = 30
 
 # Package or module → layer, and the neighbours of the same layer that it may import (design.md §4).
 LAYERS: dict[str, tuple[int, set[str]]] = {
-    "_messages": (0, set()),
+    "_json": (0, set()),
+    "_messages": (0, {"_json"}),
     "_background": (0, {"_messages"}),
     # Values, and what is reckoned without the world
-    "_json": (1, set()),
-    "_values": (1, {"_json", "_media"}),  # a picture reads its own file
-    "_protocol": (1, {"_json", "_values"}),
-    "_media": (1, {"_json"}),
-    "_options": (1, {"_json", "_values"}),
+    "_values": (1, {"_media"}),  # a picture reads its own file
+    "_protocol": (1, {"_values"}),
+    "_media": (1, set()),
+    "_options": (1, {"_values"}),
     "_settings": (1, set()),
     # The world: services, wire, disk
     "_services": (2, set()),

@@ -32,7 +32,7 @@ from ._errors import (
     class_of_error,
 )
 from ._failure import Failure, error_of, failure_of
-from ._refusals import Refusal, error_of_refusal
+from ._refusals import Refusal, error_of_refusal, is_error, words_of
 from ._text import Language, language_of, load_chinese, plain, printable, say
 
 __all__ = [
@@ -69,9 +69,11 @@ __all__ = [
     "error_of",
     "error_of_refusal",
     "failure_of",
+    "is_error",
     "language_of",
     "load_chinese",
     "plain",
     "printable",
     "say",
+    "words_of",
 ]

@@ -7,9 +7,12 @@ relays' sources; what they do not know is judged by its status.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+from .._json import JSON, dig, text_of
 from ._errors import (
     AuthError,
     BadResponseError,
@@ -22,29 +25,47 @@ from ._errors import (
     RateLimitError,
     RejectedError,
 )
+from ._text import plain
 
-__all__ = ["Refusal", "error_of_refusal"]
+__all__ = ["Refusal", "error_of_refusal", "is_error", "words_of"]
 
-_CLIENT_ERROR, _SERVER_ERROR = 400, 500
+_OK, _CLIENT_ERROR, _SERVER_ERROR = 200, 400, 500
 _NO_CHANNEL = ("无可用渠道", "no available channel")
+_MESSAGES = (
+    *("message", "fail_reason", "failReason", "failure_reason", "description", "reason", "msg", "status_msg"),
+    *("detail", "error_message", "error_msg"),
+)
+_INNER = ("error", "detail", "base_resp", "data")
+_CODE_WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
+_ID_SUFFIX = re.compile(r"[(（]\s{0,9}request[ _]?id\s{0,9}[:：][^)）]{0,200}[)）]\s*$", re.IGNORECASE)
+_LONGEST_CODE = 80
+_LONGEST_WORDS = 300
+_LONGEST_TEXT = 2000
+_DEEPEST = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """What an answer says, as plain text without a key, and what it answers.
+    """What an answer says, as text or JSON of any shape, and what it answers; no `status`: it stands inside a success.
 
-    `paid` says that the call costs money; `key_source` is named where the key is refused; `wait` is in seconds.
+    `paid` says that the call costs money; `key_source` is named where the key is refused (empty: there is no key, None:
+    unknown); `wait` is in seconds; `redact` takes the key out of the relay's words.
     """
 
-    status: int
-    words: str
-    code: str = ""
-    type: str = ""
+    body: JSON
+    status: int | None = None
     request_id: str | None = None
     location: str = ""
     wait: float | None = None
-    paid: bool = False
-    key_source: str = ""
+    paid: bool = True
+    key_source: str | None = None
+    redact: Callable[[str], str] = str
+
+
+class _Reason(NamedTuple):
+    words: str
+    code: str
+    type: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,10 +78,11 @@ class _Meaning:
 
 def error_of_refusal(refusal: Refusal) -> NowImageError:
     """Return the error that a refusal means."""
-    meaning = _variant(_meaning(refusal), refusal)
+    reason = _read_reason(refusal)
+    meaning = _variant(_meaning(reason, refusal.status or _OK), refusal)
     facts = {
-        "words": refusal.words,
-        "source": refusal.key_source,
+        "words": reason.words,
+        "source": refusal.key_source or "",
         "location": refusal.location or "?",
         "wait": f"{refusal.wait or 0:.0f}",
     }
@@ -69,21 +91,70 @@ def error_of_refusal(refusal: Refusal) -> NowImageError:
         advice=meaning.advice,
         billed=meaning.billed,
         status=refusal.status,
-        code=refusal.code or None,
+        code=reason.code or None,
         request_id=refusal.request_id,
         **{name: fact for name, fact in facts.items() if f"{{{name}}}" in meaning.what + meaning.advice},
     )
 
 
-def _meaning(refusal: Refusal) -> _Meaning:
-    if (meaning := _BY_CODE.get(refusal.code.lower())) is not None:
+# What a relay says, in whichever of its shapes
+
+
+def is_error(body: JSON) -> bool:
+    """Whether an answer says of itself that it is an error."""
+    if not isinstance(body, Mapping):
+        return False
+    if body.get("error") or body.get("success") is False or dig(body, "base_resp", "status_code"):
+        return True
+    code = body.get("code")
+    is_high = isinstance(code, int) and not isinstance(code, bool) and code >= _CLIENT_ERROR
+    return is_high and isinstance(body.get("message"), str)
+
+
+def words_of(body: JSON, *, depth: int = 0) -> str:
+    """Return the relay's words for an error of any shape; empty where it has none."""
+    if isinstance(body, str):
+        return _ID_SUFFIX.sub("", body[:_LONGEST_TEXT]).strip()
+    if not isinstance(body, Mapping) or depth > _DEEPEST:
+        return ""
+    error: Any = body.get("error")
+    places: list[Any] = [error] if isinstance(error, str) else []
+    places += [one for name in _INNER if isinstance(one := body.get(name), Mapping)]
+    places += [one for name in _MESSAGES if isinstance(one := body.get(name), str)]
+    return next((words for one in places if (words := words_of(one, depth=depth + 1))), "")
+
+
+def _read_reason(refusal: Refusal) -> _Reason:
+    def clean(text: str, limit: int) -> str:
+        return plain(refusal.redact(plain(text, 8 * limit)), limit)  # what is invisible may have parted the key
+
+    body = refusal.body
+    words, fields = words_of(body), _fields_of(body)
+    code = text_of(fields.get("code") or fields.get("status_code") or dig(body, "code"))
+    if (not code or code.isdigit()) and _CODE_WORD.fullmatch(words[:_LONGEST_CODE]):
+        code = words  # Midjourney relays put their code into the description: `quota_not_enough`
+    code = clean(code, _LONGEST_CODE)
+    fallback = code or (f"HTTP {refusal.status}" if refusal.status else "?")
+    return _Reason(clean(words, _LONGEST_WORDS) or fallback, code, text_of(fields.get("type")).lower())
+
+
+def _fields_of(body: JSON) -> Mapping[str, JSON]:
+    inner = next((found for name in _INNER if (found := dig(body, name))), None)
+    return inner if isinstance(inner, Mapping) else body if isinstance(body, Mapping) else {}
+
+
+# What it means
+
+
+def _meaning(reason: _Reason, status: int) -> _Meaning:
+    if (meaning := _BY_CODE.get(reason.code.lower())) is not None:
         return meaning
-    if refusal.status == 503 and any(words in refusal.words.lower() for words in _NO_CHANNEL):  # noqa: PLR2004 - HTTP
+    if status == 503 and any(words in reason.words.lower() for words in _NO_CHANNEL):  # noqa: PLR2004 - HTTP
         return _NO_MODEL
-    by_type = _BY_TYPE.get(refusal.type) if refusal.status >= _CLIENT_ERROR else None
-    if by_type is not None and (by_type is _NO_MONEY or refusal.status not in _BY_STATUS):
+    by_type = _BY_TYPE.get(reason.type) if status >= _CLIENT_ERROR else None
+    if by_type is not None and (by_type is _NO_MONEY or status not in _BY_STATUS):
         return by_type
-    return _BY_STATUS.get(refusal.status) or _meaning_of_class(refusal.status)
+    return _BY_STATUS.get(status) or _meaning_of_class(status)
 
 
 def _meaning_of_class(status: int) -> _Meaning:
@@ -96,7 +167,7 @@ def _meaning_of_class(status: int) -> _Meaning:
 
 def _variant(meaning: _Meaning, refusal: Refusal) -> _Meaning:
     if not refusal.key_source and meaning in (_KEY_REFUSED, _NOT_ALLOWED):
-        return _KEY_WANTED
+        return _SOME_KEY_REFUSED if refusal.key_source is None else _KEY_WANTED
     if refusal.wait is not None and meaning is _TOO_MANY:
         return _TOO_MANY_FOR_NOW
     return meaning if refusal.paid else _UNPAID.get(meaning, meaning)
@@ -125,6 +196,7 @@ _TOO_LARGE = _Meaning(
     RejectedError, what="the request is too large for the relay: {words}", advice="use smaller pictures"
 )
 _KEY_WANTED = _Meaning(AuthError, what="the relay wants a key: {words}", advice="%now login asks for it")
+_SOME_KEY_REFUSED = _Meaning(AuthError, what="the relay refuses the key: {words}", advice="%now login asks for another")
 _KEY_REFUSED = _Meaning(
     AuthError,
     what="the relay refuses the key from {source}: {words}",

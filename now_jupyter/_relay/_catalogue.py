@@ -12,9 +12,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 from .._json import JSON
-from .._messages import NowImageError
+from .._messages import NowImageError, Refusal, error_of_refusal, is_error
 from .._protocol import Call, Listed
-from .._services import error_of, is_error, makes_pictures
+from .._services import makes_pictures
 from .._transport import RelayClient
 
 __all__ = [
@@ -108,7 +108,7 @@ async def _ask(client: RelayClient, call: Call) -> Mapping[str, Any]:
     """Return what a relay says of itself; it may say with a success that something went wrong."""
     body = (await client.fetch(call)).body
     if is_error(body):
-        raise error_of(body, billed="no")
+        raise error_of_refusal(Refusal(body=body, paid=False))
     return _object(body)
 
 

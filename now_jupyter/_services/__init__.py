@@ -7,7 +7,6 @@ from ._contract import make_plan
 from ._decoder import Reading, read_pictures, require_output
 from ._finding import outputs_in
 from ._mapping import fields, form_of, raw_fields, require_prompt, say_remark, settle
-from ._reasons import error_of, is_error
 from ._registry import builtin_names, refused_plugins, service_named, services
 from ._routing import (
     Route,
@@ -31,12 +30,10 @@ __all__ = [
     "best_model",
     "builtin_names",
     "check",
-    "error_of",
     "fields",
     "follow_pictures",
     "follow_task",
     "form_of",
-    "is_error",
     "leads_elsewhere",
     "make_plan",
     "makes_pictures",

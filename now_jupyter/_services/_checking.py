@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import chain, islice, product, repeat
 from typing import Any
 
 from .._json import Fields
@@ -21,6 +20,7 @@ from .._protocol import (
     Next,
     Offer,
     Outcome,
+    Plan,
     Poll,
     Reply,
     Service,
@@ -34,6 +34,7 @@ __all__ = ["Exchange", "check"]
 _MOST_STEPS = 5_000
 _MOST_POLLS = 50
 _MOST_CUTS = 100
+_WRONG: tuple[Any, ...] = (None, 7, "", [], {})  # what stands in the place of each part of an answer
 _ODD: tuple[Any, ...] = ("", "no such value", "9" * 400, -1, 10**30, 0.5, True, None, [], [None], {}, {"a": [1]})
 _FOREIGN: tuple[Any, ...] = (
     *(None, "", "text", 0, -1, 1.5, True, [], {}, [None], [[]], {"data": None}, {"data": []}, {"data": [{}, None, 7]}),
@@ -72,11 +73,11 @@ def check(
     """
     every = tuple(asks)
     faults = [fault for ask in every for fault in _faults_of_planning(service, ask, before)]
-    memo = _try(lambda: service.plan(every[0]).memo) if every else None
+    plan = _try(lambda: service.plan(every[0])) if every else None
+    memo = plan.memo if isinstance(plan, Plan) and isinstance(plan.memo, Mapping) else {}
     for one in replies:
         exchange = one if isinstance(one, Exchange) else Exchange(reply=one)
-        known = exchange.memo if exchange.memo is not None else memo if isinstance(memo, Mapping) else {}
-        faults += _faults_of_reading(service, replace(exchange, memo=known))
+        faults += _faults_of_reading(service, replace(exchange, memo=memo) if exchange.memo is None else exchange)
     if faults:
         name = getattr(service, "name", type(service).__name__)
         raise AssertionError("\n".join([f"the service {name} breaks its contract:", *dict.fromkeys(faults)]))
@@ -106,17 +107,20 @@ def _faults_of_planning(service: Service, ask: Ask, before: Sequence[Reply]) -> 
     if plan != again:
         yield "two plans of one ask differ"
     yield from faults_of_plan(plan, ask)
-    yield from _faults_of_preparing(service, ask, before)
-    yield from _unrefused_fields(service, ask)
-    for name in ask.offer.options:
-        for odd in _ODD:
-            request = replace(ask.request, params={**ask.request.params, name: odd})
-            yield from _foreign(_try(partial(service.plan, replace(ask, request=request))), f"plan with {name}={odd!r}")
+    if isinstance(plan, Plan):
+        yield from _faults_of_preparing(service, plan, before) if plan.before else ()
+        yield from _unrefused_fields(service, ask, plan.call.json)
+    for name, odd in product(ask.offer.options, _ODD):
+        plan = _plan_with(service, ask, params={**ask.request.params, name: odd})
+        yield from _foreign(plan, f"plan with {name}={odd!r}")
+
+
+def _plan_with(service: Service, ask: Ask, **changes: Any) -> Any:  # noqa: ANN401 - a plan, or what was raised
+    return _try(lambda: service.plan(replace(ask, request=replace(ask.request, **changes))))
 
 
 def _faults_of_offering(service: Service, offer: Offer) -> Iterator[str]:
-    listed = Listed(name=offer.model)
-    first, again = (_try(lambda: service.offer(listed)) for _ in range(2))
+    first, again = (_try(lambda: service.offer(Listed(name=offer.model))) for _ in range(2))
     yield from _foreign(first, "offer")
     if first != again and not isinstance(first, Exception):
         yield "two offers for one model differ"
@@ -125,65 +129,43 @@ def _faults_of_offering(service: Service, offer: Offer) -> Iterator[str]:
     yield from _foreign(_try(lambda: service.offer(Listed(name=""))), "offer for a model without a name")
 
 
-def _unrefused_fields(service: Service, ask: Ask) -> Iterator[str]:
+def _unrefused_fields(service: Service, ask: Ask, body: object) -> Iterator[str]:
     """Yield the wire's fields of model, prompt and n that `-p` can set: they would pass by splitting and price."""
-    body = service.plan(ask).call.json
     fields = body.items() if isinstance(body, Mapping) else ()
-    own = {
-        name
-        for name, value in fields
-        if isinstance(value, str) and value and value in (ask.offer.model, ask.request.prompt)
-    }
+    own = {name for name, value in fields if value and value in (ask.offer.model, ask.request.prompt)}
     if count := ask.offer.options.get("n"):
         own.add(count.name or "n")
     for name in sorted(own):
-        request = replace(ask.request, raw={name: "x"})
-        if not isinstance(_try(partial(service.plan, replace(ask, request=request))), InputError):
+        if not isinstance(_plan_with(service, ask, raw={name: "x"}), InputError):
             yield f"-p {name}=… is not refused"
 
 
-def _faults_of_preparing(service: Service, ask: Ask, before: Sequence[Reply]) -> Iterator[str]:
-    plan = service.plan(ask)
-    if not plan.before:
-        return
-    talk = _hear(service, _try(lambda: service.prepare(plan)), Exchange(reply=Reply(), answers=tuple(before)))
-    yield from talk.faults
-    if not isinstance(talk.end, Mapping):
-        yield f"prepare ends with {talk.end!r}"
-        return
-    left = _try(lambda: list(later_in(plan.call.fill(talk.end))))
-    yield from ["prepare leaves values of the paid call open"] if left else ()
-    for odd in _FOREIGN:
-        talk = _hear(service, _try(lambda: service.prepare(plan)), Exchange(reply=Reply(), answers=(Reply(body=odd),)))
+def _faults_of_preparing(service: Service, plan: Plan, before: Sequence[Reply]) -> Iterator[str]:
+    for answers in (tuple(before), *((Reply(body=odd),) for odd in _FOREIGN)):
+        talk = _Talk(service, lambda: service.prepare(plan), Exchange(reply=Reply(), answers=answers))
         yield from talk.faults
+        if answers != tuple(before):
+            continue
+        if not isinstance(talk.end, Mapping):
+            yield f"prepare ends with {talk.end!r}"
+        elif any(True for _ in later_in(plan.call.fill(talk.end))):
+            yield "prepare leaves values of the paid call open"
 
 
 # Answers
 
 
-@dataclass(slots=True)
-class _Talk:
-    """What a conversation came to: what it found, where it could be resumed, how it ended."""
-
-    keys: list[str] = field(default_factory=list)
-    states: list[tuple[Fields, int]] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-    end: Any = None
-
-
 def _faults_of_reading(service: Service, exchange: Exchange) -> Iterator[str]:
-    whole = _read(service, exchange)
+    whole, again = (_read(service, exchange) for _ in range(2))
     if whole.faults:
         yield from whole.faults
         return
-    again = _read(service, exchange)
     if again.keys != whole.keys:
         yield f"one answer gives the keys {whole.keys}, then {again.keys}"
     for state, found in whole.states:
         yield from _faults_of_resuming(service, exchange, state, (whole.keys, whole.keys[found:]))
     for other in _others(exchange):
-        talk = _read(service, other)
-        yield from (f"{fault} (after a cut or foreign answer)" for fault in talk.faults)
+        yield from (f"{fault} (after a cut or foreign answer)" for fault in _read(service, other).faults)
     for at in range(min(len(exchange.events) + 1, _MOST_CUTS)):
         talk = _read(service, replace(exchange, events=exchange.events[:at]), is_cut=True)
         yield from (f"{fault} (cut after {at} events)" for fault in talk.faults)
@@ -195,8 +177,7 @@ def _faults_of_resuming(
     service: Service, exchange: Exchange, state: Fields, keys: tuple[list[str], list[str]]
 ) -> Iterator[str]:
     every, missing = keys
-    yield from faults_of_fields(state, "a checkpoint")
-    talk = _hear(service, _try(lambda: service.resume(state)), exchange)
+    talk = _Talk(service, lambda: service.resume(state), exchange)
     yield from talk.faults
     if not set(missing) <= set(talk.keys) <= set(every):
         yield f"resumed from {dict(state)}, it finds {talk.keys} instead of {missing}"
@@ -207,16 +188,17 @@ def _faults_of_resuming(
 
 def _others(exchange: Exchange) -> Iterator[Exchange]:
     """Yield the exchange with its answers damaged, and with those of somebody else."""
-    bodies = [*islice(_damaged(exchange.reply.body), _MOST_CUTS), *_FOREIGN]
-    yield from (replace(exchange, reply=Reply(body=body)) for body in bodies)
-    yield from (replace(exchange, reply=reply) for reply in (_PAGE, Reply(), Reply(is_file=True), Reply(streamed=True)))
+    odd = (_PAGE, Reply(), Reply(is_file=True), Reply(streamed=True))
+    yield from (replace(exchange, reply=reply) for reply in (*_spoiled(exchange.reply), *odd))
     for at, answer in enumerate(exchange.answers):
-        if isinstance(answer, Reply):
-            for body in (*islice(_damaged(answer.body), _MOST_CUTS), *_FOREIGN):
-                yield replace(exchange, answers=(*exchange.answers[:at], Reply(body=body)))
-    for body in _FOREIGN:
-        event = Event("message", body)
+        for reply in _spoiled(answer) if isinstance(answer, Reply) else ():
+            yield replace(exchange, answers=(*exchange.answers[:at], reply))
+    for event in (Event("message", body) for body in _FOREIGN):
         yield replace(exchange, reply=Reply(streamed=True), events=(event, *exchange.events, event))
+
+
+def _spoiled(reply: Reply) -> Iterator[Reply]:
+    return (Reply(body=body) for body in chain(islice(_damaged(reply.body), _MOST_CUTS), _FOREIGN))
 
 
 def _damaged(body: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON of any shape
@@ -224,107 +206,88 @@ def _damaged(body: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON of any shape
     if isinstance(body, Mapping):
         for key, value in body.items():
             yield {name: one for name, one in body.items() if name != key}
-            yield from ({**body, key: odd} for odd in (*_damaged(value), None, 7, "", [], {}))
+            yield from ({**body, key: odd} for odd in (*_damaged(value), *_WRONG))
     elif isinstance(body, list | tuple):
-        for at, value in enumerate(body):
-            yield [*body[:at], *body[at + 1 :]]
-            yield from ([*body[:at], odd, *body[at + 1 :]] for odd in (*_damaged(value), None, 7, "", [], {}))
+        yield from (list(one.values()) for one in _damaged(dict(enumerate(body))))
 
 
 def _read(service: Service, exchange: Exchange, *, is_cut: bool = False) -> _Talk:
-    conversation = _try(lambda: service.read(exchange.reply, exchange.memo or {}))
-    talk = _hear(service, conversation, exchange, is_cut=is_cut)
+    talk = _Talk(service, lambda: service.read(exchange.reply, exchange.memo or {}), exchange, is_cut=is_cut)
     if not isinstance(talk.end, Outcome | NowImageError) and not talk.faults:
         talk.faults.append(f"read ends with {type(talk.end).__name__} instead of an Outcome")
     return talk
 
 
-def _hear(service: Service, conversation: Any, exchange: Exchange, *, is_cut: bool = False) -> _Talk:  # noqa: ANN401 - whatever it gave
-    """Go through a conversation, as the runner does."""
-    talk = _Talk()
-    _Relay(service, exchange, is_cut=is_cut).speak(conversation, talk)
-    return talk
+class _Talk:
+    """A conversation, gone through as the runner does: what it found, where it could be resumed, how it ended."""
 
-
-class _Relay:
-    """The other side of a conversation."""
-
-    def __init__(self, service: Service, exchange: Exchange, *, is_cut: bool) -> None:
+    def __init__(
+        self, service: Service, begin: Callable[[], object], exchange: Exchange, *, is_cut: bool = False
+    ) -> None:
+        cut = MaybeBilledError("the connection broke in the middle of the answer")
+        none = MaybeBilledError("the connection broke before the relay answered")
         self._service = service
-        self._answers = exchange.answers
-        self._events = iter(exchange.events)
-        self._is_cut = is_cut
-        self._fetched = 0
+        self._events = chain(exchange.events, repeat(cut if is_cut else None))
+        self._answers = chain(exchange.answers, repeat(exchange.answers[-1] if exchange.answers else none))
         self._polls = 0
+        self.keys: list[str] = []
+        self.states: list[tuple[Fields, int]] = []
+        self.faults: list[str] = []
+        self.end = self._follow(begin)
 
-    def speak(self, conversation: Any, talk: _Talk) -> None:  # noqa: ANN401 - whatever it gave
+    def _follow(self, begin: Callable[[], object]) -> object:
+        """Return what a conversation ends with; None where it is none, or has no end."""
+        conversation: Any = _try(begin)
         if not isinstance(conversation, Generator):
-            talk.end = conversation
-            talk.faults += _foreign(conversation, "a conversation")
-            return
-        answer: Any = None
+            self.faults += _foreign(conversation, "a conversation")
+            return conversation
+        answer: object = None
         for _ in range(_MOST_STEPS):
             try:
                 step = conversation.throw(answer) if isinstance(answer, Exception) else conversation.send(answer)
             except StopIteration as end:
-                talk.end = end.value
-                return
-            except NowImageError as error:
-                talk.end = error
-                return
+                return end.value
             except Exception as problem:  # noqa: BLE001 - that is what is looked for
-                talk.faults.append(f"a conversation raises {type(problem).__name__}: {problem}")
-                return
+                self.faults += _foreign(problem, "a conversation")
+                return problem
             if not isinstance(step, Step):
-                talk.faults.append(f"a conversation yields {type(step).__name__}, which is no step")
-                return
-            answer = self._answer(step, talk)
-        talk.faults.append("a conversation does not end")
-
-    def _answer(self, step: Step[Any], talk: _Talk) -> Any:  # noqa: ANN401 - by the step; an error is to be thrown
-        match step:
-            case Next():
-                return next(
-                    self._events,
-                    MaybeBilledError("the connection broke in the middle of the answer") if self._is_cut else None,
-                )
-            case Fetch(call=call):
-                talk.faults += faults_of_call(call)
-                return self._fetch()
-            case Poll(task=task):
-                return self._poll(task, talk)
-            case Found():
-                _note(step, talk)
-            case Checkpoint(state=state):
-                talk.faults += faults_of_fields(state, "a checkpoint")
-                talk.states.append((state, len(talk.keys)))
+                self.faults.append(f"a conversation yields {type(step).__name__}, which is no step")
+                return None
+            answer = self._answer(step)
+        self.faults.append("a conversation does not end")
         return None
 
-    def _fetch(self) -> Reply | NowImageError:
-        at, self._fetched = self._fetched, self._fetched + 1
-        return (
-            self._answers[min(at, len(self._answers) - 1)]
-            if self._answers
-            else MaybeBilledError("the connection broke before the relay answered")
-        )
+    def _answer(self, step: Step[Any]) -> object:
+        """Return what a step is answered with; an error is to be thrown."""
+        match step:
+            case Next():
+                return next(self._events)
+            case Fetch(call=call):
+                self.faults += faults_of_call(call)
+                return next(self._answers)
+            case Poll(task=task):
+                return self._poll(task)
+            case Found():
+                self._note(step)
+            case Checkpoint(state=state):
+                self.faults += faults_of_fields(state, "a checkpoint")
+                self.states.append((state, len(self.keys)))
+        return None
 
-    def _poll(self, task: str, talk: _Talk) -> Any:  # noqa: ANN401 - fields, or an error to be thrown
+    def _poll(self, task: str) -> object:
         self._polls += 1
         if self._polls > _MOST_POLLS:
             return TaskStillPending("the task is still going on after {minutes} minutes", minutes=0)
-        inner = _Talk()
-        self.speak(_try(lambda: self._service.poll((task,))), inner)
-        talk.faults += inner.faults
-        if isinstance(inner.end, NowImageError):
-            return inner.end
-        fields = inner.end.get(task) if isinstance(inner.end, Mapping) else None
+        known = self._follow(lambda: self._service.poll((task,)))
+        if isinstance(known, NowImageError):
+            return known
+        fields = known.get(task) if isinstance(known, Mapping) else None
         return TaskLost("the service no longer knows task {task}", task=task) if fields is None else fields
 
-
-def _note(found: Found, talk: _Talk) -> None:
-    if not found.key or found.key in talk.keys:
-        talk.faults.append(f"the key {found.key!r} names no output, or two")
-    if not found.sources and not found.words:
-        talk.faults.append(f"the output {found.key!r} has no source")
-    talk.faults += faults_of_fields([found.about, found.handle], f"what is known of the output {found.key!r}")
-    talk.keys.append(found.key)
+    def _note(self, found: Found) -> None:
+        if not found.key or found.key in self.keys:
+            self.faults.append(f"the key {found.key!r} names no output, or two")
+        if not found.sources and not found.words:
+            self.faults.append(f"the output {found.key!r} has no source")
+        self.faults += faults_of_fields([found.about, found.handle], f"what is known of the output {found.key!r}")
+        self.keys.append(found.key)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from .._messages import NowImageError, plain
 from .._protocol import Ask, Call, Listed, Offer, Option, Plan, Service, files_in, later_in
 
 __all__ = ["faults_of_call", "faults_of_fields", "faults_of_offer", "faults_of_plan", "make_plan", "offer_of"]
 
+T = TypeVar("T")
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]{0,20}:|//", re.IGNORECASE)
 _ID_NAME = re.compile(r"(^|_)(id|task)s?$|[a-z](Id|Task)s?$")
 _SECRET = re.compile(r"\bsk-[\w-]{16}|\bBearer (?!\{key\})\S{16}", re.IGNORECASE)
@@ -22,18 +23,9 @@ def offer_of(service: Service, listed: Listed) -> Offer | None:
     """Return what a service offers for a model.
 
     Raises:
-        NowImageError: it raised what is none of our errors, or offers nonsense; names it.
+        NowImageError: it raised something, or offers nonsense; names it.
     """
-    try:
-        offer: object = service.offer(listed)
-    except Exception as problem:
-        raise _fault(service, f"{type(problem).__name__}: {problem}") from problem
-    if offer is None:
-        return None
-    faults = list(faults_of_offer(offer))
-    if faults or not isinstance(offer, Offer):
-        raise _fault(service, faults[0])
-    return offer
+    return _make(service, lambda: service.offer(listed), lambda offer: () if offer is None else faults_of_offer(offer))
 
 
 def make_plan(service: Service, ask: Ask) -> Plan:
@@ -43,19 +35,23 @@ def make_plan(service: Service, ask: Ask) -> Plan:
         InputError: this cannot be asked of it.
         NowImageError: it raised what is none of our errors, or planned what must not be sent; names it.
     """
+    return _make(service, lambda: service.plan(ask), lambda plan: faults_of_plan(plan, ask))
+
+
+def _make(service: Service, make: Callable[[], T], faults_of: Callable[[T], Iterable[str]]) -> T:
     try:
-        plan: object = service.plan(ask)
+        made = make()
+        fault = next(iter(faults_of(made)), "")
     except NowImageError:
         raise
     except Exception as problem:
-        raise _fault(service, f"{type(problem).__name__}: {problem}") from problem
-    faults = list(faults_of_plan(plan, ask))
-    if faults or not isinstance(plan, Plan):
-        raise _fault(service, faults[0])
-    return plan
+        raise _error_of(service, f"{type(problem).__name__}: {problem}") from problem
+    if fault:
+        raise _error_of(service, fault)
+    return made
 
 
-def _fault(service: Service, fault: str) -> NowImageError:
+def _error_of(service: Service, fault: str) -> NowImageError:
     return NowImageError(
         "the service {service} has a fault: {fault}",
         advice="nothing was sent; --service chooses another, %now doctor lists plug-ins",
@@ -130,9 +126,6 @@ def faults_of_fields(fields: object, what: str) -> Iterator[str]:
 def _float_ids(value: Any, name: str = "") -> Iterator[str]:  # noqa: ANN401 - JSON of any shape
     if isinstance(value, float) and _ID_NAME.search(name):
         yield name
-    elif isinstance(value, Mapping):
-        for key, one in value.items():
-            yield from _float_ids(one, str(key))
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _float_ids(one, name)
+    many = value if isinstance(value, list | tuple) else ()
+    for key, one in value.items() if isinstance(value, Mapping) else ((name, one) for one in many):
+        yield from _float_ids(one, str(key))

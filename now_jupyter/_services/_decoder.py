@@ -10,11 +10,10 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from .._json import JSON
-from .._messages import BadResponseError, NowImageError
+from .._json import JSON, dig, text_of
+from .._messages import BadResponseError, NowImageError, Refusal, error_of_refusal, is_error, words_of
 from .._protocol import Conversation, Event, Found, Lost, Next, Outcome, Progress, Reply, Source, Step, Whole
-from ._finding import dig, mark_of, outputs_in, outputs_in_words, text_of, without_pictures
-from ._reasons import error_of, is_error, words_of
+from ._finding import mark_of, outputs_in, outputs_in_words, without_pictures
 
 __all__ = ["Reading", "outcome_of", "percent_of", "read_pictures", "require_output"]
 
@@ -73,7 +72,9 @@ def require_output(reading: Reading, reply: Reply) -> Outcome:
     if reading.count:
         return reading.outcome
     if reading.reason is not None:
-        raise error_of(reading.reason, billed="maybe" if reading.streamed else None)
+        error = error_of_refusal(Refusal(body=reading.reason))
+        error.billed = "maybe" if reading.streamed else error.billed
+        raise error
     raise _no_picture(reading, reply)
 
 

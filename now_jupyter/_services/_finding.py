@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 from .._json import JSON, digest
 from .._protocol import Base64, Call, Found, Link, Lost, Source
 
-__all__ = ["dig", "mark_of", "outputs_in", "outputs_in_words", "source_of", "text_of", "without_pictures"]
+__all__ = ["mark_of", "outputs_in", "outputs_in_words", "without_pictures"]
 
 _Read: TypeAlias = Callable[[str], "Source | None"]  # what a text means where it stands
 
@@ -253,23 +253,3 @@ def _search(value: Any, depth: int) -> Iterator[Found]:  # noqa: ANN401 - untrus
     elif isinstance(value, list | tuple):
         for one in value:
             yield from _search(one, depth + 1)
-
-
-# Reading untrusted JSON
-
-
-def dig(value: Any, *path: str | int) -> Any:  # noqa: ANN401 - untrusted JSON
-    """Return what lies at a path of keys and indexes; None where it does not go on."""
-    for step in path:
-        if isinstance(step, int) and isinstance(value, list) and -len(value) <= step < len(value):
-            value = value[step]
-        elif isinstance(step, str) and isinstance(value, Mapping):
-            value = value.get(step)
-        else:
-            return None
-    return value
-
-
-def text_of(value: Any) -> str:  # noqa: ANN401 - untrusted JSON
-    """Return a text or whole number as text, else nothing: ids beyond 2^53 are text from here on."""
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from .._json import JSON, Fields, Texts
-from .._messages import BadResponseError, RejectedError, TaskFailed
+from .._json import JSON, Fields, Texts, dig, text_of
+from .._messages import BadResponseError, RejectedError, TaskFailed, is_error, words_of
 from .._protocol import Call, Checkpoint, Conversation, Fetch, Found, Lost, Outcome, Poll, Progress, Reply
 from ._decoder import outcome_of, percent_of
-from ._finding import dig, outputs_in, text_of
-from ._reasons import is_error, words_of
+from ._finding import outputs_in
 
 __all__ = ["begin_task", "follow_pictures", "follow_task", "poll_task", "standing_of", "task_in"]
 
