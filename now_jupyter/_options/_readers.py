@@ -34,7 +34,6 @@ __all__ = [
     "read_show",
     "read_size",
     "read_tag",
-    "read_text",
     "read_timeout",
     "refuse_credentials",
     "refuse_unsendable",
@@ -116,11 +115,6 @@ def plain_number(value: object) -> int | float | None:
         return None
     number = float(value)
     return number if math.isfinite(number) else None
-
-
-def read_text(text: str) -> str:
-    """Take any text as it is."""
-    return text
 
 
 def read_model(text: str) -> str:
