@@ -11,131 +11,44 @@ from .._options import closest
 __all__ = ["COMMANDS", "Command", "command_named", "usage_of_now"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Command:
     """One command: how it is called and what it does."""
 
     name: str
     chinese: str
-    arguments: str = ""
+    arguments: str
     help: str
 
 
-COMMANDS: tuple[Command, ...] = (
+COMMANDS = (
+    Command("panel", "面板", "", "open the panel: make, look, choose, change"),
+    Command("login", "登录", "[NAME]", "set the relay's address and key; the key is asked for hidden"),
+    Command("use", "使用", "NAME", "go over to another login"),
+    Command("logout", "退出", "[NAME]", "forget a login and its key"),
+    Command("models", "模型", "[WORDS]", "list the relay's picture models with prices"),
+    Command("balance", "余额", "", "ask the relay what is left"),
     Command(
-        name="panel",
-        chinese="面板",
-        help="open the panel: make, look, choose, change",
+        "budget",
+        "预算",
+        "[AMOUNT|off]",
+        "stop this history from spending more than that from now on; it holds in every kernel",
     ),
-    Command(
-        name="login",
-        chinese="登录",
-        arguments="[NAME]",
-        help="set the relay's address and key; the key is asked for hidden",
-    ),
-    Command(name="use", chinese="使用", arguments="NAME", help="go over to another login"),
-    Command(
-        name="logout",
-        chinese="退出",
-        arguments="[NAME]",
-        help="forget a login and its key",
-    ),
-    Command(
-        name="models",
-        chinese="模型",
-        arguments="[WORDS]",
-        help="list the relay's picture models with prices",
-    ),
-    Command(name="balance", chinese="余额", help="ask the relay what is left"),
-    Command(
-        name="budget",
-        chinese="预算",
-        arguments="[AMOUNT|off]",
-        help="stop this history from spending more than that from now on; it holds in every kernel",
-    ),
-    Command(
-        name="history",
-        chinese="历史",
-        arguments="[WORDS]",
-        help="list or search this notebook's pictures",
-    ),
-    Command(
-        name="recall",
-        chinese="调出",
-        arguments="REF|FILE",
-        help="show how a picture was made, or fill the open panel with it",
-    ),
-    Command(
-        name="cell",
-        chinese="单元",
-        arguments="REF",
-        help="write the cell that makes a picture",
-    ),
-    Command(
-        name="open",
-        chinese="打开",
-        arguments="REF",
-        help="open the original in the system's viewer",
-    ),
-    Command(
-        name="star",
-        chinese="收藏",
-        arguments="REF",
-        help="put a star on a picture, or take it off",
-    ),
-    Command(
-        name="tag",
-        chinese="标签",
-        arguments="REF TAG …",
-        help="tag a picture; -TAG takes a tag off",
-    ),
-    Command(
-        name="trash",
-        chinese="删除",
-        arguments="REF",
-        help="move a picture to the history's trash",
-    ),
-    Command(
-        name="restore",
-        chinese="恢复",
-        arguments="REF",
-        help="bring a picture back from the trash",
-    ),
-    Command(
-        name="folder",
-        chinese="目录",
-        arguments="[PATH]",
-        help="say where the history lies, or use another folder",
-    ),
-    Command(
-        name="adopt",
-        chinese="接管",
-        arguments="FOLDER",
-        help="make another folder this notebook's history",
-    ),
-    Command(name="wait", chinese="等待", help="wait until nothing is under way"),
-    Command(
-        name="resume",
-        chinese="找回",
-        help="collect what was ordered and did not arrive, free of charge",
-    ),
-    Command(
-        name="doctor",
-        chinese="体检",
-        help="look whether everything is in order, and repair what is safe",
-    ),
-    Command(
-        name="demo",
-        chinese="演示",
-        arguments="on|off",
-        help="use the built-in demo, or never",
-    ),
-    Command(
-        name="nest",
-        chinese="嵌套",
-        arguments="on|off",
-        help="apply nest-asyncio to this kernel, where that is safe",
-    ),
+    Command("history", "历史", "[WORDS]", "list or search this notebook's pictures"),
+    Command("recall", "调出", "REF|FILE", "show how a picture was made, or fill the open panel with it"),
+    Command("cell", "单元", "REF", "write the cell that makes a picture"),
+    Command("open", "打开", "REF", "open the original in the system's viewer"),
+    Command("star", "收藏", "REF", "put a star on a picture, or take it off"),
+    Command("tag", "标签", "REF TAG …", "tag a picture; -TAG takes a tag off"),
+    Command("trash", "删除", "REF", "move a picture to the history's trash"),
+    Command("restore", "恢复", "REF", "bring a picture back from the trash"),
+    Command("folder", "目录", "[PATH]", "say where the history lies, or use another folder"),
+    Command("adopt", "接管", "FOLDER", "make another folder this notebook's history"),
+    Command("wait", "等待", "", "wait until nothing is under way"),
+    Command("resume", "找回", "", "collect what was ordered and did not arrive, free of charge"),
+    Command("doctor", "体检", "", "look whether everything is in order, and repair what is safe"),
+    Command("demo", "演示", "on|off", "use the built-in demo, or never"),
+    Command("nest", "嵌套", "on|off", "apply nest-asyncio to this kernel, where that is safe"),
 )
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from ._base64 import unpack_base64
 from ._copies import save_copy
-from ._crop import crop_picture
 from ._decoding import decode, pixels_only
 from ._examine import Facts, examine
 from ._files import read_verified
-from ._preview import fill, preview, sheet
+from ._preview import crop_picture, fill, preview, sheet
 from ._provenance import extract
 from ._types import Kind, MediaType, can_show, identify, is_inline, media_type
 

@@ -19,26 +19,18 @@ def unpack_base64(text: str) -> bytes:
     Raises:
         BadImageError: it is not base64.
     """
-    data = _unpack_strictly(text)  # as nearly all send it: a long text is not copied
-    if data is None:
-        data = _unpack_patiently(text)
-    if not data:
-        raise BadImageError("the picture came as base64 text that cannot be read")
-    return data
+    for packed in (lambda: text, lambda: _plain(text)):  # as nearly all send it: a long text is not copied
+        try:
+            if data := binascii.a2b_base64(packed(), strict_mode=True):
+                return data
+        except ValueError:
+            continue
+    raise BadImageError("the picture came as base64 text that cannot be read")
 
 
-def _unpack_strictly(text: str | bytes) -> bytes | None:
-    try:
-        return binascii.a2b_base64(text, strict_mode=True)
-    except ValueError:
-        return None
-
-
-def _unpack_patiently(text: str) -> bytes:
+def _plain(text: str) -> bytes:
     plain = _payload(text.strip().removeprefix("\ufeff")).translate(_PLAIN_ALPHABET, _BLANKS).rstrip(b"=")
-    if missing := -len(plain) % 4:
-        plain += b"=" * missing
-    return _unpack_strictly(plain) or b""
+    return plain + b"=" * (-len(plain) % 4)
 
 
 def _payload(text: str) -> bytes:

@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 __all__ = [
+    "PNG_HEAD",
     "VP8X_XMP",
     "CutOffError",
     "DamagedError",
     "Part",
     "Stripped",
     "body_of",
-    "inflate",
+    "find_part",
     "jpeg_segments",
+    "png_chunk",
     "png_chunks",
     "riff_chunk",
     "strip",
@@ -85,20 +87,9 @@ def strip(data: bytes, mime: str) -> Stripped:
     return known(data) if known else Stripped(data)
 
 
-def inflate(packed: bytes, limit: int) -> bytes:
-    """Unpack zlib data that may be a bomb.
-
-    Raises:
-        DamagedError: it is no zlib data, or becomes larger than `limit`.
-    """
-    unpacker = zlib.decompressobj()
-    try:
-        data = unpacker.decompress(packed, limit)
-    except zlib.error:
-        data = None
-    if data is None or unpacker.unconsumed_tail or not unpacker.eof:
-        raise DamagedError("packed data cannot be unpacked")
-    return data
+def find_part(data: bytes, parts: Iterable[Part], kind: bytes, begin: bytes = b"") -> Part | None:
+    """Return the first part of this kind whose content begins like this."""
+    return next((one for one in parts if one.kind == kind and data.startswith(begin, one.first, one.last)), None)
 
 
 # PNG
@@ -137,16 +128,24 @@ def _is_whole(data: bytes, chunk: Part) -> bool:
     return zlib.crc32(memoryview(data)[chunk.start + 4 : chunk.last]) == int.from_bytes(data[chunk.last : chunk.end])
 
 
-def _first(data: bytes, parts: list[Part], kind: bytes) -> bytes:
-    return next((body_of(data, part) for part in parts if part.kind == kind), b"")
+def _first(data: bytes, parts: list[Part], kind: bytes, begin: bytes = b"") -> bytes:
+    part = find_part(data, parts, kind, begin)
+    return body_of(data, part) if part else b""
 
 
 def _png_profile(chunk: bytes) -> bytes | None:
-    _, _, packed = chunk.partition(b"\0")
+    """Unpack a colour profile that may be a bomb."""
+    unpacker = zlib.decompressobj()
     try:
-        return inflate(packed[1:], _LARGEST_PROFILE) if packed else None
-    except DamagedError:
+        profile = unpacker.decompress(chunk.partition(b"\0")[2][1:], _LARGEST_PROFILE)
+    except zlib.error:
         return None
+    return profile if unpacker.eof else None
+
+
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    """Return a chunk of a PNG file."""
+    return len(body).to_bytes(4) + kind + body + zlib.crc32(kind + body).to_bytes(4)
 
 
 # JPEG
@@ -186,8 +185,9 @@ def _strip_jpeg(data: bytes) -> Stripped:
         raise CutOffError("it ends too early")
     if data.count(b"\xff\xda", scan) > _MOST_SCANS:
         raise DamagedError("it has too many scans")
+    exif = _first(data, segments, b"\xe1", b"Exif\0\0")
     kept = b"".join(data[one.start : one.end] for one in segments[:-1] if _is_needed(data, one))
-    return Stripped(pixels=data[:2] + kept + data[scan:], orientation=_orientation(_jpeg_exif(data, segments)))
+    return Stripped(pixels=data[:2] + kept + data[scan:], orientation=_orientation(exif))
 
 
 def _is_needed(data: bytes, segment: Part) -> bool:
@@ -199,11 +199,6 @@ def _is_needed(data: bytes, segment: Part) -> bool:
         or (segment.kind == b"\xe2" and body.startswith(b"ICC_PROFILE\0") and len(body) > 14)  # noqa: PLR2004 - head
         or (segment.kind == b"\xee" and body.startswith(b"Adobe") and len(body) >= 12)  # noqa: PLR2004 - colour model
     )
-
-
-def _jpeg_exif(data: bytes, segments: list[Part]) -> bytes:
-    bodies = (body_of(data, segment) for segment in segments if segment.kind == b"\xe1")
-    return next((body for body in bodies if body.startswith(b"Exif\0\0")), b"")
 
 
 # WebP
@@ -243,11 +238,9 @@ def _strip_webp(data: bytes) -> Stripped:
     chunks = list(webp_chunks(data))
     if not chunks:
         raise CutOffError("it ends too early")
-    orientation = _orientation(_first(data, chunks, b"EXIF"))
-    if not any(chunk.kind in _WEBP_METADATA for chunk in chunks):
-        return Stripped(data, orientation)
     kept = (chunk for chunk in chunks if chunk.kind not in _WEBP_METADATA)
-    return Stripped(webp_file(_unannounced(data, chunk) for chunk in kept), orientation)
+    pixels = webp_file(_unannounced(data, chunk) for chunk in kept)
+    return Stripped(pixels, _orientation(_first(data, chunks, b"EXIF")))
 
 
 def _unannounced(data: bytes, chunk: Part) -> bytes:

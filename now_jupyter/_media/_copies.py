@@ -93,7 +93,7 @@ def _convert(data: bytes, wanted: MediaType) -> bytes:
         ground.info = image.info
         image = ground
     target = io.BytesIO()
-    image.save(target, wanted.pillow_format, quality=_QUALITY, icc_profile=image.info.get("icc_profile"))
+    image.save(target, wanted.pillow, quality=_QUALITY, icc_profile=image.info.get("icc_profile"))
     return target.getvalue()
 
 

@@ -122,18 +122,14 @@ def load(opened: Opened, *, within: int | None = None) -> Image:
     image = opened.image
     try:
         if within:
-            image.draft(None, _fitted(image.size, within))
+            scale = within / max(image.size)
+            image.draft(None, (max(1, round(image.width * scale)), max(1, round(image.height * scale))))
         image.load()
     except Exception as problem:  # noqa: BLE001 - as above
         refusal = _damage(opened.media, problem)
     else:
         return image
     raise refusal
-
-
-def _fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    scale = longest / max(size)
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def decode(data: bytes) -> Image:

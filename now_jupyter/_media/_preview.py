@@ -10,14 +10,16 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ._decoding import Opened, load, open_picture, upright
+from ._files import read_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["displayable", "fill", "preview", "sheet"]
+__all__ = ["crop_picture", "displayable", "fill", "preview", "sheet"]
 
 Size = tuple[int, int]
 
@@ -51,7 +53,7 @@ def preview(data: bytes, *, longest: int = 512, original_if_smaller: bool = True
     image = load(opened, within=longest)
     if original_if_smaller and is_small and opened.media.inline and opened.orientation == 1 and image.mode != "CMYK":
         return data, opened.media.mime, *size
-    return _encoded(_prepared(image, opened, _fit(size, (longest, longest))))
+    return _encoded(_shrunk(opened, image, (longest, longest)))
 
 
 def fill(data: bytes, size: Size) -> Image:
@@ -68,22 +70,30 @@ def fill(data: bytes, size: Size) -> Image:
     return ImageOps.fit(upright(displayable(image), opened.orientation), size)
 
 
-def _fit(size: Size, box: Size) -> Size:
-    scale = min(1.0, box[0] / size[0], box[1] / size[1])
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+def crop_picture(source: bytes | Path, box: tuple[float, float, float, float]) -> bytes:
+    """Return a part of a picture as PNG, with its colour profile; `box` in fractions: left, top, right, bottom.
+
+    Raises:
+        BadImageError: the picture cannot be decoded.
+    """
+    opened = open_picture(source if isinstance(source, bytes) else read_file(source))
+    profile = opened.image.info.get("icc_profile")
+    image = upright(load(opened), opened.orientation)
+    left, top, right, bottom = (min(max(part, 0.0), 1.0) for part in box)
+    edges = (round(left * image.width), round(top * image.height))
+    ends = (max(edges[0] + 1, round(right * image.width)), max(edges[1] + 1, round(bottom * image.height)))
+    target = io.BytesIO()
+    image.crop((*edges, *ends)).save(target, "PNG", icc_profile=profile)
+    return target.getvalue()
 
 
-def _prepared(image: Image, opened: Opened, size: Size) -> Image:
-    shown = upright(displayable(image), opened.orientation)
-    return shown if shown.size == size else _resized(shown, size)
-
-
-def _resized(image: Image, size: Size) -> Image:
+def _shrunk(opened: Opened, image: Image, box: Size) -> Image:
+    """Return the picture as it is shown, small enough for the box."""
     from PIL.Image import Resampling  # noqa: PLC0415 - Pillow is loaded when it is used
 
-    small = image.resize(size, Resampling.LANCZOS, reducing_gap=1.0)
-    small.info = image.info
-    return small
+    shown = upright(displayable(image), opened.orientation)
+    shown.thumbnail(box, Resampling.LANCZOS, reducing_gap=1.0)
+    return shown
 
 
 def displayable(image: Image) -> Image:
@@ -91,7 +101,8 @@ def displayable(image: Image) -> Image:
     if image.mode.startswith(("I", "F")):
         return image.convert("I").point(lambda level: level * (1 / 256)).convert("L")
     if image.has_transparency_data:
-        return _opaque_if_it_is(image if image.mode == "RGBA" else image.convert("RGBA"))
+        shown = image if image.mode == "RGBA" else image.convert("RGBA")
+        return shown.convert("RGB") if shown.getchannel("A").getextrema() == (255, 255) else shown
     if image.mode == "CMYK":
         image.info.pop("icc_profile", None)  # it speaks of inks
     if image.mode in ("L", "RGB"):
@@ -99,19 +110,13 @@ def displayable(image: Image) -> Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _opaque_if_it_is(image: Image) -> Image:
-    return image.convert("RGB") if image.getchannel("A").getextrema() == (255, 255) else image
-
-
 def _encoded(image: Image) -> tuple[bytes, str, int, int]:
     target = io.BytesIO()
     profile = image.info.get("icc_profile")
+    kind = "PNG" if image.mode == "RGBA" else "JPEG"
     kept = profile if profile and len(profile) <= _LARGEST_PROFILE else None
-    if image.mode == "RGBA":
-        image.save(target, "PNG", icc_profile=kept)
-        return target.getvalue(), "image/png", *image.size
-    image.save(target, "JPEG", quality=_QUALITY, icc_profile=kept)
-    return target.getvalue(), "image/jpeg", *image.size
+    image.save(target, kind, quality=_QUALITY, icc_profile=kept)
+    return target.getvalue(), f"image/{kind.lower()}", *image.size
 
 
 # A sheet: equal cells, each with its number.
@@ -172,12 +177,11 @@ def _columns(count: int, aspect: float) -> int:
 
 def _cell(data: bytes, box: Size) -> Image:
     opened = open_picture(data)
-    size = _fit(opened.size, box)
-    return _prepared(load(opened, within=max(box)), opened, size)
+    return _shrunk(opened, load(opened, within=max(box)), box)
 
 
 def _draw(cells: Sequence[Image], grid: _Grid, numbers: Sequence[int]) -> Image:
-    from PIL import Image  # noqa: PLC0415 - see `_resized`
+    from PIL import Image  # noqa: PLC0415 - see `_shrunk`
 
     see_through = any(cell.mode == "RGBA" for cell in cells)
     ground = Image.new("RGBA", grid.size, _CLEAR) if see_through else Image.new("RGB", grid.size, _WHITE)
@@ -202,7 +206,7 @@ def _number(ground: Image, text: str, corner: Size, cell: Size) -> None:
 
 
 def _badge(text: str, height: int) -> Image:
-    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - see `_resized`
+    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - see `_shrunk`
 
     tall = height * _FINE
     font = ImageFont.load_default(tall * 0.66)

@@ -63,11 +63,6 @@ class MediaType:
         """The suffix that files of this type get."""
         return self.suffixes[0]
 
-    @property
-    def pillow_format(self) -> str:
-        """What Pillow calls the type when it writes it."""
-        return self.pillow.upper()
-
 
 def _row(  # noqa: PLR0913 - its columns
     mime: str, name: str, suffixes: str, begins: str = _NEVER, *, pillow: str = "", shown: str = ""

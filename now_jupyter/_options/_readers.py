@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from numbers import Integral, Rational, Real
 from types import MappingProxyType
+from typing import TypeVar
 
 from .._json import JSON, canonical
 from .._messages import InputError
@@ -34,12 +35,12 @@ __all__ = [
     "read_show",
     "read_size",
     "read_tag",
-    "read_text",
     "read_timeout",
     "refuse_credentials",
     "refuse_unsendable",
 ]
 
+_Value = TypeVar("_Value")
 _LONGEST_PROMPT_BYTES = 64 * 1024
 _MOST_PICTURES = 100
 _LARGEST_SEED = (1 << 63) - 1
@@ -49,22 +50,12 @@ _MOST_DIGITS = 19
 _SIZE = re.compile(r"(\d{1,5})\s*[x×*]\s*(\d{1,5})")
 _RATIO = re.compile(r"(\d{1,4})\s*[:∶]\s*(\d{1,4})")  # U+2236 is the sign of ratio
 _SECONDS = re.compile(r"\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?")
-_SHAPES: Mapping[str, str] = MappingProxyType(
-    {
-        "auto": "auto",
-        "square": "square",
-        "portrait": "portrait",
-        "landscape": "landscape",
-        "方": "square",
-        "竖": "portrait",
-        "横": "landscape",
-    }
-)
+_SHAPES = {one: one for one in ("auto", "square", "portrait", "landscape")}
+_SHAPES |= {"方": "square", "竖": "portrait", "横": "landscape"}
 _AMOUNT = re.compile(
     r"(?P<before>[¥$€£]|[A-Z]{3}\s?)?(?P<number>\d{1,9}(?:\.\d{1,6})?)\s?(?P<after>元|[¥$€£]|[A-Z]{3})?"
 )
 _CURRENCIES: Mapping[str, str] = MappingProxyType({"¥": "CNY", "元": "CNY", "$": "USD", "€": "EUR", "£": "GBP"})
-_WAYS_TO_SHOW = ("preview", "full", "text", "none")
 _PARAM = re.compile(r"(?P<key>[^=＝]*)[=＝](?P<value>.*)", re.DOTALL)
 _FIELD = re.compile(r"[^\W\d][\w.-]*")
 _KEY_OF_AN_API = re.compile(r"(?<![A-Za-z0-9_])sk-[A-Za-z0-9_-]{17,}")
@@ -96,13 +87,9 @@ def checked_prompt(prompt: str) -> str:
             "there is no prompt",
             advice="write what the picture shall show behind the options or below the %%nowimage line",
         )
-    size = len(prompt.encode())
-    if size > _LONGEST_PROMPT_BYTES:
+    if (size := len(prompt.encode())) > (limit := _LONGEST_PROMPT_BYTES):
         raise InputError(
-            "the prompt is too long: {size} bytes, at most {limit}",
-            advice="shorten it",
-            size=size,
-            limit=_LONGEST_PROMPT_BYTES,
+            "the prompt is too long: {size} bytes, at most {limit}", advice="shorten it", size=size, limit=limit
         )
     return prompt
 
@@ -118,109 +105,93 @@ def plain_number(value: object) -> int | float | None:
     return number if math.isfinite(number) else None
 
 
-def read_text(text: str) -> str:
-    """Take any text as it is."""
-    return text
-
-
 def read_model(text: str) -> str:
     """Read the name of a model; any printable name may be one."""
     name = text.strip()
-    if not name or not name.isprintable():
-        raise InputError("{value} is not a model name", advice="give a name such as gpt-image-2", value=text)
-    return name
+    refusal = InputError("{value} is not a model name", advice="give a name such as gpt-image-2", value=text)
+    return _checked(name if name and name.isprintable() else None, refusal)
 
 
 def read_count(text: str) -> int:
     """Read a number of pictures."""
-    number = _whole(text, least=1, most=_MOST_PICTURES)
-    if number is None:
-        raise InputError(
-            "{value} is not a number of pictures",
-            advice="give a whole number from 1 to {most}",
-            value=text,
-            most=_MOST_PICTURES,
-        )
-    return number
+    refusal = InputError(
+        "{value} is not a number of pictures",
+        advice="give a whole number from 1 to {most}",
+        value=text,
+        most=_MOST_PICTURES,
+    )
+    return _checked(_whole(text, least=1, most=_MOST_PICTURES), refusal)
 
 
 def read_size(text: str) -> str:
     """Read a size into its one form: `1024x1024`, `16:9`, `portrait`, `auto`."""
     typed = unicodedata.normalize("NFKC", text).strip().lower()
+    refusal = InputError(
+        "{value} is not a size",
+        advice="give WxH such as 1024x1024, a ratio such as 16:9, or square, portrait, landscape, auto",
+        value=text,
+    )
     size = _SHAPES.get(typed) or _two_numbers(_SIZE, typed, "x") or _two_numbers(_RATIO, typed, ":")
-    if size is None:
-        raise InputError(
-            "{value} is not a size",
-            advice="give WxH such as 1024x1024, a ratio such as 16:9, or square, portrait, landscape, auto",
-            value=text,
-        )
-    return size
+    return _checked(size, refusal)
 
 
 def read_compression(text: str) -> int:
     """Read a compression in percent."""
-    number = _whole(text, least=0, most=100)
-    if number is None:
-        raise InputError("{value} is not a compression", advice="give a whole number from 0 to 100", value=text)
-    return number
+    refusal = InputError("{value} is not a compression", advice="give a whole number from 0 to 100", value=text)
+    return _checked(_whole(text, least=0, most=100), refusal)
 
 
 def read_seed(text: str) -> int:
     """Read a seed."""
-    number = _whole(text, least=0, most=_LARGEST_SEED)
-    if number is None:
-        raise InputError("{value} is not a seed", advice="give a whole number, 0 or greater", value=text)
-    return number
+    refusal = InputError("{value} is not a seed", advice="give a whole number, 0 or greater", value=text)
+    return _checked(_whole(text, least=0, most=_LARGEST_SEED), refusal)
 
 
 def read_timeout(text: str) -> float:
     """Read a time in seconds."""
     typed = unicodedata.normalize("NFKC", text).strip()
     seconds = float(typed) if _SECONDS.fullmatch(typed) else 0.0
-    if not 0.0 < seconds < math.inf:
-        raise InputError("{value} is not a time", advice="give seconds, more than 0, such as 90", value=text)
-    return seconds
+    refusal = InputError("{value} is not a time", advice="give seconds, more than 0, such as 90", value=text)
+    return _checked(seconds if 0.0 < seconds < math.inf else None, refusal)
 
 
 def read_amount(text: str) -> Money:
     """Read an amount of money: `10`, `¥10`, `$0.5`, `10 CNY`, `10元`; without a sign its currency is empty."""
-    typed = unicodedata.normalize("NFKC", text).strip()
-    match = _AMOUNT.fullmatch(typed)
-    sign = (match["before"] or match["after"] or "").strip() if match else ""
-    currency = _CURRENCIES.get(sign, sign)
-    if match is None or (match["before"] and match["after"]):
-        raise InputError(
-            "{value} is not an amount of money", advice="give a number such as 10, ¥10 or $0.5", value=text
-        )
-    return Money(Decimal(match["number"]), currency, "reported")
+    refusal = InputError(
+        "{value} is not an amount of money", advice="give a number such as 10, ¥10 or $0.5", value=text
+    )
+    match = _checked(_AMOUNT.fullmatch(unicodedata.normalize("NFKC", text).strip()), refusal)
+    if match["before"] and match["after"]:
+        raise refusal
+    sign = (match["before"] or match["after"] or "").strip()
+    return Money(Decimal(match["number"]), _CURRENCIES.get(sign, sign), "reported")
 
 
 def read_show(text: str) -> str:
     """Read a way to show pictures."""
     way = text.strip().lower()
-    if way not in _WAYS_TO_SHOW:
-        raise InputError("{value} is not a way to show pictures", advice="give preview, full, text or none", value=text)
-    return way
+    refusal = InputError("{value} is not a way to show pictures", advice="give preview, full, text or none", value=text)
+    return _checked(way if way in ("preview", "full", "text", "none") else None, refusal)
 
 
 def read_name(text: str) -> str:
     """Read the name under which the result is bound in the notebook, normalised as Python does."""
     name = unicodedata.normalize("NFKC", text.strip())
-    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
-        raise InputError(
-            "{value} cannot name a result",
-            advice="give a Python name such as fox, without _ in front",
-            value=text,
-        )
-    return name
+    is_free = name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
+    return _checked(
+        name if is_free else None,
+        InputError(
+            "{value} cannot name a result", advice="give a Python name such as fox, without _ in front", value=text
+        ),
+    )
 
 
 def read_tag(text: str) -> str:
     """Read a tag."""
     tag = text.strip()
-    if not tag or tag == "*" or not tag.isprintable():  # * is how the history marks a star
-        raise InputError("{value} cannot be a tag", advice="give a word such as draft", value=text)
-    return tag
+    is_word = bool(tag) and tag != "*" and tag.isprintable()  # * is how the history marks a star
+    refusal = InputError("{value} cannot be a tag", advice="give a word such as draft", value=text)
+    return _checked(tag if is_word else None, refusal)
 
 
 def read_param(text: str) -> tuple[str, object]:
@@ -249,6 +220,12 @@ def _key_refused() -> InputError:
         "this looks like an API key; it was neither kept nor sent",
         advice="it stands in the notebook now: withdraw it at the relay, make a new one, give that to %now login",
     )
+
+
+def _checked(value: _Value | None, refusal: InputError) -> _Value:
+    if value is None:
+        raise refusal
+    return value
 
 
 def _whole(text: str, *, least: int, most: int) -> int | None:
@@ -302,7 +279,9 @@ def _as_json(value: object, depth: int) -> JSON:
     if (number := plain_number(value)) is not None:
         return number
     if depth and isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
-        return {_quiet(name): _as_json(one, depth - 1) for name, one in value.items()}
+        for name in value:
+            refuse_credentials(name)
+        return {name: _as_json(one, depth - 1) for name, one in value.items()}
     if depth and isinstance(value, list | tuple):
         return [_as_json(one, depth - 1) for one in value]
     raise InputError(
@@ -310,8 +289,3 @@ def _as_json(value: object, depth: int) -> JSON:
         advice="give text, numbers, lists or dicts of them",
         kind=type(value).__name__,
     )
-
-
-def _quiet(name: str) -> str:
-    refuse_credentials(name)
-    return name

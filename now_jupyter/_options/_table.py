@@ -25,25 +25,12 @@ from ._readers import (
     read_show,
     read_size,
     read_tag,
-    read_text,
     read_timeout,
 )
 
 __all__ = ["OPTIONS", "Option", "closest", "option", "option_of_flag", "usage"]
 
-_SIZES = (
-    "auto",
-    "square",
-    "portrait",
-    "landscape",
-    "1024x1024",
-    "1536x1024",
-    "1024x1536",
-    "16:9",
-    "9:16",
-    "4:3",
-    "3:4",
-)
+_SIZES = "auto square portrait landscape 1024x1024 1536x1024 1024x1536 16:9 9:16 4:3 3:4"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,218 +44,98 @@ class Option:
     is_sent: bool = False
     takes_values: bool = False
     help: str
-    read: Callable[[str], object] = read_text
+    read: Callable[[str], object] = str
     choices: tuple[str, ...] = ()
 
 
+def _row(  # noqa: PLR0913 - its columns
+    flags: str, metavar: str, text: str, *, read: Callable[[str], object] = str, choices: str = "", marks: str = ""
+) -> Option:
+    every = tuple(flags.split())
+    return Option(
+        name=every[-1][2:].replace("-", "_"),
+        flags=every,
+        metavar=metavar or None,
+        repeatable="repeatable" in marks,
+        is_sent="sent" in marks,
+        takes_values="values" in marks,
+        help=text,
+        read=read,
+        choices=tuple(choices.split()),
+    )
+
+
 OPTIONS: tuple[Option, ...] = (
-    Option(
-        name="model",
-        flags=("-m", "--model"),
-        metavar="NAME",
-        read=read_model,
-        help="any model that the relay knows",
-    ),
-    Option(
-        name="n",
-        flags=("-n", "--n"),
-        metavar="N",
-        is_sent=True,
+    _row("-m --model", "NAME", "any model that the relay knows", read=read_model),
+    _row(
+        "-n --n",
+        "N",
+        "number of pictures; several requests where the model makes fewer at once",
         read=read_count,
-        help="number of pictures; several requests where the model makes fewer at once",
+        marks="sent",
     ),
-    Option(
-        name="size",
-        flags=("-s", "--size"),
-        metavar="WxH",
-        is_sent=True,
+    _row(
+        "-s --size",
+        "WxH",
+        "1024x1024, a ratio (16:9), square, portrait, landscape or auto",
         read=read_size,
         choices=_SIZES,
-        help="1024x1024, a ratio (16:9), square, portrait, landscape or auto",
+        marks="sent",
     ),
-    Option(
-        name="quality",
-        flags=("-q", "--quality"),
-        metavar="WORD",
-        is_sent=True,
-        choices=("auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"),
-        help="low, medium, high, … as the model has them",
+    _row(
+        "-q --quality",
+        "WORD",
+        "low, medium, high, … as the model has them",
+        choices="auto low medium high xhigh max standard hd",
+        marks="sent",
     ),
-    Option(
-        name="style",
-        flags=("--style",),
-        metavar="WORD",
-        is_sent=True,
-        choices=("vivid", "natural"),
-        help="vivid or natural, where the model has styles",
-    ),
-    Option(
-        name="background",
-        flags=("--background",),
-        metavar="WORD",
-        is_sent=True,
-        choices=("auto", "transparent", "opaque"),
-        help="transparent, opaque or auto",
-    ),
-    Option(
-        name="format",
-        flags=("--format",),
-        metavar="TYPE",
-        is_sent=True,
-        choices=("png", "jpeg", "webp"),
-        help="type of the file: png, jpeg or webp",
-    ),
-    Option(
-        name="compression",
-        flags=("--compression",),
-        metavar="N",
-        is_sent=True,
-        read=read_compression,
-        help="0 to 100, for jpeg and webp",
-    ),
-    Option(
-        name="negative",
-        flags=("--negative",),
-        metavar="TEXT",
-        is_sent=True,
-        help="what the picture shall not show",
-    ),
-    Option(
-        name="seed",
-        flags=("--seed",),
-        metavar="N",
-        is_sent=True,
-        read=read_seed,
-        help="start of the randomness, where the service takes one",
-    ),
-    Option(
-        name="param",
-        flags=("-p", "--param"),
-        metavar="KEY=VALUE",
-        repeatable=True,
+    _row("--style", "WORD", "vivid or natural, where the model has styles", choices="vivid natural", marks="sent"),
+    _row("--background", "WORD", "transparent, opaque or auto", choices="auto transparent opaque", marks="sent"),
+    _row("--format", "TYPE", "type of the file: png, jpeg or webp", choices="png jpeg webp", marks="sent"),
+    _row("--compression", "N", "0 to 100, for jpeg and webp", read=read_compression, marks="sent"),
+    _row("--negative", "TEXT", "what the picture shall not show", marks="sent"),
+    _row("--seed", "N", "start of the randomness, where the service takes one", read=read_seed, marks="sent"),
+    _row(
+        "-p --param",
+        "KEY=VALUE",
+        "any other field of the request; VALUE is JSON, else text (repeatable)",
         read=read_param,
-        help="any other field of the request; VALUE is JSON, else text (repeatable)",
+        marks="repeatable",
     ),
-    Option(
-        name="image",
-        flags=("-i", "--image"),
-        metavar="REF",
-        repeatable=True,
-        takes_values=True,
-        help="a picture to start from: #12.2, -1, a -o name, a file, an https address, {{variable}} (repeatable)",
+    _row(
+        "-i --image",
+        "REF",
+        "a picture to start from: #12.2, -1, a -o name, a file, an https address, {{variable}} (repeatable)",
+        marks="repeatable values",
     ),
-    Option(
-        name="mask",
-        flags=("--mask",),
-        metavar="REF",
-        takes_values=True,
-        help="where to repaint: a picture that is transparent there",
+    _row("--mask", "REF", "where to repaint: a picture that is transparent there", marks="values"),
+    _row("--vary", "REF", "a picture to make another version of", marks="values"),
+    _row(
+        "--button",
+        "LABEL",
+        "press a service's button under the picture given by -i, else under the last one that has any",
     ),
-    Option(
-        name="vary",
-        flags=("--vary",),
-        metavar="REF",
-        takes_values=True,
-        help="a picture to make another version of",
-    ),
-    Option(
-        name="button",
-        flags=("--button",),
-        metavar="LABEL",
-        help="press a service's button under the picture given by -i, else under the last one that has any",
-    ),
-    Option(
-        name="output",
-        flags=("-o", "--output"),
-        metavar="NAME",
-        read=read_name,
-        help="give the result this name in the notebook",
-    ),
-    Option(
-        name="save",
-        flags=("--save",),
-        metavar="PATH",
-        help="also write the picture there",
-    ),
-    Option(
-        name="reuse",
-        flags=("--reuse",),
-        help="show the answer to an equal earlier request, if there is one; spends nothing then",
-    ),
-    Option(
-        name="fresh",
-        flags=("--fresh",),
-        help="order again, whatever the history holds",
-    ),
-    Option(
-        name="no_wait",
-        flags=("--no-wait",),
-        help="go on at once; the picture appears when it is there",
-    ),
-    Option(
-        name="dry_run",
-        flags=("--dry-run",),
-        help="show the request and its expected price; send nothing",
-    ),
-    Option(
-        name="yes",
-        flags=("-y", "--yes"),
-        help="do not ask before spending",
-    ),
-    Option(
-        name="budget",
-        flags=("--budget",),
-        metavar="AMOUNT",
+    _row("-o --output", "NAME", "give the result this name in the notebook", read=read_name),
+    _row("--save", "PATH", "also write the picture there"),
+    _row("--reuse", "", "show the answer to an equal earlier request, if there is one; spends nothing then"),
+    _row("--fresh", "", "order again, whatever the history holds"),
+    _row("--no-wait", "", "go on at once; the picture appears when it is there"),
+    _row("--dry-run", "", "show the request and its expected price; send nothing"),
+    _row("-y --yes", "", "do not ask before spending"),
+    _row(
+        "--budget",
+        "AMOUNT",
+        "the most that this run may cost, such as ¥10; an unknown price then needs --yes",
         read=read_amount,
-        help="the most that this run may cost, such as ¥10; an unknown price then needs --yes",
     ),
-    Option(
-        name="literal",
-        flags=("--literal",),
-        help="leave {{braces}} in the prompt as they are",
-    ),
-    Option(
-        name="alt",
-        flags=("--alt",),
-        metavar="TEXT",
-        help="description for people who do not see the picture (default: the prompt)",
-    ),
-    Option(
-        name="tag",
-        flags=("--tag",),
-        metavar="TAG",
-        repeatable=True,
-        read=read_tag,
-        help="mark for finding it again (repeatable)",
-    ),
-    Option(
-        name="timeout",
-        flags=("--timeout",),
-        metavar="SECONDS",
-        read=read_timeout,
-        help="stop waiting after this time; the job goes on",
-    ),
-    Option(
-        name="service",
-        flags=("--service",),
-        metavar="NAME",
-        help="which service makes it: {services}",
-    ),
-    Option(
-        name="show",
-        flags=("--show",),
-        metavar="HOW",
-        read=read_show,
-        choices=("preview", "full", "text", "none"),
-        help="preview, full, text or none",
-    ),
-    Option(
-        name="help",
-        flags=("--help",),
-        help="print this",
-    ),
+    _row("--literal", "", "leave {{braces}} in the prompt as they are"),
+    _row("--alt", "TEXT", "description for people who do not see the picture (default: the prompt)"),
+    _row("--tag", "TAG", "mark for finding it again (repeatable)", read=read_tag, marks="repeatable"),
+    _row("--timeout", "SECONDS", "stop waiting after this time; the job goes on", read=read_timeout),
+    _row("--service", "NAME", "which service makes it: {services}"),
+    _row("--show", "HOW", "preview, full, text or none", read=read_show, choices="preview full text none"),
+    _row("--help", "", "print this"),
 )
-
 _BY_NAME: Mapping[str, Option] = MappingProxyType({one.name: one for one in OPTIONS})
 _BY_FLAG: Mapping[str, Option] = MappingProxyType({flag: one for one in OPTIONS for flag in one.flags})
 

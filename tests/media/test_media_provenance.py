@@ -57,6 +57,17 @@ def with_text(**texts: str) -> bytes:
     return file_of("PNG", pnginfo=info)
 
 
+def with_xmp(kind: str, packet: str) -> bytes:
+    if kind == "PNG":
+        return with_chunks(itxt(packet.encode(), keyword=b"XML:com.adobe.xmp"))
+    return file_of(kind, xmp=packet.encode())
+
+
+def xmp_of(data: bytes) -> str:
+    packet = opened(data).info["xmp"]
+    return packet.decode() if isinstance(packet, bytes) else packet
+
+
 def coded_pixels(kind: str, data: bytes) -> bytes:
     """The parts of a file that hold its pixels, as they lie there."""
     if kind == "JPEG":
@@ -128,28 +139,28 @@ def test_embedding_twice_replaces(kind: str, size: int) -> None:
     assert _provenance.embed(data, {"prompt": "short"}) == plain
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [10, 10_000])
 def test_the_words_of_others_are_kept(kind: str, size: int) -> None:
     """XMP that says "made by an algorithm" stays, beside ours, in one well-formed packet."""
-    data = file_of(kind, xmp=FOREIGN.encode())
+    data = with_xmp(kind, FOREIGN)
     made = {"prompt": "x" * size}
     for _ in range(2):
         data = _provenance.embed(data, made)
-        packet = opened(data).info["xmp"].decode()
+        packet = xmp_of(data)
         assert packet.count("trainedAlgorithmicMedia") == 1
         assert packet.count("urn:now-jupyter:1") == 1
         assert packet.count("</rdf:RDF>") == 1
         assert _provenance.extract(data) == made
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_description_of_others_is_not_doubled(kind: str) -> None:
     """Where somebody has described the picture already, the common words stay theirs."""
     words = '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:description>hi'
     packet = FOREIGN.replace("</rdf:RDF>", f"{words}</dc:description></rdf:Description></rdf:RDF>")
-    data = _provenance.embed(file_of(kind, xmp=packet.encode()), MADE)
-    assert opened(data).info["xmp"].count(b"<dc:description>") == 1
+    data = _provenance.embed(with_xmp(kind, packet), MADE)
+    assert xmp_of(data).count("<dc:description>") == 1
     assert _provenance.extract(data) == MADE
 
 
@@ -162,11 +173,9 @@ def test_a_png_keeps_the_words_of_others() -> None:
 
 
 def test_people_and_other_tools_can_read_it() -> None:
-    """The prompt stands where file browsers look: PNG `Description`, XMP `dc:description`."""
-    text = opened(_provenance.embed(file_of("PNG"), {"prompt": "狐狸\0"})).text  # type: ignore[attr-defined]
-    assert (text["Description"], text["Software"]) == ("狐狸", "now_jupyter")
-    for kind in ("JPEG", "WEBP"):
-        packet = opened(_provenance.embed(file_of(kind), {"prompt": "狐狸 <a>"})).info["xmp"].decode()
+    """The prompt stands where file browsers look, whatever the type: in `dc:description` of XMP."""
+    for kind in KINDS:
+        packet = xmp_of(_provenance.embed(file_of(kind), {"prompt": "狐狸 <a>\0"}))
         assert '<rdf:li xml:lang="x-default">狐狸 &lt;a&gt;</rdf:li>' in packet
 
 
@@ -221,8 +230,8 @@ def nested(depth: int) -> str:
     return '{"a":' + "[" * depth + "]" * depth + "}"
 
 
-def itxt(text: bytes, *, packed: bool = False) -> bytes:
-    return chunk(b"iTXt", b"now_jupyter\0" + bytes([packed]) + b"\0\0now_jupyter\0" + text)
+def itxt(text: bytes, *, packed: bool = False, keyword: bytes = b"parameters") -> bytes:
+    return chunk(b"iTXt", keyword + b"\0" + bytes([packed]) + b"\0\0\0" + text)
 
 
 def xmp(inner: str, head: str = "") -> bytes:
@@ -238,19 +247,19 @@ def laughs() -> str:
 @pytest.mark.parametrize(
     "data",
     [
-        with_chunks(itxt(b"{")),
-        with_chunks(itxt(b"[1]")),
+        xmp("{"),
+        xmp("[1]"),
+        xmp('{"a":NaN}'),
+        xmp('{"a":1' + "0" * 100_000 + "}"),
+        xmp(nested(200_000)),
         with_chunks(itxt(b"\xff\xfe")),
-        with_chunks(itxt(b'{"a":NaN}')),
-        with_chunks(itxt(b'{"a":1' + b"0" * 100_000 + b"}")),
-        with_chunks(itxt(nested(200_000).encode())),
-        with_chunks(itxt(b'{"a":"' + b"x" * (1 << 20) + b'"}')),
-        with_chunks(itxt(zlib.compress(b'{"a":"' + b"x" * (1 << 26) + b'"}'), packed=True)),
+        with_chunks(itxt(b"x" * (1 << 20))),
+        with_chunks(itxt(zlib.compress(b"x" * (1 << 26)), packed=True)),
         with_chunks(itxt(b"no zlib", packed=True)),
-        with_chunks(chunk(b"iTXt", b"now_jupyter")),
-        with_chunks(*[chunk(b"zTXt", b"a%d\0\0" % n + zlib.compress(bytes(1 << 20))) for n in range(40)], itxt(b"{}")),
-        with_chunks(*[chunk(b"tEXt", b"a\0b")] * 100, itxt(b"{}")),
-        with_chunks(chunk(b"tEXt", b"now_jupyter\0x"), itxt(b"{}")[:-9]),
+        with_chunks(chunk(b"iTXt", b"parameters\0")),
+        with_chunks(*[chunk(b"zTXt", b"Description\0\0" + zlib.compress(bytes(1 << 21)))] * 40),
+        with_chunks(*[chunk(b"tEXt", b"Description\0")] * 100, itxt(b"a fox")),
+        with_chunks(itxt(b"a fox")[:-9]),
         xmp("{}", head=laughs()),
         xmp("&l9;", head=laughs()),
         xmp("{}", head='<!DOCTYPE r SYSTEM "file:///etc/passwd">'),
@@ -270,20 +279,21 @@ def test_hostile_metadata_is_nothing(data: bytes) -> None:
 
 def test_harmless_forms_of_the_hostile_ones_are_read() -> None:
     """The cases above are refused for what is wrong with them, not for how they are built."""
-    assert _provenance.extract(with_chunks(itxt(b'{"a":1}'))) == {"a": 1}
-    assert _provenance.extract(with_chunks(itxt(zlib.compress(b'{"a":1}'), packed=True))) == {"a": 1}
-    assert _provenance.extract(with_chunks(*[chunk(b"tEXt", b"a\0b")] * 9, itxt(b"{}"))) == {}
-    assert _provenance.extract(with_chunks(chunk(b"tEXt", b"a\0" + bytes(1 << 21)), itxt(b'{"a":1}'))) == {"a": 1}
+    fox = {"prompt": "a fox"}
+    assert _provenance.extract(with_chunks(itxt(b"a fox"))) == fox
+    assert _provenance.extract(with_chunks(itxt(zlib.compress(b"a fox"), packed=True))) == fox
+    assert _provenance.extract(with_chunks(*[chunk(b"tEXt", b"a\0b")] * 100, itxt(b"a fox"))) == fox
+    assert _provenance.extract(with_chunks(chunk(b"tEXt", b"Description\0" + bytes(1 << 21)), itxt(b"a fox"))) == fox
+    assert _provenance.extract(with_chunks(chunk(b"tEXt", "parameters\0狐狸".encode()))) == {"prompt": "狐狸"}
     assert _provenance.extract(xmp('{"a":1}', head="<?xml version='1.0'?>")) == {"a": 1}
     assert _provenance.extract(xmp(nested(50))) == json.loads(nested(50))
 
 
-def test_packed_data_is_unpacked_within_a_limit() -> None:
-    """A bomb is stopped while it is unpacked, not afterwards."""
-    assert _containers.inflate(zlib.compress(bytes(1000)), 1000) == bytes(1000)
-    for packed in (zlib.compress(bytes(1001)), zlib.compress(bytes(9))[:-3], b"no"):
-        with pytest.raises(_containers.DamagedError):
-            _containers.inflate(packed, 1000)
+def test_a_colour_profile_is_unpacked_within_a_limit() -> None:
+    """A bomb is stopped while it is unpacked, and the picture is shown without a profile."""
+    for size, is_kept in ((1000, True), (1 << 20, True), (1 << 26, False)):
+        profile = chunk(b"iCCP", b"name\0\0" + zlib.compress(bytes(size)))
+        assert ("icc_profile" in _media.decode(with_chunks(profile)).info) == is_kept
 
 
 @pytest.mark.parametrize("body", [b"VP8L\1\0\0\0\x2f\0", b"VP8 \6\0\0\0abc\x9d\x01\x2a", b"VP8X\1\0\0\0\0\0"])
@@ -337,7 +347,7 @@ def test_junk_behind_a_right_beginning_never_raises(junk: bytes, head: bytes) ->
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.dictionaries(st.sampled_from(["parameters", "prompt", "invokeai_metadata", "Comment"]), JSON, max_size=3))
+@given(st.dictionaries(st.sampled_from(["parameters", "Description", "Comment"]), JSON, max_size=3))
 def test_odd_forms_of_other_tools_never_raise(texts: dict[str, Any]) -> None:
     """What stands under another tool's keyword may be any JSON; it gives a prompt or nothing."""
     chunks = [chunk(b"iTXt", key.encode() + b"\0\0\0\0\0" + json.dumps(value).encode()) for key, value in texts.items()]
@@ -346,13 +356,6 @@ def test_odd_forms_of_other_tools_never_raise(texts: dict[str, Any]) -> None:
 
 
 # other tools
-
-COMFY = {
-    "3": {"class_type": "KSampler", "inputs": {"seed": 5, "positive": ["6", 0], "negative": ["7", 0]}},
-    "6": {"class_type": "CLIPTextEncode", "inputs": {"text": ["9", 0], "clip": ["4", 1]}},
-    "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "blurry, ugly, and a long list of other faults"}},
-    "9": {"class_type": "PrimitiveString", "inputs": {"value": "a red fox"}},
-}
 
 
 @pytest.mark.parametrize(
@@ -371,19 +374,14 @@ COMFY = {
             },
         ),
         ({"parameters": "only a prompt"}, {"prompt": "only a prompt"}),
-        ({"prompt": json.dumps(COMFY), "workflow": "{}"}, {"prompt": "a red fox"}),
-        ({"prompt": '{"1":{"inputs":{"text":"short"}},"2":{"inputs":{"text":"longer"}}}'}, {"prompt": "longer"}),
-        ({"invokeai_metadata": '{"positive_prompt":"a fox","seed":7}'}, {"prompt": "a fox", "seed": 7}),
-        ({"parameters": '{"sui_image_params":{"prompt":"a fox","seed":7}}'}, {"prompt": "a fox", "seed": 7}),
         ({"Comment": '{"prompt":"a fox"}'}, None),
         ({"Description": "a fox --v 7 Job ID: 01234567-89ab-cdef-0123-456789abcdef"}, {"prompt": "a fox --v 7"}),
         ({"Comment": "made with GIMP"}, None),
-        ({"prompt": "[1, 2]"}, None),
     ],
-    ids=range(10),
+    ids=range(5),
 )
 def test_the_notes_of_other_tools_are_read(texts: dict[str, str], made: dict[str, Any] | None) -> None:
-    """Pictures of AUTOMATIC1111, ComfyUI, InvokeAI, SwarmUI and Midjourney tell their prompt."""
+    """Pictures of AUTOMATIC1111 and Midjourney tell their prompt."""
     assert _provenance.extract(with_text(**texts)) == made
 
 
@@ -393,9 +391,3 @@ def test_a_description_in_xmp_is_a_prompt() -> None:
     words += "<rdf:li>a fox</rdf:li></rdf:Alt></dc:description></rdf:Description></rdf:RDF>"
     data = file_of("JPEG", xmp=FOREIGN.replace("</rdf:RDF>", words).encode())
     assert _provenance.extract(data) == {"prompt": "a fox"}
-
-
-def test_a_circle_of_nodes_ends() -> None:
-    """A graph that leads round in a circle gives no prompt and no hang."""
-    graph = {"1": {"inputs": {"positive": ["2", 0]}}, "2": {"inputs": {"text": ["2", 0]}}}
-    assert _provenance.extract(with_text(prompt=json.dumps(graph))) is None
