@@ -24,7 +24,7 @@ DEMO_ADDRESS = "https://demo.invalid"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayAccess:
-    """The client and the downloader for one relay; `demo` is the relay's double where it is that."""
+    """The client and the downloader for one relay, or for its double `demo`."""
 
     client: RelayClient
     downloader: Downloader

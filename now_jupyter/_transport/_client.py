@@ -27,7 +27,7 @@ from .._values import Attempt
 from ._addresses import origin_of
 from ._answers import Answer, Sink
 from ._connections import ConnectionPool, RequestTrace
-from ._decoding import EVENT_STREAM, EventDecoder, file_type, is_stream, read_reply
+from ._decoding import EventDecoder, file_type, is_stream, read_reply
 from ._exception_map import CERTIFICATE
 from ._exchange import Exchange
 from ._private_files import private_file, restart, write
@@ -258,7 +258,7 @@ async def _read(answer: Answer) -> Submission:
         start = await answer.start(_EVENT_PEEK)
         if is_stream(answer.head, start):
             answer.ensure_readable()
-            return Submission(Reply(media_type=EVENT_STREAM, streamed=True), _live_events(answer, start))
+            return Submission(Reply(media_type="text/event-stream", streamed=True), _live_events(answer, start))
     elif answer.expects == "file":
         start = await answer.start(_FILE_PEEK)
         if (mime := file_type(answer.head, start)) is not None:

@@ -13,7 +13,7 @@ import ipaddress
 import re
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
@@ -66,8 +66,8 @@ class Guard:
     def is_trusted(self, url: httpx.URL) -> bool:
         """Whether the user has named the very place where the link leads."""
         host = _host(url)
-        port = url.port or _PORTS[url.scheme]
-        return link_origin(url) == self._origin or bool({host, f"{host}:{port}"} & self._allowed)
+        named = {host, f"{host}:{url.port or _PORTS[url.scheme]}"}
+        return link_origin(url) == self._origin or not named.isdisjoint(self._allowed)
 
     def ensure_name_is_public(self, url: httpx.URL) -> None:
         """Refuse a name that can only be private; for proxies, which resolve by themselves."""
@@ -162,22 +162,22 @@ class _JudgedBackend(httpcore.AsyncNetworkBackend):
 
     def __init__(self, guard: Guard, sockets: httpcore.AsyncNetworkBackend) -> None:
         self._guard = guard
-        self._inner = sockets
+        self._sockets = sockets
 
     async def connect_tcp(
         self,
         host: str,
         port: int,
         timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
+        *more: Any,  # noqa: ANN401 - which it knows
+        **named: Any,  # noqa: ANN401
     ) -> httpcore.AsyncNetworkStream:
         *others, last = await self._guard.addresses(host, port)
         for address in others:
             with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
                 patience = min(timeout or _PATIENCE_SECONDS, _PATIENCE_SECONDS)
-                return await self._inner.connect_tcp(address, port, patience, local_address, socket_options)
-        return await self._inner.connect_tcp(last, port, timeout, local_address, socket_options)
+                return await self._sockets.connect_tcp(address, port, patience, *more, **named)
+        return await self._sockets.connect_tcp(last, port, timeout, *more, **named)
 
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
