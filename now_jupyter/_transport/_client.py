@@ -9,7 +9,6 @@ status) says is the service's to read, an error in it included.
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -100,7 +99,6 @@ class RelayClient:
         connecting: float = CONNECT_SECONDS,
         largest_file: int = _LARGEST_FILE,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.origin = origin_of(base_url)
@@ -110,7 +108,6 @@ class RelayClient:
         self._connecting = connecting
         self._largest_file = largest_file
         self._sleep = sleep
-        self._clock = clock
         self._jitter = jitter
         self._pool = ConnectionPool(base_url=base_url, key=key, relay=relay)
         self._key = key
@@ -204,7 +201,7 @@ class RelayClient:
         sink: Sink | None = None,
     ) -> T:
         """Send a call, again where that may help, and return what `use` makes of its answer."""
-        until = Deadline(seconds, self._clock)
+        until = Deadline(seconds)
         may_help = partial(_may_help, is_paid=is_paid)
         most = PAID_REPEATS if is_paid else FREE_REPEATS
         retries = Retries(most=most, may_help=may_help, until=until, sleep=self._sleep, jitter=self._jitter)

@@ -11,11 +11,11 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx
@@ -24,14 +24,13 @@ from .._messages import NowImageError
 from .._settings import Key, Redactor
 from .._values import Attempt
 from ._addresses import environment_proxy, origin_of
-from ._in_process import InProcess
 
 if TYPE_CHECKING:
     import httpcore
 
     from ..demo import Relay
 
-__all__ = ["Connection", "ConnectionPool", "RequestTrace", "tls"]
+__all__ = ["Connection", "ConnectionPool", "InProcess", "RequestTrace", "tls"]
 
 KEY_PLACE = "{key}"
 _MOST_CONNECTIONS, _KEPT_ALIVE = 8, 4
@@ -58,7 +57,7 @@ class RequestTrace:
             self.attempt = sending
             self.at_sending()
         elif event == "http11.send_request_body.complete" and self.attempt.phase == "sending":
-            self._on("sent")
+            self.note(phase="sent")
 
     async def hang_up(self) -> None:
         """Close a connection that was given up before anything was sent; httpcore leaves it open in a TLS handshake."""
@@ -67,22 +66,9 @@ class RequestTrace:
             with anyio.CancelScope(shield=True), suppress(OSError, anyio.BrokenResourceError):
                 await opened.aclose()
 
-    def answering(self, status: int, request_id: str | None) -> None:
-        """The head of the answer is here."""
-        self.attempt = replace(self.attempt, status=status, request_id=request_id)
-        self._on("answering")
-
-    def answered(self) -> None:
-        """The answer is complete."""
-        self._on("answered")
-
-    def failed(self, error: NowImageError) -> None:
-        """The attempt ended with an error."""
-        self.attempt = replace(self.attempt, error=type(error).__name__)
-        self._on(self.attempt.phase)
-
-    def _on(self, phase: Literal["connecting", "sending", "sent", "answering", "answered"]) -> None:
-        self.attempt = replace(self.attempt, phase=phase)
+    def note(self, **changes: Any) -> None:  # noqa: ANN401 - fields of an attempt
+        """Report what became of the attempt once it is sent, or failed."""
+        self.attempt = replace(self.attempt, **changes)
         with suppress(NowImageError, OSError):  # a record that cannot be written must not lose an answer
             self._report(self.attempt)
 
@@ -156,6 +142,47 @@ class ConnectionPool:
         limits = httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=kept_alive)
         direct = httpx.AsyncHTTPTransport(verify=tls(self._origin), limits=limits, proxy=self._proxy, trust_env=False)
         return Connection(direct, self._key, self._origin)
+
+
+class InProcess(httpx.AsyncBaseTransport):
+    """Serves requests by a relay in this process, without a port; their `trace` hears what it hears of a connection.
+
+    The answer is handed on as it is made: `httpx.ASGITransport` would wait for the end of a stream.
+    """
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Hand one request to the relay."""
+        from ..demo import Request  # noqa: PLC0415 - the demo is loaded when it is used
+
+        body = await request.aread()
+        trace = request.extensions["trace"]
+        await trace("http11.send_request_headers.started", {"request": request})
+        await trace("http11.send_request_body.complete", {})
+        answer = await self._relay.handle(
+            Request(
+                method=request.method,
+                path=request.url.path,
+                query=request.url.query.decode("ascii"),
+                headers={name.lower(): value for name, value in request.headers.items()},
+                body=body,
+            )
+        )
+        return httpx.Response(answer.status, headers=list(answer.headers), stream=_Stream(answer.body))
+
+
+class _Stream(httpx.AsyncByteStream):
+    def __init__(self, body: AsyncIterator[bytes]) -> None:
+        self._body = body
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._body
+
+    async def aclose(self) -> None:
+        if (close := getattr(self._body, "aclose", None)) is not None:
+            await close()
 
 
 class _LogRedactor(logging.Filter):

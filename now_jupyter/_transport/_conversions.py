@@ -21,11 +21,7 @@ _WRITTEN = ("1", "L", "LA", "P", "RGB", "RGBA")  # modes that a PNG has and serv
 
 
 def convert(path: Path, how: str, target: Path) -> Path:
-    """Write a picture in another form to `target`, and return that.
-
-    Raises:
-        BadImageError: it is no picture that can be decoded.
-    """
+    """Write a picture in another form to `target`, and return that; it raises what `decode` raises."""
     _CONVERSIONS[how](decode(path.read_bytes())).save(target, "PNG")
     return target
 

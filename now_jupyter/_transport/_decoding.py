@@ -190,11 +190,7 @@ def _type_of(name: str, data: JSON) -> str:
 
 
 def read_json(data: bytes | str) -> JSON:
-    """Read JSON, with a byte-order mark, broken characters and numbers that are none forgiven.
-
-    Raises:
-        ValueError: it is no JSON, or one made to fill the memory.
-    """
+    """Read JSON, with a byte-order mark, broken characters and numbers that are none forgiven; or a ValueError."""
     text = data if isinstance(data, str) else _text_of(data)
     if _is_huge(text):
         raise ValueError("too many values")

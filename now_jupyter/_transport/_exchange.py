@@ -45,44 +45,29 @@ class Exchange:
     sink: Sink | None = None
 
     async def send(self, request: httpx.Request) -> Answer:
-        """Send the request and return the answer that begins.
-
-        Raises:
-            NowImageError: no answer came, or it is a refusal.
-        """
+        """Send the request and return the answer that begins; where none does, or a refusal, raise what it means."""
         with from_network(self._judge), self.until.scope(_OPENING_SECONDS) as opening:
             self.trace.at_sending = partial(_prolong, opening, self.until)
             try:
                 response = await self.connect().send(request)
             finally:
                 await self.trace.hang_up()
-        answer = self._receive(response) if response.is_success else self._receive_refusal(response)
-        self.trace.answering(answer.status, request_id_of(answer.headers))
-        if not response.is_success:
-            raise await self._refuse(answer)
-        return answer
-
-    def _receive(self, response: httpx.Response) -> Answer:
-        return Answer(
+        is_refusal = not response.is_success
+        answer = Answer(
             response,
-            until=self.until,
-            judge=self._judge,
+            until=Deadline(min(_ERROR_SECONDS, self.until.left())) if is_refusal else self.until,
+            judge=partial(cut_short, seconds=_ERROR_SECONDS) if is_refusal else self._judge,
             redactor=Redactor(self.key),
             billed="maybe" if self.is_paid else "no",
-            cap=self.cap,
+            cap=ERROR_CAP if is_refusal else self.cap,
             expects=self.expects,
-            sink=self.sink,
-            at_end=self.trace.answered,
+            sink=None if is_refusal else self.sink,
+            at_end=(lambda: None) if is_refusal else partial(self.trace.note, phase="answered"),
         )
-
-    def _receive_refusal(self, response: httpx.Response) -> Answer:
-        return Answer(
-            response,
-            until=self.until.within(_ERROR_SECONDS),
-            judge=partial(cut_short, seconds=_ERROR_SECONDS),
-            redactor=Redactor(self.key),
-            cap=ERROR_CAP,
-        )
+        self.trace.note(phase="answering", status=answer.status, request_id=request_id_of(answer.headers))
+        if is_refusal:
+            raise await self._refuse(answer)
+        return answer
 
     async def _refuse(self, answer: Answer) -> NowImageError:
         """Read what a refusal says, as far as it comes: its status is enough to judge it."""
@@ -101,7 +86,7 @@ class Exchange:
         )
         if isinstance(error, RateLimitError):
             self.retries.asked = wait_asked(answer.headers)
-        self.trace.failed(error)
+        self.trace.note(error=type(error).__name__)
         return error
 
     def _judge(self, problem: Exception) -> NowImageError:
@@ -114,7 +99,7 @@ class Exchange:
         else:
             has_begun = attempt.phase == "answering"
             error = broken_off(problem, seconds=seconds, has_begun=has_begun, request_id=attempt.request_id)
-        self.trace.failed(error)
+        self.trace.note(error=type(error).__name__)
         return error
 
 

@@ -52,11 +52,7 @@ class Guard:
         self._resolver = resolver
 
     def check(self, text: str) -> httpx.URL:
-        """Read a link.
-
-        Raises:
-            UnsafeURLError: it must not be visited, whatever its name resolves to.
-        """
+        """Read a link; refuse one that must not be visited, whatever its name resolves to."""
         url = read_link(text)
         address = literal(_host(url))
         if address is not None and not is_public(address) and not self.is_trusted(url):
@@ -75,11 +71,7 @@ class Guard:
             raise _not_public(_host(url))
 
     async def addresses(self, host: str, port: int) -> list[str]:
-        """Resolve a host and return the addresses that may be connected to.
-
-        Raises:
-            UnsafeURLError: one of its addresses is not public.
-        """
+        """Resolve a host and return its addresses; refuse it where one of them is not public."""
         address = literal(host)
         found = await self._resolve(host, port) if address is None else [address]
         fakes = [one for one in found if is_fake(one)]
@@ -92,11 +84,9 @@ class Guard:
     async def names_are_faked(self, port: int) -> bool:
         """Whether the resolver answers every name with a made-up address."""
         canary = f"{secrets.token_hex(16)}.example.com"  # below a reserved name, without a wildcard
-        try:
-            found = await self._resolve(canary, port)
-        except OSError:
-            return False
-        return any(is_fake(one) for one in found)
+        with suppress(OSError):
+            return any(is_fake(one) for one in await self._resolve(canary, port))
+        return False
 
     async def _resolve(self, host: str, port: int) -> list[Address]:
         found = await self._resolver(host, port)
@@ -106,24 +96,18 @@ class Guard:
 
 
 def read_link(text: str) -> httpx.URL:
-    """Read a link that may be anything.
-
-    Raises:
-        UnsafeURLError: it is none that can be fetched.
-    """
+    """Read a link that may be anything; refuse one that cannot be fetched."""
     bare = text.strip()
-    try:
-        url = httpx.URL(bare) if 0 < len(bare) <= LONGEST_URL else None
-    except httpx.InvalidURL:
-        url = None
-    is_sound = url is not None and url.scheme in _PORTS and (url.port or 0) <= _LAST_PORT
-    if url is None or not is_sound or (not _NAME.fullmatch(_host(url)) and literal(_host(url)) is None):
-        raise UnsafeURLError(
-            "the relay gave a link that is none: {link}", advice="tell the relay", link=bare.partition("?")[0][:80]
-        )
-    if url.userinfo:
-        raise UnsafeURLError("the link to {host} carries a user name", advice="tell the relay", host=_host(url))
-    return url
+    with suppress(httpx.InvalidURL):
+        url = httpx.URL(bare[:LONGEST_URL])
+        host = _host(url)
+        if url.userinfo:
+            raise UnsafeURLError("the link to {host} carries a user name", advice="tell the relay", host=host)
+        is_sound = url.scheme in _PORTS and (url.port or 0) <= _LAST_PORT and len(bare) <= LONGEST_URL
+        if is_sound and (_NAME.fullmatch(host) or literal(host) is not None):
+            return url
+    shown = bare.partition("?")[0][:80]
+    raise UnsafeURLError("the relay gave a link that is none: {link}", advice="tell the relay", link=shown)
 
 
 def link_origin(url: httpx.URL) -> str:

@@ -111,9 +111,7 @@ class Body:
 async def open_body(call: Call, inputs: Inputs, undo: ExitStack) -> Body | None:
     """Return the body of a call; `undo` removes what had to be converted for it.
 
-    Raises:
-        NowImageError: an input cannot be read or converted.
-        TypeError: something in the call cannot be sent, such as a `Later` that nobody filled in.
+    It is a TypeError where something in the call cannot be sent, such as a `Later` that nobody filled in.
     """
     if call.json is None and call.form is None:
         return None
