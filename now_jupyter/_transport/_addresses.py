@@ -52,8 +52,7 @@ _NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
 def normal_base_url(text: str) -> str:
     """Return the root address of a relay for what a user pastes: a host, an address ending in a version, an endpoint.
 
-    Raises:
-        ConfigError: it is none, or one over which a key must not travel.
+    What is none, and one over which a key must not travel, is a ConfigError.
     """
     wide = unicodedata.normalize("NFKC", text.strip().translate(_DOTS))
     bare = wide.strip().strip(_QUOTES).strip().removeprefix("//")

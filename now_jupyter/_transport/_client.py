@@ -69,21 +69,13 @@ class Submission:
     """
 
     reply: Reply
-    _events: AsyncGenerator[Event, None]
+    events: AsyncGenerator[Event, None]
     kept: int = 0
     content: bytes = b""
 
     async def next(self) -> Event | None:
-        """Return the next event; None at the end, and where the answer is no stream.
-
-        Raises:
-            MaybeBilledError: the stream broke off.
-        """
-        return await anext(self._events, None)
-
-    async def aclose(self) -> None:
-        """Let go of the events; `RelayClient.submit` does it."""
-        await self._events.aclose()
+        """Return the next event; None at the end and of what is no stream; a MaybeBilledError where it broke off."""
+        return await anext(self.events, None)
 
 
 class RelayClient:
@@ -102,7 +94,7 @@ class RelayClient:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.origin = origin_of(base_url)
-        self.redactor = Redactor(key)
+        self.repeats_key = Redactor(key).is_in  # whether bytes that came from somewhere hold the key
         self._base_url = base_url
         self._deadline = deadline
         self._connecting = connecting
@@ -110,22 +102,14 @@ class RelayClient:
         self._sleep = sleep
         self._jitter = jitter
         self._pool = ConnectionPool(base_url=base_url, key=key, relay=relay)
-        self._key = key
+        self.aclose = self._pool.aclose
 
     def url_of(self, call: Call) -> str:
-        """Return the whole address that a call goes to.
-
-        Raises:
-            InputError: it would not be the relay's.
-        """
+        """Return the whole address that a call goes to; an InputError where it would not be the relay's."""
         return str(url_of(call, self._base_url))
 
     async def fetch(self, call: Call, *, inputs: Inputs = _no_inputs) -> Reply:
-        """Make a free call; repeated where that may help.
-
-        Raises:
-            NowImageError: what the relay or the network says; nothing was billed.
-        """
+        """Make a free call, again where that may help; whatever goes wrong, nothing was billed."""
 
         async def read(answer: Answer) -> Reply:
             async with aclosing(answer):
@@ -136,8 +120,7 @@ class RelayClient:
     async def download(self, call: Call, path: Path, *, inputs: Inputs = _no_inputs) -> str:
         """Make a free call whose answer is a file, write it to `path`, and return its media type.
 
-        Raises:
-            NowImageError: what the relay, the network or the disk says. The file is gone again.
+        Where that fails, the file is gone again.
         """
         with private_file(path) as file:
 
@@ -163,8 +146,7 @@ class RelayClient:
     ) -> AsyncIterator[Submission]:
         """Make a paid call, and give its answer; `on_attempt` is told how far each attempt came.
 
-        Raises:
-            NowImageError: what the relay or the network says; `billed` tells what is known of the money.
+        The `billed` of an error tells what is known of the money.
         """
         answer = await self._send(
             replace(call, headers={**call.headers, "Idempotency-Key": idempotency_key}),
@@ -176,17 +158,13 @@ class RelayClient:
             cap=self._largest_file if call.expects == "file" else None,
             sink=sink,
         )
-        async with aclosing(answer), aclosing(await _read(answer)) as submission:
-            yield submission
-            await _leave(submission)
-
-    def repeats_key(self, data: bytes) -> bool:
-        """Whether bytes that came from somewhere hold the key."""
-        return self.redactor.is_in(data)
-
-    async def aclose(self) -> None:
-        """Close all connections; may be called twice."""
-        await self._pool.aclose()
+        async with aclosing(answer):
+            submission = await _read(answer)
+            async with aclosing(submission.events):
+                yield submission
+                with anyio.move_on_after(_LEAVING_SECONDS), suppress(NowImageError):
+                    while await submission.next() is not None:  # so that a complete answer is kept as one
+                        pass
 
     async def _send(  # noqa: PLR0913 - all that free and paid calls differ in
         self,
@@ -219,10 +197,7 @@ class RelayClient:
                     extensions={"timeout": {"connect": self._connecting}, "trace": trace},
                 )
                 exchange = Exchange(
-                    host=self.origin.partition("://")[2],
-                    proxy=self._pool.shown_proxy,
-                    key=self._key,
-                    connect=self._pool.for_paid_call if is_paid else self._pool.for_free_call,
+                    pool=self._pool,
                     trace=trace,
                     until=until,
                     is_paid=is_paid,
@@ -285,10 +260,3 @@ async def _live_events(answer: Answer, start: bytes) -> AsyncGenerator[Event, No
 async def _each(events: Iterable[Event]) -> AsyncGenerator[Event, None]:
     for event in events:
         yield event
-
-
-async def _leave(submission: Submission) -> None:
-    """Read a stream to its end for a moment, so that a complete answer is kept as one."""
-    with anyio.move_on_after(_LEAVING_SECONDS), suppress(NowImageError):
-        while await submission.next() is not None:
-            pass

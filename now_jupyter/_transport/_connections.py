@@ -107,16 +107,16 @@ class Connection:
 
 
 class ConnectionPool:
-    """The connections to one origin; `shown_proxy` is the proxy in between, without the password in its address."""
+    """The connections to one origin; for words, its `host` with the port, and the proxy without its password."""
 
     def __init__(self, *, base_url: str, key: Key | None, relay: Relay | None) -> None:
         self._origin = origin_of(base_url)
-        self._key = key
+        self.key = key
         self._relay = relay
         self._proxy = None if relay else environment_proxy(self._origin)
+        self.host = self._origin.partition("://")[2]
         self.shown_proxy = None if self._proxy is None else origin_of(self._proxy)
         self._free: Connection | None = None
-        self._log_redactor = _LogRedactor(key)
 
     def for_free_call(self) -> Connection:
         """Return the connection for calls that cost nothing."""
@@ -131,17 +131,22 @@ class ConnectionPool:
     async def aclose(self) -> None:
         """Close what is kept alive; may be called twice."""
         free, self._free = self._free, None
-        _LOG_OF_HTTPCORE.removeFilter(self._log_redactor)
+        _LOG_OF_HTTPCORE.removeFilter(self._redact_log)
         if free is not None:
             await free.aclose()
 
     def _connect(self, kept_alive: int) -> Connection:
         if self._relay is not None:
-            return Connection(InProcess(self._relay), self._key, self._origin)
-        _LOG_OF_HTTPCORE.addFilter(self._log_redactor)
+            return Connection(InProcess(self._relay), self.key, self._origin)
+        _LOG_OF_HTTPCORE.addFilter(self._redact_log)
         limits = httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=kept_alive)
         direct = httpx.AsyncHTTPTransport(verify=tls(self._origin), limits=limits, proxy=self._proxy, trust_env=False)
-        return Connection(direct, self._key, self._origin)
+        return Connection(direct, self.key, self._origin)
+
+    def _redact_log(self, record: logging.LogRecord) -> bool:
+        """Take the key out of what httpcore logs of an answer's head, in which a relay may repeat it."""
+        record.msg, record.args = Redactor(self.key).redact(record.getMessage()), ()
+        return True
 
 
 class InProcess(httpx.AsyncBaseTransport):
@@ -183,18 +188,6 @@ class _Stream(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         if (close := getattr(self._body, "aclose", None)) is not None:
             await close()
-
-
-class _LogRedactor(logging.Filter):
-    """Takes the key out of what httpcore logs of an answer's head, in which a relay may repeat it."""
-
-    def __init__(self, key: Key | None) -> None:
-        super().__init__()
-        self._redactor = Redactor(key)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self._redactor.redact(record.getMessage()), ()
-        return True
 
 
 def tls(origin: str) -> ssl.SSLContext:

@@ -19,12 +19,12 @@ import httpx
 
 from .._messages import DownloadError, LinkExpiredError, NowImageError, UnsafeURLError, plain
 from ._addresses import environment_proxy, origin_of
+from ._answers import Inflater
 from ._connections import InProcess, RequestTrace, tls
 from ._exception_map import CERTIFICATE, from_network, is_timeout, not_sent, words_of
 from ._guard import Guard, GuardedTransport, Resolver, link_origin, read_link, resolve
 from ._private_files import private_file, restart, write
 from ._retries import Deadline, Retries
-from ._unpacking import Inflater
 
 if TYPE_CHECKING:
     from ..demo import Relay
@@ -61,6 +61,7 @@ class Downloader:
     ) -> None:
         self._origin = origin_of(origin) if origin else None
         self._guard = Guard(origin=self._origin, allowed_hosts=allowed_hosts, resolver=resolver or resolve)
+        self.names_are_faked = self._guard.names_are_faked
         self._relay = relay
         self._sockets = sockets or httpcore.AnyIOBackend()
         self._transports: dict[str, httpx.AsyncBaseTransport] = {}
@@ -72,9 +73,7 @@ class Downloader:
     async def fetch(self, url: str, into: Path) -> str:
         """Fetch a link into the file `into`, which only the user can read, and return the media type that is claimed.
 
-        Raises:
-            DownloadError: the picture could not be had; its subclasses say why. The file is gone again.
-            StoreError: the file could not be written.
+        A DownloadError says why the picture could not be had, a StoreError why not written; the file is gone again.
         """
         with private_file(into) as file:
             return await self._fetch(url, file)
@@ -84,10 +83,6 @@ class Downloader:
         memory = io.BytesIO()
         await self._fetch(url, memory)
         return memory.getvalue()
-
-    async def names_are_faked(self) -> bool:
-        """Whether this machine's resolver answers every name with a made-up address (Clash, Surge)."""
-        return await self._guard.names_are_faked(443)
 
     async def aclose(self) -> None:
         """Close all connections; may be called twice."""

@@ -106,9 +106,6 @@ def is_timeout(problem: BaseException) -> bool:
     return isinstance(problem, _TIMEOUTS)
 
 
-# No connection
-
-
 def not_sent(problem: Exception, *, host: str, proxy: str | None = None) -> NowImageError:  # noqa: PLR0911 - the ways
     """Return why no connection came about."""
     causes = {type(one): one for one in _chain(problem)}
@@ -168,9 +165,6 @@ def _chain(problem: BaseException, depth: int = 0) -> Iterator[BaseException]:
             yield from _chain(one, depth + 1)
     if (origin := problem.__cause__ or problem.__context__) is not None:
         yield from _chain(origin, depth + 1)
-
-
-# No complete answer
 
 
 def broken_off(problem: Exception, *, seconds: float, has_begun: bool, request_id: str | None) -> NowImageError:

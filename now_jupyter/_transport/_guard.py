@@ -81,8 +81,8 @@ class Guard:
             raise _not_public(host)
         return [str(one) for one in found]
 
-    async def names_are_faked(self, port: int) -> bool:
-        """Whether the resolver answers every name with a made-up address."""
+    async def names_are_faked(self, port: int = _PORTS["https"]) -> bool:
+        """Whether this machine's resolver answers every name with a made-up address (Clash, Surge)."""
         canary = f"{secrets.token_hex(16)}.example.com"  # below a reserved name, without a wildcard
         with suppress(OSError):
             return any(is_fake(one) for one in await self._resolve(canary, port))

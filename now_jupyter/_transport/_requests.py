@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote, unquote
 
 import httpx
@@ -23,11 +23,13 @@ from anyio import open_file
 
 from .._background import run_in_thread
 from .._json import JSON
-from .._media import identify
+from .._media import decode, identify
 from .._messages import BadImageError, InputError
 from .._protocol import Call, File
 from ._addresses import origin_of, roots_of
-from ._conversions import convert
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["Body", "Inputs", "open_body", "url_of"]
 
@@ -35,16 +37,13 @@ Inputs: TypeAlias = Callable[[str], Path]
 
 _PATH = re.compile(r"/(?!/)[A-Za-z0-9._~:@!$&'()*+,;=%/-]*(\?[^\s#\\]*)?")
 _VERSION = "/v1"
+_OPAQUE = 255
+_WRITTEN = ("1", "L", "LA", "P", "RGB", "RGBA")  # modes that a PNG has and services read
 _PIECE = 3 << 16  # bytes of a file at a time; divisible by 3, so that base64 has no padding in between
 
 
 def url_of(call: Call, base_url: str) -> httpx.URL:
-    """Return the whole address of a call.
-
-    Raises:
-        InputError: an answer named a place that is not the relay's, or an id that is no part of an address.
-        TypeError: the call is not well formed.
-    """
+    """Return the whole address of a call; a place that is not the relay's, or an id that is none, is an InputError."""
     if call.path.count("{}") != len(call.ids):
         raise TypeError(f"{call.path} and {len(call.ids)} ids do not fit")
     api, host = roots_of(base_url)
@@ -180,7 +179,8 @@ class _Inserter:
             media = identify(path)
             if file.convert and not (file.convert == "png" and media is not None and media.mime == "image/png"):
                 folder = Path(self.undo.enter_context(TemporaryDirectory(prefix="now_jupyter-")))
-                path = convert(path, file.convert, folder / "converted.png")
+                _CONVERSIONS[file.convert](decode(path.read_bytes())).save(folder / "converted.png")
+                path = folder / "converted.png"
                 media = identify(path)
             part = _Part(path, file.form != "file", path.stat().st_size)
             return (part, media.mime, media.suffix) if media else (part, "application/octet-stream", path.suffix)
@@ -194,3 +194,30 @@ class _Inserter:
         if file.form == "data-uri":
             yield f"data:{mime};base64,".encode("ascii")
         yield part
+
+
+def _to_alpha(mask: Image) -> Image:
+    ground = mask.convert("RGBA")
+    ground.putalpha(_invert(_find_region(mask)))
+    return ground
+
+
+def _find_region(mask: Image) -> Image:
+    """Return what is to be repainted, white on black: by a mask's transparency, or, where it has none, by its white."""
+    if mask.has_transparency_data:
+        alpha = mask.convert("RGBA").getchannel("A")
+        if alpha.getextrema() != (_OPAQUE, _OPAQUE):
+            return _invert(alpha)
+    return mask.convert("L")
+
+
+def _invert(channel: Image) -> Image:
+    return channel.point(lambda value: _OPAQUE - value)
+
+
+_CONVERSIONS: Mapping[str, Callable[[Image], Image]] = {
+    "png": lambda picture: picture if picture.mode in _WRITTEN else picture.convert("RGB"),
+    "mask-alpha": _to_alpha,
+    "mask-white": _find_region,
+    "mask-black": lambda mask: _invert(_find_region(mask)),
+}
