@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import io
 import random
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,13 +19,12 @@ import httpx
 
 from .._messages import DownloadError, LinkExpiredError, NowImageError, UnsafeURLError, plain
 from ._addresses import environment_proxy, origin_of
-from ._connections import RequestTrace, tls
+from ._answers import Inflater
+from ._connections import InProcess, RequestTrace, tls
 from ._exception_map import CERTIFICATE, from_network, is_timeout, not_sent, words_of
 from ._guard import Guard, GuardedTransport, Resolver, link_origin, read_link, resolve
-from ._in_process import InProcess
 from ._private_files import private_file, restart, write
 from ._retries import Deadline, Retries
-from ._unpacking import Inflater
 
 if TYPE_CHECKING:
     from ..demo import Relay
@@ -58,45 +57,32 @@ class Downloader:
         deadline: float = 120.0,
         cap: int = CAP_MIB << 20,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._origin = origin_of(origin) if origin else None
         self._guard = Guard(origin=self._origin, allowed_hosts=allowed_hosts, resolver=resolver or resolve)
+        self.names_are_faked = self._guard.names_are_faked
         self._relay = relay
         self._sockets = sockets or httpcore.AnyIOBackend()
         self._transports: dict[str, httpx.AsyncBaseTransport] = {}
         self._deadline = deadline
         self._cap = cap
         self._sleep = sleep
-        self._clock = clock
         self._jitter = jitter
 
     async def fetch(self, url: str, into: Path) -> str:
         """Fetch a link into the file `into`, which only the user can read, and return the media type that is claimed.
 
-        Raises:
-            DownloadError: the picture could not be had; its subclasses say why. The file is gone again.
-            StoreError: the file could not be written.
+        A DownloadError says why the picture could not be had, a StoreError why not written; the file is gone again.
         """
-        until = Deadline(self._deadline, self._clock)
-        places = self._places_of(url)
         with private_file(into) as file:
-            return await self._first_that_works(places, file, until)
+            return await self._fetch(url, file)
 
     async def fetch_into_memory(self, url: str) -> bytes:
-        """Fetch a link for which no disk has room.
-
-        Raises:
-            DownloadError: as `fetch`.
-        """
+        """Fetch a link for which no disk has room; it fails as `fetch` does."""
         memory = io.BytesIO()
-        await self._first_that_works(self._places_of(url), memory, Deadline(self._deadline, self._clock))
+        await self._fetch(url, memory)
         return memory.getvalue()
-
-    async def names_are_faked(self) -> bool:
-        """Whether this machine's resolver answers every name with a made-up address (Clash, Surge)."""
-        return await self._guard.names_are_faked(443)
 
     async def aclose(self) -> None:
         """Close all connections; may be called twice."""
@@ -106,26 +92,23 @@ class Downloader:
 
     def _places_of(self, link: str) -> list[str]:
         """Return where a picture may be; relays misname themselves in the links to their own Midjourney pictures."""
-        url = read_link(self._absolute(link.strip()))
+        bare = link.strip()
+        if bare.startswith("/"):
+            bare = f"https:{bare}" if bare.startswith("//") else f"{self._origin or ''}{bare}"
+        url = read_link(bare)
         path = url.raw_path.decode("ascii")
         if self._origin is None or not path.startswith(_OURS) or link_origin(url) == self._origin:
             return [str(url)]
         return [str(url), self._origin + path]
 
-    def _absolute(self, link: str) -> str:
-        if link.startswith("//"):
-            return f"https:{link}"
-        return self._origin + link if self._origin and link.startswith("/") else link
-
-    async def _first_that_works(self, places: list[str], file: BinaryIO, until: Deadline) -> str:
-        for place in places[:-1]:
-            with suppress(DownloadError):
-                return await self._try(place, file, until)
-        return await self._try(places[-1], file, until)
-
-    async def _try(self, place: str, file: BinaryIO, until: Deadline) -> str:
+    async def _fetch(self, link: str, file: BinaryIO) -> str:
+        until = Deadline(self._deadline)
         retries = Retries(most=REPEATS, may_help=_may_help, until=until, sleep=self._sleep, jitter=self._jitter)
-        return await retries.run(lambda: self._once(place, file, until))
+        *others, last = self._places_of(link)
+        for place in others:
+            with suppress(DownloadError):
+                return await retries.run(partial(self._once, place, file, until))
+        return await retries.run(partial(self._once, last, file, until))
 
     async def _once(self, place: str, file: BinaryIO, until: Deadline) -> str:
         url = self._guard.check(place)
@@ -144,7 +127,10 @@ class Downloader:
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
                 return response
             await response.aclose()
-            url = self._guard.check(_join(url, response.headers["location"]))
+            place = response.headers["location"]
+            with suppress(httpx.InvalidURL):  # it is refused as what it is
+                place = str(url.join(place))
+            url = self._guard.check(place)
         raise UnsafeURLError("the link leads on more than {hops} times", kept="the link is kept", hops=MOST_HOPS)
 
     async def _ask(self, url: httpx.URL) -> httpx.Response:
@@ -204,13 +190,6 @@ class Downloader:
             size=f"{self._cap / (1 << 20):g}",
             more=max(1, self._cap >> 18),
         )
-
-
-def _join(url: httpx.URL, location: str) -> str:
-    try:
-        return str(url.join(location))
-    except httpx.InvalidURL:
-        return location  # it is refused as what it is
 
 
 def _may_help(error: NowImageError) -> bool:

@@ -106,15 +106,12 @@ def is_timeout(problem: BaseException) -> bool:
     return isinstance(problem, _TIMEOUTS)
 
 
-# No connection
-
-
 def not_sent(problem: Exception, *, host: str, proxy: str | None = None) -> NowImageError:  # noqa: PLR0911 - the ways
     """Return why no connection came about."""
-    chain = list(_chain(problem))
+    causes = {type(one): one for one in _chain(problem)}
     words = words_of(problem)
-    untrusted = next((one for one in chain if isinstance(one, ssl.SSLCertVerificationError)), None)
-    if untrusted is not None:
+    untrusted = causes.get(ssl.SSLCertVerificationError)
+    if isinstance(untrusted, ssl.SSLCertVerificationError):
         return ConnectFailed(
             "the certificate of {host} is not trusted: {words}",
             advice="where your network has a certificate authority of its own, name its file in SSL_CERT_FILE",
@@ -136,9 +133,9 @@ def not_sent(problem: Exception, *, host: str, proxy: str | None = None) -> NowI
             host=host,
             words=words,
         )
-    if _any(chain, socket.gaierror):
+    if socket.gaierror in causes:
         return ConnectFailed("the name {host} cannot be found", advice="check the address and the network", host=host)
-    if _any(chain, ConnectionRefusedError):
+    if ConnectionRefusedError in causes:
         return ConnectFailed(
             "nothing answers at {host}", advice="is the relay running there? check address and port", host=host
         )
@@ -146,7 +143,7 @@ def not_sent(problem: Exception, *, host: str, proxy: str | None = None) -> NowI
         return ConnectFailed(
             "no connection to {host} came about in time", advice="check the network, then try again", host=host
         )
-    is_tls = _any(chain, ssl.SSLError)
+    is_tls = any(issubclass(kind, ssl.SSLError) for kind in causes)
     return ConnectFailed(
         "no secure connection to {host} came about: {words}"
         if is_tls
@@ -159,10 +156,6 @@ def not_sent(problem: Exception, *, host: str, proxy: str | None = None) -> NowI
     )
 
 
-def _any(chain: list[BaseException], kind: type[BaseException]) -> bool:
-    return any(isinstance(one, kind) for one in chain)
-
-
 def _chain(problem: BaseException, depth: int = 0) -> Iterator[BaseException]:
     yield problem
     if depth == _DEEPEST:
@@ -172,9 +165,6 @@ def _chain(problem: BaseException, depth: int = 0) -> Iterator[BaseException]:
             yield from _chain(one, depth + 1)
     if (origin := problem.__cause__ or problem.__context__) is not None:
         yield from _chain(origin, depth + 1)
-
-
-# No complete answer
 
 
 def broken_off(problem: Exception, *, seconds: float, has_begun: bool, request_id: str | None) -> NowImageError:

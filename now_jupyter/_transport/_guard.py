@@ -13,7 +13,7 @@ import ipaddress
 import re
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
@@ -52,11 +52,7 @@ class Guard:
         self._resolver = resolver
 
     def check(self, text: str) -> httpx.URL:
-        """Read a link.
-
-        Raises:
-            UnsafeURLError: it must not be visited, whatever its name resolves to.
-        """
+        """Read a link; refuse one that must not be visited, whatever its name resolves to."""
         url = read_link(text)
         address = literal(_host(url))
         if address is not None and not is_public(address) and not self.is_trusted(url):
@@ -66,8 +62,8 @@ class Guard:
     def is_trusted(self, url: httpx.URL) -> bool:
         """Whether the user has named the very place where the link leads."""
         host = _host(url)
-        port = url.port or _PORTS[url.scheme]
-        return link_origin(url) == self._origin or bool({host, f"{host}:{port}"} & self._allowed)
+        named = {host, f"{host}:{url.port or _PORTS[url.scheme]}"}
+        return link_origin(url) == self._origin or not named.isdisjoint(self._allowed)
 
     def ensure_name_is_public(self, url: httpx.URL) -> None:
         """Refuse a name that can only be private; for proxies, which resolve by themselves."""
@@ -75,11 +71,7 @@ class Guard:
             raise _not_public(_host(url))
 
     async def addresses(self, host: str, port: int) -> list[str]:
-        """Resolve a host and return the addresses that may be connected to.
-
-        Raises:
-            UnsafeURLError: one of its addresses is not public.
-        """
+        """Resolve a host and return its addresses; refuse it where one of them is not public."""
         address = literal(host)
         found = await self._resolve(host, port) if address is None else [address]
         fakes = [one for one in found if is_fake(one)]
@@ -89,14 +81,12 @@ class Guard:
             raise _not_public(host)
         return [str(one) for one in found]
 
-    async def names_are_faked(self, port: int) -> bool:
-        """Whether the resolver answers every name with a made-up address."""
+    async def names_are_faked(self, port: int = _PORTS["https"]) -> bool:
+        """Whether this machine's resolver answers every name with a made-up address (Clash, Surge)."""
         canary = f"{secrets.token_hex(16)}.example.com"  # below a reserved name, without a wildcard
-        try:
-            found = await self._resolve(canary, port)
-        except OSError:
-            return False
-        return any(is_fake(one) for one in found)
+        with suppress(OSError):
+            return any(is_fake(one) for one in await self._resolve(canary, port))
+        return False
 
     async def _resolve(self, host: str, port: int) -> list[Address]:
         found = await self._resolver(host, port)
@@ -106,24 +96,18 @@ class Guard:
 
 
 def read_link(text: str) -> httpx.URL:
-    """Read a link that may be anything.
-
-    Raises:
-        UnsafeURLError: it is none that can be fetched.
-    """
+    """Read a link that may be anything; refuse one that cannot be fetched."""
     bare = text.strip()
-    try:
-        url = httpx.URL(bare) if 0 < len(bare) <= LONGEST_URL else None
-    except httpx.InvalidURL:
-        url = None
-    is_sound = url is not None and url.scheme in _PORTS and (url.port or 0) <= _LAST_PORT
-    if url is None or not is_sound or (not _NAME.fullmatch(_host(url)) and literal(_host(url)) is None):
-        raise UnsafeURLError(
-            "the relay gave a link that is none: {link}", advice="tell the relay", link=bare.partition("?")[0][:80]
-        )
-    if url.userinfo:
-        raise UnsafeURLError("the link to {host} carries a user name", advice="tell the relay", host=_host(url))
-    return url
+    with suppress(httpx.InvalidURL):
+        url = httpx.URL(bare[:LONGEST_URL])
+        host = _host(url)
+        if url.userinfo:
+            raise UnsafeURLError("the link to {host} carries a user name", advice="tell the relay", host=host)
+        is_sound = url.scheme in _PORTS and (url.port or 0) <= _LAST_PORT and len(bare) <= LONGEST_URL
+        if is_sound and (_NAME.fullmatch(host) or literal(host) is not None):
+            return url
+    shown = bare.partition("?")[0][:80]
+    raise UnsafeURLError("the relay gave a link that is none: {link}", advice="tell the relay", link=shown)
 
 
 def link_origin(url: httpx.URL) -> str:
@@ -162,22 +146,22 @@ class _JudgedBackend(httpcore.AsyncNetworkBackend):
 
     def __init__(self, guard: Guard, sockets: httpcore.AsyncNetworkBackend) -> None:
         self._guard = guard
-        self._inner = sockets
+        self._sockets = sockets
 
     async def connect_tcp(
         self,
         host: str,
         port: int,
         timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
+        *more: Any,  # noqa: ANN401 - which it knows
+        **named: Any,  # noqa: ANN401
     ) -> httpcore.AsyncNetworkStream:
         *others, last = await self._guard.addresses(host, port)
         for address in others:
             with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
                 patience = min(timeout or _PATIENCE_SECONDS, _PATIENCE_SECONDS)
-                return await self._inner.connect_tcp(address, port, patience, local_address, socket_options)
-        return await self._inner.connect_tcp(last, port, timeout, local_address, socket_options)
+                return await self._sockets.connect_tcp(address, port, patience, *more, **named)
+        return await self._sockets.connect_tcp(last, port, timeout, *more, **named)
 
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)

@@ -15,11 +15,7 @@ __all__ = ["private_file", "restart", "write"]
 
 @contextmanager
 def private_file(path: Path) -> Iterator[BinaryIO]:
-    """Make the file anew, or empty the one that is there; it is removed again where the block fails.
-
-    Raises:
-        StoreError: the disk refuses.
-    """
+    """Make the file anew, or empty the one that is there; it is removed again where the block fails."""
     with from_disk():
         file = open(path, "wb", opener=_open_private)  # noqa: SIM115 - closed below; `Path.open` takes no opener
     try:
