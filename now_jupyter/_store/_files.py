@@ -57,6 +57,8 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _ALWAYS
 # O_NONBLOCK, because opening a FIFO would wait for its other end; O_NOCTTY, because a terminal would become ours.
 _READ = os.O_RDONLY | _ALWAYS | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _OTHERS_MAY_WRITE = 0o022
+_MOVE_AWAY = "move it away, or choose another folder with %now folder PATH"
+_CHOOSE_OWN = "choose a folder of your own with %now folder PATH"
 _CHUNK = 1 << 20
 _TICK_NS = 2_000_000_000
 
@@ -219,11 +221,9 @@ def private_folder(path: Path) -> None:
         sync_folder(path.parent)
     seen = os.lstat(path)
     if not stat.S_ISDIR(seen.st_mode):
-        cure = "move it away, or choose another folder with %now folder PATH"
-        raise StoreUnavailable("{path} is a link or a file, not a folder of its own", advice=cure, path=path)
+        raise StoreUnavailable("{path} is a link or a file, not a folder of its own", advice=_MOVE_AWAY, path=path)
     if hasattr(os, "geteuid") and seen.st_uid != os.geteuid():
-        cure = "choose a folder of your own with %now folder PATH"
-        raise StoreUnavailable("{path} belongs to another user of this machine", advice=cure, path=path)
+        raise StoreUnavailable("{path} belongs to another user of this machine", advice=_CHOOSE_OWN, path=path)
     if is_new or seen.st_mode & _OTHERS_MAY_WRITE:
         with suppress(OSError):  # drives of Windows under WSL know no modes
             path.chmod(0o700)
