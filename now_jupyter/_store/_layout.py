@@ -52,19 +52,11 @@ class FolderLayout:
         self._looked: tuple[FolderStamp, dict[str, JSON]] | None = None  # when its parts were fine, and its format
         self._complete: FolderStamp | None = None  # when nothing was missing
 
-    def text(self, name: str) -> str:
-        """Return a text of the `format` file; empty where there is none."""
-        value = None
+    def try_format(self) -> dict[str, JSON]:
+        """Return what the `format` file says; nothing where there is no history that can be used."""
         with suppress(StoreError):
-            value = self._look().get(name) if not is_missing(self.path) else None
-        return value if isinstance(value, str) else ""
-
-    @property
-    def exists(self) -> bool:
-        """Whether a history is here."""
-        with suppress(StoreError):
-            return not is_missing(self.path) and bool(self._look())
-        return False
+            return {} if is_missing(self.path) else self._look()
+        return {}
 
     def require(self) -> None:
         """Refuse a place that is no folder of ours, or has parts that are not; what is not there yet is fine."""
