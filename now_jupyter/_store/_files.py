@@ -31,7 +31,6 @@ __all__ = [
     "folder_stamp",
     "is_long_ago",
     "is_missing",
-    "is_writable_in_place",
     "list_names",
     "move_durably",
     "move_exclusively",
@@ -146,12 +145,9 @@ def _fill_new(path: Path, chunks: Iterable[bytes]) -> None:
 def create_privately(path: Path) -> int:
     """Create a file that is not there yet, readable by us alone whatever the umask, and return its descriptor."""
     file = os.open(path, _NEW, 0o600)
-    try:
-        if hasattr(os, "fchmod"):
+    if hasattr(os, "fchmod"):
+        with suppress(OSError):  # drives of Windows under WSL know no modes
             os.fchmod(file, 0o600)
-    except OSError:
-        os.close(file)
-        raise
     return file
 
 
@@ -254,17 +250,10 @@ def try_read_file(path: Path, *, limit: int) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     with os.fdopen(file, "rb") as opened:
-        size = os.fstat(file).st_size
-        data = b"" if size > limit else opened.read(size + 1)
-    if size > limit or len(data) > limit:
+        data = opened.read(min(os.fstat(file).st_size, limit) + 1)
+    if len(data) > limit:
         raise StoreCorrupt("{path} is longer than {limit} bytes", path=path, limit=limit)
     return data
-
-
-def is_writable_in_place(path: Path) -> bool:
-    """Whether what is at `path` may be opened for writing: a plain file that has no other name elsewhere."""
-    seen = os.lstat(path)
-    return stat.S_ISREG(seen.st_mode) and seen.st_nlink == 1
 
 
 def open_to_read(path: Path) -> int:
