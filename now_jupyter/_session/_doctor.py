@@ -11,12 +11,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, TypeAlias
 
 from .._history import live_record
-from .._messages import Language, StoreCorrupt, StoreError, plain, say
+from .._messages import Language, StoreCorrupt, StoreError, plain
+from .._messages import say as translate
 from .._store import Record, RecordedOutput, RescueFolder, Store, digest_of_file, is_missing, list_names
 from .._values import Status
 
@@ -79,10 +79,9 @@ def examine(
         doctor.clear_leftovers(time.time() if now is None else now)
         doctor.look_for_rescued(spill, [*records, *trashed])
     elif is_missing(store.folder):
-        text = doctor.say("there is no history yet; {path} is made with the first picture", path=store.folder)
-        doctor.note("fine", text)
+        doctor.say("there is no history yet; {path} is made with the first picture", path=store.folder)
     else:
-        doctor.note("attention", doctor.say("{path} is there and is no history that can be used", path=store.folder))
+        doctor.say("{path} is there and is no history that can be used", state="attention", path=store.folder)
     return Report(findings=tuple(doctor.findings))
 
 
@@ -91,15 +90,16 @@ class _Doctor:
 
     def __init__(self, store: Store, language: Language) -> None:
         self._store = store
-        self.say = partial(say, language=language)
+        self._language = language
         self.findings: list[Finding] = []
 
-    def note(self, state: _State, text: str) -> None:
-        self.findings.append(Finding(state=state, text=plain(text, _LONGEST_LINE)))
+    def say(self, template: str, *, state: _State = "fine", **facts: object) -> None:
+        text = plain(translate(template, self._language, **facts), _LONGEST_LINE)
+        self.findings.append(Finding(state=state, text=text))
 
     def _note_problem(self, problem: StoreError) -> None:
-        what, cure = problem.message(), problem.next_step() or "–"
-        self.note("attention", self.say("{problem}: {cure}", problem=what, cure=cure))
+        what, cure = problem.message(self._language), problem.next_step(self._language) or "–"
+        self.say("{problem}: {cure}", state="attention", problem=what, cure=cure)
 
     def read(self, read: Callable[[], list[Record]]) -> list[Record]:
         try:
@@ -110,19 +110,13 @@ class _Doctor:
     def look_at_software(self) -> None:
         versions = ", ".join(f"{name} {number}" for name in _PACKAGES if (number := _version(name)))
         python = ".".join(map(str, sys.version_info[:3]))
-        text = self.say(
-            "{versions}, Python {python} on {system}", versions=versions, python=python, system=platform.system()
-        )
-        self.note("fine", text)
+        self.say("{versions}, Python {python} on {system}", versions=versions, python=python, system=platform.system())
 
     def look_at_resolver(self, names_are_faked: bool | None) -> None:  # noqa: FBT001 - three states
         if names_are_faked:
-            text = self.say(
-                "names are answered from 198.18.0.0/15 (a proxy such as Clash or Surge); links work through it"
-            )
-            self.note("fine", text)
+            self.say("names are answered from 198.18.0.0/15 (a proxy such as Clash or Surge); links work through it")
         elif names_are_faked is not None:
-            self.note("fine", self.say("the resolver answers with real addresses"))
+            self.say("the resolver answers with real addresses")
 
     def look_at_folder(self) -> None:
         try:
@@ -130,8 +124,7 @@ class _Doctor:
         except StoreError as problem:
             self._note_problem(problem)
         else:
-            text = self.say("the folder {path} is ours, may be written and has room", path=self._store.folder)
-            self.note("fine", text)
+            self.say("the folder {path} is ours, may be written and has room", path=self._store.folder)
 
     def look_at_records(self) -> None:
         try:
@@ -140,14 +133,14 @@ class _Doctor:
             self._note_problem(problem)
             return
         if damaged := self._store.damaged:
-            text = self.say(
+            self.say(
                 "{count} records cannot be read and are left as they are: {names}",
+                state="attention",
                 count=len(damaged),
                 names=_join(damaged),
             )
-            self.note("attention", text)
         else:
-            self.note("fine", self.say("all {count} records can be read", count=count))
+            self.say("all {count} records can be read", count=count)
 
     def look_at_jobs(self, records: Sequence[Record]) -> None:
         left = (one for one in records if one.status in (Status.PENDING, Status.PARTIAL))
@@ -155,16 +148,15 @@ class _Doctor:
         unknown = [one.ref for one in records if one.status is Status.UNKNOWN and not one.settled]
         if waiting:
             names = _join(waiting)
-            text = self.say("{names} did not arrive in full: %now resume collects them, free", names=names)
-            self.note("attention", text)
+            self.say("{names} did not arrive in full: %now resume collects them, free", state="attention", names=names)
         if unknown:
-            text = self.say(
+            self.say(
                 "{names} may have been billed and nothing came: %now resume looks again, --fresh orders again",
+                state="attention",
                 names=_join(unknown),
             )
-            self.note("attention", text)
         if not waiting and not unknown:
-            self.note("fine", self.say("no order is left open"))
+            self.say("no order is left open")
 
     def look_at_outputs(self, records: Sequence[Record]) -> None:
         kept = [(record.ref, one) for record in records for one in record.outputs if one.sha256]
@@ -173,22 +165,23 @@ class _Doctor:
         changed = {file: ref for ref, file, state in states if state == "changed" and file not in intact}
         for file, ref in changed.items():
             place = self._store.quarantine(self._store.output_path(file), reason="other bytes than its record says")
-            text = self.say(
+            self.say(
                 "{file} of {ref} had other bytes than its record says; it is now {place}",
+                state="repaired",
                 file=file,
                 ref=ref,
                 place=place,
             )
-            self.note("repaired", text)
         missing = list(dict.fromkeys(ref for ref, _, state in states if state != "intact"))
         if missing:
             names = _join(missing)
-            text = self.say(
-                "pictures of {names} are not in the folder any more; restore them from a backup", names=names
+            self.say(
+                "pictures of {names} are not in the folder any more; restore them from a backup",
+                state="attention",
+                names=names,
             )
-            self.note("attention", text)
         else:
-            self.note("fine", self.say("all {count} pictures are what their digests say", count=len(kept)))
+            self.say("all {count} pictures are what their digests say", count=len(kept))
 
     def _state_of(self, one: RecordedOutput) -> Literal["intact", "changed", "missing"]:
         path = self._store.output_path(one.file)
@@ -207,21 +200,20 @@ class _Doctor:
         expected = tuple(f"{number}{sign}" for number in busy for sign in "-.")
         odd = [name for name in list_names(folder) if name not in named and not name.startswith((".", *expected))]
         if odd:
-            text = self.say(
+            self.say(
                 "{count} files in {path} belong to no record: {names}",
+                state="attention",
                 count=len(odd),
                 path=folder,
                 names=_join(sorted(odd)),
             )
-            self.note("attention", text)
 
     def clear_leftovers(self, now: float) -> None:
         left = [path for path in self._store.leftovers() if now - path.lstat().st_mtime > _LEFT_BEHIND_SECONDS]
         for path in left:
             self._store.quarantine(path, reason="left behind by a kernel that was killed")
         if left:
-            text = self.say("{count} unfinished files of killed kernels went to quarantine", count=len(left))
-            self.note("repaired", text)
+            self.say("{count} unfinished files of killed kernels went to quarantine", state="repaired", count=len(left))
 
     def look_for_rescued(self, spill: RescueFolder, records: Sequence[Record]) -> None:
         away = spill.identities()
@@ -229,13 +221,13 @@ class _Doctor:
         others = len(away - {record.id for record in records})
         if ours:
             names = _join(ours)
-            text = self.say("pictures of {names} wait outside of the history: %now resume brings them in", names=names)
-            self.note("attention", text)
-        if others:
-            text = self.say(
-                "{count} orders of other notebooks have pictures waiting outside of their history", count=others
+            self.say(
+                "pictures of {names} wait outside of the history: %now resume brings them in",
+                state="attention",
+                names=names,
             )
-            self.note("fine", text)
+        if others:
+            self.say("{count} orders of other notebooks have pictures waiting outside of their history", count=others)
 
 
 def _version(name: str) -> str:
