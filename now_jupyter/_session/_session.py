@@ -37,7 +37,7 @@ from .._settings import Configuration, Key, Logins, Settings
 from .._store import Home, Record, RescueFolder, generation_of
 from .._transport import RelayAccess, is_loopback
 from .._values import Generation, Money, Picture, Status, together
-from ._doctor import Report, examined
+from ._doctor import Report, examine
 from ._inputs import Inputs
 from ._references import Reference, References
 from ._signatures import GenerateOptions, OrderOptions, expand_options
@@ -222,7 +222,7 @@ class Session:
         """Look whether everything is in order and repair what is safe to repair; nothing is bought or sent."""
         home = self.context.home()
         are_faked = self._background.call(self._are_names_faked)
-        return examined(home.store, self._rescue, names_are_faked=are_faked, language=self.settings().language)
+        return examine(home.store, self._rescue, names_are_faked=are_faked, language=self.settings().language)
 
     async def _are_names_faked(self) -> bool | None:
         try:
