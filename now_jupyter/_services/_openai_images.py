@@ -23,7 +23,7 @@ from .._protocol import (
     Service,
 )
 from ._decoder import read_pictures, require_output
-from ._mapping import fields, form_of, remarks_on_prompt, require_prompt
+from ._mapping import fields, form_of, require_prompt
 from ._models import ANY, EXAMPLES, UNKNOWN, Family, family_of, is_of_another_kind, looks_like_pictures
 from ._tasks import begin_task, follow_pictures, poll_task, task_in
 
@@ -73,7 +73,7 @@ class OpenAIImages(Service):
             call=_variation(body, vary[0]) if vary else _call(ask, family, body),
             charge=Charge(name=ask.offer.model, times=ask.n * _ratio(ask.offer.model, body), unit="picture"),
             expected=ask.n,
-            remarks=(*remarks, *remarks_on_prompt(ask)),
+            remarks=tuple(remarks),
             memo={"n": ask.n},
         )
 

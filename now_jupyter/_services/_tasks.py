@@ -116,14 +116,10 @@ def poll_task(tasks: Texts, *paths: str, base: Literal["api", "host"] = "api") -
             reply = yield from Fetch(Call(path=path, ids=(tasks[0],), method="GET", base=base))
         except RejectedError:  # the relay does not have the address, or does not know the task
             continue
-        if isinstance(reply.body, Mapping) and is_known(reply.body):
-            return {tasks[0]: reply.body}
+        known = reply.body  # unless it is an error that says success by its status
+        if isinstance(known, Mapping) and (standing_of(known) != "open" or not is_error(known)):
+            return {tasks[0]: known}
     return {}
-
-
-def is_known(fields: Fields) -> bool:
-    """Whether an answer is about a task at all, and not an error that says success by its status."""
-    return standing_of(fields) != "open" or not is_error(fields)
 
 
 def standing_of(task: Fields) -> Literal["done", "dead", "open"]:
