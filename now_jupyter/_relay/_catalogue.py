@@ -80,12 +80,12 @@ async def read_models(client: RelayClient) -> list[ListedModel]:
     items = _items(await _ask(client, "/models"))
     names = [(item.get("id"), item) for item in items]
     return sorted(
-        (_listed(name, item) for name, item in names if isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME),
+        (_read_model(name, item) for name, item in names if isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME),
         key=lambda model: model.name,
     )
 
 
-def _listed(name: str, item: Mapping[str, Any]) -> ListedModel:
+def _read_model(name: str, item: Mapping[str, Any]) -> ListedModel:
     paths, makes = item.get("supported_endpoint_types"), dig(item, "architecture", "output_modalities")
     return ListedModel(listed=Listed(name=name, paths=_texts(paths), makes=_texts(makes)))
 

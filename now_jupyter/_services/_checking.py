@@ -109,7 +109,7 @@ def _faults_of_planning(service: Service, ask: Ask, before: Sequence[Reply]) -> 
     yield from faults_of_plan(plan, ask)
     if isinstance(plan, Plan):
         yield from _faults_of_preparing(service, plan, before) if plan.before else ()
-        yield from _unrefused_fields(service, ask, plan.call.json)
+        yield from _settable_fields(service, ask, plan.call.json)
     for name, odd in product(ask.offer.options, _ODD):
         plan = _plan_with(service, ask, params={**ask.request.params, name: odd})
         yield from _foreign(plan, f"plan with {name}={odd!r}")
@@ -129,7 +129,7 @@ def _faults_of_offering(service: Service, offer: Offer) -> Iterator[str]:
     yield from _foreign(_try(lambda: service.offer(Listed(name=""))), "offer for a model without a name")
 
 
-def _unrefused_fields(service: Service, ask: Ask, body: object) -> Iterator[str]:
+def _settable_fields(service: Service, ask: Ask, body: object) -> Iterator[str]:
     """Yield the wire's fields of model, prompt and n that `-p` can set: they would pass by splitting and price."""
     fields = body.items() if isinstance(body, Mapping) else ()
     own = {name for name, value in fields if value and value in (ask.offer.model, ask.request.prompt)}
@@ -189,26 +189,26 @@ def _faults_of_resuming(
 def _others(exchange: Exchange) -> Iterator[Exchange]:
     """Yield the exchange with its answers damaged, and with those of somebody else."""
     odd = (_PAGE, Reply(), Reply(is_file=True), Reply(streamed=True))
-    yield from (replace(exchange, reply=reply) for reply in (*_spoiled(exchange.reply), *odd))
+    yield from (replace(exchange, reply=reply) for reply in (*_spoil(exchange.reply), *odd))
     for at, answer in enumerate(exchange.answers):
-        for reply in _spoiled(answer) if isinstance(answer, Reply) else ():
+        for reply in _spoil(answer) if isinstance(answer, Reply) else ():
             yield replace(exchange, answers=(*exchange.answers[:at], reply))
     for event in (Event("message", body) for body in _FOREIGN):
         yield replace(exchange, reply=Reply(streamed=True), events=(event, *exchange.events, event))
 
 
-def _spoiled(reply: Reply) -> Iterator[Reply]:
-    return (Reply(body=body) for body in chain(islice(_damaged(reply.body), _MOST_CUTS), _FOREIGN))
+def _spoil(reply: Reply) -> Iterator[Reply]:
+    return (Reply(body=body) for body in chain(islice(_damage(reply.body), _MOST_CUTS), _FOREIGN))
 
 
-def _damaged(body: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON of any shape
+def _damage(body: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON of any shape
     """Yield a body with each of its parts gone, or something else."""
     if isinstance(body, Mapping):
         for key, value in body.items():
             yield {name: one for name, one in body.items() if name != key}
-            yield from ({**body, key: odd} for odd in (*_damaged(value), *_WRONG))
+            yield from ({**body, key: odd} for odd in (*_damage(value), *_WRONG))
     elif isinstance(body, list | tuple):
-        yield from (list(one.values()) for one in _damaged(dict(enumerate(body))))
+        yield from (list(one.values()) for one in _damage(dict(enumerate(body))))
 
 
 def _read(service: Service, exchange: Exchange, *, is_cut: bool = False) -> _Talk:

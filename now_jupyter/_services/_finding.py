@@ -61,16 +61,16 @@ _SHORT = 256
 def outputs_in(body: JSON) -> Iterator[Found | Lost]:
     """Yield what an answer holds, in its order, each output under its number; the same one is told once."""
     if isinstance(body, str):
-        return _numbered(_in_words(body))
-    found = list(islice(_walk(body, _evident, 0), _MOST))
+        return _number(_in_words(body))
+    found = list(islice(_walk(body, _read_evident, 0), _MOST))
     if not any(isinstance(one, Found) for one in found):
         found += islice(_search(body, 0), _MOST)
-    return _numbered(found)
+    return _number(found)
 
 
-def outputs_in_words(words: str, *, is_whole: bool = True) -> Iterator[Found]:
+def outputs_in_words(words: str, *, is_whole: bool = True) -> Iterator[Found | Lost]:
     """Yield the pictures in words: Markdown, else data URIs, else links; `is_whole` False: only what surely ended."""
-    return (one for one in _numbered(_in_words(words, is_whole=is_whole)) if isinstance(one, Found))
+    return _number(_in_words(words, is_whole=is_whole))
 
 
 def without_pictures(words: str) -> str:
@@ -78,7 +78,7 @@ def without_pictures(words: str) -> str:
     return _DATA_URI.sub("", _MARKDOWN.sub("", words)).strip()
 
 
-def _numbered(every: Iterable[Found | Lost]) -> Iterator[Found | Lost]:
+def _number(every: Iterable[Found | Lost]) -> Iterator[Found | Lost]:
     seen: set[object] = set()
     for one in every:
         if isinstance(one, Lost):
@@ -131,7 +131,7 @@ def _in_containers(item: Mapping[str, Any], depth: int) -> Iterator[Found | Lost
         value = item.get(key)
         if isinstance(value, str) and (key in ("message", "delta") or _has_mime(item)):
             continue  # words of the relay; or base64 with its type beside it, which `_sources` takes
-        for one in _walk(value, _evident, depth + 1):
+        for one in _walk(value, _read_evident, depth + 1):
             found += isinstance(one, Found)
             yield one
     if found:
@@ -140,17 +140,15 @@ def _in_containers(item: Mapping[str, Any], depth: int) -> Iterator[Found | Lost
     if isinstance(content, str):
         yield from _in_words(content)
     else:
-        yield from _walk(content, _evident, depth + 1)
+        yield from _walk(content, _read_evident, depth + 1)
 
 
 def _sources(item: Mapping[str, Any]) -> tuple[Source, ...]:
     """Return all ways to the one output of an object: inside it, then by link."""
     every = [read(value) for key, read in _READERS.items() for value in _texts(item.get(key))]
-    data = item.get("data")
-    if isinstance(data, str) and _has_mime(item):
+    if isinstance(data := item.get("data"), str) and _has_mime(item):
         every.append(source_of(data) or Base64(data))
-    sources = [source for source in every if source is not None]
-    return tuple(source for at, source in enumerate(sources) if source not in sources[:at])
+    return tuple(source for at, source in enumerate(every) if source is not None and source not in every[:at])
 
 
 def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - untrusted JSON
@@ -186,13 +184,13 @@ def source_of(text: str) -> Source | None:
     return Call(path=path, method="GET", base="host", query=dict(parse_qsl(query)), expects="file")
 
 
-def _evident(text: str) -> Source | None:
+def _read_evident(text: str) -> Source | None:
     return source_of(text) or (Base64(text) if text.startswith(_PICTURE_STARTS) else None)
 
 
 _READERS: Mapping[str, _Read] = {
     **dict.fromkeys(_BASE64_KEYS, lambda text: source_of(text) or Base64(text)),
-    **dict.fromkeys(_LINK_KEYS, _evident),
+    **dict.fromkeys(_LINK_KEYS, _read_evident),
 }
 
 

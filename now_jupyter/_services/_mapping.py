@@ -150,7 +150,7 @@ def _remarks_on_prompt(ask: Ask) -> Iterator[Remark]:
 def say_remark(remark: Remark, language: Language = "en") -> str:
     """Return a remark as a sentence."""
     known = ", ".join(remark.known) or "–"
-    facts = {"option": remark.option, "given": _shown(remark.given), "used": _shown(remark.used), "known": known}
+    facts = {"option": remark.option, "given": _format(remark.given), "used": _format(remark.used), "known": known}
     if remark.option == "prompt":
         return say("the prompt has {given} characters, and the model is known to read {known}", language, **facts)
     match remark.kind:
@@ -164,5 +164,5 @@ def say_remark(remark: Remark, language: Language = "en") -> str:
             return say("the model is not known to take {option} {given}; known: {known}", language, **facts)
 
 
-def _shown(value: JSON) -> str:
+def _format(value: JSON) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

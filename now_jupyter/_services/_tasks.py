@@ -35,17 +35,17 @@ def task_in(body: JSON, *, keys: Texts = ()) -> str:
             return task
     data = dig(body, "data")
     accepted = isinstance(data, str) and any(dig(body, "code") == one for one in _ACCEPTED)
-    return _sane(data) if accepted else ""
+    return _read_id(data) if accepted else ""
 
 
 def _task_of(fields: Mapping[str, Any], keys: Texts) -> str:
-    if task := next((found for key in (*_TASK_KEYS, *keys) if (found := _sane(fields.get(key)))), ""):
+    if task := next((found for key in (*_TASK_KEYS, *keys) if (found := _read_id(fields.get(key)))), ""):
         return task
     has_state = any(isinstance(fields.get(key), str) for key in _STATE_KEYS)
-    return _sane(fields.get("id")) if has_state else ""
+    return _read_id(fields.get("id")) if has_state else ""
 
 
-def _sane(value: Any) -> str:  # noqa: ANN401 - untrusted JSON
+def _read_id(value: Any) -> str:  # noqa: ANN401 - untrusted JSON
     task = text_of(value)
     return task if len(task) <= _LONGEST_ID and "://" not in task else ""
 
