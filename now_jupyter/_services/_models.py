@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 
-from .._protocol import Listed, Option, Role
+from .._protocol import Fit, Listed, Offer, Option
 
 __all__ = ["ANY", "EXAMPLES", "UNKNOWN", "Family", "family_of", "is_of_another_kind", "looks_like_pictures", "rank"]
 
@@ -20,21 +20,18 @@ _SUFFIXES_NARROWED = ("-all", "-vip", "-web")  # shops' own names: what they tak
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
-    """What the models are known to take whose names begin with `prefix`.
+class Family(Offer):
+    """What is offered for the models whose names begin with `prefix`.
 
     `edits`: pictures go to /images/edits as files, else into the field `image`; `only_png`: the files have to be PNG.
     """
 
+    model: str = ""
+    fit: Fit = Fit.NAMED
     prefix: str = ""
-    options: Mapping[str, Option]
-    raw: Mapping[str, Option] = field(default_factory=dict)
-    inputs: Mapping[Role, int] = field(default_factory=dict)
-    longest: int | None = None
     edits: bool = False
     only_png: bool = False
     streams: bool = False
-    known: bool = True
 
 
 def _words(*values: str) -> Option:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
 
@@ -47,16 +48,7 @@ class OpenAIImages(Service):
     def offer(self, listed: Listed) -> Offer:
         """Return what is known of the model's family; others are worth a try, as a wrong one is free."""
         known = family_of(listed)
-        family = known or UNKNOWN
-        return Offer(
-            model=listed.name,
-            fit=_fit_of(listed, known),
-            known=family.known,
-            longest=family.longest,
-            options=family.options,
-            raw=family.raw,
-            inputs=family.inputs,
-        )
+        return replace(known or UNKNOWN, model=listed.name, fit=_fit_of(listed, known))
 
     def plan(self, ask: Ask) -> Plan:
         """Return the call to one of the three endpoints, by what is given to it."""
