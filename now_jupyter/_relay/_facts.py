@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ from .._background import run_in_thread
 from .._json import digest
 from .._messages import NowImageError
 from .._protocol import Listed
-from .._services import best_model, makes_pictures, well_known_names
+from .._services import best_model, well_known_names
 from .._settings import Settings
 from .._transport import RelayAccess, RelayClient
 from ._catalogue import Balance, ListedModel, Price, RelayStatus, read_balance, read_models, read_prices, read_status
@@ -60,17 +61,11 @@ class RelayFacts:
 
     async def prices(self, access: RelayAccess) -> Mapping[str, Price]:
         """Return the price list; empty where the relay has none."""
-        try:
-            return await self._ask_once("prices", access, read_prices)
-        except NowImageError:
-            return self._go_by("prices", access, {})
+        return await self._ask_once("prices", access, read_prices, instead={})
 
     async def status(self, access: RelayAccess) -> RelayStatus:
         """Return how the relay counts; new-api's usual way where it does not tell."""
-        try:
-            return await self._ask_once("status", access, read_status)
-        except NowImageError:
-            return self._go_by("status", access, RelayStatus())
+        return await self._ask_once("status", access, read_status, instead=RelayStatus())
 
     async def balance(self, access: RelayAccess) -> Balance:
         """Return the balance, asked for each time anew."""
@@ -98,15 +93,12 @@ class RelayFacts:
         """Return the model where none is named: as remembered, else the best known of the relay's list."""
         if name := self._memory.default_model(relay_mark(access.client.origin)):
             return name
-        try:
+        with suppress(NowImageError):
             models = await self._ask_once("models", access, read_models)
-        except NowImageError:
-            return LAST_RESORT
-        best = best_model([model.listed for model in models if makes_pictures(model.listed)])
-        if best is None:
-            return LAST_RESORT
-        self._chosen[access.client] = best
-        return best
+            if best := best_model([model.listed for model in models]):
+                self._chosen[access.client] = best
+                return best
+        return LAST_RESORT
 
     async def remember_choice(self, access: RelayAccess) -> None:
         """Remember which model was chosen, so that it stays the same."""
@@ -123,19 +115,22 @@ class RelayFacts:
         mark = relay_mark(access.client.origin)
         await run_in_thread(self._memory.remember_service, mark, model, service)
 
-    async def _ask_once(self, what: str, access: RelayAccess, ask: Callable[[RelayClient], Awaitable[T]]) -> T:
-        known = self._known.get((what, access.client))
-        if known is not None and self._clock() - known[0] < _FRESH:
-            answer: T = known[1]
-            return answer
-        found = await ask(access.client)
-        self._known[what, access.client] = (self._clock(), found)
+    async def _ask_once(
+        self, what: str, access: RelayAccess, ask: Callable[[RelayClient], Awaitable[T]], *, instead: T | None = None
+    ) -> T:
+        """Return an answer that is still fresh, else ask; `instead` is the answer of a relay that does not tell."""
+        until, answer = self._known.get((what, access.client), (0.0, None))
+        if answer is not None and self._clock() < until:
+            known: T = answer
+            return known
+        try:
+            found, fresh = await ask(access.client), _FRESH
+        except NowImageError:
+            if instead is None:
+                raise
+            found, fresh = instead, _MOMENT  # to ask at every order would hold up each of them
+        self._known[what, access.client] = (self._clock() + fresh, found)
         return found
-
-    def _go_by(self, what: str, access: RelayAccess, instead: T) -> T:
-        """Go by this for a moment: to ask at every order what a relay does not tell would hold up each of them."""
-        self._known[what, access.client] = (self._clock() - _FRESH + _MOMENT, instead)
-        return instead
 
 
 def relay_mark(origin: str) -> str:

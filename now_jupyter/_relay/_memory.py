@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from .._json import dig, text_of
 from .._messages import StoreError
 from .._store import try_read_file, write_durably
 
@@ -31,12 +32,11 @@ class RelayMemory:
 
     def default_model(self, mark: str) -> str:
         """Return the model that was chosen at a relay; empty where none was."""
-        return _text(self._of(mark).get("model"))
+        return text_of(dig(self._read(), mark, "model"))
 
     def service(self, mark: str, model: str) -> str:
         """Return by which service a model was made at a relay; empty where nothing is known."""
-        services = self._of(mark).get("services")
-        return _text(services.get(model)) if isinstance(services, Mapping) else ""
+        return text_of(dig(self._read(), mark, "services", model))
 
     def remember_model(self, mark: str, model: str) -> None:
         """Remember the model chosen at a relay."""
@@ -44,20 +44,14 @@ class RelayMemory:
 
     def remember_service(self, mark: str, model: str, service: str) -> None:
         """Remember by which service a model is made at a relay."""
-        known = self._of(mark).get("services")
-        services = dict(known) if isinstance(known, Mapping) else {}
-        services.pop(model, None)
-        newest = list({**services, model: service}.items())[-_MOST_MODELS:]
-        self._change(mark, {"services": dict(newest)})
-
-    def _of(self, mark: str) -> Mapping[str, Any]:
-        found = self._read().get(mark)
-        return found if isinstance(found, Mapping) else {}
+        services = _put_last(dig(self._read(), mark, "services"), model, service, most=_MOST_MODELS)
+        self._change(mark, {"services": services})
 
     def _change(self, mark: str, changes: Mapping[str, Any]) -> None:
         every = self._read()
-        changed = {**every.pop(mark, {}), **changes} if isinstance(every.get(mark, {}), dict) else dict(changes)
-        newest = dict(list({**every, mark: changed}.items())[-_MOST_RELAYS:])
+        known = every.get(mark)
+        changed = {**known, **changes} if isinstance(known, dict) else changes
+        newest = _put_last(every, mark, changed, most=_MOST_RELAYS)
         path = _memory_file()
         with suppress(StoreError, OSError):  # what is not remembered is asked for again
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -71,5 +65,6 @@ class RelayMemory:
         return form if isinstance(form, dict) else {}
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+def _put_last(known: object, key: str, value: object, *, most: int) -> dict[str, Any]:
+    others = {name: one for name, one in known.items() if name != key} if isinstance(known, Mapping) else {}
+    return dict([*others.items(), (key, value)][-most:])
