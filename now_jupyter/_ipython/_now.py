@@ -13,16 +13,7 @@ from .._session import Session
 from ._commands import command_named, usage_of_now
 from ._login import LoginTalk
 from ._nest import nest_off, nest_on
-from ._reports import (
-    cell_of,
-    facts_of,
-    file_named,
-    given,
-    price_of,
-    recipe_in,
-    status_text,
-    viewer,
-)
+from ._reports import cell_of, facts_of, file_named, given, price_of, recipe_in, status_text, viewer
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
