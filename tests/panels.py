@@ -207,7 +207,8 @@ def opened(session: Session, make: Callable[[Session], Any] | None = None) -> It
             yield wire
         finally:
             wire.widget.close()
-            wire.widget.wait_until_idle()
+            for worker in wire.widget._workers.values():
+                worker.shutdown()  # with what is under way
 
 
 @contextmanager

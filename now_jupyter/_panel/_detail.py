@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
+from .._json import digest
 from .._media import extract
-from .._messages import Language, error_of, plain, printable, say
+from .._messages import InputError, Language, error_of, plain, printable, say
 from .._options import cell_text, request_from
 from .._services import service_to_name
 from .._store import Record
@@ -16,7 +19,7 @@ from ._draft import Draft, draft_of, draft_of_record, read_draft
 from ._gallery import Gallery, row_of
 from ._pictures import others_of, pictures_of
 
-__all__ = ["detail_of", "draft_in_file", "lines_of"]
+__all__ = ["detail_of", "draft_in"]
 
 _PROMPT_SHOWN = 20_000
 
@@ -45,7 +48,7 @@ def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Se
         "files": [[one.kind, plain(folder / one.file, 4000)] for one in others_of(record) if one.file],
         "text": "\n\n".join(printable(one.words) for one in others_of(record) if one.words)[:_PROMPT_SHOWN],
         "facts": _facts(record, language),
-        "lines": lines_of(record, language),
+        "lines": _lines(record, language),
         "verbs": [verb for verb in verbs if pictures and verb != "press"],
         "buttons": [plain(button.label, 40) for button in record.buttons] if "press" in verbs else [],
         **gallery.family(record),
@@ -72,7 +75,7 @@ def _cost(record: Record, language: Language) -> str:
     return say("nothing", language) if record.billed == "no" else say("price unknown", language)
 
 
-def lines_of(record: Record, language: Language) -> list[str]:
+def _lines(record: Record, language: Language) -> list[str]:
     """Return the error of a record in the words that its cell showed; empty where there was none."""
     if record.error is None:
         return []
@@ -81,14 +84,20 @@ def lines_of(record: Record, language: Language) -> list[str]:
     return error.lines()
 
 
-def draft_in_file(data: bytes) -> Draft | None:
-    """Read out of a picture file how it was made; None where it does not say."""
-    made = extract(data)
-    prompt = made.get("prompt") if made else None
-    if made is None or not isinstance(prompt, str):
-        return None
-    draft = draft_of(request_from(made))
-    try:
-        return read_draft(draft.to_json())
-    except ValueError:
-        return None
+def draft_in(data: bytes, gallery: Gallery) -> Draft:
+    """Return the draft of a picture file: one of this history by its digest, else by what it says of itself.
+
+    Raises:
+        InputError: it does not say how it was made.
+    """
+    sha256, made = digest(data), extract(data) or {}
+    for record in gallery.records().values():
+        if any(one.sha256 == sha256 for one in record.outputs):
+            return draft_of_record(record)
+    with suppress(ValueError):
+        if isinstance(made.get("prompt"), str):
+            request = request_from(made)
+            typed, model = replace(request, service=None), request.model or ""
+            service = service_to_name(typed, model, request.service or "")
+            return read_draft(draft_of(typed, service=service).to_json())
+    raise InputError("this file does not say how it was made", advice="files saved with --save or Picture.save do")

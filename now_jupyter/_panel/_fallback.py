@@ -10,15 +10,19 @@ import io
 from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from .._media import preview, read_verified, sheet
 from .._messages import BadImageError, Language, NowImageError, plain, say
 from .._store import Record, RecordedOutput
 from ._pictures import pictures_of
 
-__all__ = ["MARK", "latest", "static_bundle"]
+__all__ = ["MARK", "Bundle", "latest", "static_bundle"]
+
+Bundle: TypeAlias = tuple[dict[str, Any], dict[str, Any]]
+"""Data and metadata of an output."""
 
 _JFIF = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 _COMMENT = b"now_jupyter panel"
@@ -29,36 +33,30 @@ MARK = b64encode(_HEAD[: len(_HEAD) // 3 * 3]).decode()
 _MOST = 6
 _LONGEST = 384
 _QUALITY = 82
-_EMPTY_SIZE = (420, 48)
-_EMPTY_GROUND = (243, 244, 246)
-_EMPTY_INK = (90, 94, 102)
 
 
 def static_bundle(
     pictures: Sequence[tuple[Record, RecordedOutput]], folder: Path, *, language: Language = "en", text: str = ""
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return data and metadata of the static output: these pictures as one sheet, their captions as text."""
-    shown = [(record, one, data) for record, one in pictures if (data := _original(one, folder)) is not None]
-    image, width, height = _together([data for *_, data in shown])
-    captions = [_caption(record, one) for record, one, _ in shown]
-    words = "\n".join([*(captions or [say("no pictures yet", language)]), *([text] if text else [])])
+) -> Bundle:
+    """Return the static output: these pictures as one sheet, their captions as text."""
+    shown, originals = [], []
+    for record, one in pictures:
+        with suppress(NowImageError):  # gone or damaged
+            originals.append(read_verified(folder / one.file, one.sha256))
+            shown.append((record, one))
+    image, width, height = _together(originals)
+    captions = [_caption(record, one) for record, one in shown] or [say("no pictures yet", language)]
+    words = "\n".join([*captions, text] if text else captions)
     of_image = {"width": width, "height": height, "alt": plain(words, 300)}
-    mark: dict[str, Any] = {"static": True, "ids": list(dict.fromkeys(record.id for record, _, _ in shown))}
-    if all(record.demo for record, _, _ in shown):
+    mark: dict[str, Any] = {"static": True, "ids": list(dict.fromkeys(record.id for record, _ in shown))}
+    if all(record.demo for record, _ in shown):
         mark["demo"] = True
     return {"text/plain": words, "image/jpeg": image}, {"image/jpeg": of_image, "now": mark}
 
 
 def latest(records: Sequence[Record]) -> list[tuple[Record, RecordedOutput]]:
     """Choose what stands for the panel: the latest pictures, newest first."""
-    newest = ((record, one) for record in reversed(records) for one in pictures_of(record))
-    return [one for one, _ in zip(newest, range(_MOST), strict=False)]
-
-
-def _original(one: RecordedOutput, folder: Path) -> bytes | None:
-    with suppress(NowImageError):
-        return read_verified(folder / one.file, one.sha256)
-    return None
+    return list(islice(((record, one) for record in reversed(records) for one in pictures_of(record)), _MOST))
 
 
 def _caption(record: Record, one: RecordedOutput) -> str:
@@ -86,10 +84,9 @@ def _marked(image: bytes) -> tuple[bytes, int, int]:
 def _empty() -> tuple[bytes, int, int]:
     from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - as above
 
-    card = Image.new("RGB", _EMPTY_SIZE, _EMPTY_GROUND)
-    middle = (_EMPTY_SIZE[0] / 2, _EMPTY_SIZE[1] / 2)
-    text = "now_jupyter · no pictures yet"
-    ImageDraw.Draw(card).text(middle, text, font=ImageFont.load_default(16), fill=_EMPTY_INK, anchor="mm")
+    card = Image.new("RGB", (420, 48), "#f3f4f6")
+    font = ImageFont.load_default(16)
+    ImageDraw.Draw(card).text((210, 24), "now_jupyter · no pictures yet", font=font, fill="#5a5e66", anchor="mm")
     return _encoded(card)
 
 

@@ -9,7 +9,6 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,47 +16,22 @@ from .._history import live_record
 from .._json import digest
 from .._messages import InputError, Language, NowImageError, plain
 from .._session import Session
-from .._store import Record, RecordedOutput, needles, words_of
+from .._store import Record, Search, needles
 from ._pictures import others_of, pictures_of
 
-__all__ = ["Gallery", "Query", "packed", "row_of"]
+__all__ = ["Gallery", "packed", "row_of"]
 
 _MOST_CHOICES = 100
 _PROMPT_IN_ROW = 240
 _STAR = "*"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """What the search field and the filters say; empty means all."""
-
-    text: str = ""
-    model: str = ""
-    tag: str = ""
-    status: str = ""
-    starred: bool = False
-
-    def fits(self, record: Record, parts: Sequence[str]) -> bool:
-        """Return whether a record is what is looked for."""
-        return (
-            (not self.starred or _STAR in record.tags)
-            and (not self.model or record.model == self.model)
-            and (not self.tag or self.tag in record.tags)
-            and (not self.status or record.status.value == self.status)
-            and (not parts or _has_all(words_of(record), parts))
-        )
-
-
-def _has_all(words: str, parts: Sequence[str]) -> bool:
-    return all(part in words for part in parts)
-
-
 class Gallery:
     """Looks into the history of a session; used on one worker thread."""
 
     def __init__(self, session: Session) -> None:
-        """Remember nothing yet."""
         self._session = session
+        self._search = Search()
         self._known: dict[int, Record] = {}
 
     def records(self) -> dict[int, Record]:
@@ -84,22 +58,34 @@ class Gallery:
         """Know nothing of the folder that was read before."""
         self._known = {}
 
-    def renew(self, record: Record) -> None:
-        """Take note of a record as it is now."""
-        self._known[record.number] = record
+    def renew(self, number: int) -> Record:
+        """Read one record as it stands now, and take note of it.
 
-    def find(self, query: Query) -> list[int]:
-        """Return the numbers of all that fits, newest first."""
-        records, parts = self.records(), needles(query.text)
-        return [number for number, one in reversed(records.items()) if query.fits(one, parts)]
+        Raises:
+            InputError: there is none of that number.
+        """
+        self._known[number] = self.record(number)
+        return self._known[number]
+
+    def find(self, *, text: str, model: str, tag: str, status: str, starred: bool) -> list[int]:
+        """Return the numbers of all that fits, newest first; what is empty is not asked for."""
+        parts = needles(text)
+        return [
+            one.number
+            for one in reversed(self.records().values())
+            if (not starred or _STAR in one.tags)
+            and (not model or one.model == model)
+            and (not tag or tag in one.tags)
+            and (not status or one.status.value == status)
+            and self._search.contains(one, parts)
+        ]
 
     def choices(self) -> dict[str, list[str]]:
         """Return what can be filtered by: the models, tags and states that there are, most frequent first."""
         records = self._known.values()
-        tags = (tag for record in records for tag in record.tags if tag != _STAR)
         return {
             "models": _most_frequent(record.model for record in records if record.model),
-            "tags": _most_frequent(tags),
+            "tags": _most_frequent(tag for record in records for tag in record.tags if tag != _STAR),
             "states": _most_frequent(record.status.value for record in records),
         }
 
@@ -131,15 +117,14 @@ class Gallery:
 
 def packed(numbers: Sequence[int]) -> bytes:
     """Write numbers as JavaScript's Float64Array reads them: a history may count further than 32 bits."""
-    values = array("d", numbers)
-    return values.tobytes()
+    return array("d", numbers).tobytes()
 
 
 def _most_frequent(words: Iterable[str]) -> list[str]:
     return [word for word, _ in Counter(words).most_common(_MOST_CHOICES)]
 
 
-def row_of(record: Record, language: Language = "en") -> dict[str, Any]:
+def row_of(record: Record, language: Language) -> dict[str, Any]:
     """Return what a tile shows of a record."""
     return {
         "number": record.number,
@@ -147,16 +132,15 @@ def row_of(record: Record, language: Language = "en") -> dict[str, Any]:
         "prompt": plain(record.request.prompt, _PROMPT_IN_ROW),
         "model": plain(record.model, 80),
         "count": len(pictures_of(record)),
-        "others": [_form_of(one) for one in others_of(record)],
+        "others": [
+            {"kind": one.kind, "file": plain(one.file, 255), "words": plain(one.words, _PROMPT_IN_ROW)}
+            for one in others_of(record)
+        ],
         "starred": _STAR in record.tags,
         "tags": [plain(tag, 100) for tag in record.tags if tag != _STAR],
         "failure": plain(record.error.message(language), 160) if record.error else "",
         "version": _version(record),
     }
-
-
-def _form_of(one: RecordedOutput) -> dict[str, str]:
-    return {"kind": one.kind, "file": plain(one.file, 255), "words": plain(one.words, _PROMPT_IN_ROW)}
 
 
 def _version(record: Record) -> str:

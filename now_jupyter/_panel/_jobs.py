@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from .._messages import NowImageError, plain
 from .._orders import Job
@@ -25,20 +24,24 @@ _PROMPT_SHOWN = 160
 class _Entry:
     """What the panel knows of a job beside what the job itself says."""
 
+    job: Job
     key: str
     began: float
     prompt: str = ""
+    is_own: bool = False
     is_hidden: bool = False
     preview: bytes | None = None
 
 
 class JobBoard:
-    """The jobs of a session, and the failures of those that this panel ordered until they are put away."""
+    """The jobs of a session, and the failures of those that this panel ordered until they are put away.
+
+    `tell` gets the forms of all jobs, `show` the bytes of an unfinished picture and its job's key.
+    """
 
     def __init__(
         self, session: Session, tell: Callable[[list[dict[str, Any]]], None], show: Callable[[str, bytes], None]
     ) -> None:
-        """`tell` gets the forms of all jobs, `show` the bytes of an unfinished picture and its job's key."""
         self._session = session
         self._tell = tell
         self._show = show
@@ -47,16 +50,14 @@ class JobBoard:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._keys = count(1)
-        self._entries: WeakKeyDictionary[Job, _Entry] = WeakKeyDictionary()
-        self._own: set[Job] = set()
+        self._entries: dict[Job, _Entry] = {}
         self._shown: list[dict[str, Any]] = []
 
     def add(self, job: Job, prompt: str) -> str:
         """Take up a job that this panel ordered, and return its key."""
         with self._lock:
             entry = self._entry(job)
-            entry.prompt = prompt
-            self._own.add(job)
+            entry.prompt, entry.is_own = prompt, True
         job.on_done(lambda _: self._wake.set())
         self.look()
         return entry.key
@@ -71,21 +72,23 @@ class JobBoard:
 
     def stop(self, key: str) -> bool:
         """Cancel a job that was not sent, else stop waiting for it; return whether it was cancelled."""
-        for job, entry in self._entries_now():
-            if entry.key == key:
-                if job.cancel():
-                    return True
-                entry.is_hidden = True
-                job.stop_waiting()
-                self.look()
+        for entry in self._named(key):
+            if entry.job.cancel():
+                return True
+            entry.is_hidden = True
+            entry.job.stop_waiting()
+            self.look()
         return False
 
     def dismiss(self, key: str) -> None:
         """Put a failure away."""
-        for job, entry in self._entries_now():
-            if entry.key == key:
-                self._own.discard(job)
+        for entry in self._named(key):
+            entry.is_own = False
         self.look()
+
+    def _named(self, key: str) -> list[_Entry]:
+        with self._lock:
+            return [entry for entry in self._entries.values() if entry.key == key]
 
     def close(self) -> None:
         """Look no more."""
@@ -94,8 +97,8 @@ class JobBoard:
 
     def previews(self) -> dict[str, bytes]:
         """Return the newest unfinished picture of each job that is shown."""
-        shown = {form["key"] for form in self._shown}
-        return {entry.key: entry.preview for _, entry in self._entries_now() if entry.preview and entry.key in shown}
+        named = (entry for form in self._shown for entry in self._named(form["key"]))
+        return {entry.key: entry.preview for entry in named if entry.preview}
 
     # The look
 
@@ -111,17 +114,24 @@ class JobBoard:
 
     def _look_once(self) -> None:
         with self._lock:
-            known = {job: self._entry(job) for job in [*self._session.jobs(), *self._own] if not _went_well(job)}
-            self._own &= known.keys()
-        jobs = sorted((pair for pair in known.items() if not pair[1].is_hidden), key=lambda pair: int(pair[1].key))
-        forms = [self._form(job, entry) for job, entry in jobs[-_MOST_SHOWN:]]
+            jobs = self._session.jobs()
+            known = [self._entry(job) for job in (*jobs, *self._entries)]
+            kept = [one for one in known if (one.is_own or one.job in jobs) and not _went_well(one.job)]
+            self._entries = {one.job: one for one in kept}
+            shown = [one for one in self._entries.values() if not one.is_hidden]
+        shown.sort(key=lambda entry: int(entry.key))
+        forms = [self._form(entry) for entry in shown[-_MOST_SHOWN:]]
         if forms != self._shown:
             self._shown = forms
             self._tell(forms)
-        for job, entry in jobs:
-            self._look_at_preview(job, entry)
+        for entry in shown:
+            data = entry.job.progress.preview if entry.job.progress else None
+            if data is not None and data is not entry.preview:
+                entry.preview = data
+                self._show(entry.key, data)
 
-    def _form(self, job: Job, entry: _Entry) -> dict[str, Any]:
+    def _form(self, entry: _Entry) -> dict[str, Any]:
+        job = entry.job
         records, error, progress = job.records, job.error(), job.progress
         return {
             "key": entry.key,
@@ -135,23 +145,13 @@ class JobBoard:
             "state": "failed" if error is not None else "running",
             "lines": _lines(error) if error is not None else [],
             "notes": [plain(note) for note in job.notes],
-            "own": job in self._own,
+            "own": entry.is_own,
         }
-
-    def _look_at_preview(self, job: Job, entry: _Entry) -> None:
-        data = job.progress.preview if job.progress else None
-        if data is not None and data is not entry.preview:
-            entry.preview = data
-            self._show(entry.key, data)
 
     def _entry(self, job: Job) -> _Entry:
         if job not in self._entries:
-            self._entries[job] = _Entry(str(next(self._keys)), time.time() - job.elapsed)
+            self._entries[job] = _Entry(job, str(next(self._keys)), time.time() - job.elapsed)
         return self._entries[job]
-
-    def _entries_now(self) -> list[tuple[Job, _Entry]]:
-        with self._lock:
-            return list(self._entries.items())
 
 
 def _went_well(job: Job) -> bool:
@@ -161,6 +161,4 @@ def _went_well(job: Job) -> bool:
 
 def _lines(error: BaseException) -> list[str]:
     """Return an error in the words of a cell."""
-    if isinstance(error, NowImageError):
-        return error.lines()
-    return [f"{type(error).__name__}: {plain(error)}"]
+    return error.lines() if isinstance(error, NowImageError) else [f"{type(error).__name__}: {plain(error)}"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,13 +26,13 @@ VERBS = ("edit", "vary", "press")
 _REMEMBERED = 1000
 _DOUBLE_CLICK_MS = 800.0
 _PRICE = "price"
+_REPEAT = {"repeat": True}
 
 
 class Ordering:
     """Places the orders of one panel; used on one worker thread."""
 
     def __init__(self, session: Session, board: JobBoard, gallery: Gallery) -> None:
-        """Remember no click yet."""
         self._session = session
         self._board = board
         self._gallery = gallery
@@ -47,14 +47,14 @@ class Ordering:
             InputError: the draft cannot be sent.
         """
         order = order_from(message.fields["draft"])
-        agreed = frozenset(message.fields.get("agreed", ()))
-        if self._is_repeat(message, order.request.fingerprint()):
-            return {"repeat": True}, ()
+        mark, agreed = order.request.fingerprint(), frozenset(message.fields["agreed"])
+        if self._is_repeat(message, mark):
+            return _REPEAT
         self._ask_about_unsettled(order, agreed)
         self._ask_about_price(order, agreed)
-        self._remember(message, order.request.fingerprint())
+        self._remember(message, mark)
         job = self._session.place(replace(order, agreed=_PRICE in agreed, settles=agreed - {_PRICE}))
-        return {"job": self._board.add(job, order.request.prompt)}, ()
+        return {"job": self._board.add(job, order.request.prompt)}
 
     def act(self, message: Message) -> Answer:
         """Do with a picture what the session has a verb for (`VERBS`), once for each click.
@@ -66,23 +66,21 @@ class Ordering:
         given = {"press": fields.get("label"), "edit": fields.get("draft")}.get(verb)
         mark = f"{verb} {fields['number']} {fields.get('place', '')} {given}"
         if self._is_repeat(message, mark):
-            return {"repeat": True}, ()
+            return _REPEAT
         if verb not in verbs_of(self._session):
             raise InputError("this session cannot do that with a picture")
         words = [checked_prompt(given.prompt)] if isinstance(given, Draft) else [given] if given else []
         self._remember(message, mark)
         job = getattr(self._session, verb)(self._ref(fields), *words)
-        return {"job": self._board.add(job, words[0] if words else "")} if isinstance(job, Job) else {}, ()
+        return {"job": self._board.add(job, words[0] if words else "")} if isinstance(job, Job) else {}
 
     def _ref(self, fields: Mapping[str, Any]) -> str:
         record = self._gallery.record(fields["number"])
         return ref_of(record, picture_at(record, fields["place"])) if "place" in fields else record.ref
 
     def _is_repeat(self, message: Message, mark: str) -> bool:
-        if message.id in self._seen:
-            return True
         last, at = self._last
-        return last == mark and abs(message.fields["at"] - at) < _DOUBLE_CLICK_MS
+        return message.id in self._seen or (last == mark and abs(message.fields["at"] - at) < _DOUBLE_CLICK_MS)
 
     def _remember(self, message: Message, mark: str) -> None:
         self._last = (mark, message.fields["at"])
@@ -102,15 +100,12 @@ class Ordering:
                 kept="{ref} is kept in the history",
                 ref=", ".join(refs),
             )
-            raise Asked(self._in_words(error), [*agreed, *refs])
+            raise Asked(error.in_language(self._session.settings().language).lines(), [*agreed, *refs])
 
     def _ask_about_price(self, order: Order, agreed: frozenset[str]) -> None:
         doubt = None if _PRICE in agreed else self._session.find_doubt(order)
         if doubt is not None:
             raise Asked([doubt.in_language(self._session.settings().language).message()], [*agreed, _PRICE])
-
-    def _in_words(self, error: MaybeBilledError) -> Sequence[str]:
-        return error.in_language(self._session.settings().language).lines()
 
 
 def verbs_of(session: Session) -> list[str]:

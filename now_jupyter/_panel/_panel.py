@@ -17,50 +17,41 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
-from traitlets import Dict, List, Unicode
+from traitlets import Dict, List
 
-from .._json import digest
 from .._media import preview
-from .._messages import InputError, Language, NowImageError, plain
+from .._messages import InputError, NowImageError, plain
 from .._options import cell_text
 from .._session import Session
-from .._store import Record, read_file
+from .._store import read_file
 from .._values import Generation, Status
-from ._detail import detail_of, draft_in_file
+from ._detail import detail_of, draft_in
 from ._diff import differences
 from ._draft import Draft, draft_of_record, request_of
-from ._gallery import Gallery, Query, packed, row_of
+from ._fallback import Bundle, latest, static_bundle
+from ._gallery import Gallery, packed, row_of
 from ._jobs import JobBoard
-from ._labels import labels
 from ._messages import Message
 from ._ordering import VERBS, Ordering, verbs_of
 from ._pictures import picture_bytes
 from ._quote import quote_of, relay_of
-from ._rpc import Answer, Wired
+from ._rpc import Answer
 from ._static_output import Standing
-from ._thumb_queue import Wanted
-from ._thumbs import thumb_of
+from ._thumbs import Wanted, thumb_of
 
 __all__ = ["Panel", "follow", "recall"]
 
 _PARTIAL_PX = 640
-_NO_BYTES: tuple[bytes, ...] = ()
 _LARGEST_FILE = 32 << 20
 _UNDER_WAY = (Status.PENDING, Status.RUNNING)
 _OPEN: WeakSet[Panel] = WeakSet()  # `%now recall` finds those of its session; none is kept alive
 
 
-class Panel(Wired):
+class Panel(Standing):
     """A widget for making, looking at, choosing and changing pictures. Show it as the last value of a cell."""
 
-    mode = Unicode("panel").tag(sync=True)
-    """What the script shows: `panel`, or `compare` for a comparison in a cell."""
-
-    words = Dict().tag(sync=True)
-    """All labels, in the language of the session."""
-
     draft = Dict().tag(sync=True)
-    """What stands in the form (`_state.Draft`); the one trait that a front end may set."""
+    """What stands in the form (`_draft.Draft`); the one trait that a front end may set."""
 
     jobs: List[Any] = List().tag(sync=True)
     """What is under way, and failures that were not yet put away."""
@@ -70,16 +61,15 @@ class Panel(Wired):
 
     def __init__(self, session: Session) -> None:
         """Connect to a session; what it knows is asked for in the background."""
-        super().__init__(session, words=labels(session.settings().language), draft=Draft().to_json())
+        super().__init__(session, mode="panel", draft=Draft().to_json())
         self._gallery = Gallery(session)
         self._wanted = Wanted()
         self._folder = session.context.home().store.folder
-        self._board = JobBoard(session, lambda forms: self.put("jobs", forms), self._show_partial)
+        self._board = JobBoard(session, lambda forms: self.put("jobs", forms), self._send_partial_soon)
         self._ordering = Ordering(session, self._board, self._gallery)
-        self._standing = Standing(self, session, self._gallery)
         self._answering: object = None
         self._asking = threading.Event()
-        self._forget = session.history.observe(self._heard)
+        self._end_observing = session.history.observe(self._receive_change)
         self.have("files", self._begin)
         self._board.look()
         _OPEN.add(self)
@@ -90,15 +80,9 @@ class Panel(Wired):
             self._gallery.records()
         self._ask_relay_soon()
 
-    def show(self) -> None:
-        """Appear in the running cell."""
-        self._standing.show()
-
-    def _ipython_display_(self, **_: object) -> None:
-        self.show()
-
-    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
-        return self._standing.whole_bundle()
+    def static(self) -> Bundle:
+        """Return the latest pictures."""
+        return static_bundle(latest(self._session.history.records()), self._gallery.pictures, language=self.language)
 
     def __repr__(self) -> str:
         return f"Panel({len(self._session.history)} generations)"
@@ -110,7 +94,7 @@ class Panel(Wired):
             InputError: there is no such picture, or the file does not say how it was made.
         """
         if isinstance(source, Path):
-            draft = self._draft_in(read_file(source, limit=_LARGEST_FILE))
+            draft = draft_in(read_file(source, limit=_LARGEST_FILE), self._gallery)
         else:
             draft = draft_of_record(self._gallery.record(int(self._session.generation(source).ref.removeprefix("#"))))
         self.put("draft", draft.to_json())
@@ -122,7 +106,7 @@ class Panel(Wired):
     def close(self) -> None:
         """End the panel; what is under way goes on."""
         _OPEN.discard(self)
-        self._forget()
+        self._end_observing()
         self._board.close()
         super().close()
 
@@ -131,20 +115,21 @@ class Panel(Wired):
     def answers(self) -> Mapping[str, tuple[str, Callable[[Message], Answer]]]:
         """Return for each action the worker that does it, and how."""
         return {
+            **super().answers(),
             "find": ("files", self._find),
             "rows": ("files", self._of_this_folder(self._rows)),
             "thumbs": ("files", self._of_this_folder(self._thumbnails)),
             "detail": ("files", self._of_this_folder(self._detail)),
             "picture": ("files", self._of_this_folder(self._picture)),
             "compare": ("files", self._of_this_folder(self._compare)),
-            "cell": ("files", self._cell),
+            "cell": ("files", lambda message: {"cell": cell_text(request_of(message.fields["draft"]))}),
             **dict.fromkeys(("star", "tag", "trash", "restore"), ("files", self._of_this_folder(self._mark))),
-            "drop": ("files", self._drop),
+            "drop": ("files", lambda message: {"draft": draft_in(message.data, self._gallery).to_json()}),
             "quote": ("relay", self._quote),
-            "relay": ("relay", self._relay),
+            "relay": ("relay", lambda _: self._ask_relay()),
             "generate": ("orders", self._ordering.order),
-            "stop": ("orders", self._stop),
-            "dismiss": ("orders", self._dismiss),
+            "stop": ("orders", lambda message: {"cancelled": self._board.stop(message.fields["job"])}),
+            "dismiss": ("orders", lambda message: self._board.dismiss(message.fields["job"])),
             **dict.fromkeys(VERBS, ("orders", self._of_this_folder(self._ordering.act))),
         }
 
@@ -174,118 +159,66 @@ class Panel(Wired):
         self._wanted.forget()
         self._gallery.forget()
         self.tell({"event": "moved", "folder": plain(folder.name, 80)})
-        self._standing.renew_soon()
+        self.renew_soon()
         return True
 
     # Looking
 
     def _find(self, message: Message) -> Answer:
         self._follow()
-        numbers = self._gallery.find(Query(**message.fields))
+        numbers = self._gallery.find(**message.fields)
         for key, data in self._board.previews().items():
-            self.have("files", self._send_partial, key, data)
-        return {"count": len(numbers), "choices": self._gallery.choices()}, (packed(numbers),)
+            self._send_partial_soon(key, data)
+        return {"count": len(numbers), "choices": self._gallery.choices(), "buffers": (packed(numbers),)}
 
     def _rows(self, message: Message) -> Answer:
-        return {"rows": self._gallery.rows(message.fields["numbers"], self._language)}, _NO_BYTES
+        return {"rows": self._gallery.rows(message.fields["numbers"], self.language)}
 
-    def _thumbnails(self, message: Message) -> Answer:
+    def _thumbnails(self, message: Message) -> None:
         """Make what is to be seen now; what this view wanted before and is not yet made is no longer."""
         self._wanted.ask(message.view, message.fields["numbers"])
-        self.have("files", self._next_thumbnail)
-        return {}, _NO_BYTES
+        self.have("files", self._send_next_thumbnail)
 
-    def _next_thumbnail(self) -> None:
+    def _send_next_thumbnail(self) -> None:
         """Make one and go to the end of the line, so that nobody waits for more than one."""
         number = self._wanted.take()
-        if number is None:
-            return
-        self._send_thumbnail(number)
-        self.have("files", self._next_thumbnail)
-
-    def _send_thumbnail(self, number: int) -> None:
-        with suppress(NowImageError):
-            self.tell({"event": "thumb", "number": number}, self._thumbnail(self._gallery.known(number)))
-
-    def _thumbnail(self, record: Record) -> tuple[bytes, ...]:
-        data: bytes | None = None
-        with suppress(NowImageError):
-            data = thumb_of(record, self._gallery.pictures)
-        return (data,) if data else _NO_BYTES
+        if number is not None:
+            with suppress(NowImageError):
+                thumbnail = thumb_of(self._gallery.known(number), self._gallery.pictures)
+                self.tell({"event": "thumb", "number": number}, thumbnail)
+            self.have("files", self._send_next_thumbnail)
 
     def _detail(self, message: Message) -> Answer:
-        record = self._gallery.record(message.fields["number"])
-        self._gallery.renew(record)
-        return detail_of(record, self._gallery, language=self._language, verbs=verbs_of(self._session)), _NO_BYTES
-
-    @property
-    def _language(self) -> Language:
-        return self._session.settings().language
+        record = self._gallery.renew(message.fields["number"])
+        return detail_of(record, self._gallery, language=self.language, verbs=verbs_of(self._session))
 
     def _picture(self, message: Message) -> Answer:
         record = self._gallery.record(message.fields["number"])
-        mime, data = picture_bytes(record, message.fields["place"], self._gallery.pictures)
-        return {"mime": mime}, (data,)
+        return picture_bytes(record, message.fields["place"], self._gallery.pictures)
 
     def _compare(self, message: Message) -> Answer:
-        spots = message.fields["pictures"]
-        records = [self._gallery.record(number) for number, _ in spots]
+        records = [self._gallery.record(number) for number, _ in message.fields["pictures"]]
         if not records:
             raise InputError("there is nothing to compare", advice="choose two to four pictures")
-        return differences(records), _NO_BYTES
+        return differences(records)
 
-    # Changing
-
-    def _cell(self, message: Message) -> Answer:
-        return {"cell": cell_text(request_of(message.fields["draft"]))}, _NO_BYTES
-
-    def _mark(self, message: Message) -> Answer:
+    def _mark(self, message: Message) -> None:
         fields, ref = message.fields, f"#{message.fields['number']}"
         if message.action == "star":
             self._session.star(ref, on=fields["on"])
         elif message.action == "tag":
             self._session.tag(ref, _checked_tag(fields["tag"].strip()), remove=not fields["on"])
-        elif message.action == "trash":
-            self._session.trash(ref)
         else:
-            self._session.restore(ref)
-        return {}, _NO_BYTES
+            {"trash": self._session.trash, "restore": self._session.restore}[message.action](ref)
 
-    def _drop(self, message: Message) -> Answer:
-        return {"draft": self._draft_in(message.data).to_json()}, _NO_BYTES
-
-    def _draft_in(self, data: bytes) -> Draft:
-        """Recall a picture file: one of this history by its digest, else by what it says of itself."""
-        sha256 = digest(data)
-        for record in self._gallery.records().values():
-            if any(one.sha256 == sha256 for one in record.outputs):
-                return draft_of_record(record)
-        draft = draft_in_file(data)
-        if draft is None:
-            raise InputError(
-                "this file does not say how it was made", advice="files saved with --save or Picture.save do"
-            )
-        return draft
-
-    # Jobs and the relay
-
-    def _stop(self, message: Message) -> Answer:
-        return {"cancelled": self._board.stop(message.fields["job"])}, _NO_BYTES
-
-    def _dismiss(self, message: Message) -> Answer:
-        self._board.dismiss(message.fields["job"])
-        return {}, _NO_BYTES
+    # The relay
 
     def _quote(self, message: Message) -> Answer:
         draft = message.fields["draft"]
         self.follow_soon()
         if self._answering != self._who_answers():
             self._ask_relay_soon()
-        return {**quote_of(self._session, draft), "parent": self._gallery.ref_of(draft.parent)}, _NO_BYTES
-
-    def _relay(self, _message: Message) -> Answer:
-        self._ask_relay()
-        return {}, _NO_BYTES
+        return {**quote_of(self._session, draft), "parent": self._gallery.ref_of(draft.parent)}
 
     def _who_answers(self) -> object:
         return self._session.context.is_demo(), self._session.settings()
@@ -301,17 +234,17 @@ class Panel(Wired):
         self._answering = self._who_answers()
         self.put("relay", relay_of(self._session))
 
-    def _show_partial(self, key: str, data: bytes) -> None:
+    def _send_partial_soon(self, key: str, data: bytes) -> None:
         self.have("files", self._send_partial, key, data)
 
     def _send_partial(self, key: str, data: bytes) -> None:
         with suppress(NowImageError):
-            small, mime, _width, _height = preview(data, longest=_PARTIAL_PX)
+            small, mime, *_ = preview(data, longest=_PARTIAL_PX)
             self.tell({"event": "partial", "job": key, "mime": mime}, (small,))
 
     # What it hears of the history
 
-    def _heard(self, generation: Generation) -> None:
+    def _receive_change(self, generation: Generation) -> None:
         """Take note, on the background thread, that a generation changed; the look at it happens elsewhere."""
         digits = generation.ref.removeprefix("#")
         if digits.isdecimal():
@@ -321,18 +254,15 @@ class Panel(Wired):
     def _look_again(self, number: int) -> None:
         self._follow()
         try:
-            record = self._gallery.record(number)
+            record = self._gallery.renew(number)
         except NowImageError:
             self.tell({"event": "gone", "number": number})
         else:
-            self._tell_of(record)
+            thumbnail = thumb_of(record, self._gallery.pictures)
+            self.tell({"event": "changed", "row": row_of(record, self.language)}, thumbnail)
             if not record.demo and record.status not in _UNDER_WAY:
                 self._ask_relay_soon()  # for what is left now
-        self._standing.renew_soon()
-
-    def _tell_of(self, record: Record) -> None:
-        self._gallery.renew(record)
-        self.tell({"event": "changed", "row": row_of(record, self._language)}, self._thumbnail(record))
+        self.renew_soon()
 
 
 def _checked_tag(tag: str) -> str:

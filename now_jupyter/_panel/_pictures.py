@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from .._media import can_show, media_type, preview, read_verified
 from .._messages import InputError
@@ -50,8 +51,8 @@ def picture_at(record: Record, place: int) -> RecordedOutput:
     return pictures[place - 1]
 
 
-def picture_bytes(record: Record, place: int, folder: Path) -> tuple[str, bytes]:
-    """Return type and bytes of one picture of a record; a very large one is made smaller.
+def picture_bytes(record: Record, place: int, folder: Path) -> dict[str, Any]:
+    """Return the answer with type and bytes of one picture of a record; a very large one is made smaller.
 
     Raises:
         InputError: it has no such picture.
@@ -61,6 +62,6 @@ def picture_bytes(record: Record, place: int, folder: Path) -> tuple[str, bytes]
     data = read_verified(folder / one.file, one.sha256)
     media = media_type(one.mime)
     if media is not None and media.in_browser and len(data) <= _LARGEST:
-        return one.mime, data
-    small, mime, _width, _height = preview(data, longest=_LONGEST)
-    return mime, small
+        return {"mime": one.mime, "buffers": (data,)}
+    small, mime, *_ = preview(data, longest=_LONGEST)
+    return {"mime": mime, "buffers": (small,)}

@@ -6,6 +6,7 @@ answer, which bears the message's id, is sent when it is there. Traits are set a
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Any, TypeAlias
 
 import anywidget
 
-from .._messages import InputError, NowImageError, plain
+from .._messages import InputError, Language, NowImageError, plain
 from .._session import Session
 from ._assets import loader, script, styles
 from ._draft import read_draft
@@ -25,14 +26,14 @@ __all__ = ["Answer", "Asked", "Wired"]
 
 _LOG = logging.getLogger("now_jupyter")
 _LONGEST_ID = 64
-Answer: TypeAlias = "tuple[Mapping[str, Any], Sequence[bytes]]"
+Answer: TypeAlias = Mapping[str, Any] | None
+"""What is sent back; bytes that go beside it are its `buffers`."""
 
 
 class Asked(Exception):
     """The user's word is needed first: `lines` says why, `agree` is what comes back with it."""
 
     def __init__(self, lines: Sequence[str], agree: Sequence[str]) -> None:
-        """Remember both."""
         super().__init__(*lines)
         self.lines = list(lines)
         self.agree = list(agree)
@@ -44,61 +45,65 @@ class Wired(anywidget.AnyWidget):
     _esm = loader()
 
     def __init__(self, session: Session, **traits: object) -> None:
-        """Connect to a session; nothing is asked yet."""
         self._session = session
         self._sending = threading.RLock()
         self._workers = {name: ThreadPoolExecutor(1, f"now-jupyter-{name}") for name in ("files", "relay", "orders")}
         super().__init__(**traits)
-        self.on_msg(self._arrived)
+        self.on_msg(self._receive)
 
     def answers(self) -> Mapping[str, tuple[str, Callable[[Message], Answer]]]:
         """Return for each action the worker that does it, and how."""
-        raise NotImplementedError
+        return {"script": ("orders", lambda _: {"buffers": (script().encode(), styles().encode())})}
+
+    @property
+    def language(self) -> Language:
+        """The user's language."""
+        return self._session.settings().language
 
     # What comes in
 
     def set_state(self, sync_data: Mapping[str, Any]) -> None:
         """Let a front end set the draft, and only to what one may be."""
-        allowed = {name: value for name, value in sync_data.items() if name == "draft" and _is_draft(value)}
+        allowed: dict[str, Any] = {}
+        with suppress(ValueError):
+            read_draft(sync_data.get("draft"))
+            allowed["draft"] = sync_data["draft"]
         with self._sending:
             if allowed:
                 super().set_state(allowed)
             if refused := [name for name in sync_data if name in self.keys and name not in allowed]:
                 self.send_state(refused)
 
-    def _arrived(self, _widget: object, content: object, buffers: Sequence[Any]) -> None:
+    def _receive(self, _widget: object, content: object, buffers: Sequence[Any]) -> None:
         try:
             message = read_message(content, buffers)
-        except ValueError as problem:
+            worker, answer = self.answers()[message.action]
+        except (ValueError, KeyError) as problem:
             self._refuse(content, str(problem))
-            return
-        known = {**self.answers(), "script": ("orders", _script)}.get(message.action)
-        if known is None:
-            self._refuse(content, "no such action")
         else:
-            self.have(known[0], self._answer, message, known[1])
+            self.have(worker, self._answer, message, answer)
 
     def _refuse(self, content: object, reason: str) -> None:
         identity = content.get("id") if isinstance(content, dict) else None
         if isinstance(identity, str) and len(identity) <= _LONGEST_ID:
             error = InputError("the panel sent what it may not send: {reason}", reason=reason)
-            self.tell({"re": plain(identity, _LONGEST_ID), "error": {"lines": self.in_words(error)}})
+            self.tell(
+                {"re": plain(identity, _LONGEST_ID), "error": {"lines": error.in_language(self.language).lines()}}
+            )
 
     def _answer(self, message: Message, answer: Callable[[Message], Answer]) -> None:
+        content: dict[str, Any]
         try:
-            content, buffers = answer(message)
+            content = dict(answer(message) or {})
         except Asked as asked:
-            content, buffers = {"ask": {"lines": asked.lines, "agree": asked.agree}}, ()
+            content = {"ask": {"lines": asked.lines, "agree": asked.agree}}
         except NowImageError as error:
-            content, buffers = {"error": {"lines": self.in_words(error)}}, ()
+            content = {"error": {"lines": error.in_language(self.language).lines()}}
         except Exception as bug:  # noqa: BLE001 - seen nowhere else: the panel says it, the log has all of it
             _LOG.exception("the panel could not do %s", message.action)
-            content, buffers = {"error": {"lines": [f"{type(bug).__name__}: {plain(bug)}"]}}, ()
+            content = {"error": {"lines": [f"{type(bug).__name__}: {plain(bug)}"]}}
+        buffers = content.pop("buffers", ())
         self.tell({**content, "re": message.id}, buffers)
-
-    def in_words(self, error: NowImageError) -> list[str]:
-        """Return an error in the words of a cell, in the user's language."""
-        return error.in_language(self._session.settings().language).lines()
 
     # What goes out
 
@@ -126,30 +131,7 @@ class Wired(anywidget.AnyWidget):
         with self._sending:
             super().close()
 
-    def wait_until_idle(self) -> None:
-        """Wait, after `close`, for the questions to the relay that are still under way."""
-        for worker in self._workers.values():
-            worker.shutdown(wait=True)
 
-
-def _script(_message: Message) -> Answer:
-    return {}, (script().encode(), styles().encode())
-
-
-def _is_draft(value: object) -> bool:
-    try:
-        read_draft(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _sendable(value: Any) -> Any:  # noqa: ANN401 - any JSON
+def _sendable(value: object) -> Any:  # noqa: ANN401 - any JSON
     """Replace halves of characters, which cannot be encoded, wherever they come from."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, Mapping):
-        return {_sendable(name): _sendable(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_sendable(one) for one in value]
-    return value
+    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))

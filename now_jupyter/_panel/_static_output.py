@@ -1,83 +1,74 @@
-"""How a panel stands in a cell: the widget, and the static picture that is there when the widget is not."""
+"""How a widget of ours stands in a cell: itself, and the static picture that is there when the widget is not."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from typing import Any
+
+from traitlets import Dict, Unicode
 
 from .._display import CellOutput
 from .._session import Session
-from ._fallback import latest, static_bundle
-from ._gallery import Gallery
+from ._fallback import Bundle
+from ._labels import labels
 from ._rpc import Wired
 
-__all__ = ["WIDGET_VIEW", "Standing", "Static", "view_bundle"]
-
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+__all__ = ["Standing"]
 
 
-def view_bundle(widget: Wired) -> dict[str, Any]:
-    """Return the bundle of a widget's view alone."""
-    view = {"version_major": 2, "version_minor": 1, "model_id": widget.model_id}
-    return {WIDGET_VIEW: view, "text/plain": repr(widget)}
+class Standing(Wired):
+    """A widget with two outputs below that stand for it: a picture, and its captions, as pages show one type alone."""
 
+    mode = Unicode().tag(sync=True)
+    """What the script shows: `panel`, or `compare` for a comparison in a cell."""
 
-class Static:
-    """The two outputs that stand for a widget: a picture, and its captions, as pages show the richest type alone."""
+    words = Dict().tag(sync=True)
+    """All labels, in the language of the session."""
 
-    def __init__(self, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
-        """Appear in the running cell, right below the widget."""
-        self._picture = CellOutput()
-        self._captions = CellOutput()
-        self.put(data, metadata)
-
-    def put(self, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
-        """Show these instead."""
-        words = str(data["text/plain"])
-        self._picture.put({**data, "text/plain": words.partition("\n")[0]}, metadata)
-        self._captions.put({"text/plain": words}, {"now": {"static": True}})
-
-
-class Standing:
-    """The outputs of one panel; their static picture follows the history."""
-
-    def __init__(self, widget: Wired, session: Session, gallery: Gallery) -> None:
-        """Show nothing yet."""
-        self._widget = widget
-        self._session = session
-        self._gallery = gallery
-        self._statics: list[Static] = []
+    def __init__(self, session: Session, **traits: object) -> None:
+        self._statics: list[tuple[CellOutput, CellOutput]] = []
         self._shown = ""
         self._due = threading.Event()
+        super().__init__(session, words=labels(session.settings().language), **traits)
+
+    def static(self) -> Bundle:
+        """Return the static picture as the history is now."""
+        raise NotImplementedError
 
     def show(self) -> None:
         """Appear in the running cell: the widget, and below it what stands for it."""
-        CellOutput().put(view_bundle(self._widget))
-        self._statics.append(Static(*self.static()))
+        CellOutput().put(self._view())
+        outputs = CellOutput(), CellOutput()
+        _fill(*outputs, self.static())
+        self._statics.append(outputs)
 
-    def whole_bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return view and static picture as one bundle, for those who ask for nothing else."""
+    def _ipython_display_(self, **_: object) -> None:
+        self.show()
+
+    def _repr_mimebundle_(self, **_: object) -> Bundle:
         data, metadata = self.static()
-        return {**data, **view_bundle(self._widget)}, metadata
+        return {**data, **self._view()}, metadata
 
-    def static(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the static picture as the history is now."""
-        pictures = latest(self._session.history.records())
-        language = self._session.settings().language
-        return static_bundle(pictures, self._session.context.home().store.pictures, language=language)
+    def _view(self) -> dict[str, Any]:
+        view = {"version_major": 2, "version_minor": 1, "model_id": self.model_id}
+        return {"application/vnd.jupyter.widget-view+json": view, "text/plain": repr(self)}
 
     def renew_soon(self) -> None:
         """Bring the static picture up to date after what the worker has to do now; once, however often it is asked."""
         if self._statics and not self._due.is_set():
             self._due.set()
-            self._widget.have("files", self._renew)
+            self.have("files", self._renew)
 
     def _renew(self) -> None:
         self._due.clear()
-        data, metadata = self.static()
-        if data["text/plain"] == self._shown:
-            return
-        self._shown = data["text/plain"]
-        for one in self._statics:
-            one.put(data, metadata)
+        bundle = self.static()
+        if bundle[0]["text/plain"] != self._shown:
+            self._shown = bundle[0]["text/plain"]
+            for outputs in self._statics:
+                _fill(*outputs, bundle)
+
+
+def _fill(picture: CellOutput, captions: CellOutput, bundle: Bundle) -> None:
+    words = str(bundle[0]["text/plain"])
+    picture.put({**bundle[0], "text/plain": words.partition("\n")[0]}, bundle[1])
+    captions.put({"text/plain": words}, {"now": {"static": True}})

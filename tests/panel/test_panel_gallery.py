@@ -118,6 +118,7 @@ def test_a_dropped_file_is_recalled(wire: Wire, session: Session, tmp_path: Path
     saved = made.pictures[0].save(tmp_path / "fox.png").read_bytes()
     by_words = wire.ask("drop", buffers=[saved]).content["draft"]
     assert (by_words["prompt"], by_words["options"]) == ("a red fox", {"size": "16:9"})
+    assert by_words["service"] == ""  # the model leads there
     assert "does not say" in wire.ask("drop", buffers=[b"no picture"]).content["error"]["lines"][0]
 
 

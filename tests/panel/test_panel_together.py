@@ -11,7 +11,7 @@ import pytest
 
 import panels
 from now_jupyter._panel import follow
-from now_jupyter._panel._thumb_queue import Wanted
+from now_jupyter._panel._thumbs import Wanted
 from now_jupyter._session import Session
 from panels import Browser, Page, Wire, draft
 from relays import new_session, relay_on_loopback

@@ -57,8 +57,8 @@ def test_a_sound_is_kept_as_it_came(relay: TwoServices, tmp_path: Path) -> None:
         assert not (tmp_path / "x.now" / "answers" / "1").exists()
         assert "slow march" in repr(session.history)
         (record,) = session.history.records()
-        row = row_of(record)
-    assert any("1-slow-march.mp3" in other for other in row["others"])
+        row = row_of(record, "en")
+    assert any(other["file"] == "1-slow-march.mp3" for other in row["others"])
 
 
 @pytest.mark.parametrize(("mime", "suffix", "data"), DRAWINGS)
