@@ -28,7 +28,6 @@ class Job:
     """
 
     def __init__(self, background: Background, *, language: Language = "en") -> None:
-        """Prepare; `follow` gives it its future."""
         self._background = background
         self._language = language
         self._future: Future[Generation] = Future()

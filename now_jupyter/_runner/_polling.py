@@ -39,11 +39,7 @@ class Pace:
         self._unknown_for = 0.0
 
     def note_unknown(self, task: str) -> None:
-        """Take note that the service does not know the task; polls that failed on their way do not count.
-
-        Raises:
-            TaskLost: that has been so for too long.
-        """
+        """Take note that the service does not know the task; polls that failed on their way do not count."""
         self._unknown_for += self._waited
         if self._unknown_for > _TOLERATED:
             raise TaskLost(
@@ -64,11 +60,7 @@ class Poller:
         self._waiting: dict[str, list[_Waiter]] = {}
 
     async def ask(self, task: str) -> Fields | None:
-        """Return what the service says of the task; None where it does not know it.
-
-        Raises:
-            NowImageError: the service could not be asked.
-        """
+        """Return what the service says of the task; None where it does not know it."""
         while True:
             waiter = _Waiter()
             is_first = not self._waiting

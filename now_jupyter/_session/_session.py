@@ -67,7 +67,6 @@ class Session:
         services: Sequence[Service] | None = None,
         background: Background | None = None,
     ) -> None:
-        """Prepare a session; nothing is opened, read or sent before it is needed."""
         environ = os.environ if environ is None else environ
         given = {"base_url": base_url, "folder": str(folder)}
         configuration = Configuration(
