@@ -78,10 +78,6 @@ class Money:
         """What stands before the amount; yuan and yen share theirs."""
         return _SIGNS.get(self.currency, f"{self.currency} ")
 
-    def times(self, count: int) -> Money:
-        """Multiply the amount."""
-        return self if self.amount is None else replace(self, amount=self.amount * count)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Button:

@@ -114,7 +114,7 @@ class Extension:
             if not isinstance(asked, _Asked):
                 return asked
             with self._waiting(asked):
-                return self._finished(asked.job.wait(asked.timeout, asked.view.tick), asked)
+                return self._finished(asked.job.result(asked.timeout, asked.view.tick), asked)
             return self._left(asked)
 
     def await_nowimage(
@@ -129,7 +129,7 @@ class Extension:
             if not isinstance(asked, _Asked):
                 return asked
             with self._waiting(asked):
-                return self._finished(await asked.job.wait_awaiting(asked.timeout, asked.view.tick), asked)
+                return self._finished(await asked.job.await_result(asked.timeout, asked.view.tick), asked)
             return self._left(asked)
 
     def now(self, line: str) -> Any:  # noqa: ANN401 - each command's own result

@@ -72,7 +72,6 @@ class Buyer:
         runner: Callable[[RelayAccess, Home], Runner],
         note_sent: Callable[[Job], None],
     ) -> None:
-        """Use the session's parts; `note_sent` is told of a job that can no longer be taken back."""
         self._workspace = workspace
         self._planner = planner
         self._quotes = quotes
@@ -330,12 +329,7 @@ class Buyer:
         return None
 
     async def resume(self, record: Record, job: Job) -> RunResult:
-        """Take up one record again, free of charge; someone else's is left to them.
-
-        Raises:
-            ConfigError: it was ordered at another relay than the one in use.
-            InputError: its service is not installed here.
-        """
+        """Take up one record again, free of charge; someone else's is left to them."""
         home = self._workspace.home()
         service = self._planner.find_service(record.service)
         runner = self._runner(self._workspace.access_of(record), home)

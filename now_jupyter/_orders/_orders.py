@@ -62,7 +62,6 @@ class Orders:
         runner: Callable[[RelayAccess, Home], Runner],
         services: Sequence[Service] | None = None,
     ) -> None:
-        """Use the session's parts; `services` None means all that are registered."""
         self._workspace = workspace
         self._facts = facts
         self._planner = Planner(workspace, facts, kernel=kernel, services=services)

@@ -46,7 +46,6 @@ class Planner:
     def __init__(
         self, workspace: Workspace, facts: RelayFacts, *, kernel: str, services: Sequence[Service] | None = None
     ) -> None:
-        """Begin with an empty memory; `services` are those to choose from, all where it is None."""
         self._services = services
         self._workspace = workspace
         self._facts = facts
@@ -56,11 +55,7 @@ class Planner:
     # What the history has
 
     async def decide(self, order: Order, position: CellPosition, snapshot: Snapshot) -> Decision:
-        """Decide an order; what is decided is remembered.
-
-        Raises:
-            MaybeBilledError: an equal order may have been billed, and nobody knows what became of it.
-        """
+        """Decide an order; what is decided is remembered."""
         decision = await run_in_thread(self._decide, self._reruns, order, position, snapshot)
         if (record := _find_obstacle(decision, order)) is not None:
             self.forget(decision)
@@ -127,11 +122,7 @@ class Planner:
     # What has to be bought
 
     async def plan(self, request: Request, snapshot: Snapshot, *, n: int | None = None) -> list[PlannedCall]:
-        """Return the paid calls that make `n` of what a request asks for, all of it where n is None.
-
-        Raises:
-            InputError: no service can make this, or it cannot be asked for in this way.
-        """
+        """Return the paid calls that make `n` of what a request asks for, all of it where n is None."""
         if request.service:
             self.find_service(request.service)  # nothing is asked for what cannot be made
         model = await self.choose_model(request, snapshot)
@@ -142,11 +133,7 @@ class Planner:
         )
 
     def find_service(self, name: str) -> Service:
-        """Return the service that made a record.
-
-        Raises:
-            InputError: it is not installed here.
-        """
+        """Return the service that made a record."""
         return next((one for one in self._services or () if one.name == name), None) or service_named(name)
 
     def plan_otherwise(self, call: PlannedCall, route: Route, snapshot: Snapshot) -> list[PlannedCall]:

@@ -58,7 +58,6 @@ class Quotes:
     """Prices of plans, by the relay's list and the user's own."""
 
     def __init__(self, facts: RelayFacts, history: History) -> None:
-        """Ask `facts`; the budget counts the orders of `history`."""
         self._facts = facts
         self._history = history
 
@@ -80,10 +79,6 @@ class Quotes:
 
         An unknown price is above each of them. With the user's word (`agreed`) it is not, nor is anything above
         `Now.confirm_over`; limit and budget stay.
-
-        Raises:
-            InputError: the user's word is needed, or the order is too dear.
-            StoreCorrupt: there is a budget, and it cannot be read.
         """
         limits = await self.find_limits(snapshot, most)
         if limits is None:
@@ -99,11 +94,7 @@ class Quotes:
         return Agreement(prices=tuple(prices), budget=limits.budget)
 
     async def find_limits(self, snapshot: Snapshot, most: Money | None = None) -> Limits | None:
-        """Return what stands before a purchase now; None where nothing does.
-
-        Raises:
-            StoreCorrupt: there is a budget, and it cannot be read.
-        """
+        """Return what stands before a purchase now; None where nothing does."""
         if snapshot.is_demo:
             return None
         budget = await run_in_thread(read_budget, snapshot.home.store)
@@ -111,11 +102,7 @@ class Quotes:
         return None if limits == Limits() else limits
 
     async def stay_within(self, budget: Budget | None, record: Record, snapshot: Snapshot) -> None:
-        """Look once more when a number is claimed: other kernels may have claimed lower ones meanwhile.
-
-        Raises:
-            InputError: with theirs, the budget does not suffice.
-        """
+        """Look once more when a number is claimed: other kernels may have claimed lower ones meanwhile."""
         if budget is not None and record.cost is not None:
             refuse = partial(self._refuse_beyond, record.cost, budget, snapshot, below=record.number)
             await run_in_thread(refuse)

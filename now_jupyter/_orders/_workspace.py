@@ -47,7 +47,6 @@ class Workspace:
         working: Path,
         names: Callable[[], Mapping[str, Any]],
     ) -> None:
-        """Go by `configuration`; nothing is opened or read yet."""
         self._configuration = configuration
         self._environ = environ
         self._working = working
@@ -64,11 +63,7 @@ class Workspace:
     # What is in force
 
     def snapshot(self) -> Snapshot:
-        """Return what is in force now, for one order.
-
-        Raises:
-            ConfigError: address or key is missing or wrong.
-        """
+        """Return what is in force now, for one order."""
         settings = self.settings()
         home = self._home_of(settings)
         access = self._access_for(settings)
@@ -112,11 +107,7 @@ class Workspace:
         return home.shown.paid or any(not record.demo and record.outputs for record in self.history.records())
 
     def access(self) -> RelayAccess:
-        """Return the access to the relay; the same one while settings and key stay.
-
-        Raises:
-            ConfigError: address or key is missing or wrong.
-        """
+        """Return the access to the relay; the same one while settings and key stay."""
         return self._access_for(self.settings())
 
     def _access_for(self, settings: Settings) -> RelayAccess:
@@ -133,11 +124,7 @@ class Workspace:
         return self._open_once(mark, lambda: connect(address, key, settings))
 
     def access_of(self, record: Record) -> RelayAccess:
-        """Return the access to the relay that took an order: no other is asked for its tasks and links.
-
-        Raises:
-            ConfigError: that is another one than the one in use.
-        """
+        """Return the access to the relay that took an order: no other is asked for its tasks and links."""
         if record.demo:
             return self.demo_access()
         access = self.access()

@@ -36,11 +36,7 @@ def read_kept_answer(store: Store, number: int) -> KeptAnswer | None:
 
 
 def fetch_again(record: Record) -> Conversation[Outcome]:
-    """Converse only about the sources that a record kept.
-
-    Raises into the runner:
-        MaybeBilledError: it kept none for what is missing.
-    """
+    """Converse only about the sources that a record kept."""
     missing = [one for one in record.outputs if not one.is_here]
     if not any(one.sources for one in missing) and (missing or not record.outputs):
         raise MaybeBilledError(

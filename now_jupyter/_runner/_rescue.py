@@ -15,11 +15,7 @@ __all__ = ["recover_all_rescued", "recover_rescued"]
 
 
 def recover_rescued(rescue: RescueFolder, store: Store, record: Record) -> Record:
-    """Take into the history what was rescued of a record; what is no sound file any more goes to quarantine.
-
-    Raises:
-        StoreError: the history still cannot take it; it stays where it is.
-    """
+    """Take into the history what was rescued of a record; what is no sound file any more goes to quarantine."""
     waiting = rescue.of(record.id)
     for output, data in waiting:
         record = _take(store, record, output, data)

@@ -44,7 +44,6 @@ class Runner:
         task_limit: float = _TASK_LIMIT,
         rescue: RescueFolder | None = None,
     ) -> None:
-        """Put the parts together; nothing is opened."""
         self.rescue = rescue or RescueFolder()
         self.client = client
         self.downloader = downloader
@@ -82,11 +81,7 @@ class Runner:
         return await self.resume(result.record, service, watch) if has_newer_links(result.record) else result
 
     async def resume(self, record: Record, service: Service, watch: Watch) -> RunResult:
-        """Take up a record again without paying: what was rescued, its checkpoint, its kept answer, its kept sources.
-
-        Raises:
-            StoreError: what was rescued elsewhere still cannot be kept here.
-        """
+        """Take up a record again, free: what was rescued, its checkpoint, its kept answer, its kept sources."""
         record = await run_in_thread(recover_rescued, self.rescue, self.store, record)
         if record.status is Status.DONE:
             watch.changed(record)

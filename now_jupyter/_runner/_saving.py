@@ -44,12 +44,7 @@ class Saver:
         }
 
     async def save(self, found: Found, announced: RecordedOutput) -> RecordedOutput:
-        """Return the output as it is kept: from the first source that gives a sound file, or as words.
-
-        Raises:
-            StoreError: the history cannot take it; the error says where it is instead.
-            NowImageError: no source gave a sound file, and why.
-        """
+        """Return the output as it is kept: from the first source that gives a sound file, or as words."""
         done = self._saved.setdefault(found.key, anyio.Event())
         try:
             saved = await self._save(found, announced)
@@ -193,12 +188,7 @@ def keep_data(  # noqa: PLR0913 - what came, where it belongs, and what is known
     repeats_key: Callable[[bytes], bool],
     is_masked: bool = False,
 ) -> RecordedOutput:
-    """Return an output as it is kept: byte for byte, unless it repeats the key.
-
-    Raises:
-        BadImageError: it is no sound file; what came is in quarantine.
-        StoreError: it could not be written.
-    """
+    """Return an output as it is kept: byte for byte, unless it repeats the key."""
     if announced.kind == "words" and (words := _short_text(source)):
         return replace(announced, words=words, sources=(), error=None)
     try:
@@ -240,11 +230,7 @@ def with_facts(announced: RecordedOutput, facts: Facts, file: str) -> RecordedOu
 
 
 def without_key(data: bytes, repeats_key: Callable[[bytes], bool], *, is_masked: bool) -> bytes:
-    """Return a picture as it came; one whose texts repeat the key, or did before it was masked, with its pixels only.
-
-    Raises:
-        BadImageError: it is no picture.
-    """
+    """Return a picture as it came; of one whose texts repeat the key, or did before it was masked, only its pixels."""
     return pixels_only(data) if repeats_key(data) or (is_masked and _STARS in data) else data
 
 

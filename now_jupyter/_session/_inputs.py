@@ -37,17 +37,12 @@ class Inputs:
     """Finds what is given: references to the history, files, addresses, and values of Python."""
 
     def __init__(self, references: References, history: History, *, fetch: Callable[[str], bytes]) -> None:
-        """Ask `references` first; `fetch` returns the bytes behind an https address."""
         self._references = references
         self._history = history
         self._fetch = fetch
 
     def resolve(self, order: Order, *, relay: str) -> Order:
-        """Return the order with its inputs found; `relay` tells where it will be sent to.
-
-        Raises:
-            InputError: something that is given cannot be found or is of no use here; nothing was sent.
-        """
+        """Return the order with its inputs found; `relay` tells where it will be sent to."""
         if order.request.button is not None:
             return self._resolve_press(order, relay)
         if not order.given:

@@ -32,11 +32,7 @@ class References:
             self._last = generation.pictures[-1]
 
     def picture(self, ref: Reference) -> Picture:
-        """Return one picture: of a generation the first.
-
-        Raises:
-            InputError: there is no such picture.
-        """
+        """Return one picture: of a generation the first."""
         one = self._value_or_text(ref)
         if isinstance(one, str):
             generation, output = self._history.find(one)
@@ -44,11 +40,7 @@ class References:
         return one if isinstance(one, Picture) else _first_picture(one)
 
     def generation(self, ref: Reference) -> Generation:
-        """Return the generation that is referred to, or that the picture belongs to.
-
-        Raises:
-            InputError: there is no such thing in this history.
-        """
+        """Return the generation that is referred to, or that the picture belongs to."""
         one = self._value_or_text(ref)
         if isinstance(one, Generation):
             return one
@@ -57,22 +49,14 @@ class References:
         return _ensure_same(self._history[one.ref], one)
 
     def numbers(self, ref: Reference) -> list[int]:
-        """Return the numbers of what is in use: one, or those of all requests that an order was sent as.
-
-        Raises:
-            InputError: there is no such thing in this history.
-        """
+        """Return the numbers of what is in use: one, or those of all requests that an order was sent as."""
         one = self._value_or_text(ref)
         if isinstance(one, str):
             return [_number(self._history.find(one)[0].ref)]
         return [_number(_ensure_same(self._history[ref], one).ref) for ref in _refs_of(one)]
 
     def numbers_anywhere(self, ref: Reference) -> list[int]:
-        """Return the numbers of what is in use or in the trash.
-
-        Raises:
-            InputError: there is no such thing.
-        """
+        """Return the numbers of what is in use or in the trash."""
         one = self._value_or_text(ref)
         if isinstance(one, str):
             return [_number(self._anywhere(one).ref)]

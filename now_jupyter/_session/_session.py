@@ -67,7 +67,6 @@ class Session:
         services: Sequence[Service] | None = None,
         background: Background | None = None,
     ) -> None:
-        """Prepare a session; nothing is opened, read or sent before it is needed."""
         environ = os.environ if environ is None else environ
         given = {"base_url": base_url, "folder": str(folder)}
         configuration = Configuration(
@@ -142,7 +141,7 @@ class Session:
     async def agenerate(self, prompt: str, **options: Unpack[GenerateOptions]) -> Generation:
         """Make pictures and await them; as `generate`."""
         parsed = parse_keywords(prompt, options)
-        return await self.place(order_of(parsed)).wait_awaiting(self._timeout_of(parsed))
+        return await self.place(order_of(parsed)).await_result(self._timeout_of(parsed))
 
     def _timeout_of(self, parsed: Parsed) -> float | None:
         given = parsed.options.get("timeout")
@@ -205,7 +204,7 @@ class Session:
         home, problem = self._background.call(self._recover_rescued)
         jobs = [self._collect(record) for record in self.history.records() if self._is_resumable(record)]
         for job in jobs:
-            job.wait_quietly()
+            job.wait_until_over()
         errors = [error for job in jobs if (error := job.error()) is not None]
         if errors and len(errors) == len(jobs) and not home:
             raise errors[0]
@@ -246,9 +245,7 @@ class Session:
         return self._start(self._orders.collect, record, job)
 
     def _new_job(self) -> Job:
-        job = Job(self._background, language=self.settings().language)
-        job.show_as(self._view)
-        return job
+        return Job(self._background, view=self._view, language=self.settings().language)
 
     def _start(self, work: Callable[[Any, Job], Awaitable[None]], subject: object, job: Job) -> Job:
         """Begin on the background; wherever an interrupt strikes here, no job is waited for that never began."""
@@ -278,7 +275,7 @@ class Session:
         """Wait until nothing is under way in this kernel."""
         self.ask(anyio.lowlevel.checkpoint)  # when this comes back, what was just ordered has begun
         for job in self.jobs():
-            job.wait_quietly()
+            job.wait_until_over()
 
     def models(self) -> list[ListedModel]:
         """Return the relay's models with their prices."""
