@@ -98,8 +98,8 @@ class _Doctor:
         self.findings.append(Finding(state=state, text=text))
 
     def _note_problem(self, problem: StoreError) -> None:
-        what, cure = problem.message(self._language), problem.next_step(self._language) or "–"
-        self.say("{problem}: {cure}", state="attention", problem=what, cure=cure)
+        said = problem.in_language(self._language)
+        self.say("{problem}: {cure}", state="attention", problem=said.message(), cure=said.next_step() or "–")
 
     def read(self, read: Callable[[], list[Record]]) -> list[Record]:
         try:
