@@ -103,12 +103,16 @@ class Job:
 
     def _error_of_leaving(self, by: str) -> BaseException:
         self.left_by = by
-        words, ref = "waiting has ended; {ref} goes on and will arrive in the history", self.refs
-        ref = ref or say("the order", self._language)
+        ref = self.refs or say("the order", self._language)
         if by == "interrupt":
-            return Interrupted(words, self._language, ref=ref)
+            return Interrupted(
+                "waiting has ended; {ref} goes on and will arrive in the history", self._language, ref=ref
+            )
         error = TaskStillPending(
-            words, advice="%now wait waits for it", billed="maybe" if self.is_sent else "no", ref=ref
+            "waiting has ended; {ref} goes on and will arrive in the history",
+            advice="%now wait waits for it",
+            billed="maybe" if self.is_sent else "no",
+            ref=ref,
         )
         return error.in_language(self._language)
 

@@ -19,7 +19,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 
 from .._json import JSON, Fields, Texts
-from .._messages import Billed, StoreCorrupt, StoreTooNew
+from .._messages import Billed, StoreCorrupt, StoreTooNew, plain
 from .._values import (
     Attempt,
     Audio,
@@ -168,12 +168,37 @@ class Record:
             _check_bounds(form)
             record: Record = msgspec.convert(form, cls)
             _check_names(record)
-            record = replace(record, created=min(max(record.created, 0.0), _LATEST))  # a clock may have been wrong
+            record = _make_plain(record)
         except (ValueError, TypeError, RecursionError, OverflowError, ArithmeticError) as problem:
             reason = f"{type(problem).__name__} {problem}"
         else:
             return record
         raise StoreCorrupt("this record cannot be read: {reason}", reason=reason)
+
+
+def _make_plain(record: Record) -> Record:
+    """Return a record without signs that would act where it is shown; a wrong clock is put right."""
+    return replace(
+        record,
+        created=min(max(record.created, 0.0), _LATEST),
+        model=plain(record.model),
+        service=plain(record.service),
+        name=None if record.name is None else plain(record.name),
+        tags=tuple(plain(tag) for tag in record.tags),
+        buttons=tuple(replace(one, label=plain(one.label)) for one in record.buttons),
+        error=_make_failure_plain(record.error),
+        outputs=tuple(
+            replace(one, error=_make_failure_plain(one.error)) if one.error else one for one in record.outputs
+        ),
+    )
+
+
+def _make_failure_plain(failure: Failure | None) -> Failure | None:
+    if failure is None:
+        return None
+    facts = {plain(name): plain(value) for name, value in failure.facts.items()}
+    sentences = {name: plain(getattr(failure, name)) for name in ("type", "template", "advice", "kept")}
+    return replace(failure, **sentences, facts=facts)
 
 
 def _without_defaults(value: Any) -> Any:  # noqa: ANN401 - any field of a record
