@@ -196,9 +196,14 @@ def _make_plain(record: Record) -> Record:
 def _make_failure_plain(failure: Failure | None) -> Failure | None:
     if failure is None:
         return None
-    facts = {plain(name): plain(value) for name, value in failure.facts.items()}
-    sentences = {name: plain(getattr(failure, name)) for name in ("type", "template", "advice", "kept")}
-    return replace(failure, **sentences, facts=facts)
+    return replace(
+        failure,
+        type=plain(failure.type),
+        template=plain(failure.template),
+        advice=plain(failure.advice),
+        kept=plain(failure.kept),
+        facts={plain(name): plain(value) for name, value in failure.facts.items()},
+    )
 
 
 def _without_defaults(value: Any) -> Any:  # noqa: ANN401 - any field of a record
