@@ -27,9 +27,9 @@ import httpcore
 import httpx
 
 from .._messages import DownloadError, LinkExpiredError, NowImageError, UnsafeURLError, plain
-from ._addresses import Address, environment_proxy, is_fake, is_private_name, is_public, literal, origin_of
+from ._addresses import Address, is_private_name, is_public, literal, origin_of
 from ._answers import Inflater
-from ._connections import InProcess, RequestTrace, tls
+from ._connections import InProcess, RequestTrace, environment_proxy, tls
 from ._exception_map import CERTIFICATE, from_network, is_timeout, not_sent, words_of
 from ._private_files import private_file, restart, write
 from ._retries import Deadline, Retries
@@ -41,6 +41,7 @@ __all__ = ["Downloader"]
 
 Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 
+_FAKE = ipaddress.ip_network("198.18.0.0/15")  # what Clash, Surge and the like answer for every name
 LONGEST_URL = 8 << 10
 _PORTS = {"http": 80, "https": 443}
 _LAST_PORT = 65535
@@ -55,7 +56,6 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _EXPIRED = (401, 403, 404, 410)
 _PASSING = (404, 408, 425, 429)  # worth another try: a link may be given out before its picture is there
 _SERVER_ERROR = 500
-_OURS = "/mj/image/"
 _HEADERS = {"Accept": "image/*, */*;q=0.5", "Accept-Encoding": "identity", "User-Agent": "now-jupyter"}
 
 
@@ -113,7 +113,7 @@ class Downloader:
             bare = f"https:{bare}" if bare.startswith("//") else f"{self._origin or ''}{bare}"
         url = read_link(bare)
         path = url.raw_path.decode("ascii")
-        if self._origin is None or not path.startswith(_OURS) or link_origin(url) == self._origin:
+        if self._origin is None or not path.startswith("/mj/image/") or link_origin(url) == self._origin:
             return [str(url)]
         return [str(url), self._origin + path]
 
@@ -162,9 +162,10 @@ class Downloader:
         if self._relay is not None and origin == self._origin:
             return InProcess(self._relay)
         proxy = environment_proxy(origin)
-        is_guarded = proxy is None and not self._guard.is_trusted(url)
-        if proxy is not None and not self._guard.is_trusted(url):
-            self._guard.ensure_name_is_public(url)
+        is_trusted = self._guard.is_trusted(url)
+        is_guarded = proxy is None and not is_trusted
+        if not is_guarded and not is_trusted and is_private_name(_host(url)):  # a proxy resolves by itself
+            raise _not_public(_host(url))
         name = "guarded" if is_guarded else f"{url.scheme} by {proxy}"
         if name not in self._transports:
             self._transports[name] = (
@@ -285,16 +286,11 @@ class Guard:
         named = {host, f"{host}:{url.port or _PORTS[url.scheme]}"}
         return link_origin(url) == self._origin or not named.isdisjoint(self._allowed)
 
-    def ensure_name_is_public(self, url: httpx.URL) -> None:
-        """Refuse a name that can only be private; for proxies, which resolve by themselves."""
-        if is_private_name(_host(url)):
-            raise _not_public(_host(url))
-
     async def addresses(self, host: str, port: int) -> list[str]:
         """Resolve a host and return its addresses; refuse it where one of them is not public."""
         address = literal(host)
         found = await self._resolve(host, port) if address is None else [address]
-        fakes = [one for one in found if is_fake(one)]
+        fakes = [one for one in found if one in _FAKE]
         if fakes and address is None and await self.names_are_faked(port):
             found = fakes
         elif not all(is_public(one) for one in found):
@@ -305,7 +301,7 @@ class Guard:
         """Whether this machine's resolver answers every name with a made-up address (Clash, Surge)."""
         canary = f"{secrets.token_hex(16)}.example.com"  # below a reserved name, without a wildcard
         with suppress(OSError):
-            return any(is_fake(one) for one in await self._resolve(canary, port))
+            return any(one in _FAKE for one in await self._resolve(canary, port))
         return False
 
     async def _resolve(self, host: str, port: int) -> list[Address]:
