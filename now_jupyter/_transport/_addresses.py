@@ -10,24 +10,13 @@ import ipaddress
 import re
 import socket
 import unicodedata
-import urllib.request
 from contextlib import suppress
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from .._messages import ConfigError
 
-__all__ = [
-    "environment_proxy",
-    "is_fake",
-    "is_loopback",
-    "is_private_name",
-    "is_public",
-    "literal",
-    "normal_base_url",
-    "origin_of",
-    "roots_of",
-]
+__all__ = ["is_loopback", "is_private_name", "is_public", "literal", "normal_base_url", "origin_of", "roots_of"]
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -43,7 +32,6 @@ _ENDPOINT = re.compile(r"/(v1|v1beta)(/.*)?$|/(mj|ideogram|suno|luma|udio|kling|
 _VERSION = re.compile(r"/v[0-9]+(?=/|$)")
 _PRIVATE_NAMES = (".localhost", ".local", ".lan", ".internal", ".intranet", ".home.arpa")
 _LONGEST = 2048
-_FAKE = ipaddress.ip_network("198.18.0.0/15")  # what Clash, Surge and the like answer for every name
 _MAPPED = ipaddress.ip_network("::ffff:0:0/96")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
@@ -149,22 +137,10 @@ def _origin(scheme: str, host: str, port: int | None) -> str:
 def is_loopback(base_url: str) -> bool:
     """Whether an address is on this machine."""
     host = (urlsplit(base_url).hostname or "").rstrip(".").lower()
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
     address = literal(host)
-    return address is not None and any(one.is_loopback for one in (address, *_inside(address)))
-
-
-def environment_proxy(origin: str) -> str | None:
-    """Return the proxy that the environment names for an origin; this machine's own addresses never go through one."""
-    if is_loopback(origin):
-        return None
-    parts = urlsplit(origin)
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or urllib.request.proxy_bypass(parts.hostname or ""):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    if address is None:
+        return f".{host}".endswith(".localhost")
+    return any(one.is_loopback for one in (address, *_inside(address)))
 
 
 def is_private_name(host: str) -> bool:
@@ -193,11 +169,6 @@ def _ip(host: str) -> Address | None:
 def is_public(address: Address) -> bool:
     """Whether everybody could visit the address, and every IPv4 address inside it."""
     return all(_is_open(one) for one in (address, *_inside(address)))
-
-
-def is_fake(address: Address) -> bool:
-    """Whether the address is of the range from which fake-IP resolvers answer."""
-    return address in _FAKE
 
 
 def _is_open(address: Address) -> bool:

@@ -56,10 +56,6 @@ _HEADERS = {
 }
 
 
-def _no_inputs(sha256: str) -> Path:
-    raise TypeError(f"a call holds the input {sha256[:12]}, and nobody said where inputs are")
-
-
 @dataclass(frozen=True, slots=True)
 class Submission:
     """The answer to a paid call: `reply` at once, then its events where it is a stream.
@@ -108,7 +104,7 @@ class RelayClient:
         """Return the whole address that a call goes to; an InputError where it would not be the relay's."""
         return str(url_of(call, self._base_url))
 
-    async def fetch(self, call: Call, *, inputs: Inputs = _no_inputs) -> Reply:
+    async def fetch(self, call: Call, *, inputs: Inputs = Path) -> Reply:
         """Make a free call, again where that may help; whatever goes wrong, nothing was billed."""
 
         async def read(answer: Answer) -> Reply:
@@ -117,7 +113,7 @@ class RelayClient:
 
         return await self._send(call, read, seconds=FREE_SECONDS, inputs=inputs)
 
-    async def download(self, call: Call, path: Path, *, inputs: Inputs = _no_inputs) -> str:
+    async def download(self, call: Call, path: Path, *, inputs: Inputs = Path) -> str:
         """Make a free call whose answer is a file, write it to `path`, and return its media type.
 
         Where that fails, the file is gone again.
@@ -141,7 +137,7 @@ class RelayClient:
         *,
         sink: Sink,
         idempotency_key: str,
-        inputs: Inputs = _no_inputs,
+        inputs: Inputs = Path,
         on_attempt: Callable[[Attempt], None] | None = None,
     ) -> AsyncIterator[Submission]:
         """Make a paid call, and give its answer; `on_attempt` is told how far each attempt came.

@@ -11,11 +11,13 @@ import logging
 import os
 import ssl
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -23,14 +25,14 @@ import httpx
 from .._messages import NowImageError
 from .._settings import Key, Redactor
 from .._values import Attempt
-from ._addresses import environment_proxy, origin_of
+from ._addresses import is_loopback, origin_of
 
 if TYPE_CHECKING:
     import httpcore
 
     from ..demo import Relay
 
-__all__ = ["Connection", "ConnectionPool", "InProcess", "RequestTrace", "tls"]
+__all__ = ["Connection", "ConnectionPool", "InProcess", "RequestTrace", "environment_proxy", "tls"]
 
 KEY_PLACE = "{key}"
 _MOST_CONNECTIONS, _KEPT_ALIVE = 8, 4
@@ -190,13 +192,24 @@ class _Stream(httpx.AsyncByteStream):
             await close()
 
 
+def environment_proxy(origin: str) -> str | None:
+    """Return the proxy that the environment names for an origin; this machine's own addresses never go through one."""
+    if is_loopback(origin):
+        return None
+    parts = urlsplit(origin)
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
 def tls(origin: str) -> ssl.SSLContext:
     """Return the TLS context for an origin; one for all, as reading the authorities takes tens of milliseconds."""
-    if not origin.startswith("https:"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return _tls_once(os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", ""))
+    scheme = origin.partition(":")[0]
+    return _tls_once(scheme, os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", ""))
 
 
 @cache
-def _tls_once(_file: str, _folder: str) -> ssl.SSLContext:
-    return httpx.create_ssl_context()  # which reads these two variables itself
+def _tls_once(scheme: str, _file: str, _folder: str) -> ssl.SSLContext:  # httpx reads these two variables itself
+    return httpx.create_ssl_context() if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -21,7 +21,6 @@ from .._protocol import Event, Reply
 __all__ = ["EventDecoder", "events_in", "file_type", "is_stream", "read_json", "read_kept", "read_reply"]
 
 _EVENT_STREAM = "text/event-stream"
-_DONE = "[DONE]"
 _MARK = b"\xef\xbb\xbf"
 _BEGINNINGS = (b"data:", b"event:", b"id:", b"retry:", b":")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -29,7 +28,6 @@ _FOREIGN = re.compile(r"[^\x00-\x7f]+")
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 _CLOSING = {"[": "]", "{": "}"}
 _FILES = ("image/", "audio/", "video/")
-_BINARY = "application/octet-stream"
 _PIECE = 1 << 20
 _PEEK = 4096
 _MOST_VALUES = 1 << 20  # of one document: small ones take twenty times their text in memory
@@ -82,7 +80,7 @@ def file_type(head: Mapping[str, JSON], start: bytes) -> str | None:
         return known.mime
     mime = _mime_of(head)
     if start and not _is_json(start) and (_expects(head) == "file" or mime.startswith(_FILES)):
-        return mime or _BINARY
+        return mime or "application/octet-stream"
     return None
 
 
@@ -116,7 +114,6 @@ class EventDecoder:
 
     def __init__(self) -> None:
         self.is_done = False
-        self._is_first = True
         self._line = bytearray()
         self._ended_with_return = False
         self._name = ""
@@ -141,9 +138,7 @@ class EventDecoder:
         yield from self._complete()
 
     def _take(self, line: bytearray) -> Iterator[Event]:
-        if self._is_first:
-            self._is_first = False
-            line = line.removeprefix(_MARK)
+        line = line.removeprefix(_MARK)
         if not line:
             yield from self._complete()
         elif line.startswith(b"data:"):
@@ -155,7 +150,7 @@ class EventDecoder:
         data, self._data = b"\n".join(self._data), []
         name, self._name = self._name, ""
         for document in _documents(data):
-            self.is_done = self.is_done or document == _DONE
+            self.is_done = self.is_done or document == "[DONE]"
             if not self.is_done:
                 yield Event(type=_type_of(name, document), data=document)
 

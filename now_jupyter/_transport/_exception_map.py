@@ -35,10 +35,8 @@ CERTIFICATE = "certificate"  # the code of a failure that no repetition mends
 # With TimeoutError, ssl.SSLError, socket.gaierror; UnicodeError, JSONDecodeError; a SOCKS proxy without socksio.
 _BUILT_IN = (EOFError, ImportError, MemoryError, OSError, RecursionError, ValueError, zlib.error)
 _LIBRARIES = ("anyio", "h11", "httpcore", "httpx", "socksio")
-_TIMEOUTS = (TimeoutError, httpx.TimeoutException, httpcore.TimeoutException)
 _NOT_HTTP = (httpx.RemoteProtocolError, httpcore.RemoteProtocolError, h11.RemoteProtocolError)
 _OURS = (httpx.LocalProtocolError, httpcore.LocalProtocolError, h11.LocalProtocolError)
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _DEEPEST = 12  # links of a chain of causes that are looked at
 
 
@@ -83,7 +81,7 @@ def _is_of_network(problem: object) -> bool:
 
 
 def _disk_error(problem: OSError) -> NowImageError:
-    if problem.errno in _FULL:
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreFull("no space is left for the picture", advice="make room, then %now resume", billed="yes")
     return StoreUnavailable(
         "the picture cannot be written: {reason}",
@@ -103,7 +101,7 @@ def words_of(problem: BaseException) -> str:
 
 def is_timeout(problem: BaseException) -> bool:
     """Whether time ran out."""
-    return isinstance(problem, _TIMEOUTS)
+    return isinstance(problem, (TimeoutError, httpx.TimeoutException, httpcore.TimeoutException))
 
 
 def not_sent(problem: Exception, *, host: str, proxy: str | None = None) -> NowImageError:  # noqa: PLR0911 - the ways

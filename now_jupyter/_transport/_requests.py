@@ -36,7 +36,6 @@ __all__ = ["Body", "Inputs", "open_body", "url_of"]
 Inputs: TypeAlias = Callable[[str], Path]
 
 _PATH = re.compile(r"/(?!/)[A-Za-z0-9._~:@!$&'()*+,;=%/-]*(\?[^\s#\\]*)?")
-_VERSION = "/v1"
 _OPAQUE = 255
 _WRITTEN = ("1", "L", "LA", "P", "RGB", "RGBA")  # modes that a PNG has and services read
 _PIECE = 3 << 16  # bytes of a file at a time; divisible by 3, so that base64 has no padding in between
@@ -54,8 +53,8 @@ def url_of(call: Call, base_url: str) -> httpx.URL:
         if "@" in place or "\\" in place or origin_of(path) != root:
             raise _no_part(path)
         path = f"/{rest}"
-    elif call.base == "api" and path.startswith(f"{_VERSION}/"):
-        path = path.removeprefix(_VERSION)  # the root brings the relay's own version along
+    elif call.base == "api" and path.startswith("/v1/"):
+        path = path.removeprefix("/v1")  # the root brings the relay's own version along
     if not all(call.ids):
         raise _no_part(call.path)
     ids = (quote(one, safe="") for one in call.ids)
