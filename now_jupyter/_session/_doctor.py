@@ -98,7 +98,7 @@ class _Doctor:
         self.findings.append(Finding(state=state, text=text))
 
     def _note_problem(self, problem: StoreError) -> None:
-        what, cure = problem.message(self._language), problem.next_step(self._language) or "–"
+        what, cure = problem.message(), problem.next_step() or "–"
         self.say("{problem}: {cure}", state="attention", problem=what, cure=cure)
 
     def read(self, read: Callable[[], list[Record]]) -> list[Record]:
