@@ -98,8 +98,8 @@ class _Doctor:
         self.findings.append(Finding(state=state, text=text))
 
     def _note_problem(self, problem: StoreError) -> None:
-        said = problem.in_language(self._language)
-        self.say("{problem}: {cure}", state="attention", problem=said.message(), cure=said.next_step() or "–")
+        what, cure = problem.message(), problem.next_step() or "–"
+        self.say("{problem}: {cure}", state="attention", problem=what, cure=cure)
 
     def read(self, read: Callable[[], list[Record]]) -> list[Record]:
         try:

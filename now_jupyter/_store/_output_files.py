@@ -68,28 +68,20 @@ class FileStore:
         self._layout.repair()
         return temp_beside(self._answers / "download")
 
-    def keep_output(  # noqa: PLR0913 - the bytes, whose they are and what they are
-        self,
-        source: bytes | Path,
-        *,
-        record: Record,
-        output: RecordedOutput,
-        mime: str,
-        sha256: str,
-        suffix: str = "",
+    def keep_output(
+        self, source: bytes | Path, *, record: Record, output: RecordedOutput, mime: str, sha256: str
     ) -> str:
         """Keep an output as received, and return its file's name in `pictures`; the same bytes keep the same name.
 
         The name is taken exclusively: no other file is ever replaced. A file from `temp_path` is moved, others are
-        copied. Bytes that are not those of `sha256` are a StoreCorrupt, and in quarantine. `suffix` is that of the
-        type where left out.
+        copied. Bytes that are not those of `sha256` are a StoreCorrupt, and in quarantine.
         """
         self._layout.repair()
         with self._as_temp(source) as temp:
             self._refuse_other_bytes(temp, sha256)
             if output.sha256 == sha256 and _belongs_to(record, output.file):
                 self._clear(self.pictures / output.file, sha256)
-            for name in _names_for(record, output, suffix or _suffix_of(mime)):
+            for name in _names_for(record, output, _suffix_of(mime)):
                 if _put(temp, self.pictures / name, sha256):
                     return name
         reason = "too many files of one name"

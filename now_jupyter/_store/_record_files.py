@@ -161,9 +161,6 @@ class RecordFiles:
 
     def newest(self, count: int) -> list[Record]:
         """Return the records of the `count` highest numbers that can be read, in order; no others are read."""
-        stamp = folder_stamp(self.folder)
-        if stamp is not None and stamp == self._known.stamp:
-            return self._known.records[-count:]
         return list(islice(self._newest_first(), count))[::-1]
 
     def _newest_first(self) -> Iterator[Record]:
@@ -201,11 +198,7 @@ class RecordFiles:
 def _signatures(folder: Path) -> dict[str, Signature]:
     """Return for each file what changes with it; links are none."""
     found: dict[str, Signature] = {}
-    try:
-        entries = os.scandir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return found
-    with entries:
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):  # a temporary file that got its name meanwhile
                 seen = entry.stat(follow_symlinks=False)
