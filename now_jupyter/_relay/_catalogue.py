@@ -7,6 +7,7 @@ them may stand in the way of making pictures. Facts: reference/platform.md §2, 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -78,11 +79,8 @@ class Balance:
 async def read_models(client: RelayClient) -> list[ListedModel]:
     """List the models that the key may use, sorted by name; prices are joined from `read_prices` by the caller."""
     items = _items(await _ask(client, "/models"))
-    names = [(item.get("id"), item) for item in items]
-    return sorted(
-        (_read_model(name, item) for name, item in names if isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME),
-        key=lambda model: model.name,
-    )
+    models = [_read_model(name, item) for item in items if isinstance(name := item.get("id"), str)]
+    return sorted((one for one in models if 0 < len(one.name) <= _LONGEST_NAME), key=lambda one: one.name)
 
 
 def _read_model(name: str, item: Mapping[str, Any]) -> ListedModel:
@@ -180,10 +178,9 @@ async def _by_token(client: RelayClient) -> Balance | None:
 
 
 async def _status(client: RelayClient) -> RelayStatus:
-    try:
+    with suppress(NowImageError):
         return await read_status(client)
-    except NowImageError:
-        return RelayStatus()
+    return RelayStatus()
 
 
 _WAYS: tuple[Callable[[RelayClient], Awaitable[Balance | None]], ...] = (_by_usage, _by_subscription, _by_token)

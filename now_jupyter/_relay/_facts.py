@@ -16,7 +16,7 @@ from .._services import best_model, well_known_names
 from .._settings import Settings
 from .._transport import RelayAccess, RelayClient
 from ._catalogue import Balance, ListedModel, Price, RelayStatus, read_balance, read_models, read_prices, read_status
-from ._memory import RelayMemory
+from ._memory import recall, remember_model, remember_service
 from ._money import in_currency
 
 __all__ = ["LAST_RESORT", "RelayFacts", "relay_mark"]
@@ -31,17 +31,9 @@ _MOST_NAMED = 8
 class RelayFacts:
     """Free questions to the relay, each asked at most every ten minutes."""
 
-    def __init__(
-        self,
-        *,
-        settings: Callable[[], Settings],
-        clock: Callable[[], float] = time.monotonic,
-        memory: RelayMemory | None = None,
-    ) -> None:
-        """Remember what is chosen in `memory`, the user's own where it is None."""
+    def __init__(self, *, settings: Callable[[], Settings], clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._clock = clock
-        self._memory = memory or RelayMemory()
         self._known: dict[tuple[str, RelayClient], tuple[float, Any]] = {}
         self._chosen: dict[RelayClient, str] = {}
 
@@ -91,7 +83,7 @@ class RelayFacts:
 
     async def default_model(self, access: RelayAccess) -> str:
         """Return the model where none is named: as remembered, else the best known of the relay's list."""
-        if name := self._memory.default_model(relay_mark(access.client.origin)):
+        if name := recall(relay_mark(access.client.origin), "model"):
             return name
         with suppress(NowImageError):
             models = await self._ask_once("models", access, read_models)
@@ -103,17 +95,17 @@ class RelayFacts:
     async def remember_choice(self, access: RelayAccess) -> None:
         """Remember which model was chosen, so that it stays the same."""
         name, mark = self._chosen.get(access.client), relay_mark(access.client.origin)
-        if name and self._memory.default_model(mark) != name:
-            await run_in_thread(self._memory.remember_model, mark, name)
+        if name and recall(mark, "model") != name:
+            await run_in_thread(remember_model, mark, name)
 
     def remembered_service(self, access: RelayAccess, model: str) -> str:
         """Return by which service a model was made at this relay; empty where nothing is known."""
-        return self._memory.service(relay_mark(access.client.origin), model)
+        return recall(relay_mark(access.client.origin), "services", model)
 
     async def remember_service(self, access: RelayAccess, model: str, service: str) -> None:
         """Remember by which service a model is made at this relay."""
         mark = relay_mark(access.client.origin)
-        await run_in_thread(self._memory.remember_service, mark, model, service)
+        await run_in_thread(remember_service, mark, model, service)
 
     async def _ask_once(
         self, what: str, access: RelayAccess, ask: Callable[[RelayClient], Awaitable[T]], *, instead: T | None = None
