@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import _verbs
 from ._extension import load, session, unload
-from ._verbs import *  # noqa: F403 - they are written down there, and in the package's own list
+from ._verbs import *
 
 __all__ = ["load", "session", "unload"]
 __all__ += _verbs.__all__
