@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Annotated, TypeAlias
@@ -82,21 +83,13 @@ def read_draft(form: object) -> Draft:
 
 
 def order_from(draft: Draft) -> Order:
-    """Make the order that "Generate" places: never served from the history.
-
-    Raises:
-        InputError: the prompt or an option cannot be sent.
-    """
+    """Make the order that "Generate" places: never served from the history."""
     order = order_of(Parsed(prompt=checked_prompt(draft.prompt), options=_gathered(draft)))
     return replace(order, reuse="never", parents=(draft.parent,) if draft.parent else ())
 
 
 def request_of(draft: Draft) -> Request:
-    """Make the request of a draft whose prompt may still be empty, to know its price.
-
-    Raises:
-        InputError: an option cannot be read.
-    """
+    """Make the request of a draft whose prompt may still be empty, to know its price."""
     return order_of(Parsed(prompt=draft.prompt, options=_gathered(draft))).request
 
 
@@ -142,22 +135,14 @@ def draft_of_record(record: Record) -> Draft:
 
 def _says(one: Option, text: str, value: JSON) -> bool:
     """Whether the option, typed as this text, is this value again."""
-    try:
+    with suppress(NowImageError):
         again = one.read(text)
-    except NowImageError:
-        return False
-    return bool(text.strip()) and type(again) is type(value) and again == value
+        return bool(text.strip()) and type(again) is type(value) and again == value
+    return False
 
 
 def _param_text(name: str, value: JSON) -> str:
-    plain = value if isinstance(value, str) else ""
-    if plain and _reads_back(name, plain, value):
-        return plain
+    with suppress(InputError):  # else it cannot be typed as it is
+        if value and isinstance(value, str) and _param(name, value) == (name, value):
+            return value
     return json.dumps(value, ensure_ascii=False)
-
-
-def _reads_back(name: str, text: str, value: JSON) -> bool:
-    try:
-        return _param(name, text) == (name, value)
-    except InputError:
-        return False

@@ -59,11 +59,7 @@ class Gallery:
         self._known = {}
 
     def renew(self, number: int) -> Record:
-        """Read one record as it stands now, and take note of it.
-
-        Raises:
-            InputError: there is none of that number.
-        """
+        """Read one record as it stands now, and take note of it."""
         self._known[number] = self.record(number)
         return self._known[number]
 

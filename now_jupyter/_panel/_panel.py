@@ -278,11 +278,7 @@ def follow(session: Session) -> None:
 
 
 def recall(session: Session, source: str | Path) -> bool:
-    """Fill the draft of every open panel of a session from a picture of its history or a file; False: none is open.
-
-    Raises:
-        InputError: there is no such picture, or the file does not say how it was made.
-    """
+    """Fill the draft of every open panel of a session as `Panel.recall` does; False: none is open."""
     panels = _panels_of(session)
     for one in panels:
         one.recall(source)
