@@ -1,4 +1,4 @@
-"""The panel's script and styles, put together from the files in `static/`.
+"""The panel's script, styles and words, put together from the files in `static/`.
 
 What a widget's model holds of them is `loader.js` alone, because a front end and nbclient may save the model's state in
 the notebook; it fetches the rest from the kernel with one message.
@@ -10,15 +10,18 @@ each file is an ES module that editors and type checkers understand, and here th
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib.resources import files
+from types import MappingProxyType
 
+from .._messages import Language, say
 from ._fallback import MARK
 
-__all__ = ["in_order", "loader", "script", "styles"]
+__all__ = ["LABELS", "in_order", "labels", "loader", "script", "styles"]
 
 _STYLES = ("panel.css", "gallery.css")
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([a-z]+\.js)";\n', re.MULTILINE)
@@ -54,3 +57,12 @@ def styles() -> str:
 
 def _file(name: str) -> str:
     return files(__package__).joinpath("static", name).read_text(encoding="utf-8")
+
+
+LABELS: Mapping[str, str] = MappingProxyType(json.loads(_file("labels.json")))
+"""All words of the panel, by the names under which its script knows them."""
+
+
+def labels(language: Language) -> dict[str, str]:
+    """Return all words in a language; what stands in single braces is filled in by the script."""
+    return {**{name: say(template, language) for name, template in LABELS.items()}, "language": language}

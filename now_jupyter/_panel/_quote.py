@@ -74,9 +74,10 @@ def _control(name: str, offer: Offer, draft: Draft, language: Language) -> dict[
 
 def relay_of(session: Session) -> dict[str, Any]:
     """Return who answers, with which models, and what is left; what cannot be told is left out."""
-    language, demo = session.settings().language, session.context.is_demo()
-    facts: dict[str, Any] = {"demo": demo, "models": [], "default": "", "left": "", "budget": "", "lines": []}
+    language = session.settings().language
+    facts: dict[str, Any] = {"demo": False, "models": [], "default": "", "left": "", "budget": "", "lines": []}
     try:
+        facts["demo"] = demo = session.context.is_demo()
         facts["default"] = plain(session.default_model(), 200)
         facts["budget"] = "" if demo else budget_line(session.budget(), language)
         facts["models"] = _few([_model(one, session, demo=demo) for one in session.models() if one.makes_pictures])
