@@ -13,7 +13,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from .._media import Facts, can_show, examine, is_inline, preview, sheet
+from .._media import can_show, examine, is_inline, preview, sheet
 from .._messages import BadImageError, NowImageError, plain, printable, say
 from .._orders import Job
 from .._settings import Settings
@@ -24,7 +24,7 @@ from ._outputs import CellOutput
 if TYPE_CHECKING:
     from ._waiting import WaitingLine
 
-__all__ = ["Progress", "View", "bundle_of", "caption_of", "register_formatters", "show", "unregister_formatters"]
+__all__ = ["Progress", "View", "bundle_of", "caption_of", "register_formatters", "show_one", "unregister_formatters"]
 
 Progress: TypeAlias = Literal["buttons", "line", "text", "none"]
 _PROMPT_SHOWN = 72
@@ -58,7 +58,10 @@ def _image_bundle(
 
 def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tuple[bytes, str, int, int] | None:
     """Return what a notebook shows of these pictures: bytes, type, width and height; None where it can show none."""
-    here = [(one, data) for one in pictures if can_show(one.mime) and (data := _read(one)) is not None]
+    here: list[tuple[Picture, bytes]] = []
+    for one in pictures:
+        with suppress(NowImageError):  # gone or changed: what was paid for and kept fails no cell
+            here += [(one, one.bytes())] if can_show(one.mime) else []
     shown = [pair for pair in here if not pair[0].is_side]
     sheets = [pair for pair in here if pair[0].is_side]
     if not shown or (len(shown) > 1 and len(sheets) == 1):
@@ -71,12 +74,6 @@ def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tupl
             if whole and is_inline(one.mime):
                 return data, one.mime, one.width, one.height
             return preview(data, longest=max(one.width, one.height, 1) if whole else longest)
-    return None
-
-
-def _read(one: Picture) -> bytes | None:
-    with suppress(NowImageError):  # gone or changed: what was paid for and kept fails no cell
-        return one.bytes()
     return None
 
 
@@ -153,8 +150,9 @@ def register_formatters(
     """Have IPython show our values our way; what is already shown in this execution shows nothing."""
 
     def show_generation(generation: Generation) -> None:
-        if not was_shown(generation):
-            show(generation, settings())
+        if not was_shown(generation) and settings().embed != "none":
+            CellOutput().put(*bundle_of(generation, settings(), how=settings().embed))
+            CellOutput().put({"text/plain": caption_of(generation)})
 
     def show_output(output: SavedOutput) -> None:
         show_one(output, settings())
@@ -176,21 +174,6 @@ def unregister_formatters(ip: Any) -> None:  # noqa: ANN401 - as above
         formatter.type_printers.pop(kind, None)
 
 
-def show(
-    generation: Generation,
-    settings: Settings,
-    *,
-    how: str | None = None,
-    origin: str = "bought",
-    notes: Sequence[str] = (),
-) -> None:
-    """Show a generation now: its picture and its caption as two outputs."""
-    how = how or settings.embed
-    if how != "none":
-        CellOutput().put(*bundle_of(generation, settings, how=how))
-        CellOutput().put({"text/plain": caption_of(generation, origin=origin, notes=notes)})
-
-
 def show_one(output: SavedOutput, settings: Settings, *, how: str = "preview") -> None:
     """Show one output, without a caption: a picture as such, anything else by its name and place."""
     text = repr(output) if _is_seen(output) else f"{output!r}\n{_file_line(output)}"
@@ -208,17 +191,13 @@ def _show_rescued(error: BaseException, *places: CellOutput) -> None:
     rescued = error.rescued if isinstance(error, NowImageError) else ()
     for data, place in zip_longest(rescued, places[: len(rescued)]):
         facts = examine(data)
-        shown = {"text/plain": f"{facts.width}x{facts.height} sha256={facts.sha256[:12]}"}
-        (place or CellOutput()).put(shown | _whole(data, facts))
-
-
-def _whole(data: bytes, facts: Facts) -> dict[str, Any]:
-    if is_inline(facts.mime):
-        return {facts.mime: data}
-    with suppress(BadImageError):
-        image, mime, *_ = preview(data, longest=max(facts.width, facts.height, 1))
-        return {mime: image}
-    return {}
+        shown: dict[str, Any] = {"text/plain": f"{facts.width}x{facts.height} sha256={facts.sha256[:12]}"}
+        with suppress(BadImageError):
+            image, mime = data, facts.mime
+            if not is_inline(mime):
+                image, mime, *_ = preview(data, longest=max(facts.width, facts.height, 1))
+            shown[mime] = image
+        (place or CellOutput()).put(shown)
 
 
 # While it is being made

@@ -24,18 +24,7 @@ from .._services import service_to_name
 from .._store import Record
 from .._values import Request
 
-__all__ = [
-    "FIELDS",
-    "Draft",
-    "Line",
-    "Text",
-    "Word",
-    "draft_of",
-    "draft_of_record",
-    "order_from",
-    "read_draft",
-    "request_of",
-]
+__all__ = ["FIELDS", "Draft", "Line", "Text", "Word", "draft_of", "order_from", "read_draft", "recipe_of", "request_of"]
 
 _BY_NAME: Mapping[str, Option] = MappingProxyType({one.name: one for one in OPTIONS if one.is_sent})
 FIELDS: tuple[str, ...] = tuple(_BY_NAME)
@@ -127,7 +116,7 @@ def draft_of(request: Request, *, model: str = "", service: str = "", parent: st
     )
 
 
-def draft_of_record(record: Record) -> Draft:
+def recipe_of(record: Record) -> Draft:
     """Return the draft that makes a record again, with the service that it was made by where that has to be named."""
     service = service_to_name(record.request, record.model, record.service)
     return draft_of(record.request, model=record.model, service=service, parent=record.id)

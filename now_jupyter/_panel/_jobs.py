@@ -125,10 +125,10 @@ class JobBoard:
             self._shown = forms
             self._tell(forms)
         for entry in shown:
-            data = entry.job.progress.preview if entry.job.progress else None
-            if data is not None and data is not entry.preview:
-                entry.preview = data
-                self._show(entry.key, data)
+            progress = entry.job.progress
+            if progress and progress.preview and progress.preview is not entry.preview:
+                entry.preview = progress.preview
+                self._show(entry.key, entry.preview)
 
     def _form(self, entry: _Entry) -> dict[str, Any]:
         job = entry.job
