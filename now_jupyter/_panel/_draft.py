@@ -73,16 +73,16 @@ def read_draft(form: object) -> Draft:
 
 def order_from(draft: Draft) -> Order:
     """Make the order that "Generate" places: never served from the history."""
-    order = order_of(Parsed(prompt=checked_prompt(draft.prompt), options=_gathered(draft)))
+    order = order_of(Parsed(prompt=checked_prompt(draft.prompt), options=_options_of(draft)))
     return replace(order, reuse="never", parents=(draft.parent,) if draft.parent else ())
 
 
 def request_of(draft: Draft) -> Request:
     """Make the request of a draft whose prompt may still be empty, to know its price."""
-    return order_of(Parsed(prompt=draft.prompt, options=_gathered(draft))).request
+    return order_of(Parsed(prompt=draft.prompt, options=_options_of(draft))).request
 
 
-def _gathered(draft: Draft) -> Mapping[str, object]:
+def _options_of(draft: Draft) -> Mapping[str, object]:
     named = {"model": draft.model, "service": draft.service, **draft.options}
     pairs: list[tuple[Option, object]] = [
         (option(name), option(name).read(text)) for name, text in named.items() if text.strip()

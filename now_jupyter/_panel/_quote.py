@@ -31,7 +31,7 @@ def quote_of(session: Session, draft: Draft) -> dict[str, Any]:
     preview = session.preview(order)
     return {
         "model": plain(preview.offer.model, 200),
-        "price": _known(lambda: _price(session.price(order))),
+        "price": _try(lambda: _price(session.price(order))),
         "demo": session.context.is_demo(),
         "controls": controls_of(preview.offer, draft, settings.language),
         "notes": [plain(note) for note in preview.notes],
@@ -42,7 +42,7 @@ def _price(price: Money) -> str:
     return "" if price.amount is None else str(price)
 
 
-def _known(ask: Callable[[], str]) -> str:
+def _try(ask: Callable[[], str]) -> str:
     """Return an answer; nothing where it cannot be had."""
     with suppress(NowImageError):
         return ask()
@@ -83,7 +83,7 @@ def relay_of(session: Session) -> dict[str, Any]:
         facts["models"] = _few([_model(one, session, demo=demo) for one in session.models() if one.makes_pictures])
     except NowImageError as error:
         return {**facts, "lines": error.in_language(language).lines()}
-    return facts if demo else {**facts, "left": _known(lambda: _left(session))}
+    return facts if demo else {**facts, "left": _try(lambda: _left(session))}
 
 
 def _model(one: ListedModel, session: Session, *, demo: bool) -> dict[str, str]:
