@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from now_jupyter import _display
-from now_jupyter._display import bundle_of, caption_of, show_one
+from now_jupyter._display._display import bundle_of, caption_of, show_one
 from now_jupyter._display._waiting import WaitingLine
 from now_jupyter._json import digest
 from now_jupyter._orders import Job

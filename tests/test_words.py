@@ -16,7 +16,7 @@ import now_jupyter
 from now_jupyter._ipython._commands import COMMANDS
 from now_jupyter._messages import Language, _errors, load_chinese, say
 from now_jupyter._options import OPTIONS, usage
-from now_jupyter._panel._labels import LABELS
+from now_jupyter._panel._assets import LABELS
 
 PACKAGE = Path(now_jupyter.__file__).parent
 CATALOGUE = PACKAGE / "_messages" / "zh.json"
@@ -26,7 +26,7 @@ SPOKEN_BY_THE_ERRORS = {f"billed: {word}" for word in ("no", "maybe", "yes")}  #
 NOT_LITERAL = {"_errors.py", "_failure.py", "_record.py"}  # they pass on, or read, the templates of others
 SENTENCES = {"what", "template", "advice", "kept"}
 TABLES = {*LABELS.values(), *(one.help for one in (*OPTIONS, *COMMANDS))}  # said by a loop over the table
-PASS_ON = {"_labels.py": "template", "_table.py": "one.help", "_commands.py": "one.help"}  # which says these
+PASS_ON = {"_assets.py": "template", "_table.py": "one.help", "_commands.py": "one.help"}  # which says these
 COMMAND = re.compile(r"%now ([\w{}]+)")
 ALIAS = {one.name: one.chinese for one in COMMANDS} | {"{near}": "{chinese}", "{word}": "{word}"}
 VERBS = {"has", "shows"}  # what a bare %now does

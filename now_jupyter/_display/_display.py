@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import Context
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -21,9 +22,9 @@ from .._values import Output as SavedOutput
 from ._outputs import CellOutput
 
 if TYPE_CHECKING:
-    from ._waiting import WaitingLine, WaitingText
+    from ._waiting import WaitingLine
 
-__all__ = ["Progress", "View", "bundle_of", "caption_of", "register_formatters", "show", "unregister_formatters"]
+__all__ = ["Progress", "View", "bundle_of", "caption_of", "register_formatters", "show_one", "unregister_formatters"]
 
 Progress: TypeAlias = Literal["buttons", "line", "text", "none"]
 _PROMPT_SHOWN = 72
@@ -57,7 +58,10 @@ def _image_bundle(
 
 def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tuple[bytes, str, int, int] | None:
     """Return what a notebook shows of these pictures: bytes, type, width and height; None where it can show none."""
-    here = [(one, data) for one in pictures if can_show(one.mime) and (data := _read(one)) is not None]
+    here: list[tuple[Picture, bytes]] = []
+    for one in pictures:
+        with suppress(NowImageError):  # gone or changed: what was paid for and kept fails no cell
+            here += [(one, one.bytes())] if can_show(one.mime) else []
     shown = [pair for pair in here if not pair[0].is_side]
     sheets = [pair for pair in here if pair[0].is_side]
     if not shown or (len(shown) > 1 and len(sheets) == 1):
@@ -70,12 +74,6 @@ def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tupl
             if whole and is_inline(one.mime):
                 return data, one.mime, one.width, one.height
             return preview(data, longest=max(one.width, one.height, 1) if whole else longest)
-    return None
-
-
-def _read(one: Picture) -> bytes | None:
-    with suppress(NowImageError):  # gone or changed: what was paid for and kept fails no cell
-        return one.bytes()
     return None
 
 
@@ -152,8 +150,9 @@ def register_formatters(
     """Have IPython show our values our way; what is already shown in this execution shows nothing."""
 
     def show_generation(generation: Generation) -> None:
-        if not was_shown(generation):
-            show(generation, settings())
+        if not was_shown(generation) and settings().embed != "none":
+            CellOutput().put(*bundle_of(generation, settings(), how=settings().embed))
+            CellOutput().put({"text/plain": caption_of(generation)})
 
     def show_output(output: SavedOutput) -> None:
         show_one(output, settings())
@@ -175,22 +174,6 @@ def unregister_formatters(ip: Any) -> None:  # noqa: ANN401 - as above
         formatter.type_printers.pop(kind, None)
 
 
-def show(
-    generation: Generation,
-    settings: Settings,
-    *,
-    how: str | None = None,
-    origin: str = "bought",
-    notes: Sequence[str] = (),
-) -> None:
-    """Show a generation now: its picture and its caption, as two outputs."""
-    how = how or settings.embed
-    if how == "none":
-        return
-    CellOutput().put(*bundle_of(generation, settings, how=how))
-    CellOutput().put({"text/plain": caption_of(generation, origin=origin, notes=notes)})
-
-
 def show_one(output: SavedOutput, settings: Settings, *, how: str = "preview") -> None:
     """Show one output, without a caption: a picture as such, anything else by its name and place."""
     text = repr(output) if _is_seen(output) else f"{output!r}\n{_file_line(output)}"
@@ -200,26 +183,21 @@ def show_one(output: SavedOutput, settings: Settings, *, how: str = "preview") -
     CellOutput().put({"text/plain": text, **image}, {"now": {"sha256": [output.sha256]}, **about})
 
 
-def show_rescued(error: BaseException, *places: CellOutput) -> None:
+def _show_rescued(error: BaseException, *places: CellOutput) -> None:
     """Show whole what no disk would take: the cell's output is then the only place where the picture is kept.
 
     The first ones go into the outputs `places`, the others into new ones.
     """
     rescued = error.rescued if isinstance(error, NowImageError) else ()
-    for number, data in enumerate(rescued):
-        place = places[number] if number < len(places) else CellOutput()
-        place.put(_whole(data))
-
-
-def _whole(data: bytes) -> dict[str, Any]:
-    facts = examine(data)
-    words = {"text/plain": f"{facts.width}x{facts.height} sha256={facts.sha256[:12]}"}
-    if is_inline(facts.mime):
-        return {**words, facts.mime: data}
-    with suppress(BadImageError):
-        image, mime, *_ = preview(data, longest=max(facts.width, facts.height, 1))
-        return {**words, mime: image}
-    return words
+    for data, place in zip_longest(rescued, places[: len(rescued)]):
+        facts = examine(data)
+        shown: dict[str, Any] = {"text/plain": f"{facts.width}x{facts.height} sha256={facts.sha256[:12]}"}
+        with suppress(BadImageError):
+            image, mime = data, facts.mime
+            if not is_inline(mime):
+                image, mime, *_ = preview(data, longest=max(facts.width, facts.height, 1))
+            shown[mime] = image
+        (place or CellOutput()).put(shown)
 
 
 # While it is being made
@@ -231,7 +209,6 @@ class View:
     def __init__(
         self, job: Job, settings: Settings, *, prompt: str = "", how: str | None = None, progress: Progress = "buttons"
     ) -> None:
-        """Prepare; nothing is shown before `tick` finds that it takes longer than a moment."""
         self._job = job
         self._settings = settings
         self._prompt = plain(prompt, _PROMPT_SHOWN)
@@ -239,40 +216,35 @@ class View:
         self._progress = progress
         self._picture = CellOutput()
         self._caption = CellOutput()
-        self._waiting: WaitingLine | WaitingText | None = None
+        self._waiting: WaitingLine | None = None
 
     def tick(self) -> None:
-        """Show how far it is; called a few times a second by the waiting cell."""
+        """Show how far it is; called a few times a second by the waiting cell, and nothing for the first moment."""
         if "none" in (self._how, self._progress) or self._job.elapsed < self._settings.progress_after:
             return
-        if self._waiting is None:
-            self._waiting = self._start_waiting()
-        self._waiting.update()
-
-    def _start_waiting(self) -> WaitingLine | WaitingText:
-        from ._waiting import WaitingLine, WaitingText  # noqa: PLC0415 - widgets are loaded when one is shown
+        from ._waiting import WaitingLine, line_of  # noqa: PLC0415 - widgets are loaded when one is shown
 
         language = self._settings.language
-        waiting: WaitingLine | WaitingText
-        if self._progress == "text":
-            waiting = WaitingText(self._job, language)
+        if self._progress == "text":  # a terminal, which cannot take a line back
+            if not self._picture.is_there:
+                self._picture.put({"text/plain": line_of(self._job, language)})
+        elif self._waiting is None:
+            self._waiting = WaitingLine(self._job, language, clickable=self._progress == "buttons")
+            self._picture.put_value(self._waiting.box)
         else:
-            waiting = WaitingLine(self._job, language, clickable=self._progress == "buttons")
-        waiting.show_in(self._picture)
-        return waiting
+            self._waiting.update()
 
     def finish(self, generation: Generation) -> None:
         """Turn the output into the picture and put its caption under it."""
         self._end()
-        if self._how == "none":
-            return
-        self._picture.put(*bundle_of(generation, self._settings, how=self._how))
-        self._caption.put({"text/plain": caption_of(generation, origin=self._job.origin, notes=self._job.notes)})
+        if self._how != "none":
+            self._picture.put(*bundle_of(generation, self._settings, how=self._how))
+            self._caption.put({"text/plain": caption_of(generation, origin=self._job.origin, notes=self._job.notes)})
 
     def fail(self, error: BaseException) -> None:
         """Leave no waiting line behind; the error itself is shown by the cell."""
         self._end()
-        show_rescued(error)
+        _show_rescued(error)
         if not self._picture.is_there:
             return
         known = self._job.generation
@@ -284,7 +256,11 @@ class View:
         self._end()
         if self._how == "none":
             return
-        self._picture.put({"text/plain": self._promise()})
+        language, refs = self._settings.language, self._job.refs
+        on_its_way = say("{ref} is on its way; the picture will appear here", language, ref=refs)
+        self._picture.put(
+            {"text/plain": on_its_way if refs else say("ordered; the picture will appear here", language)}
+        )
         self._caption.put({"text/plain": self._prompt})
         # In a context of its own: programs that run notebooks take an update only as one of the cell that runs now.
         self._job.on_done(lambda job: Context().run(self._arrive, job))
@@ -297,19 +273,13 @@ class View:
             self._arrive(self._job)
         return False
 
-    def _promise(self) -> str:
-        language = self._settings.language
-        if not self._job.refs:
-            return say("ordered; the picture will appear here", language)
-        return say("{ref} is on its way; the picture will appear here", language, ref=self._job.refs)
-
     def _arrive(self, job: Job) -> None:
         error = job.error()
         if error is not None:
-            text = "\n".join(error.lines()) if isinstance(error, NowImageError) else _outcome_line(error)
-            words, picture = self._picture, self._caption  # other cells may run now: nothing new is shown if possible
-            words.put({"text/plain": text})
-            show_rescued(error, picture)
+            other = f"{type(error).__name__}: {plain(error, 200)}"
+            text = "\n".join(error.lines()) if isinstance(error, NowImageError) else other
+            self._picture.put({"text/plain": text})
+            _show_rescued(error, self._caption)  # other cells may run now: nothing new is shown if possible
         elif (generation := job.generation) is not None:
             self.finish(generation)
 
@@ -317,7 +287,3 @@ class View:
         if self._waiting is not None:
             self._waiting.close()
             self._waiting = None
-
-
-def _outcome_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {plain(str(error).splitlines()[0] if str(error) else '', 200)}"

@@ -10,7 +10,6 @@ from IPython import display as ipython_display
 
 __all__ = ["CellOutput"]
 
-
 _display: Any = ipython_display.display  # IPython ships no types for it
 
 
@@ -18,7 +17,6 @@ class CellOutput:
     """One output of a cell: created once, updated afterwards."""
 
     def __init__(self) -> None:
-        """Make its identity; nothing is shown yet."""
         self._id = uuid.uuid4().hex
         self.is_there = False
 

@@ -9,9 +9,8 @@ import ipywidgets as widgets
 from .._media import preview
 from .._messages import Language, NowImageError, say
 from .._orders import Job
-from ._outputs import CellOutput
 
-__all__ = ["WaitingLine", "WaitingText"]
+__all__ = ["WaitingLine", "line_of"]
 
 _PREVIEW_PX = 384
 
@@ -23,7 +22,6 @@ class WaitingLine:
     """
 
     def __init__(self, job: Job, language: Language, *, clickable: bool = True) -> None:
-        """Build the widgets; nothing is shown yet."""
         self._job = job
         self._language = language
         self._clickable = clickable
@@ -32,47 +30,39 @@ class WaitingLine:
         self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="12em", height="0.6em"))
         self._button = widgets.Button(layout=widgets.Layout(width="auto"))
         self._image = widgets.Image(layout=widgets.Layout(display="none", max_width="384px"))
-        self._button.on_click(self._clicked)
+        self._button.on_click(self._stop)
         row = widgets.HBox(
             [self._line, self._bar, *([self._button] if clickable else [])],
             layout=widgets.Layout(align_items="center", grid_gap="0.6em"),
         )
-        self._box = widgets.VBox([row, self._image])
-        self._all = (self._box, row, self._line, self._bar, self._button, self._image)
+        self.box = widgets.VBox([row, self._image])
+        """What is shown."""
+        self._all = (self.box, row, self._line, self._bar, self._button, self._image)
         self.update()
-
-    def show_in(self, output: CellOutput) -> None:
-        """Appear in an output of the cell."""
-        output.put_value(self._box)
 
     def update(self) -> None:
         """Bring line, bar, button and partial picture up to date."""
-        line = _line(self._job, self._language)
+        line = line_of(self._job, self._language)
         self._line.value = line if self._clickable else f"{line} · " + say("■ frees the cell", self._language)
-        sent = self._job.is_sent
-        self._button.description = say("Stop waiting", self._language) if sent else say("Cancel", self._language)
-        self._button.tooltip = self._tooltip(sent=sent)
+        is_sent = self._job.is_sent
+        self._button.description = say("Stop waiting", self._language) if is_sent else say("Cancel", self._language)
+        why = say("already ordered, it will arrive here as {ref}", self._language, ref=self._job.refs)
+        self._button.tooltip = why if is_sent else say("nothing has been sent yet", self._language)
         progress = self._job.progress
-        self._bar.layout.visibility = "hidden" if progress is None or progress.fraction is None else "visible"
-        if progress is not None and progress.fraction is not None:
-            self._bar.value = progress.fraction
-        if progress is not None and progress.preview and progress.preview is not self._seen:
+        fraction = progress.fraction if progress else None
+        self._bar.layout.visibility = "hidden" if fraction is None else "visible"
+        self._bar.value = fraction or 0.0
+        if progress and progress.preview and progress.preview is not self._seen:
             self._show_partial(progress.preview)
-
-    def _tooltip(self, *, sent: bool) -> str:
-        if sent:
-            return say("already ordered, it will arrive here as {ref}", self._language, ref=self._job.refs)
-        return say("nothing has been sent yet", self._language)
 
     def _show_partial(self, data: bytes) -> None:
         self._seen = data
         with suppress(NowImageError):  # a picture that is not finished need not be one
-            image, mime, _width, _height = preview(data, longest=_PREVIEW_PX)
+            self._image.value, mime, *_ = preview(data, longest=_PREVIEW_PX)
             self._image.format = mime.removeprefix("image/")
-            self._image.value = image
             self._image.layout.display = ""
 
-    def _clicked(self, _button: object) -> None:
+    def _stop(self, _button: object) -> None:
         if not self._job.cancel():
             self._job.stop_waiting()
 
@@ -85,26 +75,8 @@ class WaitingLine:
             one.close()
 
 
-class WaitingText:
-    """Progress where no widget can be shown (a terminal): one line, once."""
-
-    def __init__(self, job: Job, language: Language) -> None:
-        """Remember the job."""
-        self._job = job
-        self._language = language
-
-    def show_in(self, output: CellOutput) -> None:
-        """Appear in an output of the cell."""
-        output.put({"text/plain": _line(self._job, self._language)})
-
-    def update(self) -> None:
-        """Leave the line as it is: a terminal cannot take it back."""
-
-    def close(self) -> None:
-        """Leave nothing open."""
-
-
-def _line(job: Job, language: Language) -> str:
+def line_of(job: Job, language: Language) -> str:
+    """Return how far a job is, as one line."""
     line = say("{ref} · {seconds} s", language, ref=job.refs or "…", seconds=int(job.elapsed))
     usually = job.usually
     return line if usually is None else f"{line} · " + say("usually {seconds} s", language, seconds=round(usually))

@@ -15,7 +15,7 @@ from .._options import cell_text, request_from
 from .._services import service_to_name
 from .._store import Record
 from ._diff import parameters
-from ._draft import Draft, draft_of, draft_of_record, read_draft
+from ._draft import Draft, draft_of, read_draft, recipe_of
 from ._gallery import Gallery, row_of
 from ._pictures import others_of, pictures_of
 
@@ -52,7 +52,7 @@ def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Se
         "verbs": [verb for verb in verbs if pictures and verb != "press"],
         "buttons": [plain(button.label, 40) for button in record.buttons] if "press" in verbs else [],
         **gallery.family(record),
-        "draft": draft_of_record(record).to_json(),
+        "draft": recipe_of(record).to_json(),
         "cell": cell_text(record.request, model=record.model, service=service),
     }
 
@@ -93,7 +93,7 @@ def draft_in(data: bytes, gallery: Gallery) -> Draft:
     sha256, made = digest(data), extract(data) or {}
     for record in gallery.records().values():
         if any(one.sha256 == sha256 for one in record.outputs):
-            return draft_of_record(record)
+            return recipe_of(record)
     with suppress(ValueError):
         if isinstance(made.get("prompt"), str):
             request = request_from(made)

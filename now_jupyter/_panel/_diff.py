@@ -57,12 +57,12 @@ def words_apart(before: str, after: str) -> list[Run]:
     for at, (kind, a, b, c, d) in enumerate(codes, 1):
         went, arrived = "".join(old[a:b]), "".join(new[c:d])
         if kind == "equal" and (at in (1, len(codes)) or any(map(str.isalnum, went))):
-            runs += [*_changed(gone, came), ("same", went)]
+            runs += [*_changes(gone, came), ("same", went)]
             gone = came = ""
         else:
             gone, came = gone + went, came + arrived
-    return [*runs, *_changed(gone, came)]
+    return [*runs, *_changes(gone, came)]
 
 
-def _changed(gone: str, came: str) -> list[Run]:
+def _changes(gone: str, came: str) -> list[Run]:
     return [run for run in (("gone", gone), ("new", came)) if run[1]]

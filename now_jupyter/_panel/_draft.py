@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Annotated, TypeAlias
@@ -23,18 +24,7 @@ from .._services import service_to_name
 from .._store import Record
 from .._values import Request
 
-__all__ = [
-    "FIELDS",
-    "Draft",
-    "Line",
-    "Text",
-    "Word",
-    "draft_of",
-    "draft_of_record",
-    "order_from",
-    "read_draft",
-    "request_of",
-]
+__all__ = ["FIELDS", "Draft", "Line", "Text", "Word", "draft_of", "order_from", "read_draft", "recipe_of", "request_of"]
 
 _BY_NAME: Mapping[str, Option] = MappingProxyType({one.name: one for one in OPTIONS if one.is_sent})
 FIELDS: tuple[str, ...] = tuple(_BY_NAME)
@@ -82,25 +72,17 @@ def read_draft(form: object) -> Draft:
 
 
 def order_from(draft: Draft) -> Order:
-    """Make the order that "Generate" places: never served from the history.
-
-    Raises:
-        InputError: the prompt or an option cannot be sent.
-    """
-    order = order_of(Parsed(prompt=checked_prompt(draft.prompt), options=_gathered(draft)))
+    """Make the order that "Generate" places: never served from the history."""
+    order = order_of(Parsed(prompt=checked_prompt(draft.prompt), options=_options_of(draft)))
     return replace(order, reuse="never", parents=(draft.parent,) if draft.parent else ())
 
 
 def request_of(draft: Draft) -> Request:
-    """Make the request of a draft whose prompt may still be empty, to know its price.
-
-    Raises:
-        InputError: an option cannot be read.
-    """
-    return order_of(Parsed(prompt=draft.prompt, options=_gathered(draft))).request
+    """Make the request of a draft whose prompt may still be empty, to know its price."""
+    return order_of(Parsed(prompt=draft.prompt, options=_options_of(draft))).request
 
 
-def _gathered(draft: Draft) -> Mapping[str, object]:
+def _options_of(draft: Draft) -> Mapping[str, object]:
     named = {"model": draft.model, "service": draft.service, **draft.options}
     pairs: list[tuple[Option, object]] = [
         (option(name), option(name).read(text)) for name, text in named.items() if text.strip()
@@ -134,7 +116,7 @@ def draft_of(request: Request, *, model: str = "", service: str = "", parent: st
     )
 
 
-def draft_of_record(record: Record) -> Draft:
+def recipe_of(record: Record) -> Draft:
     """Return the draft that makes a record again, with the service that it was made by where that has to be named."""
     service = service_to_name(record.request, record.model, record.service)
     return draft_of(record.request, model=record.model, service=service, parent=record.id)
@@ -142,22 +124,14 @@ def draft_of_record(record: Record) -> Draft:
 
 def _says(one: Option, text: str, value: JSON) -> bool:
     """Whether the option, typed as this text, is this value again."""
-    try:
+    with suppress(NowImageError):
         again = one.read(text)
-    except NowImageError:
-        return False
-    return bool(text.strip()) and type(again) is type(value) and again == value
+        return bool(text.strip()) and type(again) is type(value) and again == value
+    return False
 
 
 def _param_text(name: str, value: JSON) -> str:
-    plain = value if isinstance(value, str) else ""
-    if plain and _reads_back(name, plain, value):
-        return plain
+    with suppress(InputError):  # else it cannot be typed as it is
+        if value and isinstance(value, str) and _param(name, value) == (name, value):
+            return value
     return json.dumps(value, ensure_ascii=False)
-
-
-def _reads_back(name: str, text: str, value: JSON) -> bool:
-    try:
-        return _param(name, text) == (name, value)
-    except InputError:
-        return False

@@ -44,7 +44,7 @@ def static_bundle(
         with suppress(NowImageError):  # gone or damaged
             originals.append(read_verified(folder / one.file, one.sha256))
             shown.append((record, one))
-    image, width, height = _together(originals)
+    image, width, height = _image_of(originals)
     captions = [_caption(record, one) for record, one in shown] or [say("no pictures yet", language)]
     words = "\n".join([*captions, text] if text else captions)
     of_image = {"width": width, "height": height, "alt": plain(words, 300)}
@@ -63,22 +63,22 @@ def _caption(record: Record, one: RecordedOutput) -> str:
     return f"{record.ref} · {plain(record.request.prompt, 72)} · {plain(record.model, 80)} · {one.width}×{one.height}"
 
 
-def _together(originals: Sequence[bytes]) -> tuple[bytes, int, int]:
+def _image_of(originals: Sequence[bytes]) -> tuple[bytes, int, int]:
     with suppress(BadImageError):  # the bytes are as they came, but this Pillow cannot read their type
         if len(originals) > 1:
-            return _marked(sheet(originals, longest=_LONGEST)[0])
+            return _mark(sheet(originals, longest=_LONGEST)[0])
         for data in originals:
-            return _marked(preview(data, longest=_LONGEST, original_if_smaller=False)[0])
+            return _mark(preview(data, longest=_LONGEST, original_if_smaller=False)[0])
     return _empty()
 
 
-def _marked(image: bytes) -> tuple[bytes, int, int]:
+def _mark(image: bytes) -> tuple[bytes, int, int]:
     from PIL import Image  # noqa: PLC0415 - Pillow is loaded when it is used
 
     with Image.open(io.BytesIO(image)) as seen:
         ground = Image.new("RGB", seen.size, "white")
         ground.paste(seen, mask=seen.getchannel("A") if seen.mode == "RGBA" else None)
-    return _encoded(ground)
+    return _encode(ground)
 
 
 def _empty() -> tuple[bytes, int, int]:
@@ -87,10 +87,10 @@ def _empty() -> tuple[bytes, int, int]:
     card = Image.new("RGB", (420, 48), "#f3f4f6")
     font = ImageFont.load_default(16)
     ImageDraw.Draw(card).text((210, 24), "now_jupyter · no pictures yet", font=font, fill="#5a5e66", anchor="mm")
-    return _encoded(card)
+    return _encode(card)
 
 
-def _encoded(image: Any) -> tuple[bytes, int, int]:  # noqa: ANN401 - a PIL image
+def _encode(image: Any) -> tuple[bytes, int, int]:  # noqa: ANN401 - a PIL image
     target = io.BytesIO()
     image.save(target, "JPEG", quality=_QUALITY)
     data = target.getvalue()

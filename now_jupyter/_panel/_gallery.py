@@ -5,9 +5,8 @@ Only numbers travel for the whole history (8 bytes each); rows and thumbnails fo
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from .._session import Session
 from .._store import Record, Search, needles
 from ._pictures import others_of, pictures_of
 
-__all__ = ["Gallery", "packed", "row_of"]
+__all__ = ["Gallery", "row_of"]
 
 _MOST_CHOICES = 100
 _PROMPT_IN_ROW = 240
@@ -59,11 +58,7 @@ class Gallery:
         self._known = {}
 
     def renew(self, number: int) -> Record:
-        """Read one record as it stands now, and take note of it.
-
-        Raises:
-            InputError: there is none of that number.
-        """
+        """Read one record as it stands now, and take note of it."""
         self._known[number] = self.record(number)
         return self._known[number]
 
@@ -113,11 +108,6 @@ class Gallery:
     def pictures(self) -> Path:
         """The folder of the originals."""
         return self._session.context.home().store.pictures
-
-
-def packed(numbers: Sequence[int]) -> bytes:
-    """Write numbers as JavaScript's Float64Array reads them: a history may count further than 32 bits."""
-    return array("d", numbers).tobytes()
 
 
 def _most_frequent(words: Iterable[str]) -> list[str]:

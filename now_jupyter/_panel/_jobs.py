@@ -72,7 +72,7 @@ class JobBoard:
 
     def stop(self, key: str) -> bool:
         """Cancel a job that was not sent, else stop waiting for it; return whether it was cancelled."""
-        for entry in self._named(key):
+        for entry in self._find(key):
             if entry.job.cancel():
                 return True
             entry.is_hidden = True
@@ -82,11 +82,11 @@ class JobBoard:
 
     def dismiss(self, key: str) -> None:
         """Put a failure away."""
-        for entry in self._named(key):
+        for entry in self._find(key):
             entry.is_own = False
         self.look()
 
-    def _named(self, key: str) -> list[_Entry]:
+    def _find(self, key: str) -> list[_Entry]:
         with self._lock:
             return [entry for entry in self._entries.values() if entry.key == key]
 
@@ -97,7 +97,7 @@ class JobBoard:
 
     def previews(self) -> dict[str, bytes]:
         """Return the newest unfinished picture of each job that is shown."""
-        named = (entry for form in self._shown for entry in self._named(form["key"]))
+        named = (entry for form in self._shown for entry in self._find(form["key"]))
         return {entry.key: entry.preview for entry in named if entry.preview}
 
     # The look
@@ -125,10 +125,10 @@ class JobBoard:
             self._shown = forms
             self._tell(forms)
         for entry in shown:
-            data = entry.job.progress.preview if entry.job.progress else None
-            if data is not None and data is not entry.preview:
-                entry.preview = data
-                self._show(entry.key, data)
+            progress = entry.job.progress
+            if progress and progress.preview and progress.preview is not entry.preview:
+                entry.preview = progress.preview
+                self._show(entry.key, entry.preview)
 
     def _form(self, entry: _Entry) -> dict[str, Any]:
         job = entry.job

@@ -26,7 +26,6 @@ MOST_PICTURES = 4
 
 _LARGEST = 1 << 18
 _LARGEST_FILE = 32 << 20
-_WITH_FILE = frozenset({"drop"})
 _Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
 _Number = Annotated[int, Meta(gt=0, lt=10**15)]
 _Numbers = Annotated[list[_Number], Meta(max_length=200)]
@@ -99,7 +98,7 @@ def read_message(content: object, buffers: Sequence[Any] = ()) -> Message:
 
 
 def _file(action: str, buffers: Sequence[Any]) -> bytes:
-    if (len(buffers) == 1) != (action in _WITH_FILE):
+    if (len(buffers) == 1) != (action == "drop"):
         raise ValueError("bytes are missing or too many")
     if not buffers:
         return b""

@@ -50,8 +50,7 @@ class Ordering:
         mark, agreed = order.request.fingerprint(), frozenset(message.fields["agreed"])
         if self._is_repeat(message, mark):
             return _REPEAT
-        self._ask_about_unsettled(order, agreed)
-        self._ask_about_price(order, agreed)
+        self._ask_first(order, agreed)
         self._remember(message, mark)
         job = self._session.place(replace(order, agreed=_PRICE in agreed, settles=agreed - {_PRICE}))
         return {"job": self._board.add(job, order.request.prompt)}
@@ -88,24 +87,19 @@ class Ordering:
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
 
-    # Before paying
-
-    def _ask_about_unsettled(self, order: Order, agreed: frozenset[str]) -> None:
-        """An order with `reuse="never"` settles equal ones of unknown outcome: that takes the user's word for each."""
-        refs = [ref for ref in self._session.find_unsettled(order) if ref not in agreed]
-        if refs:
+    def _ask_first(self, order: Order, agreed: frozenset[str]) -> None:
+        """Ask about equal orders of unknown outcome, which one with `reuse="never"` settles, and about the price."""
+        language = self._session.settings().language
+        if refs := [ref for ref in self._session.find_unsettled(order) if ref not in agreed]:
             error = MaybeBilledError(
                 "{ref} is the same order and may have been billed",
                 advice="%now resume looks for it, free",
                 kept="{ref} is kept in the history",
                 ref=", ".join(refs),
             )
-            raise Asked(error.in_language(self._session.settings().language).lines(), [*agreed, *refs])
-
-    def _ask_about_price(self, order: Order, agreed: frozenset[str]) -> None:
-        doubt = None if _PRICE in agreed else self._session.find_doubt(order)
-        if doubt is not None:
-            raise Asked([doubt.in_language(self._session.settings().language).message()], [*agreed, _PRICE])
+            raise Asked(error.in_language(language).lines(), [*agreed, *refs])
+        if _PRICE not in agreed and (doubt := self._session.find_doubt(order)) is not None:
+            raise Asked([doubt.in_language(language).message()], [*agreed, _PRICE])
 
 
 def verbs_of(session: Session) -> list[str]:

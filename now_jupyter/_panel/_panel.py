@@ -11,6 +11,7 @@ models. Script, styles, rows and pictures travel as messages and are no part of 
 from __future__ import annotations
 
 import threading
+from array import array
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -27,9 +28,9 @@ from .._store import read_file
 from .._values import Generation, Status
 from ._detail import detail_of, draft_in
 from ._diff import differences
-from ._draft import Draft, draft_of_record, request_of
+from ._draft import Draft, recipe_of, request_of
 from ._fallback import Bundle, latest, static_bundle
-from ._gallery import Gallery, packed, row_of
+from ._gallery import Gallery, row_of
 from ._jobs import JobBoard
 from ._messages import Message
 from ._ordering import VERBS, Ordering, verbs_of
@@ -96,7 +97,7 @@ class Panel(Standing):
         if isinstance(source, Path):
             draft = draft_in(read_file(source, limit=_LARGEST_FILE), self._gallery)
         else:
-            draft = draft_of_record(self._gallery.record(int(self._session.generation(source).ref.removeprefix("#"))))
+            draft = recipe_of(self._gallery.record(int(self._session.generation(source).ref.removeprefix("#"))))
         self.put("draft", draft.to_json())
 
     def belongs_to(self, session: Session) -> bool:
@@ -169,7 +170,8 @@ class Panel(Standing):
         numbers = self._gallery.find(**message.fields)
         for key, data in self._board.previews().items():
             self._send_partial_soon(key, data)
-        return {"count": len(numbers), "choices": self._gallery.choices(), "buffers": (packed(numbers),)}
+        packed = array("d", numbers).tobytes()  # a Float64Array: a history may count further than 32 bits
+        return {"count": len(numbers), "choices": self._gallery.choices(), "buffers": (packed,)}
 
     def _rows(self, message: Message) -> Answer:
         return {"rows": self._gallery.rows(message.fields["numbers"], self.language)}
@@ -207,7 +209,9 @@ class Panel(Standing):
         if message.action == "star":
             self._session.star(ref, on=fields["on"])
         elif message.action == "tag":
-            self._session.tag(ref, _checked_tag(fields["tag"].strip()), remove=not fields["on"])
+            if not (tag := fields["tag"].strip()) or tag == "*" or not tag.isprintable():  # * marks a star
+                raise InputError("{value} cannot be a tag", advice="give a word such as draft", value=tag)
+            self._session.tag(ref, tag, remove=not fields["on"])
         else:
             {"trash": self._session.trash, "restore": self._session.restore}[message.action](ref)
 
@@ -265,12 +269,6 @@ class Panel(Standing):
         self.renew_soon()
 
 
-def _checked_tag(tag: str) -> str:
-    if not tag or tag == "*" or not tag.isprintable():  # * is how the history marks a star
-        raise InputError("{value} cannot be a tag", advice="give a word such as draft", value=tag)
-    return tag
-
-
 def follow(session: Session) -> None:
     """Have every open panel of a session look whether the history lies in another folder now."""
     for one in _panels_of(session):
@@ -278,11 +276,7 @@ def follow(session: Session) -> None:
 
 
 def recall(session: Session, source: str | Path) -> bool:
-    """Fill the draft of every open panel of a session from a picture of its history or a file; False: none is open.
-
-    Raises:
-        InputError: there is no such picture, or the file does not say how it was made.
-    """
+    """Fill the draft of every open panel of a session as `Panel.recall` does; False: none is open."""
     panels = _panels_of(session)
     for one in panels:
         one.recall(source)

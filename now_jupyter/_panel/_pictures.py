@@ -52,12 +52,7 @@ def picture_at(record: Record, place: int) -> RecordedOutput:
 
 
 def picture_bytes(record: Record, place: int, folder: Path) -> dict[str, Any]:
-    """Return the answer with type and bytes of one picture of a record; a very large one is made smaller.
-
-    Raises:
-        InputError: it has no such picture.
-        BadImageError: the file is gone or damaged.
-    """
+    """Return the answer with type and bytes of one picture of a record; a very large one is made smaller."""
     one = picture_at(record, place)
     data = read_verified(folder / one.file, one.sha256)
     media = media_type(one.mime)

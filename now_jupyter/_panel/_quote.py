@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from .._orders import Order, budget_line
 from .._protocol import Offer
 from .._relay import ListedModel, in_currency, spent
 from .._session import Session
+from .._values import Money
 from ._draft import FIELDS, Draft, request_of
 
 __all__ = ["controls_of", "quote_of", "relay_of"]
@@ -23,34 +25,28 @@ _ROOM_FOR_MODELS = 24_000
 
 
 def quote_of(session: Session, draft: Draft) -> dict[str, Any]:
-    """Return price, controls and remarks for a draft.
-
-    Raises:
-        NowImageError: an option cannot be read, or no service can make this.
-    """
+    """Return price, controls and remarks for a draft."""
     settings = session.settings()
     order = Order(request=request_of(draft if draft.prompt.strip() else replace(draft, prompt=_ANY_PROMPT)))
     preview = session.preview(order)
     return {
         "model": plain(preview.offer.model, 200),
-        "price": _price(session, order),
+        "price": _try(lambda: _price(session.price(order))),
         "demo": session.context.is_demo(),
         "controls": controls_of(preview.offer, draft, settings.language),
         "notes": [plain(note) for note in preview.notes],
     }
 
 
-def _price(session: Session, order: Order) -> str:
-    """Return the expected price; nothing where nobody knows it."""
-    try:
-        price = session.price(order)
-    except NowImageError:
-        return ""
+def _price(price: Money) -> str:
     return "" if price.amount is None else str(price)
 
 
-def _budget(session: Session) -> str:
-    return "" if session.context.is_demo() else budget_line(session.budget(), session.settings().language)
+def _try(ask: Callable[[], str]) -> str:
+    """Return an answer; nothing where it cannot be had."""
+    with suppress(NowImageError):
+        return ask()
+    return ""
 
 
 # Controls
@@ -58,27 +54,19 @@ def _budget(session: Session) -> str:
 
 def controls_of(offer: Offer, draft: Draft, language: Language) -> dict[str, dict[str, Any]]:
     """Return for each option which values are known, and why it does not apply where it does not."""
-    return {
-        name: {"values": _values(name, offer), "why": _why_not(name, offer, draft, language)} for name in FIELDS
-    } | {"n": {"values": [], "why": ""}}  # what one request does not take is sent as several
+    controls = {name: _control(name, offer, draft, language) for name in FIELDS}
+    return {**controls, "n": {"values": [], "why": ""}}  # what one request does not take is sent as several
 
 
-def _values(name: str, offer: Offer) -> list[str]:
+def _control(name: str, offer: Offer, draft: Draft, language: Language) -> dict[str, Any]:
     known = offer.options.get(name)
     if known is None:
-        return []
-    return list(known.values) if known.values or offer.known else list(option(name).choices)
-
-
-def _why_not(name: str, offer: Offer, draft: Draft, language: Language) -> str:
-    """Return why an option does not apply; empty where it does."""
-    known = offer.options.get(name)
-    if known is None:
-        return say("not known for {model}", language, model=plain(offer.model, 60))
-    other, values = known.only_with or ("", ())
-    if not other or {**dict(draft.params), **draft.options}.get(other) in values:
-        return ""
-    return say("for {values} only", language, values=", ".join(values))
+        return {"values": [], "why": say("not known for {model}", language, model=plain(offer.model, 60))}
+    values = known.values if known.values or offer.known else option(name).choices
+    other, wanted = known.only_with or ("", ())
+    applies = not other or {**dict(draft.params), **draft.options}.get(other) in wanted
+    why = "" if applies else say("for {values} only", language, values=", ".join(wanted))
+    return {"values": list(values), "why": why}
 
 
 # The relay
@@ -86,25 +74,25 @@ def _why_not(name: str, offer: Offer, draft: Draft, language: Language) -> str:
 
 def relay_of(session: Session) -> dict[str, Any]:
     """Return who answers, with which models, and what is left; what cannot be told is left out."""
+    language = session.settings().language
     facts: dict[str, Any] = {"demo": False, "models": [], "default": "", "left": "", "budget": "", "lines": []}
     try:
-        facts["demo"] = session.context.is_demo()
+        facts["demo"] = demo = session.context.is_demo()
         facts["default"] = plain(session.default_model(), 200)
-        facts["budget"] = _budget(session)
-        facts["models"] = _few([_model(one, session) for one in session.models() if one.makes_pictures])
+        facts["budget"] = "" if demo else budget_line(session.budget(), language)
+        facts["models"] = _few([_model(one, session, demo=demo) for one in session.models() if one.makes_pictures])
     except NowImageError as error:
-        facts["lines"] = error.in_language(session.settings().language).lines()
-        return facts
-    return facts if facts["demo"] else {**facts, "left": _left(session)}
+        return {**facts, "lines": error.in_language(language).lines()}
+    return facts if demo else {**facts, "left": _try(lambda: _left(session))}
 
 
-def _model(one: ListedModel, session: Session) -> dict[str, str]:
-    price = one.price
-    if price is None or session.context.is_demo():
+def _model(one: ListedModel, session: Session, *, demo: bool) -> dict[str, str]:
+    settings, price = session.settings(), one.price
+    if price is None or demo:
         return {"name": one.name, "price": ""}
-    if price.per_call is None:
-        return {"name": one.name, "price": say("by tokens", session.settings().language)}
-    return {"name": one.name, "price": str(in_currency(price.per_call, session.settings(), reported=True))}
+    by_tokens = say("by tokens", settings.language)
+    each = price.per_call
+    return {"name": one.name, "price": by_tokens if each is None else str(in_currency(each, settings, reported=True))}
 
 
 def _few(models: Sequence[dict[str, str]]) -> list[dict[str, str]]:
@@ -119,8 +107,5 @@ def _few(models: Sequence[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def _left(session: Session) -> str:
-    try:
-        left, _used = spent(session.balance(), session.settings())
-    except NowImageError:
-        return ""
+    left, _used = spent(session.balance(), session.settings())
     return "∞" if left is None else str(left)

@@ -9,8 +9,8 @@ from traitlets import Dict, Unicode
 
 from .._display import CellOutput
 from .._session import Session
+from ._assets import labels
 from ._fallback import Bundle
-from ._labels import labels
 from ._rpc import Wired
 
 __all__ = ["Standing"]
