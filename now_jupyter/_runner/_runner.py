@@ -91,5 +91,6 @@ class Runner:
             return await run.read(lambda: service.resume(record.state or {}))
         kept = await run_in_thread(read_kept_answer, self.store, record.number)
         if kept is not None:
-            return await run.read(lambda: service.read(kept.reply, record.memo), events=kept.events)
+            reply, events = kept
+            return await run.read(lambda: service.read(reply, record.memo), events=events)
         return await run.read(lambda: fetch_again(record))
