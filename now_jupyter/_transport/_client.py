@@ -236,7 +236,7 @@ async def _read(answer: Answer) -> Submission:
     data = await answer.rest(start)
     answer.ensure_readable()
     reply, events = read_reply(answer.head, data)
-    content = answer.not_kept(data) if reply.is_file else b""
+    content = answer.unkept_part(data) if reply.is_file else b""
     return Submission(reply, _each(events), kept=answer.kept, content=content)
 
 
