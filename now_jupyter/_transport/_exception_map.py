@@ -28,18 +28,9 @@ from .._messages import (
     StoreUnavailable,
 )
 
-__all__ = [
-    "CERTIFICATE",
-    "free_error",
-    "from_disk",
-    "from_network",
-    "is_timeout",
-    "paid_error",
-    "unsent_error",
-    "words_of",
-]
+__all__ = ["UNTRUSTED", "free_error", "from_disk", "from_network", "is_timeout", "paid_error", "send_error", "words_of"]
 
-CERTIFICATE = "certificate"  # the code of a failure that no repetition mends
+UNTRUSTED = "certificate"  # the code of a failure that no repetition mends
 
 # With TimeoutError, ssl.SSLError, socket.gaierror; UnicodeError, JSONDecodeError; a SOCKS proxy without socksio.
 _BUILT_IN = (EOFError, ImportError, MemoryError, OSError, RecursionError, ValueError, zlib.error)
@@ -113,7 +104,7 @@ def is_timeout(problem: BaseException) -> bool:
     return isinstance(problem, (TimeoutError, httpx.TimeoutException, httpcore.TimeoutException))
 
 
-def unsent_error(problem: Exception, *, host: str, proxy: str | None = None) -> NowImageError:  # noqa: PLR0911 - the ways
+def send_error(problem: Exception, *, host: str, proxy: str | None = None) -> NowImageError:  # noqa: PLR0911 - the ways
     """Return why no connection came about."""
     causes = {type(one): one for one in _chain(problem)}
     words = words_of(problem)
@@ -122,7 +113,7 @@ def unsent_error(problem: Exception, *, host: str, proxy: str | None = None) -> 
         return ConnectFailed(
             "the certificate of {host} is not trusted: {words}",
             advice="where your network has a certificate authority of its own, name its file in SSL_CERT_FILE",
-            code=CERTIFICATE,
+            code=UNTRUSTED,
             host=host,
             words=untrusted.verify_message,
         )

@@ -14,7 +14,7 @@ from .._settings import Redactor
 from ._answers import Answer, Sink
 from ._connections import ConnectionPool, RequestTrace
 from ._error_responses import refusal_error, request_id_of, wait_asked
-from ._exception_map import free_error, from_network, paid_error, unsent_error
+from ._exception_map import free_error, from_network, paid_error, send_error
 from ._retries import Deadline, Retries
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Exchange:
         attempt = self.trace.attempt
         seconds = self.until.seconds
         if attempt.phase == "connecting":
-            error = unsent_error(problem, host=self.pool.host, proxy=self.pool.shown_proxy)
+            error = send_error(problem, host=self.pool.host, proxy=self.pool.shown_proxy)
         elif not self.is_paid:
             error = free_error(problem, seconds=seconds)
         else:
