@@ -118,14 +118,14 @@ class Answer:
     async def drain(self, start: bytes) -> bytes:
         """Read to the end, and return what the sink did not take."""
         left = io.BytesIO()
-        left.write(self.not_kept(start))
+        left.write(self.unkept_part(start))
         size = len(start)
         async for piece in self.pieces:
-            left.write(self.not_kept(piece, size))
+            left.write(self.unkept_part(piece, size))
             size += len(piece)
         return left.getvalue()
 
-    def not_kept(self, data: bytes, at: int = 0) -> bytes:
+    def unkept_part(self, data: bytes, at: int = 0) -> bytes:
         """Return the end of these bytes, which began at `at`, that the sink did not take because it failed."""
         return data[max(0, self.kept - at) :] if self._has_sink_failed else b""
 

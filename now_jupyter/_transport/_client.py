@@ -27,7 +27,7 @@ from ._addresses import origin_of
 from ._answers import Answer, Sink
 from ._connections import ConnectionPool, RequestTrace
 from ._decoding import EventDecoder, file_type, is_stream, read_reply
-from ._exception_map import CERTIFICATE
+from ._exception_map import UNTRUSTED
 from ._exchange import Exchange
 from ._private_files import private_file, restart, write
 from ._requests import Inputs, open_body, url_of
@@ -214,7 +214,7 @@ async def _pass_on(answer: Answer) -> Answer:
 def _may_help(error: NowImageError, *, is_paid: bool) -> bool:
     """Whether a call is repeated; what is paid for, only where it certainly was not taken."""
     if isinstance(error, ConnectFailed):
-        return error.code != CERTIFICATE and error.status is None
+        return error.code != UNTRUSTED and error.status is None
     if is_paid or isinstance(error, RateLimitError):
         return isinstance(error, RateLimitError) and (error.status == _TOO_MANY or not is_paid)
     return isinstance(error, BadResponseError) and (error.status is None or error.status >= _SERVER_ERROR)
@@ -236,7 +236,7 @@ async def _read(answer: Answer) -> Submission:
     data = await answer.rest(start)
     answer.ensure_readable()
     reply, events = read_reply(answer.head, data)
-    content = answer.not_kept(data) if reply.is_file else b""
+    content = answer.unkept_part(data) if reply.is_file else b""
     return Submission(reply, _each(events), kept=answer.kept, content=content)
 
 

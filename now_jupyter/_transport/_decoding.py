@@ -42,7 +42,7 @@ def read_reply(head: Mapping[str, JSON], data: bytes) -> tuple[Reply, Iterator[E
     if (mime := file_type(head, start)) is not None:
         return Reply(media_type=mime, is_file=True), iter(())
     mime = _mime_of(head)
-    is_text = _expects(head) == "text"
+    is_text = head.get("expects") == "text"
     if not is_text or _is_json(start):
         with suppress(ValueError):
             return Reply(media_type=mime, body=read_json(data), text=_words(data) if is_text else ""), iter(())
@@ -58,7 +58,7 @@ def read_kept(head: Mapping[str, JSON], body: bytes) -> tuple[Reply, Iterator[Ev
     if reply.streamed:
         first = next(events, None)
         return None if first is None else (reply, itertools.chain([first], events))
-    if reply.is_file or reply.body is not None or (reply.text and _expects(head) == "text"):
+    if reply.is_file or reply.body is not None or (reply.text and head.get("expects") == "text"):
         return reply, events
     whole = _whole_part(body)
     return None if whole is None else (Reply(media_type=reply.media_type, body=whole), iter(()))
@@ -66,7 +66,7 @@ def read_kept(head: Mapping[str, JSON], body: bytes) -> tuple[Reply, Iterator[Ev
 
 def is_stream(head: Mapping[str, JSON], start: bytes) -> bool:
     """Whether an answer is events: by its beginning, and only else by its type."""
-    if _expects(head) in ("text", "file"):
+    if head.get("expects") in ("text", "file"):
         return False
     if start.removeprefix(_MARK).lstrip().startswith(_BEGINNINGS):
         return True
@@ -79,13 +79,9 @@ def file_type(head: Mapping[str, JSON], start: bytes) -> str | None:
     if known is not None and known.kind != "words":
         return known.mime
     mime = _mime_of(head)
-    if start and not _is_json(start) and (_expects(head) == "file" or mime.startswith(_FILES)):
+    if start and not _is_json(start) and (head.get("expects") == "file" or mime.startswith(_FILES)):
         return mime or "application/octet-stream"
     return None
-
-
-def _expects(head: Mapping[str, JSON]) -> JSON:
-    return head.get("expects")
 
 
 def _mime_of(head: Mapping[str, JSON]) -> str:
@@ -103,7 +99,7 @@ def _words(data: bytes) -> str:
 def _read_stream(head: Mapping[str, JSON], data: bytes) -> tuple[Reply, Iterator[Event]]:
     events = events_in(data)
     first = list(itertools.islice(events, 2))
-    body = first[0].data if len(first) == 1 and _expects(head) != "events" else None
+    body = first[0].data if len(first) == 1 and head.get("expects") != "events" else None
     if isinstance(body, Mapping) and "type" not in body:  # an ordinary answer in the dress of an event
         return Reply(media_type=_EVENT_STREAM, body=body), iter(())
     return Reply(media_type=_EVENT_STREAM, streamed=True), itertools.chain(first, events)

@@ -30,7 +30,7 @@ from .._messages import DownloadError, LinkExpiredError, NowImageError, UnsafeUR
 from ._addresses import Address, is_private_name, is_public, literal, origin_of
 from ._answers import Inflater
 from ._connections import InProcess, RequestTrace, environment_proxy, tls
-from ._exception_map import CERTIFICATE, from_network, is_timeout, not_sent, words_of
+from ._exception_map import UNTRUSTED, from_network, is_timeout, send_error, words_of
 from ._private_files import private_file, restart, write
 from ._retries import Deadline, Retries
 
@@ -128,7 +128,7 @@ class Downloader:
 
     async def _once(self, place: str, file: BinaryIO, until: Deadline) -> str:
         url = self._guard.check(place)
-        with from_network(lambda problem: _broken(problem, url)), until.scope():
+        with from_network(lambda problem: _error_of_link(problem, url)), until.scope():
             response = await self._follow(url)
             try:
                 _ensure_it_is_there(response)
@@ -213,7 +213,7 @@ def _may_help(error: NowImageError) -> bool:
     if not isinstance(error, DownloadError):
         return False
     if error.status is None:
-        return type(error) is DownloadError and error.code != CERTIFICATE
+        return type(error) is DownloadError and error.code != UNTRUSTED
     return error.status in _PASSING or error.status >= _SERVER_ERROR
 
 
@@ -237,14 +237,14 @@ def _ensure_it_is_there(response: httpx.Response) -> None:
         )
 
 
-def _broken(problem: Exception, url: httpx.URL) -> NowImageError:
+def _error_of_link(problem: Exception, url: httpx.URL) -> NowImageError:
     host = url.raw_host.decode("ascii")
-    if not_sent(problem, host=host).code == CERTIFICATE:
+    if send_error(problem, host=host).code == UNTRUSTED:
         return DownloadError(
             "the certificate of {host} is not trusted, so the picture was not fetched",
             kept="the link is kept",
             advice="where your network has a certificate authority of its own, name its file in SSL_CERT_FILE",
-            code=CERTIFICATE,
+            code=UNTRUSTED,
             host=host,
         )
     return DownloadError(

@@ -28,9 +28,9 @@ from .._messages import (
     StoreUnavailable,
 )
 
-__all__ = ["CERTIFICATE", "broken_off", "cut_short", "from_disk", "from_network", "is_timeout", "not_sent", "words_of"]
+__all__ = ["UNTRUSTED", "free_error", "from_disk", "from_network", "is_timeout", "paid_error", "send_error", "words_of"]
 
-CERTIFICATE = "certificate"  # the code of a failure that no repetition mends
+UNTRUSTED = "certificate"  # the code of a failure that no repetition mends
 
 # With TimeoutError, ssl.SSLError, socket.gaierror; UnicodeError, JSONDecodeError; a SOCKS proxy without socksio.
 _BUILT_IN = (EOFError, ImportError, MemoryError, OSError, RecursionError, ValueError, zlib.error)
@@ -104,7 +104,7 @@ def is_timeout(problem: BaseException) -> bool:
     return isinstance(problem, (TimeoutError, httpx.TimeoutException, httpcore.TimeoutException))
 
 
-def not_sent(problem: Exception, *, host: str, proxy: str | None = None) -> NowImageError:  # noqa: PLR0911 - the ways
+def send_error(problem: Exception, *, host: str, proxy: str | None = None) -> NowImageError:  # noqa: PLR0911 - the ways
     """Return why no connection came about."""
     causes = {type(one): one for one in _chain(problem)}
     words = words_of(problem)
@@ -113,7 +113,7 @@ def not_sent(problem: Exception, *, host: str, proxy: str | None = None) -> NowI
         return ConnectFailed(
             "the certificate of {host} is not trusted: {words}",
             advice="where your network has a certificate authority of its own, name its file in SSL_CERT_FILE",
-            code=CERTIFICATE,
+            code=UNTRUSTED,
             host=host,
             words=untrusted.verify_message,
         )
@@ -165,7 +165,7 @@ def _chain(problem: BaseException, depth: int = 0) -> Iterator[BaseException]:
         yield from _chain(origin, depth + 1)
 
 
-def broken_off(problem: Exception, *, seconds: float, has_begun: bool, request_id: str | None) -> NowImageError:
+def paid_error(problem: Exception, *, seconds: float, has_begun: bool, request_id: str | None) -> NowImageError:
     """Return how a paid call ended after bytes of it went out: nobody knows whether it was billed."""
     if is_timeout(problem):
         return MaybeBilledError(
@@ -187,7 +187,7 @@ def broken_off(problem: Exception, *, seconds: float, has_begun: bool, request_i
     )
 
 
-def cut_short(problem: Exception, *, seconds: float) -> NowImageError:
+def free_error(problem: Exception, *, seconds: float) -> NowImageError:
     """Return how a free call ended after it went out."""
     return BadResponseError(
         "the relay did not answer within {seconds} s"

@@ -14,7 +14,7 @@ from .._settings import Redactor
 from ._answers import Answer, Sink
 from ._connections import ConnectionPool, RequestTrace
 from ._error_responses import refusal_error, request_id_of, wait_asked
-from ._exception_map import broken_off, cut_short, from_network, not_sent
+from ._exception_map import free_error, from_network, paid_error, send_error
 from ._retries import Deadline, Retries
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Exchange:
         answer = Answer(
             response,
             until=Deadline(min(_ERROR_SECONDS, self.until.left())) if is_refusal else self.until,
-            judge=partial(cut_short, seconds=_ERROR_SECONDS) if is_refusal else self._judge,
+            judge=partial(free_error, seconds=_ERROR_SECONDS) if is_refusal else self._judge,
             redactor=Redactor(self.pool.key),
             billed="maybe" if self.is_paid else "no",
             cap=ERROR_CAP if is_refusal else self.cap,
@@ -91,11 +91,11 @@ class Exchange:
         attempt = self.trace.attempt
         seconds = self.until.seconds
         if attempt.phase == "connecting":
-            error = not_sent(problem, host=self.pool.host, proxy=self.pool.shown_proxy)
+            error = send_error(problem, host=self.pool.host, proxy=self.pool.shown_proxy)
         elif not self.is_paid:
-            error = cut_short(problem, seconds=seconds)
+            error = free_error(problem, seconds=seconds)
         else:
             has_begun = attempt.phase == "answering"
-            error = broken_off(problem, seconds=seconds, has_begun=has_begun, request_id=attempt.request_id)
+            error = paid_error(problem, seconds=seconds, has_begun=has_begun, request_id=attempt.request_id)
         self.trace.note(error=type(error).__name__)
         return error
