@@ -149,7 +149,7 @@ def _link(temp: Path, path: Path, link: Callable[[Path, Path], None]) -> bool:
 def _temp_with(data: bytes, path: Path) -> Iterator[Path]:
     temp = temp_beside(path)
     try:
-        write_new(temp, data)
+        write_new(temp, [data])
         yield temp
     finally:
         with suppress(OSError):
@@ -157,20 +157,16 @@ def _temp_with(data: bytes, path: Path) -> Iterator[Path]:
 
 
 @with_store_errors
-def write_new(path: Path, data: bytes) -> None:
-    """Write a file that is not there yet and flush it; its name is on the disk after `sync_folder`."""
-    _fill_new(path, [data])
-
-
-@with_store_errors
 def copy_new(path: Path, source: Path, *, offset: int = 0) -> None:
     """Copy a regular file, from `offset` on, to `path`, where nothing is yet, and flush it; any size, little memory."""
     with os.fdopen(open_to_read(source), "rb") as opened:
         opened.seek(offset)
-        _fill_new(path, iter(functools.partial(opened.read, _CHUNK), b""))
+        write_new(path, iter(functools.partial(opened.read, _CHUNK), b""))
 
 
-def _fill_new(path: Path, chunks: Iterable[bytes]) -> None:
+@with_store_errors
+def write_new(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file that is not there yet and flush it; its name is on the disk after `sync_folder`."""
     file, size = create_privately(path), 0
     try:
         for chunk in chunks:

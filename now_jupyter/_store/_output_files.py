@@ -127,7 +127,7 @@ class FileStore:
         temp = source if isinstance(source, Path) and is_download else temp_beside(self._answers / "output")
         try:
             if isinstance(source, bytes):
-                write_new(temp, source)
+                write_new(temp, [source])
             elif is_download:
                 sync_file(temp)
             else:
