@@ -51,8 +51,6 @@ class History(Sequence[Generation]):
         self._observers: list[Callable[[Generation], None]] = []
         self._search = Search()
 
-    # What there is
-
     def records(self) -> list[Record]:
         """Return the records themselves, oldest first, as they stand now."""
         return self._read(Store.records)
@@ -96,8 +94,6 @@ class History(Sequence[Generation]):
         lines = [_row(generation) + reason_of(generation, language) for generation in views]
         more = [f"… {len(records) - _SHOWN} older"] if len(records) > _SHOWN else []
         return "\n".join([f"History({len(records)})", *more, *lines])
-
-    # Finding
 
     def find(self, ref: str) -> tuple[Generation, Output | None]:
         """Return the generation that `#12`, `#12.2`, `NAME` or `NAME.2` means and, where one is named, its output."""
@@ -149,13 +145,8 @@ class History(Sequence[Generation]):
         parents = [by_id[parent] for parent in generation.parents if parent in by_id]
         return {"generation": generation, "parents": parents, "children": _children(generation, every, frozenset())}
 
-    # Sums
-
     def cost(self, *, billed: Billed = "yes") -> Money:
-        """Return what is known to have been spent, or with `billed="maybe"` what may have been.
-
-        Demo pictures cost nothing. Amounts in another currency than that of the newest are not in it: see `costs`.
-        """
+        """Return what was spent, or with `billed="maybe"` what may have been, in the currency of the newest order."""
         every = self.costs(billed=billed)
         return every[-1] if every else Money(Decimal(0), source="estimated")
 
@@ -181,8 +172,6 @@ class History(Sequence[Generation]):
         import pandas  # noqa: ICN001, PLC0415 - optional extra
 
         return pandas.DataFrame([_columns(generation) for generation in self])
-
-    # Change
 
     def observe(self, callback: Callable[[Generation], None]) -> Callable[[], None]:
         """Call `callback` with every generation that changes, on the background thread; return a way to end it."""

@@ -23,10 +23,10 @@ from now_jupyter._store._files import (
     private_folder,
     read_file,
     try_read_file,
+    with_store_errors,
     write_all,
     write_durably,
 )
-from now_jupyter._store._os_errors import with_store_errors
 
 
 def names(folder: Path) -> list[str]:

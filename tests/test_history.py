@@ -262,6 +262,14 @@ def test_records_are_read_again_only_where_something_changed(tmp_path: Path, mon
     assert {name for name in read if name.endswith(".json")} == {"4.json"}
 
 
+def test_the_newest_are_counted_once_whatever_their_marks(shelf: Shelf) -> None:
+    """A star is a file of its own beside the record."""
+    for prompt in ("one", "two"):
+        shelf.add(prompt)
+    shelf.store.mark(2, tags=["*"])
+    assert [shelf.history[place].prompt for place in (-1, -2)] == ["two", "one"]
+
+
 def test_the_newest_is_found_without_reading_the_others(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long the history is; one that cannot be read does not count."""
     for prompt in ("one", "two", "three"):

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from .._json import JSON, canonical
 from .._messages import StoreCorrupt, StoreError
-from ._files import copy_new, create_privately, is_missing, open_to_read, sync_folder, write_all
-from ._os_errors import with_store_errors
+from ._files import copy_new, create_privately, is_missing, open_to_read, sync_folder, with_store_errors, write_all
 from ._record_files import parse_json
 
 __all__ = ["AnswerFile", "StoredAnswer", "answer_paths", "find_answer"]
@@ -73,7 +72,7 @@ class AnswerFile:
         """Flush the answer to the disk and give it its name; the `.part` stays where that fails."""
         if self._file is None:
             return
-        self._close()
+        self._close(self._file)
         self._clear(self._whole)
         self.path.replace(self._whole)
         sync_folder(self.path.parent)
@@ -84,15 +83,14 @@ class AnswerFile:
             with suppress(OSError):
                 sync_folder(self.path.parent)
             with suppress(OSError):
-                self._close()
+                self._close(self._file)
 
-    def _close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            try:
-                os.fsync(file)
-            finally:
-                os.close(file)
+    def _close(self, file: int) -> None:
+        self._file = None
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
 
     def _clear(self, path: Path) -> None:
         if not is_missing(path):

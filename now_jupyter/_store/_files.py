@@ -17,14 +17,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
-from .._messages import StoreCorrupt, StoreUnavailable
-from ._os_errors import codes_of, with_store_errors
+from .._messages import StoreCorrupt, StoreError, StoreFull, StoreUnavailable
 
 __all__ = [
     "FolderStamp",
     "claim_exclusively",
+    "codes_of",
     "copy_new",
     "create_privately",
     "digest_of_file",
@@ -42,12 +42,30 @@ __all__ = [
     "sync_folder",
     "temp_beside",
     "try_read_file",
+    "with_store_errors",
     "write_all",
     "write_durably",
     "write_new",
 ]
 
+P = ParamSpec("P")
+S = TypeVar("S")
+T = TypeVar("T")
+
+
 FolderStamp: TypeAlias = tuple[int, int, int, int]
+
+
+def codes_of(*names: str) -> frozenset[int]:
+    """Return the numbers of the errors of these names that this system has."""
+    return frozenset(getattr(errno, name) for name in names if hasattr(errno, name))
+
+
+_FULL = codes_of("ENOSPC", "EDQUOT", "EFBIG")
+_UNAVAILABLE = codes_of("EROFS", "EACCES", "EPERM", "ENOENT", "ENOTDIR", "ELOOP", "ESTALE", "ENXIO", "ENODEV")
+_CURE = "see that the folder is there, is yours and may be written, or choose another with %now folder PATH"
+_MAKE_ROOM = "free some space there, or choose another folder with %now folder PATH"
+
 
 _NO_LINKS = codes_of("EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL")
 _NO_FOLDER_SYNC = codes_of("EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EBADF", "EACCES", "EPERM")
@@ -60,6 +78,30 @@ _MOVE_AWAY = "move it away, or choose another folder with %now folder PATH"
 _CHOOSE_OWN = "choose a folder of your own with %now folder PATH"
 _CHUNK = 1 << 20
 _TICK_NS = 2_000_000_000
+
+
+def with_store_errors(act: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+    """Make a function of a path, or a method of what has a `path`, raise our errors instead of the system's."""
+
+    @functools.wraps(act)
+    def wrapper(first: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return act(first, *args, **kwargs)
+        except OSError as problem:
+            place: Any = first
+            error = _error_of(problem, getattr(place, "path", place))
+        raise error
+
+    return wrapper
+
+
+def _error_of(problem: OSError, path: Path) -> StoreError:
+    facts: dict[str, Any] = {"path": path, "reason": problem.strerror or type(problem).__name__}
+    if problem.errno in _FULL:
+        return StoreFull("no space is left to write {path}: {reason}", advice=_MAKE_ROOM, **facts)
+    if problem.errno in _UNAVAILABLE:
+        return StoreUnavailable("{path} cannot be used: {reason}", advice=_CURE, **facts)
+    return StoreError("{path} could not be read or written: {reason}", **facts)
 
 
 @with_store_errors
@@ -80,10 +122,10 @@ def claim_exclusively(path: Path, data: bytes, *, link: Callable[[Path, Path], N
 @with_store_errors
 def move_exclusively(source: Path, path: Path, *, link: Callable[[Path, Path], None] = os.link) -> bool:
     """Move a flushed file of the same file system to `path` if nothing is there, and return whether nothing was."""
-    is_ours = _link(source, path, link)
-    if is_ours:
-        source.unlink(missing_ok=True)
-    return is_ours
+    if not _link(source, path, link):
+        return False
+    source.unlink(missing_ok=True)
+    return True
 
 
 def _link(temp: Path, path: Path, link: Callable[[Path, Path], None]) -> bool:
@@ -107,7 +149,7 @@ def _link(temp: Path, path: Path, link: Callable[[Path, Path], None]) -> bool:
 def _temp_with(data: bytes, path: Path) -> Iterator[Path]:
     temp = temp_beside(path)
     try:
-        write_new(temp, data)
+        write_new(temp, [data])
         yield temp
     finally:
         with suppress(OSError):
@@ -115,20 +157,16 @@ def _temp_with(data: bytes, path: Path) -> Iterator[Path]:
 
 
 @with_store_errors
-def write_new(path: Path, data: bytes) -> None:
-    """Write a file that is not there yet and flush it; its name is on the disk after `sync_folder`."""
-    _fill_new(path, [data])
-
-
-@with_store_errors
 def copy_new(path: Path, source: Path, *, offset: int = 0) -> None:
     """Copy a regular file, from `offset` on, to `path`, where nothing is yet, and flush it; any size, little memory."""
     with os.fdopen(open_to_read(source), "rb") as opened:
         opened.seek(offset)
-        _fill_new(path, iter(functools.partial(opened.read, _CHUNK), b""))
+        write_new(path, iter(functools.partial(opened.read, _CHUNK), b""))
 
 
-def _fill_new(path: Path, chunks: Iterable[bytes]) -> None:
+@with_store_errors
+def write_new(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file that is not there yet and flush it; its name is on the disk after `sync_folder`."""
     file, size = create_privately(path), 0
     try:
         for chunk in chunks:

@@ -85,10 +85,8 @@ def adopt(store: Store, other: Path) -> Store:
     return Store(store.folder)
 
 
-# What a notebook showed before a refusal took the place of its pictures: the doubt must outlive the next Run All.
-
-
 def _note_of(store: Store) -> Path:
+    # What a notebook showed before a refusal took the place of its pictures: the doubt must outlive the next Run All.
     return store.folder.with_name(f".{store.folder.name}.missing")
 
 
@@ -106,10 +104,9 @@ def _read_note(store: Store) -> ShownBefore:
 
 
 def _holds_any(store: Store, shown: ShownBefore) -> bool:
-    try:
+    with suppress(StoreError):
         return any(record.id in shown.ids for record in store.records())
-    except StoreError:
-        return False
+    return False
 
 
 def _is_orphan(store: Store) -> bool:
@@ -120,7 +117,6 @@ def _is_orphan(store: Store) -> bool:
 
 def _is_at_work(store: Store) -> bool:
     """Whether a living kernel is at work there: what it has paid for must find its folder."""
-    try:
+    with suppress(StoreError):
         return any(not record.is_over and store.is_held(record.number) for record in store.records())
-    except StoreError:
-        return True
+    return True

@@ -17,8 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from .._messages import StoreCorrupt, StoreError
-from ._files import is_missing
-from ._os_errors import codes_of, with_store_errors
+from ._files import codes_of, is_missing, with_store_errors
 
 __all__ = ["JobLock", "JobLocks"]
 

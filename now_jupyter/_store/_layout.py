@@ -1,34 +1,40 @@
 """The `.now` folder as a place: ours, private, of a format we know, with room for pictures.
 
 `format` tells what the folder is: version, random id of the history, the notebook it last belonged to. A folder of a
-later version is read and never written.
+later version is read and never written. Bytes that are not what they should be go to `quarantine/`: nothing that was
+paid for is thrown away.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
+import secrets
 import shutil
-from collections.abc import Callable
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from .._json import JSON
+from .._json import JSON, digest
 from .._messages import StoreCorrupt, StoreError, StoreFull, StoreTooNew, StoreUnavailable
 from ._files import (
     FolderStamp,
     claim_exclusively,
+    copy_new,
     folder_stamp,
     is_missing,
+    move_durably,
     private_folder,
     remove_file,
+    sync_folder,
     temp_beside,
     try_read_file,
+    with_store_errors,
     write_durably,
 )
-from ._os_errors import with_store_errors
 from ._record import FORMAT
 from ._record_files import encode, parse_json
 
@@ -43,11 +49,10 @@ _PROBE = bytes(4096)
 class FolderLayout:
     """One `.now` folder; nothing is touched before it is asked for, nor looked at twice without a change."""
 
-    def __init__(self, path: Path, *, notebook: Path | None, set_aside: Callable[[Path, str], object]) -> None:
+    def __init__(self, path: Path, *, notebook: Path | None) -> None:
         self.path = path
         self._format_path = path / "format"
         self._notebook = notebook
-        self._set_aside = set_aside
         self._was_probed = False
         self._looked: tuple[FolderStamp, dict[str, JSON]] | None = None  # when its parts were fine, and its format
         self._complete: FolderStamp | None = None  # when nothing was missing
@@ -108,7 +113,7 @@ class FolderLayout:
         try:
             form = self._read_format()
         except StoreCorrupt as problem:
-            self._set_aside(self._format_path, problem.message())
+            self.set_aside(self._format_path, problem.message())
             return {}
         number = form.get("format")
         if isinstance(number, int) and number > FORMAT:
@@ -133,6 +138,33 @@ class FolderLayout:
             finally:
                 remove_file(probe)
             self._was_probed = True
+
+    def set_aside(self, source: bytes | Path, reason: str) -> Path:
+        """Keep bytes in the quarantine of a history, the reason beside them, and return their place.
+
+        A file of the history itself is moved, others are copied.
+        """
+        folder = self.path / "quarantine"
+        private_folder(folder)
+        name = "bytes" if isinstance(source, bytes) else re.sub(r"[^\w.-]", "_", source.name)[:80]
+        mark = digest(source) if isinstance(source, bytes) else secrets.token_hex(6)
+        target = folder / f"{mark[:12]}-{name}"
+        if isinstance(source, bytes):
+            if is_missing(target) or os.lstat(target).st_size != len(
+                source
+            ):  # each `resume` meets the same bytes again
+                write_durably(target, source)
+        elif self.path in source.parents:
+            try:
+                move_durably(source, target)
+            except StoreError:
+                if not is_missing(source):  # else another kernel was faster
+                    raise
+        else:
+            copy_new(target, source)
+            sync_folder(folder)
+        write_durably(folder / f"{target.name}.why", encode({"from": name, "reason": reason, "at": time.time()}))
+        return target
 
     def _read_format(self) -> dict[str, JSON]:
         data = try_read_file(self._format_path, limit=_LARGEST_FORMAT)

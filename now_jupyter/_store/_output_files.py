@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from .._media import media_type
@@ -27,7 +26,6 @@ from ._files import (
 )
 from ._layout import FolderLayout
 from ._names import file_name
-from ._quarantine import set_aside
 from ._record import Record, RecordedOutput, is_digest, is_file_name
 
 __all__ = ["FileStore"]
@@ -45,8 +43,7 @@ class FileStore:
         self.pictures = self.folder / "pictures"
         self._inputs = self.folder / "inputs"
         self._answers = self.folder / "answers"
-        self._set_aside = partial(set_aside, self.folder)
-        self._layout = FolderLayout(self.folder, notebook=notebook, set_aside=self._set_aside)
+        self._layout = FolderLayout(self.folder, notebook=notebook)
 
     @property
     def exists(self) -> bool:
@@ -115,7 +112,7 @@ class FileStore:
     def quarantine(self, source: bytes | Path, *, reason: str) -> Path:
         """Keep bytes that are not what they should be; a file inside the folder is moved, others are copied."""
         self._layout.repair()
-        return self._set_aside(source, reason)
+        return self._layout.set_aside(source, reason)
 
     def leftovers(self) -> list[Path]:
         """Return the unfinished files of writes and downloads: those of a living kernel are young."""
@@ -130,7 +127,7 @@ class FileStore:
         temp = source if isinstance(source, Path) and is_download else temp_beside(self._answers / "output")
         try:
             if isinstance(source, bytes):
-                write_new(temp, source)
+                write_new(temp, [source])
             elif is_download:
                 sync_file(temp)
             else:
@@ -143,14 +140,14 @@ class FileStore:
     def _refuse_other_bytes(self, temp: Path, sha256: str) -> None:
         actual = digest_of_file(temp)
         if actual != sha256:
-            place = self._set_aside(temp, f"the digest is {actual}, not {sha256}")
+            place = self._layout.set_aside(temp, f"the digest is {actual}, not {sha256}")
             raise StoreCorrupt(
                 "a picture is not the one that it should be", kept="its bytes are in {place}", place=place
             )
 
     def _clear(self, target: Path, sha256: str) -> None:
         if not is_missing(target) and not _is_intact(target, sha256):
-            self._set_aside(target, "other bytes than its record says")
+            self._layout.set_aside(target, "other bytes than its record says")
 
 
 def _suffix_of(mime: str) -> str:

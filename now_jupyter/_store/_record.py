@@ -281,14 +281,9 @@ def generation_of(record: Record, pictures: Path) -> Generation:
 
 def _output_of(record: Record, one: RecordedOutput, folder: Path, made: Fields, *, is_only: bool) -> Output:
     common: dict[str, Any] = {
+        **{name: getattr(one, name) for name in ("key", "sha256", "mime", "size_bytes", "is_side", "about")},
         "ref": record.ref if is_only else f"{record.ref}.{one.number}",
-        "key": one.key,
-        "sha256": one.sha256,
         "path": folder / one.file,
-        "mime": one.mime,
-        "size_bytes": one.size_bytes,
-        "is_side": one.is_side,
-        "about": one.about,
         "made": {**made, **({"seed": one.about["seed"]} if "seed" in one.about else {})},
     }
     if one.kind in _OUTPUTS:

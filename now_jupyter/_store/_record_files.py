@@ -13,13 +13,14 @@ import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from .._json import JSON
+from .._json import JSON, Texts
 from .._messages import StoreCorrupt, StoreError, StoreTooNew
 from ._files import (
     FolderStamp,
@@ -30,13 +31,12 @@ from ._files import (
     list_names,
     move_durably,
     try_read_file,
+    with_store_errors,
     write_durably,
 )
-from ._marks import Marks, read_marks
-from ._os_errors import with_store_errors
-from ._record import FORMAT, Record
+from ._record import FORMAT, Record, RecordedOutput
 
-__all__ = ["RecordFiles", "encode", "highest_number", "parse_json"]
+__all__ = ["RecordFiles", "clean_tags", "encode", "highest_number", "parse_json"]
 
 Signature: TypeAlias = tuple[int, int, int]
 
@@ -46,6 +46,56 @@ _UNSURE: Signature = (0, 0, 0)
 _LARGEST_RECORD = 4 << 20
 _LARGEST_MARKS = 1 << 20
 _MOST_RECORDS = 100_000
+_MOST_TAGS = 100
+_LONGEST_TAG = 100
+
+
+class _OutputMarks(msgspec.Struct, frozen=True, omit_defaults=True):
+    tags: Texts = ()
+    is_trashed: bool = False
+
+
+_NONE = _OutputMarks()
+
+
+class Marks(msgspec.Struct, frozen=True):
+    """The marks of one record; `tags` None: it has those that it was ordered with. `outputs` are by key."""
+
+    format: int = FORMAT
+    tags: Texts | None = None
+    outputs: Mapping[str, _OutputMarks] = {}
+
+    def change(self, key: str | None, **facts: Any) -> Marks:  # noqa: ANN401 - `tags` or `is_trashed`
+        """Return these marks with other facts of the generation, or of the output of this key."""
+        if key is None:
+            return msgspec.structs.replace(self, **facts)
+        marks = msgspec.structs.replace(self.outputs.get(key, _NONE), **facts)
+        return msgspec.structs.replace(self, outputs={**self.outputs, key: marks})
+
+    def put_on(self, record: Record) -> Record:
+        """Return a record with these marks instead of any that it says it has."""
+        outputs = tuple(_put_on(one, self.outputs.get(one.key, _NONE)) for one in record.outputs)
+        return replace(record, outputs=outputs, tags=record.tags if self.tags is None else clean_tags(self.tags))
+
+
+def read_marks(form: object) -> Marks:
+    """Return the marks in a JSON form that may say anything; none where it does not hold any."""
+    try:
+        return msgspec.convert(form, Marks)
+    except (msgspec.ValidationError, RecursionError):
+        version = form.get("format") if isinstance(form, dict) else None
+    return Marks(format=version) if isinstance(version, int) else Marks()
+
+
+def clean_tags(tags: Iterable[str]) -> Texts:
+    """Return each tag once, without blanks around it, in bounds."""
+    return tuple(dict.fromkeys(tag.strip()[:_LONGEST_TAG] for tag in tags if tag.strip()))[:_MOST_TAGS]
+
+
+def _put_on(one: RecordedOutput, marks: _OutputMarks) -> RecordedOutput:
+    if (one.tags, one.is_trashed) == (marks.tags, marks.is_trashed):
+        return one
+    return replace(one, tags=clean_tags(marks.tags), is_trashed=marks.is_trashed)
 
 
 def parse_json(data: bytes) -> object:
@@ -108,13 +158,9 @@ class RecordFiles:
         self.folder = folder
         self._known = _Known(None, {}, [], ())  # exchanged whole: many threads may look
 
-    def path(self, number: int) -> Path:
-        """Return the path of a record."""
-        return self.folder / f"{number}.json"
-
-    def marks_path(self, number: int) -> Path:
-        """Return the path of a record's marks."""
-        return self.folder / f"{number}.marks"
+    def path(self, number: int, suffix: str = ".json") -> Path:
+        """Return the path of a record, or with `.marks` of its marks."""
+        return self.folder / f"{number}{suffix}"
 
     def has(self, number: int) -> bool:
         """Whether something bears this number."""
@@ -164,7 +210,7 @@ class RecordFiles:
         return list(islice(self._newest_first(), count))[::-1]
 
     def _newest_first(self) -> Iterator[Record]:
-        for number in sorted(map(_number_in, list_names(self.folder)), reverse=True):
+        for number in sorted({_number_in(name) for name in list_names(self.folder)}, reverse=True):
             with suppress(StoreError):
                 record = self.try_read(number)
                 if record is not None:
@@ -173,7 +219,7 @@ class RecordFiles:
     def marks(self, number: int) -> Marks:
         """Return the marks of a record; those that cannot be read must not hide a record that can."""
         try:
-            return read_marks(parse_json(try_read_file(self.marks_path(number), limit=_LARGEST_MARKS) or b"{}"))
+            return read_marks(parse_json(try_read_file(self.path(number, ".marks"), limit=_LARGEST_MARKS) or b"{}"))
         except StoreError:
             return Marks()
 
@@ -185,13 +231,13 @@ class RecordFiles:
         if len(data) > _LARGEST_MARKS:
             reason = f"{len(data)} bytes"
             raise StoreError("#{number} cannot be recorded as it is: {reason}", number=number, reason=reason)
-        write_durably(self.marks_path(number), data)
+        write_durably(self.path(number, ".marks"), data)
 
     def take(self, number: int, other: RecordFiles) -> None:
         """Take a record and then its marks from another folder; done again after a crash, it moves what is left."""
-        for place in (RecordFiles.path, RecordFiles.marks_path):
-            if not is_missing(place(other, number)):
-                move_durably(place(other, number), place(self, number))
+        for suffix in (".json", ".marks"):
+            if not is_missing(other.path(number, suffix)):
+                move_durably(other.path(number, suffix), self.path(number, suffix))
 
 
 @with_store_errors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from ._record import Record
 
@@ -36,19 +36,15 @@ class Search:
     """Looks through records by words; the text of each is folded once."""
 
     def __init__(self) -> None:
-        """Begin without any."""
-        self._words: dict[int, tuple[Record, str]] = {}
+        self._texts: dict[int, tuple[Record, str]] = {}
 
     def find(self, records: Iterable[Record], words: str) -> list[Record]:
         """Return the records that contain all words, in their order."""
         parts = needles(words)
-        return [record for record in records if self.contains(record, parts)]
+        return [record for record in records if not parts or all(map(self._text_of(record).__contains__, parts))]
 
-    def contains(self, record: Record, parts: Sequence[str]) -> bool:
-        """Whether a record contains all these `needles`."""
-        if not parts:
-            return True
-        known = self._words.get(record.number)
+    def _text_of(self, record: Record) -> str:
+        known = self._texts.get(record.number)
         if known is None or known[0] is not record:
-            known = self._words[record.number] = (record, words_of(record))
-        return all(part in known[1] for part in parts)
+            known = self._texts[record.number] = (record, words_of(record))
+        return known[1]

@@ -23,10 +23,9 @@ from .._messages import StoreCorrupt, StoreError
 from ._answers import AnswerFile, StoredAnswer, answer_paths, find_answer
 from ._files import is_missing, list_names, remove_file
 from ._job_locks import JobLock, JobLocks
-from ._marks import clean_tags
 from ._output_files import FileStore
 from ._record import Record
-from ._record_files import RecordFiles, highest_number
+from ._record_files import RecordFiles, clean_tags, highest_number
 
 __all__ = ["AnswerFile", "JobLock", "Store", "StoredAnswer"]
 
@@ -57,8 +56,6 @@ class Store(FileStore):
     def close(self) -> None:
         """Let others have every held job; twice is fine, and the store may be used again."""
         self._locks.release_all()
-
-    # Records
 
     def claim(self, record: Record) -> Record:
         """Write the intent under the next number, on the disk when this returns; return it with its number."""
@@ -129,7 +126,7 @@ class Store(FileStore):
         try:
             there = files.try_read(record.number)
         except StoreCorrupt as problem:
-            self._set_aside(files.path(record.number), problem.message())
+            self._layout.set_aside(files.path(record.number), problem.message())
             return
         if there is not None and there.id != record.id:
             raise StoreError(
@@ -165,8 +162,6 @@ class Store(FileStore):
         self._layout.require()
         return [record for record in self._trash.read_all()[0] if not self._jobs.has(record.number)]
 
-    # Marks and trash: of a generation, or of the output of this key
-
     def mark(self, number: int, *, tags: Sequence[str], output: str | None = None) -> Record:
         """Give a generation or one of its outputs these tags instead of those it has; the tag `*` is the star."""
         self._change_marks(number, output, tags=clean_tags(tags))
@@ -199,12 +194,10 @@ class Store(FileStore):
                 raise _unknown(f"{number}.{output}")
             self._jobs.write_marks(number, self._jobs.marks(number).change(output, **facts))
 
-    # Answers and locks
-
     def open_answer(self, number: int) -> AnswerFile:
         """Return the file for the answer to a request; `begin` creates it."""
         self._layout.repair()
-        return AnswerFile(self._answers, number, set_aside=self._set_aside)
+        return AnswerFile(self._answers, number, set_aside=self._layout.set_aside)
 
     def answer(self, number: int) -> StoredAnswer | None:
         """Return the raw answer to a request, complete or cut; None where there is none."""
