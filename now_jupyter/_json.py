@@ -1,4 +1,4 @@
-"""JSON and digests, as everything that is stored or compared needs them."""
+"""JSON and digests, as everything that is stored or compared needs them, and the reading of JSON from outside."""
 
 from __future__ import annotations
 

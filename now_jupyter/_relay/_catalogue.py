@@ -1,7 +1,7 @@
 """What the relay says of itself, by free calls: models, prices, balance.
 
 Each question is asked in the ways that relays are known to answer it, the first sensible answer wins, and none of
-them may stand in the way of making pictures. Facts: reference/platform.md §2, §3.
+them may stand in the way of making pictures.
 """
 
 from __future__ import annotations

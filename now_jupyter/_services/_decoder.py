@@ -135,11 +135,12 @@ class _Stream:
             return
         if event.type in _ERROR_TYPES or is_error(data):
             yield self._lose(data or event.type)
-        if pieces := _delta_in(data):
-            self._pieces.append(pieces)
-            if "进度" in pieces and (fraction := percent_of(pieces)) is not None:
+        delta = dig(data, "choices", 0, "delta")
+        if words := text_of(dig(delta, "content")):
+            self._pieces.append(words)
+            if "进度" in words and (fraction := percent_of(words)) is not None:
                 yield Progress(fraction=fraction)
-        yield from self._new(outputs_in(_without_words(data)))
+        yield from self._new(outputs_in({**delta, "content": None} if words else data))  # words are read together
         self._note_end(data)
 
     def _new(self, every: Iterator[Found | Lost]) -> Iterator[Step[Any]]:
@@ -165,19 +166,6 @@ class _Stream:
         known = outcome_of(data)
         news = {name: getattr(known, name) for name in ("usage", "cost", "created")}
         self._outcome = replace(self._outcome, **{name: one for name, one in news.items() if one not in (None, {})})
-
-
-def _delta_in(data: JSON) -> str:
-    """Return the piece of words that an event of a chat brings."""
-    content = dig(data, "choices", 0, "delta", "content")
-    return content if isinstance(content, str) else ""
-
-
-def _without_words(data: JSON) -> JSON:
-    """Return an event without its piece of words, which is read together with the others."""
-    if not _delta_in(data):
-        return data
-    return {key: value for key, value in dig(data, "choices", 0, "delta").items() if key != "content"}
 
 
 # What stands beside the pictures

@@ -6,9 +6,9 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 
-from .._json import JSON, Fields, Texts
+from .._json import JSON, Texts
 from .._messages import InputError, Language, say
-from .._protocol import Ask, File, Later, Offer, Option, Remark
+from .._protocol import Ask, File, Later, Option, Remark
 from ._sizes import fits_grid, resolve_size
 
 __all__ = ["fields", "form_of", "raw_fields", "require_prompt", "say_remark", "settle"]
@@ -110,13 +110,18 @@ def require_prompt(ask: Ask) -> str:
 def _remarks_on(name: str, given: JSON, used: JSON, ask: Ask, option: Option) -> Iterator[Remark]:
     if used != given:
         yield Remark(option=name, kind="resolved", given=given, used=used)
-    elif not ask.offer.known:
-        return
-    elif not _is_known(used, option):
-        known = option.values or (f"≤ {option.most}",)
+    elif ask.offer.known and (known := _missing(used, ask, option)) is not None:
         yield Remark(option=name, kind="unusual", given=given, known=known)
-    elif (needed := _missing_company(option, ask.offer, ask.request.params)) is not None:
-        yield Remark(option=name, kind="unusual", given=given, known=needed)
+
+
+def _missing(value: JSON, ask: Ask, option: Option) -> Texts | None:
+    """Return what an option is known to take where this is not of it, or of another option to need, which has none."""
+    if not _is_known(value, option):
+        return option.values or (f"≤ {option.most}",)
+    other, values = option.only_with or ("", ())
+    if other not in ask.offer.options or str(ask.request.params.get(other)) in values:
+        return None
+    return tuple(f"--{other} {value}" for value in values)
 
 
 def _is_known(value: JSON, option: Option) -> bool:
@@ -124,14 +129,6 @@ def _is_known(value: JSON, option: Option) -> bool:
         return fits_grid(str(value), option.grid)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return option.most is None or not is_number or value <= option.most  # type: ignore[operator]  # a number by now
-
-
-def _missing_company(option: Option, offer: Offer, params: Fields) -> Texts | None:
-    """Return which values of another option this one needs, where that one has none of them."""
-    if option.only_with is None or option.only_with[0] not in offer.options:
-        return None
-    other, values = option.only_with
-    return None if str(params.get(other)) in values else tuple(f"--{other} {value}" for value in values)
 
 
 def _remarks_on_raw(ask: Ask) -> Iterator[Remark]:

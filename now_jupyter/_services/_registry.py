@@ -39,10 +39,12 @@ def service_named(name: str) -> Service:
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name.casefold(), known, n=1)
-    if near:
-        raise InputError("there is no service {service}", advice="did you mean {near}?", service=name, near=near[0])
     raise InputError(
-        "there is no service {service}", advice="known services: {known}", service=name, known=", ".join(known)
+        "there is no service {service}",
+        advice="did you mean {near}?" if near else "known services: {known}",
+        service=name,
+        near="".join(near),
+        known=", ".join(known),
     )
 
 

@@ -98,17 +98,11 @@ def _roles_too_many(offer: Offer, request: Request) -> dict[Role, int]:
 
 
 def _no_service(listed: Listed, named: str, found: Sequence[Route]) -> InputError:
-    if named:
-        return InputError(
-            "the service {service} does nothing for {model}",
-            advice="leave --service out, or choose another model",
-            service=named,
-            model=listed.name,
-        )
     return InputError(
-        "no service here is known to speak to {model}",
-        advice="--service tries one all the same: {known}",
+        "the service {service} does nothing for {model}" if named else "no service here is known to speak to {model}",
+        advice="leave --service out, or choose another model" if named else "--service tries one all the same: {known}",
         model=listed.name,
+        service=named,
         known=", ".join(one.service.name for one in found) or "–",
     )
 

@@ -39,10 +39,9 @@ def task_in(body: JSON, *, keys: Texts = ()) -> str:
 
 
 def _task_of(fields: Mapping[str, Any], keys: Texts) -> str:
-    if task := next((found for key in (*_TASK_KEYS, *keys) if (found := _read_id(fields.get(key)))), ""):
-        return task
     has_state = any(isinstance(fields.get(key), str) for key in _STATE_KEYS)
-    return _read_id(fields.get("id")) if has_state else ""
+    every = (*_TASK_KEYS, *keys, *(("id",) if has_state else ()))
+    return next((task for key in every if (task := _read_id(fields.get(key)))), "")
 
 
 def _read_id(value: Any) -> str:  # noqa: ANN401 - untrusted JSON
@@ -70,22 +69,16 @@ def follow_task(task: str) -> Conversation[Fields]:
     """
     while True:
         known = yield from Poll(task)
-        match standing_of(known):
-            case "done":
-                return known
-            case "dead":
-                return (yield from _rescue(known))
-        progress = known.get("progress", dig(known, "data", "progress"))
-        yield from Progress(fraction=percent_of(progress))
-
-
-def _rescue(known: Fields) -> Conversation[Fields]:
-    """Return what a failed task gave all the same; that it failed is one output that will not come."""
-    reason = words_of(known) or text_of(known.get("status")) or "?"
-    if not any(isinstance(one, Found) for one in outputs_in(known)):
-        raise TaskFailed("the task failed: {reason}", reason=reason)
-    yield from Lost(reason)
-    return known
+        standing = standing_of(known)
+        if standing == "done":
+            return known
+        if standing == "dead":  # what it gave all the same is kept; that it failed is one output that will not come
+            reason = words_of(known) or text_of(known.get("status")) or "?"
+            if not any(isinstance(one, Found) for one in outputs_in(known)):
+                raise TaskFailed("the task failed: {reason}", reason=reason)
+            yield from Lost(reason)
+            return known
+        yield from Progress(fraction=percent_of(known.get("progress", dig(known, "data", "progress"))))
 
 
 def follow_pictures(task: str) -> Conversation[Outcome]:
