@@ -163,14 +163,14 @@ def jpeg_segments(data: bytes) -> Iterator[Part]:
         if code in _JPEG_ALONE:
             continue
         part = Part(marker[1], marker.start(), at + int.from_bytes(data[at : at + 2]), at + 2, 0)
-        yield _checked(part, data)
+        yield _check_segment(part, data)
         if code == 0xDA:  # noqa: PLR2004 - start of scan
             return
         at = part.end
     raise DamagedError("it has too many parts")
 
 
-def _checked(part: Part, data: bytes) -> Part:
+def _check_segment(part: Part, data: bytes) -> Part:
     if part.end > len(data) or part.first > len(data):
         raise CutOffError("it ends too early")
     if part.end < part.first or part.kind in b"\xd8\xd9":
@@ -239,11 +239,11 @@ def _strip_webp(data: bytes) -> Stripped:
     if not chunks:
         raise CutOffError("it ends too early")
     kept = (chunk for chunk in chunks if chunk.kind not in _WEBP_METADATA)
-    pixels = webp_file(_unannounced(data, chunk) for chunk in kept)
+    pixels = webp_file(_drop_announcement(data, chunk) for chunk in kept)
     return Stripped(pixels, _orientation(_first(data, chunks, b"EXIF")))
 
 
-def _unannounced(data: bytes, chunk: Part) -> bytes:
+def _drop_announcement(data: bytes, chunk: Part) -> bytes:
     """Return a chunk; the first one no longer says that there is metadata."""
     body = body_of(data, chunk)
     if chunk.kind == b"VP8X" and body:

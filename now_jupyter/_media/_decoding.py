@@ -60,7 +60,7 @@ def open_picture(data: bytes, *, max_pixels: int = MOST_PIXELS) -> Opened:
     except Exception as problem:  # noqa: BLE001 - as above
         refusal = _damage(media, problem)
     else:
-        return _not_too_large(opened, max_pixels)
+        return _check_size(opened, max_pixels)
     raise refusal
 
 
@@ -73,7 +73,7 @@ def _open(data: bytes, media: MediaType) -> Opened:
     return Opened(image=image, media=media, orientation=stripped.orientation)
 
 
-def _not_too_large(opened: Opened, max_pixels: int) -> Opened:
+def _check_size(opened: Opened, max_pixels: int) -> Opened:
     width, height = opened.image.size
     if width * height <= max_pixels:
         return opened
