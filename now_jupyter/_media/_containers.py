@@ -162,20 +162,15 @@ def jpeg_segments(data: bytes) -> Iterator[Part]:
         code = marker[1][0]
         if code in _JPEG_ALONE:
             continue
-        part = Part(marker[1], marker.start(), at + int.from_bytes(data[at : at + 2]), at + 2, 0)
-        yield _check_segment(part, data)
+        start, first, at = marker.start(), at + 2, at + int.from_bytes(data[at : at + 2])
+        if max(at, first) > len(data):
+            raise CutOffError("it ends too early")
+        if at < first or marker[1] in b"\xd8\xd9":
+            raise DamagedError("a segment has no length")
+        yield Part(marker[1], start, at, first, at)
         if code == 0xDA:  # noqa: PLR2004 - start of scan
             return
-        at = part.end
     raise DamagedError("it has too many parts")
-
-
-def _check_segment(part: Part, data: bytes) -> Part:
-    if part.end > len(data) or part.first > len(data):
-        raise CutOffError("it ends too early")
-    if part.end < part.first or part.kind in b"\xd8\xd9":
-        raise DamagedError("a segment has no length")
-    return part._replace(last=part.end)
 
 
 def _strip_jpeg(data: bytes) -> Stripped:

@@ -26,6 +26,7 @@ __all__ = ["MOST_PIXELS", "Opened", "decode", "load", "open_picture", "pixels_on
 
 MOST_PIXELS = 80_000_000
 
+_TURNS = ("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90")
 _TURNED = range(5, 9)  # orientations that exchange width and height
 _EXCERPT = 80
 
@@ -146,16 +147,7 @@ def upright(image: Image, orientation: int) -> Image:
     """Turn the picture as its EXIF orientation asks."""
     from PIL.Image import Transpose  # noqa: PLC0415 - Pillow is loaded when it is used
 
-    turns = {
-        2: Transpose.FLIP_LEFT_RIGHT,
-        3: Transpose.ROTATE_180,
-        4: Transpose.FLIP_TOP_BOTTOM,
-        5: Transpose.TRANSPOSE,
-        6: Transpose.ROTATE_270,
-        7: Transpose.TRANSVERSE,
-        8: Transpose.ROTATE_90,
-    }
-    return image.transpose(turns[orientation]) if orientation in turns else image
+    return image.transpose(Transpose[_TURNS[orientation - 2]]) if orientation > 1 else image
 
 
 def pixels_only(data: bytes) -> bytes:
