@@ -83,19 +83,20 @@ class Cells:
         if thread != threading.get_ident():
             return False
         if hasattr(self._ip, "kernel"):
-            return request != self._request()
+            return request != self._message()
         running = type(self._ip).run_cell_async.__code__
         return all(frame.f_code is not running for frame, _ in traceback.walk_stack(None))
 
-    def _request(self) -> object:
-        if not hasattr(self._ip, "kernel"):
-            return None
-        return (self._ip.get_parent() or {}).get("header", {}).get("msg_id")
+    def _request(self) -> Any:  # noqa: ANN401 - the message that is being answered; None in a terminal
+        return (self._ip.get_parent() or {}) if hasattr(self._ip, "kernel") else None
+
+    def _message(self) -> object:
+        return (self._request() or {}).get("header", {}).get("msg_id")
 
     def _before(self, info: Any) -> None:  # noqa: ANN401 - IPython's ExecutionInfo
         self._depth = self.depth + 1
         if self._depth == 1:
-            self._begun = (threading.get_ident(), self._request())
+            self._begun = (threading.get_ident(), self._message())
             self._count += 1
             cell = getattr(info, "cell_id", None) or None
             self.current = Execution(serial=str(self._count), cell=cell, watched=cell is not None or self._may_type())
@@ -113,7 +114,5 @@ class Cells:
 
     def _may_type(self) -> bool:
         """Whether who runs the cell takes questions: front ends do, programs that run notebooks do not."""
-        if not hasattr(self._ip, "kernel"):
-            return True
-        request = self._ip.get_parent() or {}
-        return bool(request.get("content", {}).get("allow_stdin", True))
+        request = self._request()
+        return request is None or bool(request.get("content", {}).get("allow_stdin", True))

@@ -59,11 +59,7 @@ class Background:
 
     def soon(self, function: Callable[..., object], *args: object) -> None:
         """Call a plain function on the loop's thread, without waiting."""
-
-        async def run() -> None:
-            function(*args)
-
-        self.spawn(run)
+        self._open_portal().start_task_soon(function, *args)
 
     def at_close(self, farewell: Callable[[], Awaitable[None]]) -> None:
         """Have `farewell` awaited on the loop before it ends."""

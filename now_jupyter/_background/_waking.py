@@ -22,7 +22,7 @@ class Waking:
         self._apart = clock() - stopwatch()
 
     def slept(self) -> float:
-        """Give how many seconds were slept through since the last look; 0 where it was none or a nap."""
+        """Return how many seconds were slept through since the last look; 0 where it was none or a nap."""
         before, self._apart = self._apart, self._clock() - self._stopwatch()
         jump = self._apart - before
         return jump if jump > _LONGEST_NAP else 0.0

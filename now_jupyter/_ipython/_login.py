@@ -61,7 +61,7 @@ class LoginTalk:
         self._sleep = sleep
 
     def run(self, name: str) -> str:
-        """Hold the conversation and remember the login under `name`; gives the sentence that says so."""
+        """Hold the conversation, remember the login under `name` and return the sentence that says so."""
         address = address_in(self._ask(say("address of the relay (or a whole curl without its key): ", self._language)))
         key = self._key(address)
         access = connect(address, key, self._session.settings(), sleep=self._sleep)
@@ -70,13 +70,10 @@ class LoginTalk:
             login = Login(name=name, base_url=address, settings={**self._money(access), **self._model(models)})
         finally:
             self._session.ask(access.aclose)
-        kept = self._session.context.logins.remember(login, key)
-        return say("{name} is in use: {address}", self._language, name=name, address=address) + (
-            "" if kept else self._only_here()
-        )
-
-    def _only_here(self) -> str:
-        return " · " + say("no keyring was found: the key is kept for this kernel only", self._language)
+        said = say("{name} is in use: {address}", self._language, name=name, address=address)
+        if self._session.context.logins.remember(login, key):
+            return said
+        return f"{said} · {say('no keyring was found: the key is kept for this kernel only', self._language)}"
 
     def _key(self, address: str) -> Key | None:
         text = self._ask_hidden(say("key (not shown): ", self._language))
@@ -86,7 +83,7 @@ class LoginTalk:
 
     def _look_around(self, access: RelayAccess) -> list[ListedModel]:
         """Show models and balance; a relay that tells neither is no obstacle, one that refuses the key is."""
-        models = [one for one in self._listed(access) if one.makes_pictures]
+        models = [one for one in self._list_models(access) if one.makes_pictures]
         settings = self._session.settings()
         for one in models[:_SHOWN]:
             price = "" if one.price is None or one.price.per_call is None else in_currency(one.price.per_call, settings)
@@ -98,30 +95,26 @@ class LoginTalk:
             self._tell(problem.in_language(self._language).message())
         return models
 
-    def _listed(self, access: RelayAccess) -> list[ListedModel]:
+    def _list_models(self, access: RelayAccess) -> list[ListedModel]:
         try:
-            models: list[ListedModel] = self._session.ask(lambda: self._session.facts.models(access))
+            return list(self._session.ask(lambda: self._session.facts.models(access)))
         except (BadResponseError, RejectedError) as problem:
             self._tell(problem.in_language(self._language).message())
             return []
-        return models
 
     def _money(self, access: RelayAccess) -> dict[str, object]:
         status = self._session.ask(lambda: self._session.facts.status(access))
         if status.rate is None:
             return {}
-        answer = self._ask(
-            say("one relay dollar costs (¥ for CNY, Enter for {rate}): ", self._language, rate=f"¥{status.rate}")
-        ).strip()
-        amount = Decimal(str(status.rate)) if not answer else _amount(answer)
-        dollars = answer.startswith("$")
-        return {"currency": "USD" if dollars else "CNY", "rate": float(amount)}
+        question = say("one relay dollar costs (¥ for CNY, Enter for {rate}): ", self._language, rate=f"¥{status.rate}")
+        answer = self._ask(question).strip()
+        amount = _amount(answer) if answer else status.rate
+        return {"currency": "USD" if answer.startswith("$") else "CNY", "rate": float(amount)}
 
     def _model(self, models: list[ListedModel]) -> dict[str, object]:
         best = best_model([one.listed for one in models]) or ""
-        answer = (
-            self._ask(say("default model (Enter for {model}): ", self._language, model=best or "–")).strip() or best
-        )
+        question = say("default model (Enter for {model}): ", self._language, model=best or "–")
+        answer = self._ask(question).strip() or best
         return {"model": answer} if answer else {}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import wraps
 from itertools import product
 from typing import TYPE_CHECKING, Any, cast
@@ -42,20 +42,13 @@ _PLACES = tuple(product(("line", "cell"), (_MAGIC, AWAITED_PREFIX + _MAGIC, "now
 
 
 @dataclass(slots=True, kw_only=True)
-class _Asked:
+class _Pending:
     """One request of a cell that waits for it, and where it appears."""
 
     job: Job
-    settings: Settings
-    how: str | None
     timeout: float | None
     name: str | None
-    prompt: str
-    progress: Progress
-    view: View = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.view = View(self.job, self.settings, prompt=self.prompt, how=self.how, progress=self.progress)
+    view: View
 
 
 class Extension:
@@ -80,10 +73,8 @@ class Extension:
         self._before = {(kind, name): magics[kind].get(name) for kind, name in _PLACES}
         register = self._ip.register_magic_function
         for magic, name in ((self.nowimage, _MAGIC), (self.await_nowimage, AWAITED_PREFIX + _MAGIC)):
-            register(
-                needs_local_scope(_documented(magic, usage(language, services=builtin_names()))), "line_cell", name
-            )
-        register(_documented(self.now, usage_of_now(language)), "line", "now")
+            register(needs_local_scope(_document(magic, usage(language, services=builtin_names()))), "line_cell", name)
+        register(_document(self.now, usage_of_now(language)), "line", "now")
         self.cells.attach()
         self._rewriting.attach()
         was_shown = lambda value: self.cells.current.was_shown(value)  # noqa: E731, PLW0108 - the execution changes
@@ -110,27 +101,27 @@ class Extension:
     def nowimage(self, line: str, cell: str | None = None, local_ns: Mapping[str, object] | None = None) -> object:
         """Make pictures, blocking this thread in short slices."""
         with self._plainly():
-            asked = self._asked(line, cell, local_ns, awaited=False)
-            if not isinstance(asked, _Asked):
-                return asked
-            with self._waiting(asked):
-                return self._finished(asked.job.result(asked.timeout, asked.view.tick), asked)
-            return self._left(asked)
+            pending = self._place(line, cell, local_ns, awaited=False)
+            if not isinstance(pending, _Pending):
+                return pending
+            with self._waiting(pending):
+                return self._finish(pending.job.result(pending.timeout, pending.view.tick), pending)
+            return self._leave_early(pending)
 
     def await_nowimage(
         self, line: str, cell: str | None = None, local_ns: Mapping[str, object] | None = None
     ) -> Awaitable[object]:
         """Make pictures, letting the kernel go on meanwhile."""
-        return self._awaited(line, cell, local_ns)
+        return self._run_awaited(line, cell, local_ns)
 
-    async def _awaited(self, line: str, cell: str | None, local_ns: Mapping[str, object] | None) -> object:
+    async def _run_awaited(self, line: str, cell: str | None, local_ns: Mapping[str, object] | None) -> object:
         with self._plainly():
-            asked = self._asked(line, cell, local_ns, awaited=True)
-            if not isinstance(asked, _Asked):
-                return asked
-            with self._waiting(asked):
-                return self._finished(await asked.job.await_result(asked.timeout, asked.view.tick), asked)
-            return self._left(asked)
+            pending = self._place(line, cell, local_ns, awaited=True)
+            if not isinstance(pending, _Pending):
+                return pending
+            with self._waiting(pending):
+                return self._finish(await pending.job.await_result(pending.timeout, pending.view.tick), pending)
+            return self._leave_early(pending)
 
     def now(self, line: str) -> Any:  # noqa: ANN401 - each command's own result
         """Do everything that is not a picture."""
@@ -139,9 +130,9 @@ class Extension:
 
     # The way of one request
 
-    def _asked(
+    def _place(
         self, line: str, cell: str | None, names: Mapping[str, object] | None, *, awaited: bool
-    ) -> _Asked | object:
+    ) -> _Pending | object:
         """Read and place a request; help, `--dry-run` and `--no-wait` give their value at once."""
         parsed = parse_line(line) if cell is None else parse_cell(line, cell)
         settings = self.session.settings()
@@ -151,16 +142,12 @@ class Extension:
         order = order_of(parsed, execution=self.cells.current)
         if parsed.options.get("dry_run"):
             return print(rehearsal_text(self.session.rehearse(order), settings))  # noqa: T201 - as above
-        asked = _Asked(
-            job=self.session.place(order),
-            settings=settings,
-            how=cast("str | None", parsed.options.get("show")),
-            timeout=cast("float | None", parsed.options.get("timeout")) or settings.timeout,
-            name=order.name,
-            prompt=order.request.prompt,
-            progress=self._progress(awaited=awaited),
-        )
-        return self._let_go(asked) if parsed.options.get("no_wait") else asked
+        job, how = self.session.place(order), cast("str | None", parsed.options.get("show"))
+        timeout = cast("float | None", parsed.options.get("timeout")) or settings.timeout
+        progress = self._progress(awaited=awaited)
+        view = View(job, settings, prompt=order.request.prompt, how=how, progress=progress)
+        pending = _Pending(job=job, timeout=timeout, name=order.name, view=view)
+        return self._let_go(pending) if parsed.options.get("no_wait") else pending
 
     def _users_names(self, local: Mapping[str, object] | None) -> dict[str, object]:
         """Give what the user has defined; IPython's own names (`open`, `exit`, `In`) are none of it."""
@@ -175,53 +162,53 @@ class Extension:
             return "none"
         return "buttons" if awaited and serves_clicks() else "line"
 
-    def _let_go(self, asked: _Asked) -> Job:
-        self.cells.current.note_shown(asked.job)
-        self._bind(asked, asked.job)
-        self._leave(asked)
-        return asked.job
+    def _let_go(self, pending: _Pending) -> Job:
+        self.cells.current.note_shown(pending.job)
+        self._bind(pending, pending.job)
+        self._leave(pending)
+        return pending.job
 
     @contextmanager
-    def _waiting(self, asked: _Asked) -> Iterator[None]:
+    def _waiting(self, pending: _Pending) -> Iterator[None]:
         """However the wait ends, the cell's outputs say so; a click on "Stop waiting" ends it without an error."""
         try:
             yield
         except BaseException as error:
-            if asked.job.is_decided:
-                asked.view.fail(error)
+            if pending.job.is_decided:
+                pending.view.fail(error)
                 raise
-            self._leave(asked)
-            if asked.job.left_by != "stop":
+            self._leave(pending)
+            if pending.job.left_by != "stop":
                 raise
 
-    def _finished(self, generation: Generation, asked: _Asked) -> Generation:
-        asked.view.finish(generation)
+    def _finish(self, generation: Generation, pending: _Pending) -> Generation:
+        pending.view.finish(generation)
         self.cells.current.note_shown(generation)
         self.session.remember_shown(generation)
-        self._bind(asked, generation)
+        self._bind(pending, generation)
         return generation
 
-    def _left(self, asked: _Asked) -> Generation | None:
-        generation = asked.job.generation
+    def _leave_early(self, pending: _Pending) -> Generation | None:
+        generation = pending.job.generation
         self.cells.current.note_shown(generation)
-        self._bind(asked, generation)
+        self._bind(pending, generation)
         return generation
 
-    def _bind(self, asked: _Asked, value: Job | Generation | None) -> None:
-        if asked.name and value is not None:
-            self._ip.user_ns[asked.name] = value
+    def _bind(self, pending: _Pending, value: Job | Generation | None) -> None:
+        if pending.name and value is not None:
+            self._ip.user_ns[pending.name] = value
 
-    def _leave(self, asked: _Asked) -> None:
-        asked.view.leave()
+    def _leave(self, pending: _Pending) -> None:
+        pending.view.leave()
         if not self.cells.current.watched:
-            self.cells.at_edges(asked.view.show_again)
+            self.cells.at_edges(pending.view.show_again)
 
         def arrive(job: Job) -> None:
             if job.error() is None and job.generation is not None:
                 self.session.remember_shown(job.generation)
-                self._bind(asked, job.generation)
+                self._bind(pending, job.generation)
 
-        asked.job.on_done(arrive)
+        pending.job.on_done(arrive)
 
     # Around
 
@@ -246,20 +233,18 @@ class Extension:
         return [(f"%{_MAGIC}", self._options), (f"%%{_MAGIC}", self._options), ("%now", self._commands)]
 
     def _options(self, _shell: object, event: Any) -> list[str]:  # noqa: ANN401 - IPython's completion event
-        return complete(
-            _typed_behind(_MAGIC, event), models=self.session.known_models(), services=self._service_names()
-        )
+        return complete(_text_behind(_MAGIC, event), models=self.session.known_models(), services=self._service_names())
 
     def _service_names(self) -> list[str]:
         return [one.name for one in services()]
 
     def _commands(self, _shell: object, event: Any) -> list[str]:  # noqa: ANN401 - as above
-        begun = _typed_behind("now", event)
+        begun = _text_behind("now", event)
         names = (name for one in COMMANDS for name in (one.name, one.chinese))
         return [] if " " in begun else [name for name in names if name.startswith(begun)]
 
 
-def _documented(magic: Callable[..., Any], text: str) -> Callable[..., Any]:
+def _document(magic: Callable[..., Any], text: str) -> Callable[..., Any]:
     """Give a magic the generated help as its docstring, which `%%nowimage?` shows."""
 
     @no_var_expand
@@ -271,7 +256,7 @@ def _documented(magic: Callable[..., Any], text: str) -> Callable[..., Any]:
     return run
 
 
-def _typed_behind(name: str, event: Any) -> str:  # noqa: ANN401 - IPython's completion event
+def _text_behind(name: str, event: Any) -> str:  # noqa: ANN401 - IPython's completion event
     text = getattr(event, "text_until_cursor", None) or event.line
     return str(text).partition(name)[2].lstrip()
 

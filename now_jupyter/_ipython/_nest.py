@@ -20,7 +20,7 @@ _FIRST_SERVING = (7, 0)
 
 
 def nest_on(language: Language) -> str:
-    """Apply nest-asyncio to the running loop; gives the sentence that says so.
+    """Apply nest-asyncio to the running loop and return the sentence that says so.
 
     Raises:
         InputError: this kernel or loop would suffer.
@@ -43,7 +43,7 @@ def nest_on(language: Language) -> str:
 
 
 def nest_off(language: Language) -> str:
-    """Say how it is undone: nest-asyncio itself has no way back."""
+    """Return how it is undone: nest-asyncio itself has no way back."""
     if "nest_asyncio" in sys.modules and getattr(asyncio, "_nest_patched", False):
         return say("nest-asyncio cannot be taken out of a running kernel; restart it to be rid of it", language)
     return say("nest-asyncio is not applied in this kernel", language)

@@ -13,7 +13,7 @@ from .._session import Session
 from ._commands import command_named, usage_of_now
 from ._login import LoginTalk
 from ._nest import nest_off, nest_on
-from ._reports import cell_of, facts_of, file_named, given, price_of, recipe_in, status_text, viewer
+from ._reports import cell_of, facts_of, file_named, price_of, recipe_in, require_ref, status_text, viewer
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -24,7 +24,7 @@ _MOST_ROWS = 50
 
 
 class NowCommands:
-    """The commands, for one shell and session. Each gives the text that the cell shows."""
+    """The commands, for one shell and session; each returns the text that the cell shows."""
 
     def __init__(self, ip: InteractiveShell, session: Session) -> None:
         """Serve a shell and a session; the method of a command is named after it."""
@@ -93,20 +93,20 @@ class NowCommands:
         from .._panel import recall  # noqa: PLC0415 - widgets are loaded when a panel is shown
 
         path = file_named(ref)
-        if recall(self._session, path or given(ref)):
+        if recall(self._session, path or require_ref(ref)):
             return say("the draft of the panel is filled", self._language)
         if path is not None:
             return recipe_in(path)
-        generation = self._session.generation(given(ref))
+        generation = self._session.generation(require_ref(ref))
         return "\n".join([cell_of(generation), "", *facts_of(generation, self._language)])
 
     def _cell(self, ref: str) -> str:
-        text = cell_of(self._session.generation(given(ref)))
+        text = cell_of(self._session.generation(require_ref(ref)))
         self._ip.set_next_input(text)
         return ""
 
     def _open(self, ref: str) -> str:
-        path = self._session.picture(given(ref)).path
+        path = self._session.picture(require_ref(ref)).path
         command = viewer()
         if command is not None:
             quiet = subprocess.DEVNULL
@@ -114,12 +114,12 @@ class NowCommands:
         return str(path)
 
     def _star(self, ref: str) -> str:
-        generation = self._session.generation(given(ref))
+        generation = self._session.generation(require_ref(ref))
         starred = self._session.star(generation.ref, on=not generation.starred).starred
         return f"{generation.ref} {'★' if starred else '☆'}"
 
     def _tag(self, rest: str) -> str:
-        ref, *tags = given(rest).split()
+        ref, *tags = require_ref(rest).split()
         if not tags:
             raise InputError("a tag is missing", advice="%now tag #12 fox; %now tag #12 -fox takes it off")
         off = [tag.removeprefix("-") for tag in tags if tag.startswith("-")]
@@ -129,11 +129,11 @@ class NowCommands:
         return f"{generation.ref} {', '.join(generation.tags) or '–'}"
 
     def _trash(self, ref: str) -> str:
-        generation = self._session.trash(given(ref))
+        generation = self._session.trash(require_ref(ref))
         return say("{ref} is in the trash; %now restore {ref} brings it back", self._language, ref=generation.ref)
 
     def _restore(self, ref: str) -> str:
-        return say("{ref} is back", self._language, ref=self._session.restore(given(ref)).ref)
+        return say("{ref} is back", self._language, ref=self._session.restore(require_ref(ref)).ref)
 
     def _panel(self, _rest: str) -> str:
         from .._panel import Panel  # noqa: PLC0415 - widgets are loaded when a panel is shown
@@ -152,7 +152,7 @@ class NowCommands:
         return str(folder)
 
     def _adopt(self, path: str) -> str:
-        folder = self._session.context.adopt(given(path))
+        folder = self._session.context.adopt(require_ref(path))
         self._have_panels_follow()
         return say("the history is now {path}", self._language, path=folder)
 
@@ -181,7 +181,7 @@ class NowCommands:
         return LoginTalk(self._session).run(name or "default")
 
     def _use(self, name: str) -> str:
-        login = self._session.context.logins.use(given(name))
+        login = self._session.context.logins.use(require_ref(name))
         return say("{name} is in use: {address}", self._language, name=login.name, address=login.base_url)
 
     def _logout(self, name: str) -> str:

@@ -25,10 +25,10 @@ __all__ = [
     "cell_of",
     "facts_of",
     "file_named",
-    "given",
     "price_of",
     "recipe_in",
     "rehearsal_text",
+    "require_ref",
     "status_text",
     "viewer",
 ]
@@ -41,7 +41,13 @@ def rehearsal_text(rehearsal: Rehearsal, settings: Settings) -> str:
     language = settings.language
     lines = [line for call in rehearsal.calls for line in _call_lines(call)]
     lines += rehearsal.notes
-    lines.append(say("expected price: {price} · nothing was sent", language, price=_shown_price(rehearsal)))
+    lines.append(
+        say(
+            "expected price: {price} · nothing was sent",
+            language,
+            price="0 (demo)" if rehearsal.demo else rehearsal.price,
+        )
+    )
     if rehearsal.balance_after is not None:
         lines.append(say("balance after it: {balance}", language, balance=rehearsal.balance_after))
     lines.append(" · ".join(_would(kind, language) + ref for kind, ref in rehearsal.decisions))
@@ -55,20 +61,15 @@ def _call_lines(call: RehearsedCall) -> Iterator[str]:
 
 
 def _would(kind: str, language: Language) -> str:
-    if kind == "serve":
-        return say("would be served from", language)
-    if kind == "join":
-        return say("would join", language)
-    if kind == "unsettled":
-        return say("would be refused because of", language)
-    return say("would be bought", language)
+    words = {
+        "serve": say("would be served from", language),
+        "join": say("would join", language),
+        "unsettled": say("would be refused because of", language),
+    }
+    return words.get(kind) or say("would be bought", language)
 
 
-def _shown_price(rehearsal: Rehearsal) -> str:
-    return "0 (demo)" if rehearsal.demo else str(rehearsal.price)
-
-
-def given(text: str) -> str:
+def require_ref(text: str) -> str:
     if not text:
         raise InputError("a reference is missing", advice="give a number such as #12, -1 or a -o name")
     return text

@@ -73,10 +73,10 @@ class Rewriting:
 
     def _keep(self, lines: list[str]) -> list[str]:
         whole = _LINES.findall("".join(lines))  # IPython takes form feeds and the like in a prompt for ends of lines
-        kept = self._kept(whole)
+        kept = self._rewrite(whole)
         return lines if kept == whole else kept
 
-    def _kept(self, lines: list[str]) -> list[str]:
+    def _rewrite(self, lines: list[str]) -> list[str]:
         first = next((number for number, line in enumerate(lines) if line.strip()), 0)
         if not lines or not lines[first].startswith("%%"):
             return self._keep_lines(lines)
@@ -97,7 +97,7 @@ class Rewriting:
                 kept.append(line)
                 continue
             before, name, text = match.groups()
-            kept.append(f"{before}get_ipython().run_line_magic({name!r}, {_continued(text, rest)!r})\n")
+            kept.append(f"{before}get_ipython().run_line_magic({name!r}, {_join_lines(text, rest)!r})\n")
         return kept
 
     def _await(self, lines: list[str]) -> list[str]:
@@ -132,7 +132,7 @@ class _Transformer(partial[list[str]]):
     has_side_effects = True
 
 
-def _continued(text: str, rest: Iterator[str]) -> str:
+def _join_lines(text: str, rest: Iterator[str]) -> str:
     """Join the lines that a final backslash continues, as IPython does for every line magic."""
     while text.endswith("\\") and (following := next(rest, None)) is not None:
         text = f"{text[:-1].rstrip()} {following.strip()}"

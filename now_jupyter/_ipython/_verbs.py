@@ -1,17 +1,15 @@
 """The verbs of the module `now_jupyter`: plain functions that speak for the notebook's session.
 
-They have the signatures of the methods of `Session` (a test holds them together); `view`, `panel` and `compare` show
-something and are here only.
+They are made of the methods of `Session`; `view`, `panel` and `compare` show something and are here only.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from .._orders import Job
-from .._relay import Balance, ListedModel
-from .._session import GenerateOptions, OrderOptions, Reference, expand_options
-from .._values import Generation
+from .._session import Reference, Session
 from ._extension import session
 
 if TYPE_CHECKING:
@@ -35,79 +33,37 @@ __all__ = [
     "wait",
 ]
 
-
-@expand_options
-def generate(prompt: str, **options: Unpack[GenerateOptions]) -> Generation:
-    """Make pictures and wait for them.
-
-    Raises:
-        NowImageError: no picture came of it; the message says what happened, whether it was billed, and what to do.
-    """
-    return session().generate(prompt, **options)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-@expand_options
-async def agenerate(prompt: str, **options: Unpack[GenerateOptions]) -> Generation:
-    """Make pictures and await them; as `generate`."""
-    return await session().agenerate(prompt, **options)
+def _speak_for(method: Callable[Concatenate[Session, P], T]) -> Callable[P, T]:
+    """Return the function of the module for a verb of the session, with its signature and its help."""
+
+    def verb(*args: P.args, **kwargs: P.kwargs) -> T:
+        act: Callable[P, T] = getattr(session(), name)
+        return act(*args, **kwargs)
+
+    name = method.__name__
+    own = inspect.signature(method, eval_str=True)
+    verb.__name__ = verb.__qualname__ = name
+    verb.__doc__ = inspect.getdoc(method)
+    verb.__signature__ = own.replace(parameters=[*own.parameters.values()][1:])  # type: ignore[attr-defined]
+    return verb
 
 
-@expand_options
-def submit(prompt: str, **options: Unpack[OrderOptions]) -> Job:
-    """Order pictures and return the `Job` at once.
-
-    Raises:
-        InputError: the prompt or an option cannot be sent; nothing was recorded or sent.
-    """
-    return session().submit(prompt, **options)
-
-
-def resume() -> list[Generation]:
-    """Collect what was ordered and did not arrive, free, and return what came of each."""
-    return session().resume()
-
-
-def wait() -> None:
-    """Wait until nothing is under way in this kernel."""
-    session().wait()
-
-
-def models() -> list[ListedModel]:
-    """Return the relay's models with their prices."""
-    return session().models()
-
-
-def balance() -> Balance:
-    """Return the balance that the relay reports."""
-    return session().balance()
-
-
-def use_demo(*, on: bool | None = True, instant: bool = False) -> None:
-    """Have the demo answer (`on`), never (`False`), or only where nothing else is configured (`None`).
-
-    `instant` takes out its waiting, for users' own tests.
-    """
-    session().use_demo(on=on, instant=instant)
-
-
-def star(ref: Reference, *, on: bool = True) -> Generation:
-    """Put a star on a generation, or take it off; return the generation as it is then."""
-    return session().star(ref, on=on)
-
-
-def tag(ref: Reference, *tags: str, remove: bool = False) -> Generation:
-    """Add tags to a generation, or take them off; return the generation as it is then."""
-    return session().tag(ref, *tags, remove=remove)
-
-
-def trash(ref: Reference) -> Generation:
-    """Move a generation out of the history; its pictures stay on disk and `restore` brings it back."""
-    return session().trash(ref)
-
-
-def restore(ref: Reference) -> Generation:
-    """Bring a generation back from the trash and return it."""
-    return session().restore(ref)
+agenerate = _speak_for(Session.agenerate)
+balance = _speak_for(Session.balance)
+generate = _speak_for(Session.generate)
+models = _speak_for(Session.models)
+restore = _speak_for(Session.restore)
+resume = _speak_for(Session.resume)
+star = _speak_for(Session.star)
+submit = _speak_for(Session.submit)
+tag = _speak_for(Session.tag)
+trash = _speak_for(Session.trash)
+use_demo = _speak_for(Session.use_demo)
+wait = _speak_for(Session.wait)
 
 
 def view(ref: Reference) -> None:

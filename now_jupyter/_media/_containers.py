@@ -162,20 +162,15 @@ def jpeg_segments(data: bytes) -> Iterator[Part]:
         code = marker[1][0]
         if code in _JPEG_ALONE:
             continue
-        part = Part(marker[1], marker.start(), at + int.from_bytes(data[at : at + 2]), at + 2, 0)
-        yield _checked(part, data)
+        start, first, at = marker.start(), at + 2, at + int.from_bytes(data[at : at + 2])
+        if max(at, first) > len(data):
+            raise CutOffError("it ends too early")
+        if at < first or marker[1] in b"\xd8\xd9":
+            raise DamagedError("a segment has no length")
+        yield Part(marker[1], start, at, first, at)
         if code == 0xDA:  # noqa: PLR2004 - start of scan
             return
-        at = part.end
     raise DamagedError("it has too many parts")
-
-
-def _checked(part: Part, data: bytes) -> Part:
-    if part.end > len(data) or part.first > len(data):
-        raise CutOffError("it ends too early")
-    if part.end < part.first or part.kind in b"\xd8\xd9":
-        raise DamagedError("a segment has no length")
-    return part._replace(last=part.end)
 
 
 def _strip_jpeg(data: bytes) -> Stripped:
@@ -239,11 +234,11 @@ def _strip_webp(data: bytes) -> Stripped:
     if not chunks:
         raise CutOffError("it ends too early")
     kept = (chunk for chunk in chunks if chunk.kind not in _WEBP_METADATA)
-    pixels = webp_file(_unannounced(data, chunk) for chunk in kept)
+    pixels = webp_file(_drop_announcement(data, chunk) for chunk in kept)
     return Stripped(pixels, _orientation(_first(data, chunks, b"EXIF")))
 
 
-def _unannounced(data: bytes, chunk: Part) -> bytes:
+def _drop_announcement(data: bytes, chunk: Part) -> bytes:
     """Return a chunk; the first one no longer says that there is metadata."""
     body = body_of(data, chunk)
     if chunk.kind == b"VP8X" and body:

@@ -26,6 +26,7 @@ __all__ = ["MOST_PIXELS", "Opened", "decode", "load", "open_picture", "pixels_on
 
 MOST_PIXELS = 80_000_000
 
+_TURNS = ("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90")
 _TURNED = range(5, 9)  # orientations that exchange width and height
 _EXCERPT = 80
 
@@ -60,7 +61,7 @@ def open_picture(data: bytes, *, max_pixels: int = MOST_PIXELS) -> Opened:
     except Exception as problem:  # noqa: BLE001 - as above
         refusal = _damage(media, problem)
     else:
-        return _not_too_large(opened, max_pixels)
+        return _check_size(opened, max_pixels)
     raise refusal
 
 
@@ -73,7 +74,7 @@ def _open(data: bytes, media: MediaType) -> Opened:
     return Opened(image=image, media=media, orientation=stripped.orientation)
 
 
-def _not_too_large(opened: Opened, max_pixels: int) -> Opened:
+def _check_size(opened: Opened, max_pixels: int) -> Opened:
     width, height = opened.image.size
     if width * height <= max_pixels:
         return opened
@@ -146,16 +147,7 @@ def upright(image: Image, orientation: int) -> Image:
     """Turn the picture as its EXIF orientation asks."""
     from PIL.Image import Transpose  # noqa: PLC0415 - Pillow is loaded when it is used
 
-    turns = {
-        2: Transpose.FLIP_LEFT_RIGHT,
-        3: Transpose.ROTATE_180,
-        4: Transpose.FLIP_TOP_BOTTOM,
-        5: Transpose.TRANSPOSE,
-        6: Transpose.ROTATE_270,
-        7: Transpose.TRANSVERSE,
-        8: Transpose.ROTATE_90,
-    }
-    return image.transpose(turns[orientation]) if orientation in turns else image
+    return image.transpose(Transpose[_TURNS[orientation - 2]]) if orientation > 1 else image
 
 
 def pixels_only(data: bytes) -> bytes:

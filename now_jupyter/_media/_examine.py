@@ -10,7 +10,7 @@ from .._json import digest
 from .._messages import BadImageError
 from ._decoding import MOST_PIXELS, load, open_picture, refusal_of
 from ._files import read_file, use_plain_file
-from ._types import HEAD, Kind, MediaType, identify, identify_words
+from ._types import Kind, MediaType, head_of, identify, identify_words
 
 __all__ = ["Facts", "examine"]
 
@@ -36,14 +36,16 @@ def examine(source: bytes | Path, *, expected: Kind = "picture", max_pixels: int
     Raises:
         BadImageError: it is none, or a damaged one; says what it is instead.
     """
-    head = source[:HEAD] if isinstance(source, bytes) else use_plain_file(source, lambda file: file.read(HEAD))
+    head = head_of(source)
     media = _type_of(head, expected)
     if media is None:
         raise refusal_of(head)
-    if not media.pillow:
-        return _facts(media, (0, 0), *_digest_of(source))
-    whole = source if isinstance(source, bytes) else read_file(source)
-    return _facts(media, _size_of(whole, media, max_pixels), digest(whole), len(whole))
+    if media.pillow:
+        whole = source if isinstance(source, bytes) else read_file(source)
+        (width, height), (sha256, size_bytes) = _size_of(whole, media, max_pixels), (digest(whole), len(whole))
+    else:
+        (width, height), (sha256, size_bytes) = (0, 0), _digest_of(source)
+    return Facts(mime=media.mime, kind=media.kind, width=width, height=height, sha256=sha256, size_bytes=size_bytes)
 
 
 def _type_of(head: bytes, expected: Kind) -> MediaType | None:
@@ -51,11 +53,6 @@ def _type_of(head: bytes, expected: Kind) -> MediaType | None:
     if expected in ("words", "vectors"):
         return media or identify_words(head)
     return None if media is None or media.kind == "words" else media
-
-
-def _facts(media: MediaType, size: tuple[int, int], sha256: str, size_bytes: int) -> Facts:
-    width, height = size
-    return Facts(mime=media.mime, kind=media.kind, width=width, height=height, sha256=sha256, size_bytes=size_bytes)
 
 
 def _digest_of(source: bytes | Path) -> tuple[str, int]:

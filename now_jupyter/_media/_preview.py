@@ -53,7 +53,7 @@ def preview(data: bytes, *, longest: int = 512, original_if_smaller: bool = True
     image = load(opened, within=longest)
     if original_if_smaller and is_small and opened.media.inline and opened.orientation == 1 and image.mode != "CMYK":
         return data, opened.media.mime, *size
-    return _encoded(_shrunk(opened, image, (longest, longest)))
+    return _encode(_shrink(opened, image, (longest, longest)))
 
 
 def fill(data: bytes, size: Size) -> Image:
@@ -87,7 +87,7 @@ def crop_picture(source: bytes | Path, box: tuple[float, float, float, float]) -
     return target.getvalue()
 
 
-def _shrunk(opened: Opened, image: Image, box: Size) -> Image:
+def _shrink(opened: Opened, image: Image, box: Size) -> Image:
     """Return the picture as it is shown, small enough for the box."""
     from PIL.Image import Resampling  # noqa: PLC0415 - Pillow is loaded when it is used
 
@@ -110,7 +110,7 @@ def displayable(image: Image) -> Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _encoded(image: Image) -> tuple[bytes, str, int, int]:
+def _encode(image: Image) -> tuple[bytes, str, int, int]:
     target = io.BytesIO()
     profile = image.info.get("icc_profile")
     kind = "PNG" if image.mode == "RGBA" else "JPEG"
@@ -146,7 +146,7 @@ def sheet(pictures: Sequence[bytes], *, longest: int = 512, numbers: Sequence[in
     """
     grid = _grid([open_picture(data).size for data in pictures], round(longest * _SHEET_SCALE))
     cells = [_cell(data, grid.cell) for data in pictures]
-    return _encoded(_draw(cells, grid, numbers or range(1, len(cells) + 1)))
+    return _encode(_draw(cells, grid, numbers or range(1, len(cells) + 1)))
 
 
 def _grid(sizes: Sequence[Size], longest: int) -> _Grid:
@@ -174,11 +174,11 @@ def _columns(count: int, aspect: float) -> int:
 
 def _cell(data: bytes, box: Size) -> Image:
     opened = open_picture(data)
-    return _shrunk(opened, load(opened, within=max(box)), box)
+    return _shrink(opened, load(opened, within=max(box)), box)
 
 
 def _draw(cells: Sequence[Image], grid: _Grid, numbers: Sequence[int]) -> Image:
-    from PIL import Image  # noqa: PLC0415 - see `_shrunk`
+    from PIL import Image  # noqa: PLC0415 - see `_shrink`
 
     see_through = any(cell.mode == "RGBA" for cell in cells)
     ground = Image.new("RGBA", grid.size, _CLEAR) if see_through else Image.new("RGB", grid.size, _WHITE)
@@ -203,7 +203,7 @@ def _number(ground: Image, text: str, corner: Size, cell: Size) -> None:
 
 
 def _badge(text: str, height: int) -> Image:
-    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - see `_shrunk`
+    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - see `_shrink`
 
     tall = height * _FINE
     font = ImageFont.load_default(tall * 0.66)

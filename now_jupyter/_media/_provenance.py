@@ -118,10 +118,10 @@ def _png_texts(data: bytes, parts: list[Part]) -> dict[str, str]:
     small = [one for one in texts if one.last - one.first <= _LARGEST][:_MOST_TEXTS]
     kept = b"".join(data[one.start : one.end] for one in (parts[0], *small, parts[-1]))
     found = PngImageFile(io.BytesIO(PNG_HEAD + kept)).info
-    return {str(name): _mended(text) for name, text in found.items() if isinstance(text, str)}
+    return {str(name): _mend_text(text) for name, text in found.items() if isinstance(text, str)}
 
 
-def _mended(text: str) -> str:
+def _mend_text(text: str) -> str:
     try:
         return text.encode("latin-1").decode()  # many tools write UTF-8 where the standard says Latin-1
     except UnicodeError:

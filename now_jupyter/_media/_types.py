@@ -14,11 +14,11 @@ from typing import Literal, TypeAlias
 from ._files import use_plain_file
 
 __all__ = [
-    "HEAD",
     "MEDIA_TYPES",
     "Kind",
     "MediaType",
     "can_show",
+    "head_of",
     "identify",
     "identify_words",
     "is_inline",
@@ -133,9 +133,14 @@ def identify(source: bytes | Path) -> MediaType | None:
     Raises:
         BadImageError: the file at this path cannot be read.
     """
-    head = source[:HEAD] if isinstance(source, bytes) else use_plain_file(source, lambda file: file.read(HEAD))
+    head = head_of(source)
     known = next((one for one in MEDIA_TYPES if one.begins.match(head)), None)
     return known or (media_type(".svg") if _SVG.match(_text_of(head)) else None)
+
+
+def head_of(source: bytes | Path) -> bytes:
+    """Return the first bytes, which tell the type."""
+    return source[:HEAD] if isinstance(source, bytes) else use_plain_file(source, lambda file: file.read(HEAD))
 
 
 def identify_words(head: bytes) -> MediaType | None:

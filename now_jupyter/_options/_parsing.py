@@ -1,7 +1,7 @@
 """From what was typed to prompt and options: a line, a cell, or the keyword arguments of a Python call.
 
 The three faces share one table (`_options`), one reading (`_readers`) and one gathering, so that they accept the same
-and refuse it in the same words. The prompt is a slice of what was typed; it is never split or unquoted.
+and refuse it in the same words. The prompt is a slice of what was typed; it is never split or strip_quotes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from .._messages import InputError
-from ._readers import checked_param, checked_prompt, plain_number, refuse_credentials, refuse_unsendable
+from ._readers import check_param, checked_prompt, plain_number, refuse_credentials, refuse_unsendable
 from ._table import OPTIONS, Option, closest, option, option_of_flag
 from ._typed import Deferred, Flag, end_mark_at, flag_at, reference_in, skip_blanks, word_at
 
@@ -53,7 +53,7 @@ def parse_line(line: str) -> Parsed:
     behind_mark = end_mark_at(line, end)
     if options is not None and behind_mark is None:
         _refuse_later_options(line[end:])
-    return _parsed(options, line[end if behind_mark is None else skip_blanks(line, behind_mark) :])
+    return _combine(options, line[end if behind_mark is None else skip_blanks(line, behind_mark) :])
 
 
 def parse_cell(line: str, body: str) -> Parsed:
@@ -61,7 +61,7 @@ def parse_cell(line: str, body: str) -> Parsed:
     options, end = _read_head(line)
     if options is not None and end < len(line):
         raise InputError("{word} is no option", advice="the prompt goes below the line", word=line[end:])
-    return _parsed(options, body.removesuffix("\n"))
+    return _combine(options, body.removesuffix("\n"))
 
 
 def parse_keywords(prompt: str, given: Mapping[str, object]) -> Parsed:
@@ -70,10 +70,10 @@ def parse_keywords(prompt: str, given: Mapping[str, object]) -> Parsed:
         kind = type(prompt).__name__
         raise InputError("the prompt is of type {kind}, not text", advice="give a string first", kind=kind)
     pairs = (pair for name, value in given.items() if value is not None for pair in _keyword_pairs(name, value))
-    return _parsed(gather(pairs), prompt)
+    return _combine(gather(pairs), prompt)
 
 
-def _parsed(options: Mapping[str, object] | None, text: str) -> Parsed:
+def _combine(options: Mapping[str, object] | None, text: str) -> Parsed:
     """Put options (None: help is asked for) and prompt together; beside something to start from it may be empty."""
     if options is None:
         return Parsed(prompt="", help=True)
@@ -85,7 +85,7 @@ def gather(pairs: Iterable[tuple[Option, object]]) -> Mapping[str, object]:
     """Put options and their values together; what is given twice or contradicts is refused."""
     options: dict[str, object] = {}
     for one, value in pairs:
-        options[one.name] = _joined(one, options.get(one.name), value)
+        options[one.name] = _add_value(one, options.get(one.name), value)
     if "reuse" in options and "fresh" in options:
         raise InputError("--reuse and --fresh contradict each other", advice="give one of them")
     _refuse_fields_given_twice(options)
@@ -110,7 +110,7 @@ def read_value(one: Option, value: object) -> list[tuple[Option, object]]:
         if not isinstance(value, Mapping):
             kind = type(value).__name__
             raise InputError("params is of type {kind}, not a dict", advice='give {{"KEY": value}}', kind=kind)
-        return [(one, checked_param(key, part)) for key, part in value.items()]
+        return [(one, check_param(key, part)) for key, part in value.items()]
     values = value if one.repeatable and isinstance(value, list | tuple) else [value]
     if one.takes_values:
         return [(one, one.read(part) if isinstance(part, str) else part) for part in values]
@@ -200,7 +200,7 @@ def _refuse_later_options(prompt: str) -> None:
             )
 
 
-def _joined(one: Option, before: object, value: object) -> object:
+def _add_value(one: Option, before: object, value: object) -> object:
     if isinstance(value, tuple) and one.name == "param":
         fields = before if isinstance(before, Mapping) else {}
         if value[0] in fields:

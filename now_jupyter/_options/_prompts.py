@@ -13,7 +13,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
 from .._messages import InputError
 from ._parsing import Parsed, gather, read_value, unfold
-from ._readers import checked_param, checked_prompt
+from ._readers import check_param, checked_prompt
 from ._table import Option, closest
 from ._typed import REFERENCE, Deferred, reference_in
 
@@ -39,13 +39,13 @@ def fill(parsed: Parsed, names: Mapping[str, object], *, literal: bool) -> Parse
     if parsed.help:
         return parsed
     prompt = parsed.prompt if literal else interpolate(parsed.prompt, names)
-    pairs = (pair for one, value in unfold(parsed.options) for pair in _settled(one, value, names))
+    pairs = (pair for one, value in unfold(parsed.options) for pair in _settle(one, value, names))
     return replace(parsed, prompt=checked_prompt(prompt), options=gather(pairs))
 
 
 def _replacement(match: re.Match[str], names: Mapping[str, object]) -> str:
     if match["root"] in names:
-        return _text_of(match[0], _look_up(match, names))
+        return _format_value(match[0], _look_up(match, names))
     if not match["path"] and (near := _near(match["root"], names)):
         raise InputError(
             "{reference} is not defined; did you mean {{{near}}}?",
@@ -56,19 +56,19 @@ def _replacement(match: re.Match[str], names: Mapping[str, object]) -> str:
     return match[0]
 
 
-def _settled(one: Option, value: object, names: Mapping[str, object]) -> list[tuple[Option, object]]:
+def _settle(one: Option, value: object, names: Mapping[str, object]) -> list[tuple[Option, object]]:
     match value:
         case Deferred(name):
-            return read_value(one, _named(name, names))
+            return read_value(one, _find_value(name, names))
         case (str(key), Deferred(name)) if reference_in(key):
-            return read_value(one, _named(name, names))
+            return read_value(one, _find_value(name, names))
         case (str(key), Deferred(name)):
-            return [(one, checked_param(key, _named(name, names)))]
+            return [(one, check_param(key, _find_value(name, names)))]
         case _:
             return [(one, value)]
 
 
-def _named(name: str, names: Mapping[str, object]) -> object:
+def _find_value(name: str, names: Mapping[str, object]) -> object:
     match = REFERENCE.fullmatch(f"{{{name}}}")
     if match is not None and match["root"] in names:
         return _look_up(match, names)
@@ -99,7 +99,7 @@ def _part_of(value: object, part: re.Match[str]) -> object:
     return value[key]  # type: ignore[index]  # what cannot be indexed says so itself
 
 
-def _text_of(reference: str, value: object) -> str:
+def _format_value(reference: str, value: object) -> str:
     if isinstance(value, ModuleType | FunctionType | BuiltinFunctionType | MethodType | type):
         raise InputError(
             "{reference} is of type {kind}, not text",

@@ -19,10 +19,10 @@ from typing import TypeVar
 from .._json import JSON, canonical
 from .._messages import InputError
 from .._values import Money
-from ._typed import STRICT_JSON, Deferred, reference_in, unquoted
+from ._typed import STRICT_JSON, Deferred, reference_in, strip_quotes
 
 __all__ = [
-    "checked_param",
+    "check_param",
     "checked_prompt",
     "plain_number",
     "read_amount",
@@ -109,7 +109,7 @@ def read_model(text: str) -> str:
     """Read the name of a model; any printable name may be one."""
     name = text.strip()
     refusal = InputError("{value} is not a model name", advice="give a name such as gpt-image-2", value=text)
-    return _checked(name if name and name.isprintable() else None, refusal)
+    return _require(name if name and name.isprintable() else None, refusal)
 
 
 def read_count(text: str) -> int:
@@ -120,7 +120,7 @@ def read_count(text: str) -> int:
         value=text,
         most=_MOST_PICTURES,
     )
-    return _checked(_whole(text, least=1, most=_MOST_PICTURES), refusal)
+    return _require(_whole(text, least=1, most=_MOST_PICTURES), refusal)
 
 
 def read_size(text: str) -> str:
@@ -132,19 +132,19 @@ def read_size(text: str) -> str:
         value=text,
     )
     size = _SHAPES.get(typed) or _two_numbers(_SIZE, typed, "x") or _two_numbers(_RATIO, typed, ":")
-    return _checked(size, refusal)
+    return _require(size, refusal)
 
 
 def read_compression(text: str) -> int:
     """Read a compression in percent."""
     refusal = InputError("{value} is not a compression", advice="give a whole number from 0 to 100", value=text)
-    return _checked(_whole(text, least=0, most=100), refusal)
+    return _require(_whole(text, least=0, most=100), refusal)
 
 
 def read_seed(text: str) -> int:
     """Read a seed."""
     refusal = InputError("{value} is not a seed", advice="give a whole number, 0 or greater", value=text)
-    return _checked(_whole(text, least=0, most=_LARGEST_SEED), refusal)
+    return _require(_whole(text, least=0, most=_LARGEST_SEED), refusal)
 
 
 def read_timeout(text: str) -> float:
@@ -152,7 +152,7 @@ def read_timeout(text: str) -> float:
     typed = unicodedata.normalize("NFKC", text).strip()
     seconds = float(typed) if _SECONDS.fullmatch(typed) else 0.0
     refusal = InputError("{value} is not a time", advice="give seconds, more than 0, such as 90", value=text)
-    return _checked(seconds if 0.0 < seconds < math.inf else None, refusal)
+    return _require(seconds if 0.0 < seconds < math.inf else None, refusal)
 
 
 def read_amount(text: str) -> Money:
@@ -160,7 +160,7 @@ def read_amount(text: str) -> Money:
     refusal = InputError(
         "{value} is not an amount of money", advice="give a number such as 10, ¥10 or $0.5", value=text
     )
-    match = _checked(_AMOUNT.fullmatch(unicodedata.normalize("NFKC", text).strip()), refusal)
+    match = _require(_AMOUNT.fullmatch(unicodedata.normalize("NFKC", text).strip()), refusal)
     if match["before"] and match["after"]:
         raise refusal
     sign = (match["before"] or match["after"] or "").strip()
@@ -171,14 +171,14 @@ def read_show(text: str) -> str:
     """Read a way to show pictures."""
     way = text.strip().lower()
     refusal = InputError("{value} is not a way to show pictures", advice="give preview, full, text or none", value=text)
-    return _checked(way if way in ("preview", "full", "text", "none") else None, refusal)
+    return _require(way if way in ("preview", "full", "text", "none") else None, refusal)
 
 
 def read_name(text: str) -> str:
     """Read the name under which the result is bound in the notebook, normalised as Python does."""
     name = unicodedata.normalize("NFKC", text.strip())
     is_free = name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
-    return _checked(
+    return _require(
         name if is_free else None,
         InputError(
             "{value} cannot name a result", advice="give a Python name such as fox, without _ in front", value=text
@@ -191,7 +191,7 @@ def read_tag(text: str) -> str:
     tag = text.strip()
     is_word = bool(tag) and tag != "*" and tag.isprintable()  # * is how the history marks a star
     refusal = InputError("{value} cannot be a tag", advice="give a word such as draft", value=text)
-    return _checked(tag if is_word else None, refusal)
+    return _require(tag if is_word else None, refusal)
 
 
 def read_param(text: str) -> tuple[str, object]:
@@ -204,13 +204,13 @@ def read_param(text: str) -> tuple[str, object]:
         raise InputError("{value} is not KEY=VALUE", advice="write for example -p moderation=low", value=text)
     key, value = match["key"].strip(), match["value"]
     if name := reference_in(value):
-        return _checked_field(key), Deferred(name)
-    return checked_param(key, _json_or_text(value))
+        return _check_field(key), Deferred(name)
+    return check_param(key, _json_or_text(value))
 
 
-def checked_param(key: object, value: object) -> tuple[str, JSON]:
+def check_param(key: object, value: object) -> tuple[str, JSON]:
     """Give field and value back if they can go into a request."""
-    field, form = _checked_field(key), _as_json(value, _DEEPEST_JSON)
+    field, form = _check_field(key), _as_json(value, _DEEPEST_JSON)
     refuse_unsendable(canonical(form))
     return field, form
 
@@ -222,7 +222,7 @@ def _key_refused() -> InputError:
     )
 
 
-def _checked(value: _Value | None, refusal: InputError) -> _Value:
+def _require(value: _Value | None, refusal: InputError) -> _Value:
     if value is None:
         raise refusal
     return value
@@ -242,7 +242,7 @@ def _two_numbers(pattern: re.Pattern[str], text: str, sign: str) -> str | None:
     return sign.join(map(str, numbers)) if numbers and all(numbers) else None
 
 
-def _checked_field(key: object) -> str:
+def _check_field(key: object) -> str:
     if not isinstance(key, str) or not _FIELD.fullmatch(key):
         raise InputError("{value} is not the name of a field", advice="write for example -p moderation=low", value=key)
     refuse_credentials(key)
@@ -259,7 +259,7 @@ def _checked_field(key: object) -> str:
 
 def _json_or_text(text: str) -> object:
     begins_like_json = text.startswith(("{", "[", '"'))
-    if not begins_like_json and (inner := unquoted(text)) is not None:
+    if not begins_like_json and (inner := strip_quotes(text)) is not None:
         return inner
     try:
         return STRICT_JSON.decode(text)

@@ -57,19 +57,19 @@ def _fields(value: JSON) -> Mapping[str, JSON]:
 
 def _words(request: Request, model: str, service: str) -> Iterator[str]:
     for flag, named in (("--model", model), ("--service", service)):
-        if named and (quoted := _quoted(named)):
+        if named and (quoted := _quote(named)):
             yield f"{flag} {quoted}"
     for name, value in request.params.items():
-        if word := _given(_BY_NAME.get(name), value) or _extra(name, value):
+        if word := _option_word(_BY_NAME.get(name), value) or _param_word(name, value):
             yield word
-    yield from (word for name, value in request.raw.items() if (word := _extra(name, value)))
+    yield from (word for name, value in request.raw.items() if (word := _param_word(name, value)))
 
 
-def _given(one: Option | None, value: JSON) -> str | None:
+def _option_word(one: Option | None, value: JSON) -> str | None:
     """Return an option with its value, where that reads back as what it is."""
     if one is None or isinstance(value, bool) or not isinstance(value, str | int):
         return None
-    text = _quoted(str(value))
+    text = _quote(str(value))
     return f"{one.flags[-1]} {text}" if text and _reads_back(one, value) else None
 
 
@@ -81,14 +81,14 @@ def _reads_back(one: Option, value: JSON) -> bool:
     return type(read) is type(value) and read == value
 
 
-def _extra(name: str, value: JSON) -> str | None:
+def _param_word(name: str, value: JSON) -> str | None:
     if not _FIELD.fullmatch(name):
         return None
     text = json.dumps(value, ensure_ascii=False)
     return f"--param {name}={text if text.isprintable() else json.dumps(value)}"
 
 
-def _quoted(text: str) -> str | None:
+def _quote(text: str) -> str | None:
     """Put a value into quotes where it needs them; None where it cannot stand in a line."""
     if not text.isprintable() or not text:
         return None

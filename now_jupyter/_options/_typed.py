@@ -23,7 +23,7 @@ __all__ = [
     "flag_at",
     "reference_in",
     "skip_blanks",
-    "unquoted",
+    "strip_quotes",
     "word_at",
 ]
 
@@ -97,7 +97,7 @@ def flag_at(text: str, at: int) -> Flag | None:
 def word_at(text: str, at: int) -> tuple[str, int]:
     """Return the word at `at`, without quotes around it, and its end; quotes, JSON and `{name}` may hold blanks."""
     if closers := _QUOTES.get(text[at : at + 1]):
-        return _quoted_at(text, at, closers)
+        return _read_quoted(text, at, closers)
     key = _KEY.match(text, at)
     group = _group_end(text, key.end() if key else at)
     end = group + len(text[group:].split(maxsplit=1)[0]) if text[group : group + 1].strip() else group
@@ -109,7 +109,7 @@ def reference_in(text: str) -> str | None:
     return text[1:-1] if REFERENCE.fullmatch(text) else None
 
 
-def unquoted(text: str) -> str | None:
+def strip_quotes(text: str) -> str | None:
     """Take the quotes off; None where the text is not wholly in one pair of them."""
     closers = _QUOTES.get(text[:1])
     if closers is None or _closing(text, 0, closers) != len(text) - 1:
@@ -117,7 +117,7 @@ def unquoted(text: str) -> str | None:
     return text[1:-1]
 
 
-def _quoted_at(text: str, at: int, closers: str) -> tuple[str, int]:
+def _read_quoted(text: str, at: int, closers: str) -> tuple[str, int]:
     closing = _closing(text, at, closers)
     if closing is None:
         raise InputError("a quote is not closed: {value}", advice="close it, or leave it out", value=text[at:])

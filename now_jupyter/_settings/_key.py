@@ -105,12 +105,6 @@ class Redactor:
         rest, self._rest = self._rest, b""
         return rest
 
-    def __repr__(self) -> str:
-        return "Redactor(…)"
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a key is not written anywhere")
-
 
 def _escapes_of(byte: int) -> tuple[bytes, ...]:
     codes = sorted({b"%02x" % byte, b"%02X" % byte})

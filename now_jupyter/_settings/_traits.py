@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from traitlets import Bool, CaselessStrEnum, Dict, Float, Int, List, Unicode
 from traitlets.config import SingletonConfigurable
 
-from ._settings import Settings
+from .._messages import Language
+from ._settings import Reuse, Settings
 
 __all__ = ["Now"]
 
@@ -19,49 +20,32 @@ class Now(SingletonConfigurable):
 
     base_url = Unicode(help="The relay's address: its host root, or the address ending in /v1.")
     model = Unicode(help="The model used where none is named. Empty: the relay's best-known picture model.")
-    timeout = Float(
-        None, allow_none=True, help="Seconds a cell waits before it is freed; the job goes on. None: no limit."
-    )
+    timeout = Float(None, allow_none=True, help="Seconds that a cell waits; the job goes on. None: no limit.")
     max_concurrency = Int(_DEFAULTS.max_concurrency, min=1, max=64, help="Paid requests under way at once.")
     reuse = CaselessStrEnum(
-        ["restart", "always", "never"],
-        _DEFAULTS.reuse,
-        help="When a cell is served from the history: at its first run in a new kernel, always, or never.",
+        get_args(Reuse), _DEFAULTS.reuse, help="When the history serves a cell: first in a new kernel, always or never."
     )
-    confirm_over = Float(
-        None, allow_none=True, help="An expected price above this needs --yes, in Now.currency. None: never."
-    )
-    preview_px = Int(
-        _DEFAULTS.preview_px, min=64, max=4096, help="Longest side in pixels of the picture kept in the notebook."
-    )
+    confirm_over = Float(None, allow_none=True, help="A price above this needs --yes, in Now.currency. None: never.")
+    preview_px = Int(_DEFAULTS.preview_px, min=64, max=4096, help="Longest side of the picture kept in the notebook.")
     embed = CaselessStrEnum(
         ["preview", "full", "text", "none"], _DEFAULTS.embed, help="What a cell shows where --show is not given."
     )
     folder = Unicode(help="The history's folder. Empty: <notebook>.now beside the notebook.")
     currency = Unicode(_DEFAULTS.currency, help="The currency that you pay the relay in, such as CNY or USD.")
     rate = Float(_DEFAULTS.rate, help="Units of Now.currency per dollar of the relay.")
-    prices = Dict(
-        per_key_traits=None,
-        help="Your own prices per picture by model, in Now.currency; they win over the relay's list.",
-    )
-    download_hosts = List(
-        Unicode(), help="Hosts on private networks that pictures may be fetched from, beside the relay itself."
-    )
-    largest_download = Int(
-        _DEFAULTS.largest_download, min=1, max=1 << 14, help="The largest file in MiB that is fetched from a link."
-    )
-    await_cells = Bool(
-        _DEFAULTS.await_cells, help="Let the kernel go on (clicks, your own tasks) while a top-level cell waits."
-    )
-    short_errors = Bool(_DEFAULTS.short_errors, help="Show our own errors as a few lines instead of a whole traceback.")
-    language = CaselessStrEnum(["en", "zh"], _DEFAULTS.language, help="Language of messages: en or zh.")
+    prices = Dict(per_key_traits=None, help="Your own prices per picture by model, in Now.currency; they win.")
+    download_hosts = List(Unicode(), help="Hosts on private networks that pictures may be fetched from.")
+    largest_download = Int(_DEFAULTS.largest_download, min=1, max=1 << 14, help="MiB that a fetched file may have.")
+    await_cells = Bool(_DEFAULTS.await_cells, help="Let the kernel go on while a top-level cell waits.")
+    short_errors = Bool(_DEFAULTS.short_errors, help="Show our own errors as a few lines, without a traceback.")
+    language = CaselessStrEnum(get_args(Language), _DEFAULTS.language, help="Language of messages: en or zh.")
     progress_after = Float(_DEFAULTS.progress_after, min=0.0, help="Seconds before a waiting cell shows its progress.")
     partial_images = Int(
         None,
         allow_none=True,
         min=0,
         max=3,
-        help="Unfinished pictures to ask for on the way (each costs some tokens). None: only in the demo.",
+        help="Unfinished pictures to ask for (some tokens each). None: in the demo.",
     )
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - traitlets' own signature
@@ -75,19 +59,16 @@ class Now(SingletonConfigurable):
 
     def configured(self) -> dict[str, Any]:
         """Return the layer that came from `ipython_config.py`."""
-        return {name: self._value(name) for name in self._in_files() - self._typed}
+        section = self.config.get("Now", {})
+        return self._values({name for name in self.trait_names(config=True) if name in section} - self._typed)
 
     def typed(self) -> dict[str, Any]:
         """Return the layer that the user set in this kernel with `%config`."""
-        return {name: self._value(name) for name in sorted(self._typed)}
+        return self._values(self._typed)
 
-    def _in_files(self) -> set[str]:
-        section = self.config.get("Now", {})
-        return {name for name in self.trait_names(config=True) if name in section}
-
-    def _value(self, name: str) -> Any:  # noqa: ANN401 - any trait's value
-        value = getattr(self, name)
-        return tuple(value) if isinstance(value, list) else value
+    def _values(self, names: set[str]) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in sorted(names)}
+        return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 for _trait in Now.class_own_traits().values():
