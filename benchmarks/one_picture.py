@@ -1,4 +1,4 @@
-"""One picture through the whole house, against bare httpx on the same loopback server, in one run.
+"""One picture through all of it, against bare httpx on the same loopback server, in one run.
 
 The server answers after 60 ms with a picture as base64. Bare httpx posts, decodes and writes one file; we judge the
 picture, keep intent, raw answer, picture and record durably, and look into the history first.

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["History", "live_record", "reason_of"]
 
 _LOG = logging.getLogger("now_jupyter")
-_NUMBER = re.compile(r"#?(\d{1,15})(?:\.(\d{1,4}))?")
-_NAME = re.compile(r"([^\W\d]\w*)(?:\.(\d{1,4}))?")
+_REF = re.compile(r"(?:#?(?P<number>\d{1,15})|(?P<name>[^\W\d]\w*))(?:\.(?P<output>\d{1,4}))?")
+_COLUMNS = ("ref", "created", "prompt", "model", "status", "billed", "elapsed", "starred", "demo")
 _UNDER_WAY = (Status.RUNNING, Status.PENDING)
 _SHOWN = 20
 _LONGEST_REASON = 160
@@ -55,12 +55,11 @@ class History(Sequence[Generation]):
 
     def records(self) -> list[Record]:
         """Return the records themselves, oldest first, as they stand now."""
-        store = self._store()
-        return [live_record(store, record) for record in store.records()] if store.exists else []
+        return self._read(Store.records)
 
-    def _newest(self, count: int) -> list[Record]:
+    def _read(self, read: Callable[[Store], list[Record]]) -> list[Record]:
         store = self._store()
-        return [live_record(store, record) for record in store.newest(count)] if store.exists else []
+        return [live_record(store, record) for record in read(store)] if store.exists else []
 
     def _views(self, records: Iterable[Record]) -> list[Generation]:
         folder = self._store().pictures
@@ -78,17 +77,13 @@ class History(Sequence[Generation]):
     def __getitem__(self, key: slice) -> list[Generation]: ...
 
     def __getitem__(self, key: int | str | slice) -> Generation | list[Generation]:
-        """Return one generation by place (`-1`), number (`"#12"`) or name (`-o`), or several by slice.
-
-        Raises:
-            IndexError: there are not so many.
-            InputError: there is none of that number or name.
-        """
+        """Return one generation by place (`-1`), number (`"#12"`) or name (`-o`), or several by slice."""
         if isinstance(key, str):
             return self.find(key)[0]
         if isinstance(key, slice):
             return self._views(self.records()[key])
-        records = self.records() if key >= 0 else self._newest(-key)  # which is quick, however long the history is
+        # Reading the newest is quick, however long the history is.
+        records = self.records() if key >= 0 else self._read(lambda store: store.newest(-key))
         return self._views([records[key]])[0]
 
     def __repr__(self) -> str:
@@ -105,43 +100,27 @@ class History(Sequence[Generation]):
     # Finding
 
     def find(self, ref: str) -> tuple[Generation, Output | None]:
-        """Return the generation that `#12`, `#12.2`, `NAME` or `NAME.2` means and, where one is named, its output.
-
-        Raises:
-            InputError: there is no such thing in this history.
-        """
-        text = ref.strip()
-        record, number = self._numbered(text) or self._named(text) or (None, None)
-        if record is None:
+        """Return the generation that `#12`, `#12.2`, `NAME` or `NAME.2` means and, where one is named, its output."""
+        match = _REF.fullmatch(ref.strip())
+        record = self._find_record(match["number"], match["name"]) if match else None
+        if match is None or record is None:
+            known = self.records()
             raise InputError(
                 "there is no {ref} in this history",
                 advice="%now history lists what there is: {hint}",
                 ref=ref,
-                hint=self._hint(),
+                hint=f"{known[0].ref} … {known[-1].ref}" if known else "–",
             )
         generation = generation_of(record, self._store().pictures)
-        return generation, None if number is None else _output_of(record, generation, number, ref)
+        return generation, _output_of(record, generation, int(match["output"]), ref) if match["output"] else None
 
-    def _numbered(self, text: str) -> tuple[Record | None, int | None] | None:
-        match = _NUMBER.fullmatch(text)
-        if match is None:
-            return None
+    def _find_record(self, number: str | None, name: str | None) -> Record | None:
+        if number is None:
+            return next((record for record in reversed(self.records()) if record.name == name), None)
         store = self._store()
         with suppress(StoreCorrupt):
-            record = store.read(int(match.group(1)))
-            return live_record(store, record), int(match.group(2)) if match.group(2) else None
+            return live_record(store, store.read(int(number)))
         return None
-
-    def _named(self, text: str) -> tuple[Record | None, int | None] | None:
-        match = _NAME.fullmatch(text)
-        if match is None:
-            return None
-        named = [record for record in self.records() if record.name == match.group(1)]
-        return (named[-1], int(match.group(2)) if match.group(2) else None) if named else None
-
-    def _hint(self) -> str:
-        numbers = [record.number for record in self.records()]
-        return f"#{numbers[0]} … #{numbers[-1]}" if numbers else "–"
 
     def search(self, words: str) -> list[Generation]:
         """Return the generations with these words in prompt, model, name, alt text or tags, newest first."""
@@ -156,10 +135,7 @@ class History(Sequence[Generation]):
         starred: bool | None = None,
         name: str | None = None,
     ) -> list[Generation]:
-        """Return the generations that fit everything that is asked for, oldest first.
-
-        A tag or star may be the generation's own or that of one of its outputs.
-        """
+        """Return the generations that fit all that is asked for, oldest first; a tag or star may be an output's."""
         wanted = {"model": model, "status": status, "name": name}
         asked = {key: value for key, value in wanted.items() if value is not None}
         tagged = (one for one in self.records() if _has_marks(one, tag=tag, starred=starred))
@@ -186,23 +162,18 @@ class History(Sequence[Generation]):
     def costs(self, *, billed: Billed = "yes") -> list[Money]:
         """Return the sums by currency, the one of the newest order last; what lies in the trash was paid for, too."""
         sums: dict[str, Money] = {}
-        for one in self._paid_for():
+        trashed = self._read(Store.trashed)
+        for one in self._views(sorted([*self.records(), *trashed], key=lambda record: record.number)):
             if one.demo or one.billed != billed or one.cost is None or one.cost.amount is None:
                 continue
             before = sums.pop(one.cost.currency, None)
             sums[one.cost.currency] = one.cost if before is None else _sum(before, one.cost)
         return list(sums.values())
 
-    def _paid_for(self) -> list[Generation]:
-        store = self._store()
-        trashed = store.trashed() if store.exists else []
-        return self._views(sorted([*self.records(), *trashed], key=lambda record: record.number))
-
     def usual_seconds(self, model: str) -> float | None:
         """Return the median time that this model took here; None where it has not been used yet."""
-        times = [
-            one.elapsed for one in self.records() if one.model == model and one.elapsed and one.status is Status.DONE
-        ]
+        done = (one for one in self.records() if one.model == model and one.status is Status.DONE)
+        times = [one.elapsed for one in done if one.elapsed]
         return statistics.median(times[-_RECENT:]) if times else None
 
     def to_dataframe(self) -> pd.DataFrame:
@@ -275,21 +246,15 @@ def reason_of(generation: Generation, language: Language | None) -> str:
 
 def _columns(generation: Generation) -> dict[str, Any]:
     first = generation.pictures[0] if generation.pictures else None
+    cost = generation.cost
     return {
-        "ref": generation.ref,
-        "created": generation.created,
-        "prompt": generation.prompt,
-        "model": generation.model,
+        **{name: getattr(generation, name) for name in _COLUMNS},
         "status": generation.status.value,
-        "billed": generation.billed,
         "pictures": len(generation.pictures),
         "path": str(first.path) if first else None,
         "sha256": first.sha256 if first else None,
-        "elapsed": generation.elapsed,
-        "cost": float(generation.cost.amount) if generation.cost and generation.cost.amount is not None else None,
-        "currency": generation.cost.currency if generation.cost else None,
+        "cost": float(cost.amount) if cost and cost.amount is not None else None,
+        "currency": cost.currency if cost else None,
         "tags": ", ".join(generation.tags),
-        "starred": generation.starred,
-        "demo": generation.demo,
         **{f"param_{key}": value for key, value in generation.params.items()},
     }

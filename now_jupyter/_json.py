@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-__all__ = ["JSON", "Fields", "Texts", "canonical", "dig", "digest", "text_of"]
+__all__ = ["JSON", "Fields", "Texts", "canonical", "dig", "digest", "number_of", "text_of"]
 
 if TYPE_CHECKING:
     JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
@@ -43,3 +44,14 @@ def dig(value: Any, *path: str | int) -> Any:  # noqa: ANN401 - untrusted JSON
 def text_of(value: Any) -> str:  # noqa: ANN401 - untrusted JSON
     """Return a text or whole number as text, else nothing: ids beyond 2^53 are text from here on."""
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def number_of(value: Any) -> Decimal | None:  # noqa: ANN401 - untrusted JSON
+    """Return a finite number, also one that is written as text, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = Decimal(str(value)[:40])
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None

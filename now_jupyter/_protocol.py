@@ -4,14 +4,6 @@ A service says what it does for a model (`Offer`), makes the one paid call of an
 a generator of steps (`Conversation`). The runner sends the paid call, exactly once, and performs the steps; no step
 pays. Nothing here holds a key, a host, a clock or a file: a `Call` is relative to the configured address, `{key}` in
 its headers is filled in by the transport.
-
-    Next        the next event of a streamed answer          → Event, None at its end
-    Fetch       a free call, may be repeated                 → Reply
-    Poll        how a task is doing, at the runner's pace    → its fields; raises TaskLost, TaskStillPending
-    Progress    for the eye only                             → None
-    Checkpoint  on disk before the conversation goes on      → None
-    Found       an output, saved while we go on              → None
-    Lost        one output that will not come                → None
 """
 
 from __future__ import annotations
@@ -72,9 +64,6 @@ __all__ = [
 T = TypeVar("T")
 _BEARER: Mapping[str, str] = MappingProxyType({"Authorization": "Bearer {key}"})
 _ONCE = Decimal(1)
-
-
-# What can be ordered
 
 
 class Fit(IntEnum):
@@ -148,9 +137,6 @@ class Offer:
         return (self.options["n"].most or 1) if "n" in self.options else 1
 
 
-# What is sent
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """One paid call to be planned: the request as typed, and this call's share `n` of what it asks for."""
@@ -199,11 +185,7 @@ class Call:
     expects: Literal["json", "events", "text", "file"] = "json"
 
     def fill(self, values: Fields) -> Call:
-        """Return the call with these values in the places of its `Later`s.
-
-        Raises:
-            KeyError: one of them is not among `values`.
-        """
+        """Return the call with these values in the places of its `Later`s; a KeyError names one that is missing."""
         form = self.form and tuple((name, _fill(part, values)) for name, part in self.form)
         return replace(self, json=_fill(self.json, values), form=form or self.form)
 
@@ -271,9 +253,6 @@ class Plan:
     expected: int = 1
     remarks: tuple[Remark, ...] = ()
     memo: Fields = field(default_factory=dict)
-
-
-# What comes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,10 +78,6 @@ class Money:
         """What stands before the amount; yuan and yen share theirs."""
         return _SIGNS.get(self.currency, f"{self.currency} ")
 
-    def times(self, count: int) -> Money:
-        """Multiply the amount."""
-        return self if self.amount is None else replace(self, amount=self.amount * count)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Button:
@@ -331,7 +327,6 @@ def _amount_of(outputs: Sequence[Output]) -> str:
 
 
 _WORST_FIRST = (Status.UNKNOWN, Status.RUNNING, Status.PENDING, Status.PARTIAL)
-_BILLED_WORST_FIRST: tuple[Billed, ...] = ("maybe", "yes", "no")
 
 
 def together(parts: Sequence[Generation]) -> Generation:
@@ -342,8 +337,8 @@ def together(parts: Sequence[Generation]) -> Generation:
     return replace(
         first,
         ref=f"{first.ref}–{parts[-1].ref}",
-        status=_joined_status([part.status for part in parts]),
-        billed=next(word for word in _BILLED_WORST_FIRST if any(part.billed == word for part in parts)),
+        status=_joined_status({part.status for part in parts}),
+        billed=max((part.billed for part in parts), key=("no", "yes", "maybe").index),
         outputs=tuple(output for part in parts for output in part.outputs),
         text="\n\n".join(part.text for part in parts if part.text),
         elapsed=max((part.elapsed or 0.0) for part in parts),
@@ -353,15 +348,13 @@ def together(parts: Sequence[Generation]) -> Generation:
     )
 
 
-def _joined_status(statuses: Sequence[Status]) -> Status:
-    if len(set(statuses)) == 1:
-        return statuses[0]
+def _joined_status(statuses: set[Status]) -> Status:
+    if len(statuses) == 1:
+        return statuses.pop()
     return next((status for status in _WORST_FIRST if status in statuses), Status.PARTIAL)
 
 
 def _joined_cost(costs: Sequence[Money | None]) -> Money | None:
-    known = [cost for cost in costs if cost is not None and cost.amount is not None]
-    if len(known) < len(costs) or not known:
-        return None
-    total = sum((cost.amount for cost in known if cost.amount is not None), Decimal(0))
-    return replace(known[0], amount=total)
+    amounts = [cost.amount for cost in costs if cost is not None and cost.amount is not None]
+    first = costs[0]
+    return replace(first, amount=sum(amounts, Decimal(0))) if first and len(amounts) == len(costs) else None

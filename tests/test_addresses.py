@@ -9,14 +9,8 @@ import pytest
 
 from now_jupyter._messages import ConfigError
 from now_jupyter._settings import Key, Redactor
-from now_jupyter._transport._addresses import (
-    environment_proxy,
-    is_loopback,
-    is_public,
-    literal,
-    normal_base_url,
-    origin_of,
-)
+from now_jupyter._transport._addresses import is_loopback, is_public, literal, normal_base_url, origin_of
+from now_jupyter._transport._connections import environment_proxy
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,4 @@ from ._loop import Background, run_in_thread
 from ._waiting import Left, Waiting
 from ._waking import Waking
 
-__all__ = [
-    "Background",
-    "Cells",
-    "Execution",
-    "Left",
-    "Waiting",
-    "Waking",
-    "run_in_thread",
-]
+__all__ = ["Background", "Cells", "Execution", "Left", "Waiting", "Waking", "run_in_thread"]

@@ -2,42 +2,9 @@
 
 from __future__ import annotations
 
+from . import _verbs
 from ._extension import load, session, unload
-from ._verbs import (
-    agenerate,
-    balance,
-    compare,
-    generate,
-    models,
-    panel,
-    restore,
-    resume,
-    star,
-    submit,
-    tag,
-    trash,
-    use_demo,
-    view,
-    wait,
-)
+from ._verbs import *
 
-__all__ = [
-    "agenerate",
-    "balance",
-    "compare",
-    "generate",
-    "load",
-    "models",
-    "panel",
-    "restore",
-    "resume",
-    "session",
-    "star",
-    "submit",
-    "tag",
-    "trash",
-    "unload",
-    "use_demo",
-    "view",
-    "wait",
-]
+__all__ = ["load", "session", "unload"]
+__all__ += _verbs.__all__

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._session import Session
@@ -38,28 +38,16 @@ def session() -> Session:
 
 
 def _new_session() -> Session:
-    ip = _shell()
-    if ip is None:
-        return Session()
-    from .._settings import Now  # noqa: PLC0415 - as above
-
-    config = Now.instance(parent=ip)
-    return Session(names=lambda: _user_names(ip), configured=config.configured, typed=config.typed)
-
-
-def _shell() -> InteractiveShell | None:
-    import sys  # noqa: PLC0415 - asks only whether IPython runs, and does not load it
-
     if "IPython" not in sys.modules:
-        return None
+        return Session()
     from IPython.core.getipython import get_ipython  # noqa: PLC0415 - it is loaded already
 
-    return get_ipython()
+    from .._settings import Now  # noqa: PLC0415 - traitlets come with IPython
 
-
-def _user_names(ip: InteractiveShell) -> Mapping[str, Any]:
-    names: Mapping[str, Any] = ip.user_ns
-    return names
+    if (ip := get_ipython()) is None:
+        return Session()
+    config = Now.instance(parent=ip)
+    return Session(names=lambda: ip.user_ns, configured=config.configured, typed=config.typed)
 
 
 def load(ip: InteractiveShell) -> None:

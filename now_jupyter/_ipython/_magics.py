@@ -86,7 +86,8 @@ class Extension:
         register(_documented(self.now, usage_of_now(language)), "line", "now")
         self.cells.attach()
         self._rewriting.attach()
-        register_formatters(self._ip, self._was_shown, self.session.settings)
+        was_shown = lambda value: self.cells.current.was_shown(value)  # noqa: E731, PLW0108 - the execution changes
+        register_formatters(self._ip, was_shown, self.session.settings)
         for key, completions in self._completers():
             self._ip.set_hook("complete_command", completions, str_key=key)
         if self._config not in self._ip.configurables:
@@ -113,7 +114,7 @@ class Extension:
             if not isinstance(asked, _Asked):
                 return asked
             with self._waiting(asked):
-                return self._finished(asked.job.wait(asked.timeout, asked.view.tick), asked)
+                return self._finished(asked.job.result(asked.timeout, asked.view.tick), asked)
             return self._left(asked)
 
     def await_nowimage(
@@ -128,7 +129,7 @@ class Extension:
             if not isinstance(asked, _Asked):
                 return asked
             with self._waiting(asked):
-                return self._finished(await asked.job.wait_awaiting(asked.timeout, asked.view.tick), asked)
+                return self._finished(await asked.job.await_result(asked.timeout, asked.view.tick), asked)
             return self._left(asked)
 
     def now(self, line: str) -> Any:  # noqa: ANN401 - each command's own result
@@ -153,7 +154,7 @@ class Extension:
         asked = _Asked(
             job=self.session.place(order),
             settings=settings,
-            how=_text(parsed.options.get("show")),
+            how=cast("str | None", parsed.options.get("show")),
             timeout=cast("float | None", parsed.options.get("timeout")) or settings.timeout,
             name=order.name,
             prompt=order.request.prompt,
@@ -176,8 +177,7 @@ class Extension:
 
     def _let_go(self, asked: _Asked) -> Job:
         self.cells.current.note_shown(asked.job)
-        if asked.name:
-            self._ip.user_ns[asked.name] = asked.job
+        self._bind(asked, asked.job)
         self._leave(asked)
         return asked.job
 
@@ -198,35 +198,30 @@ class Extension:
         asked.view.finish(generation)
         self.cells.current.note_shown(generation)
         self.session.remember_shown(generation)
-        if asked.name:
-            self._ip.user_ns[asked.name] = generation
+        self._bind(asked, generation)
         return generation
 
     def _left(self, asked: _Asked) -> Generation | None:
         generation = asked.job.generation
         self.cells.current.note_shown(generation)
-        if asked.name and generation is not None:
-            self._ip.user_ns[asked.name] = generation
+        self._bind(asked, generation)
         return generation
+
+    def _bind(self, asked: _Asked, value: Job | Generation | None) -> None:
+        if asked.name and value is not None:
+            self._ip.user_ns[asked.name] = value
 
     def _leave(self, asked: _Asked) -> None:
         asked.view.leave()
         if not self.cells.current.watched:
             self.cells.at_edges(asked.view.show_again)
-        self._bind_when_done(asked)
 
-    def _bind_when_done(self, asked: _Asked) -> None:
-        def bind(job: Job) -> None:
-            if job.error() is not None or job.generation is None:
-                return
-            self.session.remember_shown(job.generation)
-            if asked.name:
-                self._ip.user_ns[asked.name] = job.generation
+        def arrive(job: Job) -> None:
+            if job.error() is None and job.generation is not None:
+                self.session.remember_shown(job.generation)
+                self._bind(asked, job.generation)
 
-        asked.job.on_done(bind)
-
-    def _was_shown(self, value: object) -> bool:
-        return self.cells.current.was_shown(value)
+        asked.job.on_done(arrive)
 
     # Around
 
@@ -260,11 +255,8 @@ class Extension:
 
     def _commands(self, _shell: object, event: Any) -> list[str]:  # noqa: ANN401 - as above
         begun = _typed_behind("now", event)
-        return [] if " " in begun else [word for word in _command_names() if word.startswith(begun)]
-
-
-def _command_names() -> list[str]:
-    return [name for one in COMMANDS for name in (one.name, one.chinese)]
+        names = (name for one in COMMANDS for name in (one.name, one.chinese))
+        return [] if " " in begun else [name for name in names if name.startswith(begun)]
 
 
 def _documented(magic: Callable[..., Any], text: str) -> Callable[..., Any]:
@@ -297,7 +289,3 @@ def _take_out(chains: dict[str, Any], key: str, hook: object) -> None:
     chain[:] = [entry for entry in chain if entry[1].__func__ != hook]  # IPython binds what it is given to the shell
     if not chain:
         del chains[key]
-
-
-def _text(value: object) -> str | None:
-    return str(value) if value else None

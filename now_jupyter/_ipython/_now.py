@@ -13,19 +13,7 @@ from .._session import Session
 from ._commands import command_named, usage_of_now
 from ._login import LoginTalk
 from ._nest import nest_off, nest_on
-from ._reports import (
-    cell_of,
-    endpoint,
-    facts_of,
-    file_named,
-    given,
-    key_source,
-    price_of,
-    recipe_in,
-    spent_line,
-    unsettled,
-    viewer,
-)
+from ._reports import cell_of, facts_of, file_named, given, price_of, recipe_in, status_text, viewer
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -33,41 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["NowCommands"]
 
 _MOST_ROWS = 50
-_LARGEST_FILE = 256 << 20
 
 
 class NowCommands:
     """The commands, for one shell and session. Each gives the text that the cell shows."""
 
     def __init__(self, ip: InteractiveShell, session: Session) -> None:
-        """Make the table."""
+        """Serve a shell and a session; the method of a command is named after it."""
         self._ip = ip
         self._session = session
-        doers = (
-            self._panel,
-            self._login,
-            self._use,
-            self._logout,
-            self._models,
-            self._balance,
-            self._budget,
-            self._history,
-            self._recall,
-            self._cell,
-            self._open,
-            self._star,
-            self._tag,
-            self._trash,
-            self._restore,
-            self._folder,
-            self._adopt,
-            self._wait,
-            self._resume,
-            self._doctor,
-            self._demo,
-            self._nest,
-        )
-        self._doers = {doer.__name__.removeprefix("_"): doer for doer in doers}
 
     @property
     def _language(self) -> Language:
@@ -81,40 +43,15 @@ class NowCommands:
         """
         word, _, rest = line.strip().partition(" ")
         if word in ("", "status", "状态"):
-            text = self._status()
+            text = status_text(self._session)
         elif word in ("-h", "--help", "help", "帮助", "?"):
             text = usage_of_now(self._language)
         else:
-            text = self._doers[command_named(word).name](rest.strip())
+            text = getattr(self, f"_{command_named(word).name}")(rest.strip())
         if text:
             print(printable(text))  # noqa: T201 - commands answer with text
 
-    # Status and money
-
-    def _status(self) -> str:
-        session, language = self._session, self._language
-        context = session.context
-        return "\n".join(
-            [
-                say("endpoint: {value}", language, value=endpoint(session)),
-                say("key: {value}", language, value=key_source(session)),
-                say(
-                    "model: {value}",
-                    language,
-                    value=session.settings().model or say("the relay's best known", language),
-                ),
-                say("spent: {value}", language, value=spent_line(session)),
-                say(
-                    "history: {count} in {path}", language, count=len(session.history), path=context.home().store.folder
-                ),
-                say(
-                    "under way: {count}, unsettled: {unknown}",
-                    language,
-                    count=len(session.jobs()),
-                    unknown=unsettled(session),
-                ),
-            ]
-        )
+    # Money
 
     def _balance(self, _rest: str) -> str:
         settings = self._session.settings()
@@ -254,16 +191,17 @@ class NowCommands:
         return say("{name} and its key are forgotten", self._language, name=forgotten)
 
     def _demo(self, word: str) -> str:
-        if word not in ("on", "off", "开", "关"):
-            raise InputError("%now demo takes on or off", advice="%now demo on")
-        self._session.use_demo(on=word in ("on", "开"))
-        return (
-            say("the demo answers; it costs nothing", self._language)
-            if self._session.context.is_demo()
-            else say("the demo is off", self._language)
-        )
+        self._session.use_demo(on=_is_on(word, InputError("%now demo takes on or off", advice="%now demo on")))
+        if self._session.context.is_demo():
+            return say("the demo answers; it costs nothing", self._language)
+        return say("the demo is off", self._language)
 
     def _nest(self, word: str) -> str:
-        if word not in ("on", "off", "开", "关"):
-            raise InputError("%now nest takes on or off", advice="%now nest on")
-        return nest_on(self._language) if word in ("on", "开") else nest_off(self._language)
+        is_on = _is_on(word, InputError("%now nest takes on or off", advice="%now nest on"))
+        return nest_on(self._language) if is_on else nest_off(self._language)
+
+
+def _is_on(word: str, refusal: InputError) -> bool:
+    if word not in ("on", "off", "开", "关"):
+        raise refusal
+    return word in ("on", "开")

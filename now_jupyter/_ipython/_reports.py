@@ -23,20 +23,16 @@ from .._values import Generation, Status
 
 __all__ = [
     "cell_of",
-    "endpoint",
     "facts_of",
     "file_named",
     "given",
-    "key_source",
     "price_of",
     "recipe_in",
     "rehearsal_text",
-    "spent_line",
-    "unsettled",
+    "status_text",
     "viewer",
 ]
 
-_MOST_ROWS = 50
 _LARGEST_FILE = 256 << 20
 
 
@@ -78,29 +74,31 @@ def given(text: str) -> str:
     return text
 
 
-def endpoint(session: Session) -> str:
-    if session.context.is_demo():
-        return say("the built-in demo (no address and no key are set)", session.settings().language)
-    return session.settings().base_url or "–"
+def status_text(session: Session) -> str:
+    """Return what a bare `%now` shows."""
+    settings, context, language = session.settings(), session.context, session.settings().language
+    demo = say("the built-in demo (no address and no key are set)", language)
+    key = context.key()
+    model = settings.model or say("the relay's best known", language)
+    folder, unknown = context.home().store.folder, sum(one.status is Status.UNKNOWN for one in session.history)
+    lines = (
+        say("endpoint: {value}", language, value=demo if context.is_demo() else settings.base_url or "–"),
+        say("key: {value}", language, value=key.source if key else "–"),
+        say("model: {value}", language, value=model),
+        say("spent: {value}", language, value=_spent_line(session, language)),
+        say("history: {count} in {path}", language, count=len(session.history), path=folder),
+        say("under way: {count}, unsettled: {unknown}", language, count=len(session.jobs()), unknown=unknown),
+    )
+    return "\n".join(lines)
 
 
-def key_source(session: Session) -> str:
-    key = session.context.key()
-    return "–" if key is None else key.source
-
-
-def spent_line(session: Session) -> str:
+def _spent_line(session: Session, language: Language) -> str:
     history = session.history
     line = " + ".join(str(one) for one in history.costs()) or str(history.cost())
     maybe = sum(one.billed == "maybe" and not one.demo for one in history)
     worth = " + ".join(str(one) for one in history.costs(billed="maybe")) or "?"
-    language = session.settings().language
     unclear = say("{count} maybe: {worth}", language, count=maybe, worth=worth) if maybe else ""
     return " · ".join(part for part in (line, unclear, budget_line(session.budget(), language)) if part)
-
-
-def unsettled(session: Session) -> int:
-    return sum(one.status is Status.UNKNOWN for one in session.history)
 
 
 def price_of(model: ListedModel, settings: Settings) -> str:

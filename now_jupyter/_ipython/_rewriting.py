@@ -11,6 +11,7 @@ import re
 import threading
 import tokenize
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .._background import Cells
@@ -29,7 +30,7 @@ _TARGETS = rf"{_TARGET}(?:[ \t]*,[ \t]*{_TARGET})*[ \t]*"
 
 
 def can_await(ip: InteractiveShell) -> bool:
-    """Tell whether IPython would run an awaiting cell on asyncio here, on the main thread."""
+    """Whether IPython would run an awaiting cell on asyncio here, on the main thread."""
     from IPython.core import interactiveshell  # noqa: PLC0415 - IPython is loaded where it is used
 
     runner = getattr(interactiveshell, "_asyncio_runner", None)
@@ -66,12 +67,9 @@ class Rewriting:
 
     def detach(self) -> None:
         """Take both hooks out."""
-        for hooks, hook in (
-            (self._ip.input_transformers_cleanup, self.keep),
-            (self._ip.input_transformers_post, self.awaiting),
-        ):
-            if hook in hooks:
-                hooks.remove(hook)
+        cleanup, post = self._ip.input_transformers_cleanup, self._ip.input_transformers_post
+        cleanup[:] = [hook for hook in cleanup if hook is not self.keep]
+        post[:] = [hook for hook in post if hook is not self.awaiting]
 
     def _keep(self, lines: list[str]) -> list[str]:
         whole = _LINES.findall("".join(lines))  # IPython takes form feeds and the like in a prompt for ends of lines
@@ -115,7 +113,7 @@ class Rewriting:
         return _with_await(code, spots)
 
     def _magic_called(self, call: ast.expr) -> str | None:
-        """Give the name of our magic if this is IPython's call of it."""
+        """Return the name of our magic if this is IPython's call of it."""
         match call:
             case ast.Call(
                 func=ast.Attribute(
@@ -128,16 +126,10 @@ class Rewriting:
                 return None
 
 
-class _Transformer:
+class _Transformer(partial[list[str]]):
     """A hook that IPython leaves out when it only asks whether the input is complete."""
 
     has_side_effects = True
-
-    def __init__(self, transform: Callable[[list[str]], list[str]]) -> None:
-        self._transform = transform
-
-    def __call__(self, lines: list[str]) -> list[str]:
-        return self._transform(lines)
 
 
 def _continued(text: str, rest: Iterator[str]) -> str:
@@ -148,7 +140,7 @@ def _continued(text: str, rest: Iterator[str]) -> str:
 
 
 def _inside_something(lines: list[str]) -> bool:
-    """Tell whether the code so far ends inside an open string or bracket."""
+    """Whether the code so far ends inside an open string or bracket."""
     try:
         for _ in tokenize.generate_tokens(io.StringIO("".join(lines)).readline):
             pass

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import re
 import secrets
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -98,17 +96,20 @@ def _convert(data: bytes, wanted: MediaType) -> bytes:
 
 
 def _write(data: bytes, target: Path) -> Path:
+    if os.path.exists(target) and not os.path.isfile(target):  # noqa: PTH110, PTH113 - see `_target`
+        raise InputError("{path} is there and is no plain file", path=target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        is_free = not target.exists() or stat.S_ISREG(target.stat().st_mode)
-        if is_free:
-            _replace(data, target)
+        _replace(data, target)
+    except (FileExistsError, NotADirectoryError):
+        refusal = InputError("{path} was not written: a part of its path is a file, not a folder", path=target)
     except (OSError, ValueError) as problem:
-        refusal = _refusal(target, problem)
+        reason = getattr(problem, "strerror", None) or type(problem).__name__
+        refusal = InputError(
+            "{path} was not written: {reason}", advice="choose another place", path=target, reason=reason
+        )
     else:
-        if is_free:
-            return target
-        refusal = InputError("{path} is there and is no plain file", path=target)
+        return target
     raise refusal
 
 
@@ -122,17 +123,3 @@ def _replace(data: bytes, target: Path) -> None:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _refusal(target: Path, problem: OSError | ValueError) -> InputError:
-    match problem.errno if isinstance(problem, OSError) else errno.EINVAL:
-        case errno.EACCES | errno.EPERM | errno.EROFS:
-            return InputError("{path} may not be written: no permission", advice="choose another folder", path=target)
-        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
-            return InputError("{path} was not written: no space is left there", path=target)
-        case errno.ENOTDIR | errno.EEXIST:
-            return InputError("{path} was not written: a part of its path is a file, not a folder", path=target)
-        case errno.ENAMETOOLONG:
-            return InputError("{path} was not written: the name is too long", path=target)
-    reason = (problem.strerror if isinstance(problem, OSError) else None) or type(problem).__name__
-    return InputError("{path} was not written: {reason}", path=target, reason=reason)

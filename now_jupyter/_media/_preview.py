@@ -131,10 +131,7 @@ class _Grid:
 
     @property
     def size(self) -> Size:
-        return (
-            self.columns * (self.cell[0] + self.gap) - self.gap,
-            self.rows * (self.cell[1] + self.gap) - self.gap,
-        )
+        return (self.columns * (self.cell[0] + self.gap) - self.gap, self.rows * (self.cell[1] + self.gap) - self.gap)
 
     def corner(self, place: int) -> Size:
         row, column = divmod(place, self.columns)

@@ -2,78 +2,14 @@
 
 from __future__ import annotations
 
-from ._errors import (
-    AuthError,
-    BadImageError,
-    BadResponseError,
-    Billed,
-    ConfigError,
-    ConnectFailed,
-    DownloadError,
-    InputError,
-    Interrupted,
-    LinkExpiredError,
-    MaybeBilledError,
-    NowImageError,
-    QuotaError,
-    RateLimitError,
-    RejectedError,
-    ServiceError,
-    StoreCorrupt,
-    StoreError,
-    StoreFull,
-    StoreTooNew,
-    StoreUnavailable,
-    TaskFailed,
-    TaskLost,
-    TaskNeedsAction,
-    TaskStillPending,
-    UnsafeURLError,
-    class_of_error,
-)
-from ._failure import Failure, error_of, failure_of
-from ._refusals import Refusal, error_of_refusal, is_error, words_of
-from ._text import Language, language_of, load_chinese, plain, printable, say
+from . import _errors, _failure, _refusals, _text
+from ._errors import *
+from ._failure import *
+from ._refusals import *
+from ._text import *
 
-__all__ = [
-    "AuthError",
-    "BadImageError",
-    "BadResponseError",
-    "Billed",
-    "ConfigError",
-    "ConnectFailed",
-    "DownloadError",
-    "Failure",
-    "InputError",
-    "Interrupted",
-    "Language",
-    "LinkExpiredError",
-    "MaybeBilledError",
-    "NowImageError",
-    "QuotaError",
-    "RateLimitError",
-    "Refusal",
-    "RejectedError",
-    "ServiceError",
-    "StoreCorrupt",
-    "StoreError",
-    "StoreFull",
-    "StoreTooNew",
-    "StoreUnavailable",
-    "TaskFailed",
-    "TaskLost",
-    "TaskNeedsAction",
-    "TaskStillPending",
-    "UnsafeURLError",
-    "class_of_error",
-    "error_of",
-    "error_of_refusal",
-    "failure_of",
-    "is_error",
-    "language_of",
-    "load_chinese",
-    "plain",
-    "printable",
-    "say",
-    "words_of",
-]
+__all__: list[str] = []
+__all__ += _errors.__all__
+__all__ += _failure.__all__
+__all__ += _refusals.__all__
+__all__ += _text.__all__

@@ -63,7 +63,7 @@ def _place_in(text: str) -> _Place | None:
 
 def _end_of_value(text: str, at: int) -> int:
     try:
-        return word_at(text, at).end
+        return word_at(text, at)[1]
     except InputError:
         return len(text)
 

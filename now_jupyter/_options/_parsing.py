@@ -13,22 +13,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from .._messages import InputError
-from ._completion import complete
 from ._readers import checked_param, checked_prompt, plain_number, refuse_credentials, refuse_unsendable
 from ._table import OPTIONS, Option, closest, option, option_of_flag
 from ._typed import Deferred, Flag, end_mark_at, flag_at, reference_in, skip_blanks, word_at
 
-__all__ = [
-    "Deferred",
-    "Parsed",
-    "complete",
-    "gather",
-    "parse_cell",
-    "parse_keywords",
-    "parse_line",
-    "read_value",
-    "unfold",
-]
+__all__ = ["Parsed", "gather", "parse_cell", "parse_keywords", "parse_line", "read_value", "unfold"]
 
 # Midjourney takes these at the end of a prompt, where they are its own business.
 _MIDJOURNEY_WORDS = """
@@ -58,35 +47,21 @@ class Parsed:
     help: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Head:
-    options: Mapping[str, object]
-    end: int
-    help: bool = False
-
-
 def parse_line(line: str) -> Parsed:
     """Read the line of `%nowimage`: options up to the first word that is none or up to `--`, then the prompt."""
-    refuse_unsendable(line)
-    head = _head_of(line)
-    if head.help:
-        return Parsed(prompt="", help=True)
-    behind_mark = end_mark_at(line, head.end)
-    if behind_mark is None:
-        _refuse_later_options(line[head.end :])
-    start = head.end if behind_mark is None else skip_blanks(line, behind_mark)
-    return Parsed(prompt=_prompt_beside(head.options, line[start:]), options=head.options)
+    options, end = _read_head(line)
+    behind_mark = end_mark_at(line, end)
+    if options is not None and behind_mark is None:
+        _refuse_later_options(line[end:])
+    return _parsed(options, line[end if behind_mark is None else skip_blanks(line, behind_mark) :])
 
 
 def parse_cell(line: str, body: str) -> Parsed:
     """Read a `%%nowimage` cell: all of the line is options, all of the body but one final newline is the prompt."""
-    refuse_unsendable(line)
-    head = _head_of(line)
-    if head.help:
-        return Parsed(prompt="", help=True)
-    if head.end < len(line):
-        raise InputError("{word} is no option", advice="the prompt goes below the line", word=line[head.end :])
-    return Parsed(prompt=_prompt_beside(head.options, body.removesuffix("\n")), options=head.options)
+    options, end = _read_head(line)
+    if options is not None and end < len(line):
+        raise InputError("{word} is no option", advice="the prompt goes below the line", word=line[end:])
+    return _parsed(options, body.removesuffix("\n"))
 
 
 def parse_keywords(prompt: str, given: Mapping[str, object]) -> Parsed:
@@ -95,13 +70,15 @@ def parse_keywords(prompt: str, given: Mapping[str, object]) -> Parsed:
         kind = type(prompt).__name__
         raise InputError("the prompt is of type {kind}, not text", advice="give a string first", kind=kind)
     pairs = (pair for name, value in given.items() if value is not None for pair in _keyword_pairs(name, value))
-    options = gather(pairs)
-    return Parsed(prompt=_prompt_beside(options, prompt), options=options)
+    return _parsed(gather(pairs), prompt)
 
 
-def _prompt_beside(options: Mapping[str, object], text: str) -> str:
-    """Return the prompt; where something is given to start from, it may be empty."""
-    return text if not text.strip() and any(name in options for name in _INSTEAD) else checked_prompt(text)
+def _parsed(options: Mapping[str, object] | None, text: str) -> Parsed:
+    """Put options (None: help is asked for) and prompt together; beside something to start from it may be empty."""
+    if options is None:
+        return Parsed(prompt="", help=True)
+    is_needed = text.strip() or not any(name in options for name in _INSTEAD)
+    return Parsed(prompt=checked_prompt(text) if is_needed else text, options=options)
 
 
 def gather(pairs: Iterable[tuple[Option, object]]) -> Mapping[str, object]:
@@ -126,26 +103,33 @@ def unfold(options: Mapping[str, object]) -> Iterator[tuple[Option, object]]:
 def read_value(one: Option, value: object) -> list[tuple[Option, object]]:
     """Read a Python value as if it had been typed; several values of a repeatable option at once make several pairs."""
     if one.metavar is None:
-        return [(one, True)] if _is_on(one, value) else []
+        if not isinstance(value, bool):
+            raise InputError("{flag} is on or off", advice="give True or False", flag=one.flags[-1])
+        return [(one, True)] if value else []
     if one.name == "param":
-        return [(one, pair) for pair in _params_of(value)]
+        if not isinstance(value, Mapping):
+            kind = type(value).__name__
+            raise InputError("params is of type {kind}, not a dict", advice='give {{"KEY": value}}', kind=kind)
+        return [(one, checked_param(key, part)) for key, part in value.items()]
     values = value if one.repeatable and isinstance(value, list | tuple) else [value]
     if one.takes_values:
         return [(one, one.read(part) if isinstance(part, str) else part) for part in values]
     return [(one, one.read(_as_typed(one, part))) for part in values]
 
 
-def _head_of(line: str) -> _Head:
+def _read_head(line: str) -> tuple[Mapping[str, object] | None, int]:
+    """Return the options at the beginning of a line, None where one is `--help`, and where they end."""
+    refuse_unsendable(line)
     pairs: list[tuple[Option, object]] = []
     at = skip_blanks(line, 0)
     while flag := flag_at(line, at):
         one = _option_of(flag)
         if one.name == "help":
-            return _Head(options={}, end=at, help=True)
+            return None, at
         value, end = _value_of(one, line, flag)
         pairs.append((one, value))
         at = skip_blanks(line, end)
-    return _Head(options=gather(pairs), end=at)
+    return gather(pairs), at
 
 
 def _option_of(flag: Flag) -> Option:
@@ -185,10 +169,11 @@ def _value_of(one: Option, line: str, flag: Flag) -> tuple[object, int]:
     if one.metavar is None:
         return True, flag.value_at
     at = flag.value_at if flag.attached else skip_blanks(line, flag.value_at)
-    word = word_at(line, at)
-    if not word.text or (not flag.attached and _option_begins(line, at)):
+    text, end = word_at(line, at)
+    if not text or (not flag.attached and _option_begins(line, at)):
         raise _value_missing(one)
-    return _read_typed(one, word.text), word.end
+    name = reference_in(text) if one.name != "param" else None
+    return Deferred(name) if name else one.read(text), end
 
 
 def _option_begins(line: str, at: int) -> bool:
@@ -204,12 +189,6 @@ def _value_missing(one: Option) -> InputError:
     )
 
 
-def _read_typed(one: Option, text: str) -> object:
-    if one.name != "param" and (name := reference_in(text)):
-        return Deferred(name)
-    return one.read(text)
-
-
 def _refuse_later_options(prompt: str) -> None:
     for match in _LATER.finditer(prompt):
         name = match["name"]
@@ -223,18 +202,15 @@ def _refuse_later_options(prompt: str) -> None:
 
 def _joined(one: Option, before: object, value: object) -> object:
     if isinstance(value, tuple) and one.name == "param":
-        return _with_param(before if isinstance(before, Mapping) else {}, *value)
+        fields = before if isinstance(before, Mapping) else {}
+        if value[0] in fields:
+            raise InputError("-p {key} is given twice", advice="give it once", key=value[0])
+        return {**fields, value[0]: value[1]}
     if one.repeatable:
         return (*before, value) if isinstance(before, tuple) else (value,)
     if before is not None:
         raise InputError("{flag} is given twice", advice="give it once", flag=one.flags[-1])
     return value
-
-
-def _with_param(before: Mapping[str, object], key: str, value: object) -> Mapping[str, object]:
-    if key in before:
-        raise InputError("-p {key} is given twice", advice="give it once", key=key)
-    return {**before, key: value}
 
 
 def _refuse_fields_given_twice(options: Mapping[str, object]) -> None:
@@ -263,21 +239,9 @@ def _keyword_pairs(name: str, value: object) -> list[tuple[Option, object]]:
     raise InputError("{name} is no option", advice="did you mean {near}?", name=name, near=near)
 
 
-def _is_on(one: Option, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise InputError("{flag} is on or off", advice="give True or False", flag=one.flags[-1])
-    return value
-
-
-def _params_of(value: object) -> list[tuple[str, object]]:
-    if not isinstance(value, Mapping):
-        kind = type(value).__name__
-        raise InputError("params is of type {kind}, not a dict", advice='give {{"KEY": value}}', kind=kind)
-    return [checked_param(key, one) for key, one in value.items()]
-
-
 def _as_typed(one: Option, value: object) -> str:
-    text = _text_of(value)
+    number = plain_number(value)
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value if number is None else str(number)
     if not isinstance(text, str):
         kind = type(value).__name__
         raise InputError(
@@ -287,13 +251,6 @@ def _as_typed(one: Option, value: object) -> str:
     if not text:
         raise _value_missing(one)
     return text
-
-
-def _text_of(value: object) -> object:
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    number = plain_number(value)
-    return value if number is None else str(number)
 
 
 def _long_names(one: Option) -> list[str]:

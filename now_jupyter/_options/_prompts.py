@@ -7,7 +7,7 @@ misspelt variable is refused, because a prompt with its braces would be paid for
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
@@ -86,15 +86,10 @@ def _look_up(match: re.Match[str], names: Mapping[str, object]) -> object:
         for part in _PART.finditer(match["path"]):
             value = _part_of(value, part)
     except Exception as problem:  # noqa: BLE001 - whatever the user's own object raises
-        reason = f"{type(problem).__name__} {problem}"
+        refusal = _unreadable(match[0], problem)
     else:
         return value
-    raise InputError(
-        "{reference} cannot be read: {reason}",
-        advice="mend it, or use --literal if the braces are text",
-        reference=match[0],
-        reason=reason,
-    )
+    raise refusal
 
 
 def _part_of(value: object, part: re.Match[str]) -> object:
@@ -115,20 +110,20 @@ def _text_of(reference: str, value: object) -> str:
     try:
         return str(value)
     except Exception as problem:  # noqa: BLE001 - whatever the user's own object raises
-        reason = f"{type(problem).__name__} {problem}"
-    raise InputError(
+        refusal = _unreadable(reference, problem)
+    raise refusal
+
+
+def _unreadable(reference: str, problem: Exception) -> InputError:
+    return InputError(
         "{reference} cannot be read: {reason}",
         advice="mend it, or use --literal if the braces are text",
         reference=reference,
-        reason=reason,
+        reason=f"{type(problem).__name__} {problem}",
     )
 
 
 def _near(word: str, names: Mapping[str, object]) -> str | None:
-    return closest(word, _candidates(names), likeness=_ALIKE)
-
-
-def _candidates(names: Mapping[str, object]) -> Iterator[str]:
-    for name, value in names.items():
-        if not (name.startswith("_") or name in _NEVER_MEANT or callable(value) or isinstance(value, ModuleType)):
-            yield name
+    values = (name for name, value in names.items() if not (callable(value) or isinstance(value, ModuleType)))
+    meant = (name for name in values if not name.startswith("_") and name not in _NEVER_MEANT)
+    return closest(word, meant, likeness=_ALIKE)

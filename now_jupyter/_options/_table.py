@@ -14,19 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from .._messages import Language, say
-from ._readers import (
-    read_amount,
-    read_compression,
-    read_count,
-    read_model,
-    read_name,
-    read_param,
-    read_seed,
-    read_show,
-    read_size,
-    read_tag,
-    read_timeout,
-)
+from . import _readers as to
 
 __all__ = ["OPTIONS", "Option", "closest", "option", "option_of_flag", "usage"]
 
@@ -66,19 +54,19 @@ def _row(  # noqa: PLR0913 - its columns
 
 
 OPTIONS: tuple[Option, ...] = (
-    _row("-m --model", "NAME", "any model that the relay knows", read=read_model),
+    _row("-m --model", "NAME", "any model that the relay knows", read=to.read_model),
     _row(
         "-n --n",
         "N",
         "number of pictures; several requests where the model makes fewer at once",
-        read=read_count,
+        read=to.read_count,
         marks="sent",
     ),
     _row(
         "-s --size",
         "WxH",
         "1024x1024, a ratio (16:9), square, portrait, landscape or auto",
-        read=read_size,
+        read=to.read_size,
         choices=_SIZES,
         marks="sent",
     ),
@@ -92,14 +80,14 @@ OPTIONS: tuple[Option, ...] = (
     _row("--style", "WORD", "vivid or natural, where the model has styles", choices="vivid natural", marks="sent"),
     _row("--background", "WORD", "transparent, opaque or auto", choices="auto transparent opaque", marks="sent"),
     _row("--format", "TYPE", "type of the file: png, jpeg or webp", choices="png jpeg webp", marks="sent"),
-    _row("--compression", "N", "0 to 100, for jpeg and webp", read=read_compression, marks="sent"),
+    _row("--compression", "N", "0 to 100, for jpeg and webp", read=to.read_compression, marks="sent"),
     _row("--negative", "TEXT", "what the picture shall not show", marks="sent"),
-    _row("--seed", "N", "start of the randomness, where the service takes one", read=read_seed, marks="sent"),
+    _row("--seed", "N", "start of the randomness, where the service takes one", read=to.read_seed, marks="sent"),
     _row(
         "-p --param",
         "KEY=VALUE",
         "any other field of the request; VALUE is JSON, else text (repeatable)",
-        read=read_param,
+        read=to.read_param,
         marks="repeatable",
     ),
     _row(
@@ -115,7 +103,7 @@ OPTIONS: tuple[Option, ...] = (
         "LABEL",
         "press a service's button under the picture given by -i, else under the last one that has any",
     ),
-    _row("-o --output", "NAME", "give the result this name in the notebook", read=read_name),
+    _row("-o --output", "NAME", "give the result this name in the notebook", read=to.read_name),
     _row("--save", "PATH", "also write the picture there"),
     _row("--reuse", "", "show the answer to an equal earlier request, if there is one; spends nothing then"),
     _row("--fresh", "", "order again, whatever the history holds"),
@@ -126,14 +114,14 @@ OPTIONS: tuple[Option, ...] = (
         "--budget",
         "AMOUNT",
         "the most that this run may cost, such as ¥10; an unknown price then needs --yes",
-        read=read_amount,
+        read=to.read_amount,
     ),
     _row("--literal", "", "leave {{braces}} in the prompt as they are"),
     _row("--alt", "TEXT", "description for people who do not see the picture (default: the prompt)"),
-    _row("--tag", "TAG", "mark for finding it again (repeatable)", read=read_tag, marks="repeatable"),
-    _row("--timeout", "SECONDS", "stop waiting after this time; the job goes on", read=read_timeout),
+    _row("--tag", "TAG", "mark for finding it again (repeatable)", read=to.read_tag, marks="repeatable"),
+    _row("--timeout", "SECONDS", "stop waiting after this time; the job goes on", read=to.read_timeout),
     _row("--service", "NAME", "which service makes it: {services}"),
-    _row("--show", "HOW", "preview, full, text or none", read=read_show, choices="preview full text none"),
+    _row("--show", "HOW", "preview, full, text or none", read=to.read_show, choices="preview full text none"),
     _row("--help", "", "print this"),
 )
 _BY_NAME: Mapping[str, Option] = MappingProxyType({one.name: one for one in OPTIONS})

@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from .._messages import InputError
 
@@ -21,7 +19,6 @@ __all__ = [
     "STRICT_JSON",
     "Deferred",
     "Flag",
-    "Word",
     "end_mark_at",
     "flag_at",
     "reference_in",
@@ -31,16 +28,12 @@ __all__ = [
 ]
 
 REFERENCE = re.compile(
-    r"""\{(?P<root>[^\W\d]\w*)(?P<path>(?:\.[^\W\d_]\w*|\[-?[0-9]{1,9}\]|\['[^'\n]*'\]|\["[^"\n]*"\])*)\}""",
+    r"""\{(?P<root>[^\W\d]\w*)(?P<path>(?:\.[^\W\d_]\w*|\[-?[0-9]{1,9}\]|\['[^'\n]*'\]|\["[^"\n]*"\])*)\}"""
 )
 _FLAG = re.compile(r"(?P<dashes>--|——|－－|-|－)(?P<name>[A-Za-z][^\s=＝]*)(?P<equals>[=＝]?)")
 _END_MARK = re.compile(r"(?:--|——|－－)(?=\s|\Z)")
 _KEY = re.compile(r"""[^\s=＝"'“”‘’{\[]*[=＝]""")
-_BLANKS = re.compile(r"\s*")
-_SOLID = re.compile(r"\S*")
-_QUOTES: Mapping[str, str] = MappingProxyType(
-    {"'": "'", '"': '"', "“": "“”", "”": "“”", "‘": "‘’", "’": "‘’"},
-)
+_QUOTES = {"'": "'", '"': '"', "“": "“”", "”": "“”", "‘": "‘’", "’": "‘’"}
 
 
 def _refuse_constant(word: str) -> object:
@@ -66,14 +59,6 @@ class Deferred:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
-    """A word as meant, without quotes around it, and the place where it ends."""
-
-    text: str
-    end: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
     """An option's flag: `word` as the table writes it, `typed` in full, and the place where a value may begin.
 
@@ -88,7 +73,7 @@ class Flag:
 
 def skip_blanks(text: str, at: int) -> int:
     """Find the first character from `at` on that is no blank."""
-    return _end_of(_BLANKS, text, at)
+    return len(text) - len(text[at:].lstrip())
 
 
 def end_mark_at(text: str, at: int) -> int | None:
@@ -102,20 +87,21 @@ def flag_at(text: str, at: int) -> Flag | None:
     match = _FLAG.match(text, at)
     if match is None:
         return None
-    name, equals = match["name"], bool(match["equals"])
-    if len(match["dashes"]) > 1:
-        return Flag(word=f"--{name}", typed=f"--{name}", attached=equals, value_at=match.end())
-    if len(name) == 1:
-        return Flag(word=f"-{name}", typed=f"-{name}", attached=equals, value_at=match.end())
+    name, dashes = match["name"], "-" * len(match["dashes"])
+    if dashes == "--" or len(name) == 1:
+        typed = dashes + name
+        return Flag(word=typed, typed=typed, attached=bool(match["equals"]), value_at=match.end())
     return Flag(word=f"-{name[0]}", typed=f"-{name}", attached=True, value_at=match.start("name") + 1)
 
 
-def word_at(text: str, at: int) -> Word:
-    """Read the word at `at`: up to the next blank, but quotes, JSON and `{name}` may hold blanks."""
+def word_at(text: str, at: int) -> tuple[str, int]:
+    """Return the word at `at`, without quotes around it, and its end; quotes, JSON and `{name}` may hold blanks."""
     if closers := _QUOTES.get(text[at : at + 1]):
         return _quoted_at(text, at, closers)
-    end = _end_of(_SOLID, text, _group_end(text, _end_of_key(text, at)))
-    return Word(text=text[at:end], end=end)
+    key = _KEY.match(text, at)
+    group = _group_end(text, key.end() if key else at)
+    end = group + len(text[group:].split(maxsplit=1)[0]) if text[group : group + 1].strip() else group
+    return text[at:end], end
 
 
 def reference_in(text: str) -> str | None:
@@ -131,26 +117,21 @@ def unquoted(text: str) -> str | None:
     return text[1:-1]
 
 
-def _quoted_at(text: str, at: int, closers: str) -> Word:
+def _quoted_at(text: str, at: int, closers: str) -> tuple[str, int]:
     closing = _closing(text, at, closers)
     if closing is None:
         raise InputError("a quote is not closed: {value}", advice="close it, or leave it out", value=text[at:])
-    if _SOLID.fullmatch(text[closing + 1 : closing + 2]) and closing + 1 < len(text):
+    if text[closing + 1 : closing + 2].strip():
         raise InputError(
             "something follows a closing quote: {value}",
             advice="a value that holds one kind of quotes goes into the other kind",
             value=text[at:],
         )
-    return Word(text=text[at + 1 : closing], end=closing + 1)
+    return text[at + 1 : closing], closing + 1
 
 
 def _closing(text: str, at: int, closers: str) -> int | None:
     return min((found for sign in closers if (found := text.find(sign, at + 1)) >= 0), default=None)
-
-
-def _end_of_key(text: str, at: int) -> int:
-    match = _KEY.match(text, at)
-    return match.end() if match else at
 
 
 def _group_end(text: str, at: int) -> int:
@@ -167,8 +148,3 @@ def _json_end(text: str, at: int) -> int:
         return STRICT_JSON.raw_decode(text, at)[1]
     except (ValueError, RecursionError):
         return at
-
-
-def _end_of(pattern: re.Pattern[str], text: str, at: int) -> int:
-    match = pattern.match(text, at)
-    return match.end() if match else at

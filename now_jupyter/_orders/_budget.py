@@ -47,11 +47,7 @@ def _worth(record: Record, currency: str) -> Decimal:
 
 
 def in_force(amount: Money, settings: Settings) -> Money:
-    """Give an amount as the user typed it in the currency of the settings.
-
-    Raises:
-        InputError: it is in another currency.
-    """
+    """Give an amount as the user typed it in the currency of the settings."""
     counted = replace(amount, currency=settings.currency)
     if not amount.currency or amount.sign == counted.sign:
         return counted
@@ -72,11 +68,7 @@ def budget_line(budget: tuple[Money, Money] | None, language: Language) -> str:
 
 
 def read_budget(store: Store) -> Budget | None:
-    """Read the budget of a history; None where there is none.
-
-    Raises:
-        StoreCorrupt: there is one, and nobody can tell which.
-    """
+    """Read the budget of a history; None where there is none."""
     data = try_read_file(store.folder / _FILE, limit=_LARGEST)
     if data is None:
         return None
@@ -90,11 +82,7 @@ def read_budget(store: Store) -> Budget | None:
 
 
 def set_budget(store: Store, amount: Money) -> Budget:
-    """Let so much be spent from now on.
-
-    Raises:
-        StoreError: it cannot be written.
-    """
+    """Let so much be spent from now on."""
     store.preflight()
     every = [*store.records(), *store.trashed()]
     budget = Budget(amount=amount, after=max((record.number for record in every), default=0))

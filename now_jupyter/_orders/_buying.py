@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,21 +14,19 @@ import anyio
 from anyio import CancelScope
 
 from .._background import Waking, run_in_thread
-from .._history import History, live_record
+from .._history import live_record
 from .._messages import NowImageError, StoreError, say
-from .._protocol import Charge, Plan
 from .._relay import in_currency
 from .._runner import Runner, RunResult
 from .._services import other_route
 from .._store import Home, JobLock, Record, Store, generation_of
 from .._transport import RelayAccess
 from .._values import Money, Status
-from ._budget import Budget
 from ._job import Job
 from ._order import Order
-from ._planning import PlannedCall, Planner
-from ._quotes import Quotes
-from ._reuse import Candidate, CellPosition, Decision
+from ._planning import Placed, PlannedCall, Planner, say_remarks
+from ._quotes import Agreement, Quotes
+from ._reuse import Candidate, Decision
 from ._workspace import Snapshot, Workspace
 
 __all__ = ["Buyer", "Work"]
@@ -52,11 +50,14 @@ class _Purchase:
     """All that one paid call is bought on, settled before its number is claimed."""
 
     call: PlannedCall
-    order: Order
-    position: CellPosition
-    snapshot: Snapshot
-    budget: Budget | None
+    placed: Placed
+    agreement: Agreement
     price: Money | None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is in force for it."""
+        return self.placed.snapshot
 
 
 class Buyer:
@@ -72,7 +73,6 @@ class Buyer:
         runner: Callable[[RelayAccess, Home], Runner],
         note_sent: Callable[[Job], None],
     ) -> None:
-        """Use the session's parts; `note_sent` is told of a job that can no longer be taken back."""
         self._workspace = workspace
         self._planner = planner
         self._quotes = quotes
@@ -86,112 +86,77 @@ class Buyer:
         self._minutes_slept = 0
         self.waking = Waking()
 
-    @property
-    def _history(self) -> History:
-        return self._workspace.history
-
-    async def prepare(
-        self, order: Order, position: CellPosition, decision: Decision, snapshot: Snapshot, job: Job
-    ) -> list[Work]:
+    async def prepare(self, placed: Placed, decision: Decision, job: Job) -> list[Work]:
         """Return the work of an order; numbers are claimed here, after all that may stand in the way is settled."""
-        works = [self._answer(candidate, order, job, "history") for candidate in decision.served]
-        works += [self._answer(candidate, order, job, "joined") for candidate in decision.joined]
-        if decision.missing:
-            works += await self._prepare_purchases(order, position, decision, snapshot, job)
-        return works
-
-    async def _prepare_purchases(
-        self, order: Order, position: CellPosition, decision: Decision, snapshot: Snapshot, job: Job
-    ) -> list[Work]:
+        works = self._answer(decision, placed, job)
         claims: list[_Claim] = []
-        works: list[Work] = []
         try:
-            for purchase in await self._settle_terms(order, position, decision, snapshot, job):
+            for purchase in await self._settle_terms(placed, decision, job) if decision.missing else ():
                 works += await self._claim_or_join(purchase, job, claims)
         except BaseException:
             with CancelScope(shield=True):
                 for claim in claims:
-                    job.changed(await self._withdraw(claim, snapshot.home.store))
+                    job.changed(await self._withdraw(claim, placed.snapshot.home.store))
             raise
         return works
 
-    async def _settle_terms(
-        self, order: Order, position: CellPosition, decision: Decision, snapshot: Snapshot, job: Job
-    ) -> list[_Purchase]:
+    async def _settle_terms(self, placed: Placed, decision: Decision, job: Job) -> list[_Purchase]:
         """Settle everything that may stand in the way before the first number is claimed."""
+        order, snapshot = placed.order, placed.snapshot
+        store = snapshot.home.store
         snapshot.home.check()
         calls = await self._planner.plan(order.request, snapshot, n=decision.missing)
-        plans = [one.plan for one in calls]
-        job.notes += self.notes_of(calls, snapshot)
-        agreement = await self._quotes.agree(plans, snapshot, agreed=order.agreed, most=order.budget)
-        await self._give_up(decision.unsettled, snapshot.home.store)
-        await run_in_thread(snapshot.home.store.preflight)
-        await run_in_thread(_keep_inputs, order, snapshot.home.store)
+        job.notes += say_remarks(calls, snapshot.settings.language)
+        agreement = await self._quotes.agree([one.plan for one in calls], order, snapshot)
+        for record in decision.unsettled:  # the user's word is given: these no longer stand in the way
+            await run_in_thread(store.write, replace(record, settled=True))
+        await run_in_thread(store.preflight)
+        await run_in_thread(_keep_inputs, order, store)
         await self._planner.remember_model(order.request, snapshot)
-        job.usually = self._history.usual_seconds(calls[0].model)
+        job.usually = self._workspace.history.usual_seconds(calls[0].model)
         prices = agreement.prices or (None,) * len(calls)
         return [
-            _Purchase(
-                call=call, order=order, position=position, snapshot=snapshot, budget=agreement.budget, price=price
-            )
+            _Purchase(call=call, placed=placed, agreement=agreement, price=price)
             for call, price in zip(calls, prices, strict=True)
         ]
 
-    async def _give_up(self, unsettled: Sequence[Record], store: Store) -> None:
-        """The user's word is given: equal orders of unknown outcome no longer stand in the way."""
-        for record in unsettled:
-            await run_in_thread(store.write, replace(record, settled=True))
-
-    def notes_of(self, calls: Sequence[PlannedCall], snapshot: Snapshot) -> list[str]:
-        """Return what an order's plans remark, in words."""
-        return self._planner.say_remarks(calls, snapshot.settings.language)
-
     async def _claim_or_join(self, purchase: _Purchase, job: Job, claims: list[_Claim]) -> list[Work]:
         """Claim a number; where another kernel was faster with the same order, join it instead."""
-        snapshot, order = purchase.snapshot, purchase.order
-        claim = await self._claim(purchase)
+        snapshot, store = purchase.snapshot, purchase.snapshot.home.store
+        claim = _Claim(*await run_in_thread(store.claim_and_hold, self._record_of(purchase)))
+        self._live[claim.record.id] = anyio.Event()
         claims.append(claim)
-        faster = await self._planner.find_faster(order, purchase.position, snapshot, claim.record)
-        if faster is not None:
+        faster = await self._planner.find_faster(purchase.placed, claim.record)
+        if faster.answers:
             claims.remove(claim)
-            await self._withdraw(claim, snapshot.home.store)
-            served = [self._answer(one, order, job, "history") for one in faster.served]
-            return [*served, *(self._answer(one, order, job, "joined") for one in faster.joined)]
-        await self._quotes.stay_within(purchase.budget, claim.record, snapshot)
+            await self._withdraw(claim, store)
+            return self._answer(faster, purchase.placed, job)
+        await self._quotes.stay_within(purchase.agreement.budget, claim.record, snapshot)
         job.changed(claim.record)
         return [partial(self._buy, claim, purchase, job)]
 
-    async def _claim(self, purchase: _Purchase) -> _Claim:
-        store = purchase.snapshot.home.store
-        record, lock = await run_in_thread(store.claim_and_hold, self._intent_of(purchase))
-        self._live[record.id] = anyio.Event()
-        return _Claim(record, lock)
-
-    def _intent_of(self, purchase: _Purchase) -> Record:
-        identity, order, position = uuid.uuid4().hex, purchase.order, purchase.position
-        return _with_plan(
-            Record(
-                id=identity,
-                request=order.request,
-                created=time.time(),
-                demo=purchase.snapshot.is_demo,
-                kernel=self._kernel,
-                cell=position.cell,
-                execution=position.execution,
-                position=position.index,
-                idempotency_key=identity,
-                name=order.name,
-                alt=order.alt,
-                tags=order.tags,
-                parents=order.parents,
-                relay=purchase.snapshot.relay,
-                cost=purchase.price if purchase.price and purchase.price.amount is not None else None,
-            ),
-            purchase.call,
+    def _record_of(self, purchase: _Purchase) -> Record:
+        identity, order, position = uuid.uuid4().hex, purchase.placed.order, purchase.placed.position
+        record = Record(
+            id=identity,
+            request=order.request,
+            created=time.time(),
+            demo=purchase.snapshot.is_demo,
+            kernel=self._kernel,
+            cell=position.cell,
+            execution=position.execution,
+            position=position.index,
+            idempotency_key=identity,
+            name=order.name,
+            alt=order.alt,
+            tags=order.tags,
+            parents=order.parents,
+            relay=purchase.snapshot.relay,
+            cost=purchase.price if purchase.price and purchase.price.amount is not None else None,
         )
+        return _with_plan(record, purchase.call)
 
     async def _withdraw(self, claim: _Claim, store: Store) -> Record:
-        """End a record of which nothing was sent."""
         record = replace(claim.record, status=Status.CANCELLED)
         with suppress(StoreError):  # a record that nobody holds and that was not sent is read as cancelled
             await run_in_thread(store.write, record)
@@ -205,12 +170,11 @@ class Buyer:
 
     # What answers from the history
 
-    def _answer(self, candidate: Candidate, order: Order, job: Job, origin: str) -> Work:
-        if origin == "history":
-            job.origin = "history"
-            return partial(self._serve, candidate, order, job)
-        job.origin = "joined"
-        return partial(self._join, candidate.record, job)
+    def _answer(self, decision: Decision, placed: Placed, job: Job) -> list[Work]:
+        if decision.answers:
+            job.origin = "joined" if decision.joined else "history"
+        works: list[Work] = [partial(self._serve, one, placed.order, job) for one in decision.served]
+        return works + [partial(self._join, one.record, job) for one in decision.joined]
 
     async def _serve(self, candidate: Candidate, order: Order, job: Job) -> RunResult:
         record = candidate.record
@@ -238,7 +202,6 @@ class Buyer:
     # What is bought
 
     async def _buy(self, claim: _Claim, purchase: _Purchase, job: Job) -> RunResult:
-        store = purchase.snapshot.home.store
         began = False
         try:
             async with self._slot(purchase.snapshot):
@@ -253,7 +216,7 @@ class Buyer:
                 self._release(claim)
             else:
                 with CancelScope(shield=True):
-                    job.changed(await self._withdraw(claim, store))
+                    job.changed(await self._withdraw(claim, purchase.snapshot.home.store))
 
     async def _run(self, record: Record, purchase: _Purchase, job: Job) -> RunResult:
         """Send the plan; where the relay proves that its address is wrong, once more by another way."""
@@ -266,7 +229,7 @@ class Buyer:
         record = _with_plan(
             replace(result.record, idempotency_key=uuid.uuid4().hex, status=Status.PENDING, error=None), other
         )
-        job.notes += self.notes_of([other], snapshot)
+        job.notes += say_remarks([other], snapshot.settings.language)
         again = await runner.run(record, other.plan, other.route.service, watch)
         if again.error is None:
             await self._planner.remember_way(other, snapshot)
@@ -274,7 +237,7 @@ class Buyer:
 
     async def _find_other_way(self, result: RunResult, purchase: _Purchase) -> PlannedCall | None:
         """Return the same share by another way, planned, priced and agreed anew; None where there is none."""
-        call, order, snapshot = purchase.call, purchase.order, purchase.snapshot
+        call, order, snapshot = purchase.call, purchase.placed.order, purchase.snapshot
         if result.error is None or result.record.billed != "no" or order.request.service is not None:
             return None
         route = other_route((call.route, *call.others), result.error)
@@ -282,8 +245,7 @@ class Buyer:
             return None
         try:
             calls = self._planner.plan_otherwise(call, route, snapshot)
-            plans = [one.plan for one in calls]
-            await self._quotes.agree(plans, snapshot, agreed=order.agreed, most=order.budget)
+            await self._quotes.agree([one.plan for one in calls], order, snapshot)
         except NowImageError:
             return None  # what the relay said of the first way is what the user has to know
         return calls[0] if len(calls) == 1 else None
@@ -330,12 +292,7 @@ class Buyer:
         return None
 
     async def resume(self, record: Record, job: Job) -> RunResult:
-        """Take up one record again, free of charge; someone else's is left to them.
-
-        Raises:
-            ConfigError: it was ordered at another relay than the one in use.
-            InputError: its service is not installed here.
-        """
+        """Take up one record again, free of charge; someone else's is left to them."""
         home = self._workspace.home()
         service = self._planner.find_service(record.service)
         runner = self._runner(self._workspace.access_of(record), home)
@@ -359,14 +316,13 @@ class Buyer:
         return self._slots
 
     def _watch(self, job: Job) -> _JobWatch:
-        return _JobWatch(job, self._tell, self._note_sent)
-
-    def _tell(self, record: Record) -> None:
-        self._history.tell(generation_of(record, self._workspace.home().store.pictures))
+        folder = self._workspace.home().store.pictures
+        return _JobWatch(
+            job, lambda record: self._workspace.history.tell(generation_of(record, folder)), self._note_sent
+        )
 
 
 def _keep_inputs(order: Order, store: Store) -> None:
-    """Keep what is given to an order, so that it can be sent, and made again later."""
     for one in order.request.inputs:
         if one.sha256 in order.sources:
             store.keep_input(order.sources[one.sha256], mime=one.mime)
@@ -374,20 +330,16 @@ def _keep_inputs(order: Order, store: Store) -> None:
 
 def _with_plan(record: Record, call: PlannedCall) -> Record:
     """Return a record with what was resolved for it: service, model, share, memo, charge, expected."""
-    plan: Plan = call.plan
+    charge = call.plan.charge
     return replace(
         record,
         service=call.route.service.name,
         model=call.model,
         share=call.ask.n,
-        memo=dict(plan.memo),
-        charge=_charge_to_json(plan.charge),
-        expected=plan.expected,
+        memo=dict(call.plan.memo),
+        charge={"name": charge.name, "times": str(charge.times), "unit": charge.unit},
+        expected=call.plan.expected,
     )
-
-
-def _charge_to_json(charge: Charge) -> dict[str, str]:
-    return {"name": charge.name, "times": str(charge.times), "unit": charge.unit}
 
 
 class _JobWatch:

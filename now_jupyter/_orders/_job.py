@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Literal
 
 from .._background import Background, Left, Waiting
@@ -27,8 +27,13 @@ class Job:
     `.generation` is what is known now (None until it has its number).
     """
 
-    def __init__(self, background: Background, *, language: Language = "en") -> None:
-        """Prepare; `follow` gives it its future."""
+    def __init__(
+        self,
+        background: Background,
+        *,
+        view: Callable[[Job], Generation | None] = lambda _: None,
+        language: Language = "en",
+    ) -> None:
         self._background = background
         self._language = language
         self._future: Future[Generation] = Future()
@@ -38,7 +43,7 @@ class Job:
         self._records: dict[str, Record] = {}
         self._scope: CancelScope | None = None
         self._cancelled = False
-        self._view: Callable[[Job], Generation | None] = lambda _: None
+        self._view = view
         self.began = time.monotonic()
         self.progress: ProgressReport | None = None
         self.left_by = ""
@@ -49,8 +54,6 @@ class Job:
     def __repr__(self) -> str:
         generation = self.generation
         return f"Job({generation.ref}, {generation.status.value})" if generation else "Job(not yet numbered)"
-
-    # For callers
 
     @property
     def generation(self) -> Generation | None:
@@ -63,28 +66,60 @@ class Job:
         """Whether nothing more will come, and everyone who wanted to know (an output in a cell) has been told."""
         return self._told.is_set()
 
-    def result(self, timeout: float | None = None) -> Generation:
-        """Wait, blocking, at most `timeout` seconds; the kernel's own loop is never re-entered.
+    def result(self, timeout: float | None = None, tick: Callable[[], None] = lambda: None) -> Generation:
+        """Block at most `timeout` seconds, calling `tick` now and then; the kernel's own loop is never re-entered.
 
         Raises:
             TaskStillPending: the time is over, or `stop_waiting` was called; the job goes on.
             NowImageError: no picture came of it, and why.
         """
-        return self.wait(timeout)
+        with self._wait(timeout) as waiting:
+            return waiting.block(tick)
 
-    def wait_quietly(self) -> None:
-        """Wait until nothing more will come, well or not; ■ ends the wait."""
-        waiting, by = self._begin_waiting(None), ""
+    async def await_result(  # the time limit frees the waiter and cancels nothing, as asyncio.timeout would
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109
+        tick: Callable[[], None] = lambda: None,
+    ) -> Generation:
+        """Wait as `result` does, without blocking the running loop."""
+        with self._wait(timeout) as waiting:
+            return await waiting.awaited(tick)
+
+    def __await__(self) -> Generator[object, None, Generation]:
+        return self.await_result().__await__()
+
+    @contextmanager
+    def _wait(self, timeout: float | None) -> Iterator[Waiting[Generation]]:
+        waiting = Waiting(self._future, timeout=timeout)
+        with self._lock:
+            self._waiting.append(waiting)
         try:
-            waiting.block(lambda: None)
+            yield waiting
         except Left as left:
-            by = left.by
-        except Exception:  # noqa: BLE001, S110 - whoever asked for it is told; here only the end matters
-            pass
+            raise self._error_of_leaving(left.by) from None
         finally:
-            self._end_waiting(waiting)
+            with self._lock:
+                self._waiting.remove(waiting)
+
+    def _error_of_leaving(self, by: str) -> BaseException:
+        self.left_by = by
+        ref = self.refs or say("the order", self._language)
         if by == "interrupt":
-            raise self._leaving(by)
+            return Interrupted(
+                "waiting has ended; {ref} goes on and will arrive in the history", self._language, ref=ref
+            )
+        error = TaskStillPending(
+            "waiting has ended; {ref} goes on and will arrive in the history",
+            advice="%now wait waits for it",
+            billed="maybe" if self.is_sent else "no",
+            ref=ref,
+        )
+        return error.in_language(self._language)
+
+    def wait_until_over(self) -> None:
+        """Wait until nothing more will come, well or not; ■ ends the wait."""
+        with suppress(Exception):  # whoever asked for it is told; here only the end matters
+            self.result()
         self._told.wait()
 
     def stop_waiting(self) -> None:
@@ -103,22 +138,13 @@ class Job:
             self._background.soon(self._scope.cancel)
         return True
 
-    def __await__(self) -> Generator[object, None, Generation]:
-        return self.wait_awaiting().__await__()
-
     def on_done(self, callback: Callable[[Job], None]) -> None:
         """Have `callback` called when nothing more will come, on the background thread."""
         self._future.add_done_callback(lambda _: callback(self))
 
-    async def over(self) -> None:
-        """Wait, on any loop, until nothing more will come, well or not."""
-        await asyncio.wait([asyncio.wrap_future(self._future)])
-
     def error(self) -> BaseException | None:
-        """Give why no picture came of it; None while it goes on or where it went well."""
+        """Return why no picture came of it; None while it goes on or where it went well."""
         return self._future.exception() if self._future.done() and not self._future.cancelled() else None
-
-    # For cells
 
     @property
     def is_decided(self) -> bool:
@@ -141,67 +167,11 @@ class Job:
         numbers = sorted(record.number for record in self._records.values() if record.number)
         return "–".join(f"#{number}" for number in dict.fromkeys((*numbers[:1], *numbers[-1:])))
 
-    def wait(self, timeout: float | None = None, tick: Callable[[], None] = lambda: None) -> Generation:
-        """Block this thread in short slices, calling `tick` in each."""
-        waiting = self._begin_waiting(timeout)
-        try:
-            return waiting.block(tick)
-        except Left as left:
-            by = left.by
-        finally:
-            self._end_waiting(waiting)
-        raise self._leaving(by)
-
-    async def wait_awaiting(  # the time limit frees the waiter and cancels nothing, as asyncio.timeout would
-        self,
-        timeout: float | None = None,  # noqa: ASYNC109
-        tick: Callable[[], None] = lambda: None,
-    ) -> Generation:
-        """Wait without blocking the running loop, calling `tick` now and then."""
-        waiting = self._begin_waiting(timeout)
-        try:
-            return await waiting.awaited(tick)
-        except Left as left:
-            by = left.by
-        finally:
-            self._end_waiting(waiting)
-        raise self._leaving(by)
-
-    def _begin_waiting(self, timeout: float | None) -> Waiting[Generation]:
-        waiting = Waiting(self._future, timeout=timeout)
-        with self._lock:
-            self._waiting.append(waiting)
-        return waiting
-
-    def _end_waiting(self, waiting: Waiting[Generation]) -> None:
-        with self._lock:
-            self._waiting.remove(waiting)
-
-    def _leaving(self, by: str) -> BaseException:
-        self.left_by = by
-        ref = self.refs or say("the order", self._language)
-        if by == "interrupt":
-            return Interrupted(
-                "waiting has ended; {ref} goes on and will arrive in the history", self._language, ref=ref
-            )
-        return TaskStillPending(
-            "waiting has ended; {ref} goes on and will arrive in the history",
-            advice="%now wait waits for it",
-            billed="maybe" if self.is_sent else "no",
-            ref=ref,
-        ).in_language(self._language)
-
-    # For the session
-
     def begin(self, scope: CancelScope) -> None:
         """Take the scope that `cancel` ends; called on the background loop."""
         self._scope = scope
         if self._cancelled:
             scope.cancel()
-
-    def show_as(self, view: Callable[[Job], Generation | None]) -> None:
-        """Take the way in which its records become a generation."""
-        self._view = view
 
     @property
     def records(self) -> list[Record]:
@@ -214,12 +184,11 @@ class Job:
 
     def progressed(self, progress: ProgressReport) -> None:
         """Take note of how far it is."""
-        before = self.progress
-        preview = progress.preview or (before.preview if before else None)
+        preview = progress.preview or (self.progress.preview if self.progress else None)
         self.progress = ProgressReport(fraction=progress.fraction, preview=preview)
 
     def finish(self, generation: Generation | None, error: BaseException | None = None) -> None:
-        """Give the result, or why there is none."""
+        """Take the result, or why there is none."""
         if error is not None:
             self._future.set_exception(error)
         elif generation is not None:

@@ -45,10 +45,18 @@ def order_of(parsed: Parsed, *, execution: Execution | None = None) -> Order:
     """Return the order; `execution` is the run of the cell that it is made in."""
     options = parsed.options
     save = options.get("save")
+    request = Request(
+        prompt=parsed.prompt,
+        model=_text(options.get("model")),
+        service=_text(options.get("service")),
+        params={name: cast("JSON", value) for name, value in options.items() if option(name).is_sent},
+        raw=dict(cast("Mapping[str, JSON]", options.get("param", {}))),
+        button=_text(options.get("button")),
+    )
     return Order(
-        request=_request_of(parsed.prompt, options),
+        request=request,
         given=tuple(_given_in(options)),
-        reuse=_reuse_of(options),
+        reuse="never" if options.get("fresh") else "always" if options.get("reuse") else None,
         execution=execution,
         name=_text(options.get("output")),
         tags=tuple(cast("tuple[str, ...]", options.get("tag", ()))),
@@ -59,30 +67,12 @@ def order_of(parsed: Parsed, *, execution: Execution | None = None) -> Order:
     )
 
 
-def _request_of(prompt: str, options: Mapping[str, object]) -> Request:
-    params = {name: cast("JSON", value) for name, value in options.items() if option(name).is_sent}
-    return Request(
-        prompt=prompt,
-        model=_text(options.get("model")),
-        service=_text(options.get("service")),
-        params=params,
-        raw=dict(cast("Mapping[str, JSON]", options.get("param", {}))),
-        button=_text(options.get("button")),
-    )
-
-
 def _given_in(options: Mapping[str, object]) -> Iterator[tuple[Role, object]]:
     images = options.get("image", ())
     role: Role = "press" if options.get("button") else "picture"
     yield from ((role, one) for one in (images if isinstance(images, tuple) else (images,)))
-    yield from (("mask", options["mask"]),) if "mask" in options else ()
-    yield from (("vary", options["vary"]),) if "vary" in options else ()
-
-
-def _reuse_of(options: Mapping[str, object]) -> Reuse | None:
-    if options.get("fresh"):
-        return "never"
-    return "always" if options.get("reuse") else None
+    others: tuple[Role, ...] = ("mask", "vary")
+    yield from ((one, options[one]) for one in others if one in options)
 
 
 def _path_of(text: str) -> Path:

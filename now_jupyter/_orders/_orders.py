@@ -15,14 +15,7 @@ import anyio
 from anyio import CancelScope
 
 from .._background import run_in_thread
-from .._messages import (
-    InputError,
-    Interrupted,
-    NowImageError,
-    RejectedError,
-    TaskStillPending,
-    error_of,
-)
+from .._messages import InputError, Interrupted, NowImageError, RejectedError, TaskStillPending, error_of
 from .._protocol import Service
 from .._relay import RelayFacts
 from .._runner import Runner, RunResult
@@ -33,7 +26,7 @@ from ._budget import Budget
 from ._buying import Buyer, Work
 from ._job import Job
 from ._order import Order
-from ._planning import Planner, position_of
+from ._planning import Placed, Planner, position_of, say_remarks
 from ._quotes import Quotes
 from ._rehearsal import Preview, Rehearsal, rehearse_calls, say_decision
 from ._reuse import Decision
@@ -62,7 +55,6 @@ class Orders:
         runner: Callable[[RelayAccess, Home], Runner],
         services: Sequence[Service] | None = None,
     ) -> None:
-        """Use the session's parts; `services` None means all that are registered."""
         self._workspace = workspace
         self._facts = facts
         self._planner = Planner(workspace, facts, kernel=kernel, services=services)
@@ -72,8 +64,6 @@ class Orders:
         )
         self._turn = anyio.Lock()
         self._running: dict[Job, _Running] = {}
-
-    # The whole way
 
     async def place(self, order: Order, job: Job) -> None:
         """Carry out an order; the job is told of everything and given the result."""
@@ -88,21 +78,15 @@ class Orders:
             with CancelScope() as taken_back, CancelScope() as scope:
                 self._running[job] = _Running(scope)
                 job.begin(taken_back)
-                await self._finish_with(job, work)
-        finally:
-            if not job.done():
-                job.finish(None, self._error_of_left(job))
-            self._running.pop(job).over.set()
-
-    async def _finish_with(self, job: Job, work: Callable[[], Awaitable[Generation]]) -> None:
-        try:
-            generation = await work()
+                job.finish(await work())
         except NowImageError as error:
             job.finish(None, strip_frames(error).in_language(self._workspace.settings().language))
         except Exception as bug:  # noqa: BLE001 - raised again where the job is waited for
             job.finish(None, clear_locals(bug))
-        else:
-            job.finish(generation)
+        finally:
+            if not job.done():
+                job.finish(None, self._error_of_left(job))
+            self._running.pop(job).over.set()
 
     def _error_of_left(self, job: Job) -> BaseException:
         language = self._workspace.settings().language
@@ -142,18 +126,17 @@ class Orders:
         return generation_of(result.record, self._workspace.home().store.pictures)
 
     async def _carry_out(self, order: Order, job: Job) -> Generation:
-        position = position_of(order)
         async with self._turn:
             snapshot = self._workspace.snapshot()
-            decision = await self._planner.decide(order, position, snapshot)
+            placed = Placed(order=order, position=position_of(order), snapshot=snapshot)
+            decision = await self._planner.decide(placed)
             try:
-                works = await self._buyer.prepare(order, position, decision, snapshot, job)
+                works = await self._buyer.prepare(placed, decision, job)
             except BaseException:
-                self._planner.forget(decision)
+                self._planner.reruns.forget(decision)
                 raise
-        results = await _run_all(works)
-        whole = await self._sum_up(order, decision, results, snapshot)
-        self._planner.note_run(position)
+        whole = await self._sum_up(order, decision, await _run_all(works), snapshot)
+        self._planner.reruns.note_run(placed.position)
         return whole
 
     async def _sum_up(
@@ -165,16 +148,12 @@ class Orders:
         if problem := _error_to_raise(results, has_answer=whole.has_answer):
             raise await self._explain(problem, whole, snapshot)
         if order.save is not None:
-            await self._save(whole, order.save, snapshot)
+            try:  # a place that does not take the outputs costs none of them
+                await run_in_thread(_save_all, whole, order.save)
+            except NowImageError as problem:
+                problem.billed = whole.billed
+                raise await self._explain(problem, whole, snapshot) from None
         return whole
-
-    async def _save(self, whole: Generation, path: Path, snapshot: Snapshot) -> None:
-        """Save the outputs where the user wants them too; a place that does not take them costs none of them."""
-        try:
-            await run_in_thread(_save_all, whole, path)
-        except NowImageError as problem:
-            problem.billed = whole.billed
-            raise await self._explain(problem, whole, snapshot) from None
 
     def _view(self, record: Record, sibling: str, snapshot: Snapshot) -> Generation:
         store = snapshot.home.store
@@ -182,8 +161,6 @@ class Orders:
             return generation_of(record, store.pictures)
         seen = generation_of(record, store.folder.parent / sibling / "pictures")
         return replace(seen, ref=f"{sibling}{seen.ref}")
-
-    # Free questions
 
     def left_of(self, budget: Budget) -> Money:
         """Return what is left of the budget."""
@@ -193,7 +170,7 @@ class Orders:
         """Return what an order would do; sends nothing but free questions."""
         snapshot = self._workspace.snapshot()
         async with self._turn:
-            decision = await self._planner.try_decide(order, position_of(order, is_trial=True), snapshot)
+            decision = await self._planner.try_decide(order, snapshot)
         calls = await self._planner.plan(order.request, snapshot, n=decision.missing or None)
         bought = calls if decision.missing else []
         price = await self._quotes.price([one.plan for one in bought], snapshot)
@@ -201,7 +178,7 @@ class Orders:
             calls=tuple(rehearse_calls(calls, snapshot.access.client)),
             decisions=tuple(say_decision(decision)),
             price=price,
-            notes=tuple(self._buyer.notes_of(calls, snapshot)),
+            notes=tuple(say_remarks(calls, snapshot.settings.language)),
             demo=snapshot.is_demo,
             balance_after=await self._quotes.balance_after(price, snapshot),
         )
@@ -210,7 +187,7 @@ class Orders:
         """Return what the model of an order is known to take, and what its plans remark, if all of it is bought."""
         snapshot = self._workspace.snapshot()
         calls = await self._planner.plan(order.request, snapshot)
-        return Preview(offer=calls[0].route.offer, notes=tuple(self._buyer.notes_of(calls, snapshot)))
+        return Preview(offer=calls[0].route.offer, notes=tuple(say_remarks(calls, snapshot.settings.language)))
 
     async def price(self, order: Order) -> Money:
         """Return what an order will probably cost if all of it is bought."""
@@ -220,14 +197,13 @@ class Orders:
 
     async def find_doubt(self, order: Order) -> InputError | None:
         """Return what the price of an order needs the user's word for, if all of it is bought."""
-        limits = await self._quotes.find_limits(self._workspace.snapshot(), order.budget)
+        limits = await self._quotes.find_limits(order, self._workspace.snapshot())
         return None if limits is None or order.agreed else limits.find_doubt(await self.price(order))
 
     async def find_unsettled(self, order: Order) -> list[Record]:
         """Return the equal orders of unknown outcome that stand before this one."""
         async with self._turn:
-            position = position_of(order, is_trial=True)
-            decision = await self._planner.try_decide(order, position, self._workspace.snapshot())
+            decision = await self._planner.try_decide(order, self._workspace.snapshot())
         return list(decision.unsettled)
 
     async def _explain(self, error: NowImageError, generation: Generation, snapshot: Snapshot) -> NowImageError:
@@ -256,22 +232,22 @@ def clear_locals(bug: Exception) -> Exception:
 
 
 async def _run_all(works: Sequence[Work]) -> list[RunResult]:
-    slots: list[list[RunResult | Exception]] = [[] for _ in works]
+    """Return how each call went; a bug in one is raised again when all are over."""
+    results: dict[int, RunResult] = {}
+    bugs: list[Exception] = []
+
+    async def run(place: int, work: Work) -> None:
+        try:
+            results[place] = await work()
+        except Exception as bug:  # noqa: BLE001 - it must not end the others
+            bugs.append(bug)
+
     async with anyio.create_task_group() as group:
-        for slot, work in zip(slots, works, strict=True):
-            group.start_soon(_run_into, slot, work)
-    every = [one for slot in slots for one in slot]
-    if bug := next((one for one in every if isinstance(one, Exception)), None):
-        raise bug
-    return [one for one in every if isinstance(one, RunResult)]
-
-
-async def _run_into(slot: list[RunResult | Exception], work: Work) -> None:
-    """Put how one call went beside the others; a bug in one must not end the others."""
-    try:
-        slot.append(await work())
-    except Exception as bug:  # noqa: BLE001 - raised again when all are over
-        slot.append(bug)
+        for place, work in enumerate(works):
+            group.start_soon(run, place, work)
+    if bugs:
+        raise bugs[0]
+    return [results[place] for place in sorted(results)]
 
 
 def _error_to_raise(results: Sequence[RunResult], *, has_answer: bool) -> NowImageError | None:

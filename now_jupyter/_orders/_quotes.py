@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import partial
 
 from .._background import run_in_thread
 from .._history import History
@@ -16,6 +15,7 @@ from .._settings import Settings
 from .._store import Record, Store
 from .._values import Money
 from ._budget import Budget, in_force, read_budget
+from ._order import Order
 from ._workspace import Snapshot
 
 __all__ = ["Agreement", "Limits", "Quotes"]
@@ -58,7 +58,6 @@ class Quotes:
     """Prices of plans, by the relay's list and the user's own."""
 
     def __init__(self, facts: RelayFacts, history: History) -> None:
-        """Ask `facts`; the budget counts the orders of `history`."""
         self._facts = facts
         self._history = history
 
@@ -73,24 +72,18 @@ class Quotes:
         prices = await self._facts.prices(snapshot.access)
         return [estimate(plan, prices, settings) for plan in plans]
 
-    async def agree(
-        self, plans: Sequence[Plan], snapshot: Snapshot, *, agreed: bool, most: Money | None = None
-    ) -> Agreement:
-        """Stand before a purchase above `Now.confirm_over`, above `most` or above what is left of the budget.
+    async def agree(self, plans: Sequence[Plan], order: Order, snapshot: Snapshot) -> Agreement:
+        """Stand before a purchase above `Now.confirm_over`, above `Order.budget` or above what is left of the budget.
 
-        An unknown price is above each of them. With the user's word (`agreed`) it is not, nor is anything above
+        An unknown price is above each of them. With the user's word (`Order.agreed`) it is not, nor is anything above
         `Now.confirm_over`; limit and budget stay.
-
-        Raises:
-            InputError: the user's word is needed, or the order is too dear.
-            StoreCorrupt: there is a budget, and it cannot be read.
         """
-        limits = await self.find_limits(snapshot, most)
+        limits = await self.find_limits(order, snapshot)
         if limits is None:
             return Agreement()
         prices = await self._price_each(plans, snapshot)
         price = _sum(prices, snapshot.settings)
-        if not agreed and (doubt := limits.find_doubt(price)) is not None:
+        if not order.agreed and (doubt := limits.find_doubt(price)) is not None:
             raise doubt
         if limits.most is not None:
             _refuse_above(price, limits.most, snapshot.settings)
@@ -98,32 +91,23 @@ class Quotes:
             await run_in_thread(self._refuse_beyond, price, limits.budget, snapshot)
         return Agreement(prices=tuple(prices), budget=limits.budget)
 
-    async def find_limits(self, snapshot: Snapshot, most: Money | None = None) -> Limits | None:
-        """Return what stands before a purchase now; None where nothing does.
-
-        Raises:
-            StoreCorrupt: there is a budget, and it cannot be read.
-        """
+    async def find_limits(self, order: Order, snapshot: Snapshot) -> Limits | None:
+        """Return what stands before a purchase now; None where nothing does."""
         if snapshot.is_demo:
             return None
         budget = await run_in_thread(read_budget, snapshot.home.store)
-        limits = Limits(ask_above=snapshot.settings.confirm_over, most=most, budget=budget)
+        limits = Limits(ask_above=snapshot.settings.confirm_over, most=order.budget, budget=budget)
         return None if limits == Limits() else limits
 
     async def stay_within(self, budget: Budget | None, record: Record, snapshot: Snapshot) -> None:
-        """Look once more when a number is claimed: other kernels may have claimed lower ones meanwhile.
-
-        Raises:
-            InputError: with theirs, the budget does not suffice.
-        """
+        """Look once more when a number is claimed: other kernels may have claimed lower ones meanwhile."""
         if budget is not None and record.cost is not None:
-            refuse = partial(self._refuse_beyond, record.cost, budget, snapshot, below=record.number)
-            await run_in_thread(refuse)
+            await run_in_thread(self._refuse_beyond, record.cost, budget, snapshot, record.number)
 
-    def _refuse_beyond(self, price: Money, budget: Budget, snapshot: Snapshot, *, below: int | None = None) -> None:
+    def _refuse_beyond(self, price: Money, budget: Budget, snapshot: Snapshot, below: int | None = None) -> None:
         in_force(budget.amount, snapshot.settings)
         left = self.left_of(budget, snapshot.home.store, below=below)
-        if price.amount is not None and left.amount is not None and price.amount > left.amount:
+        if _is_above(price, left):
             raise InputError(
                 "the expected price is {price}, and {left} is left of the budget of {budget}",
                 advice="%now budget AMOUNT sets another, %now budget off lifts it",
@@ -155,9 +139,13 @@ def _sum(prices: Sequence[Money], settings: Settings) -> Money:
     return Money(sum(amounts, start=Decimal(0)), settings.currency, "estimated")
 
 
+def _is_above(price: Money, limit: Money) -> bool:
+    return price.amount is not None and limit.amount is not None and price.amount > limit.amount
+
+
 def _refuse_above(price: Money, most: Money, settings: Settings) -> None:
     limit = in_force(most, settings)
-    if price.amount is not None and limit.amount is not None and price.amount > limit.amount:
+    if _is_above(price, limit):
         raise InputError(
             "the expected price is {price}, and --budget is {limit}",
             advice="make fewer or cheaper pictures, or raise --budget",

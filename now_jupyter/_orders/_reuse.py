@@ -158,13 +158,11 @@ def _is_waited_for(record: Record) -> bool:
 
 
 def _same_cell_first(answers: Sequence[Candidate], position: CellPosition) -> list[Candidate]:
-    """Return the answers with those of the same cell and position in front."""
     here = (position.cell, position.index)
     return sorted(answers, key=lambda one: not position.cell or (one.record.cell, one.record.position) != here)
 
 
 def _take(candidates: Sequence[Candidate], wanted: int) -> list[Candidate]:
-    """Return the first of the candidates, until their shares make what is wanted."""
     taken: list[Candidate] = []
     for one in candidates:
         if _shares(taken) >= wanted:

@@ -47,7 +47,6 @@ class Workspace:
         working: Path,
         names: Callable[[], Mapping[str, Any]],
     ) -> None:
-        """Go by `configuration`; nothing is opened or read yet."""
         self._configuration = configuration
         self._environ = environ
         self._working = working
@@ -61,18 +60,11 @@ class Workspace:
         self.logins = configuration.logins
         self.history = History(lambda: self.home().store)
 
-    # What is in force
-
     def snapshot(self) -> Snapshot:
-        """Return what is in force now, for one order.
-
-        Raises:
-            ConfigError: address or key is missing or wrong.
-        """
+        """Return what is in force now, for one order."""
         settings = self.settings()
-        home = self._home_of(settings)
         access = self._access_for(settings)
-        return Snapshot(settings=settings, home=home, access=access, relay=_mark(access))
+        return Snapshot(settings=settings, home=self._home_of(settings), access=access, relay=_mark(access))
 
     def settings(self) -> Settings:
         """Return the settings as they are now."""
@@ -98,29 +90,21 @@ class Workspace:
                 home = self._homes[folder, notebook] = find_home(folder, notebook, self._working)
             return home
 
-    def is_demo(self) -> bool:
+    def is_demo(self, settings: Settings | None = None) -> bool:
         """Whether the demo answers: nothing is configured and nothing here was paid for, or it was chosen."""
-        return self._is_demo_for(self.settings())
-
-    def _is_demo_for(self, settings: Settings) -> bool:
         if self._demo_choice is not None:
             return self._demo_choice
-        return not settings.base_url and self._configuration.key(settings) is None and not self._knows_paid(settings)
-
-    def _knows_paid(self, settings: Settings) -> bool:
-        home = self._home_of(settings)
-        return home.shown.paid or any(not record.demo and record.outputs for record in self.history.records())
+        settings = settings or self.settings()
+        if settings.base_url or self._configuration.key(settings) is not None or self._home_of(settings).shown.paid:
+            return False
+        return all(record.demo or not record.outputs for record in self.history.records())
 
     def access(self) -> RelayAccess:
-        """Return the access to the relay; the same one while settings and key stay.
-
-        Raises:
-            ConfigError: address or key is missing or wrong.
-        """
+        """Return the access to the relay; the same one while settings and key stay."""
         return self._access_for(self.settings())
 
     def _access_for(self, settings: Settings) -> RelayAccess:
-        if self._is_demo_for(settings):
+        if self.is_demo(settings):
             return self.demo_access()
         key = self._configuration.key(settings)
         address = check_address(settings, key)
@@ -133,11 +117,7 @@ class Workspace:
         return self._open_once(mark, lambda: connect(address, key, settings))
 
     def access_of(self, record: Record) -> RelayAccess:
-        """Return the access to the relay that took an order: no other is asked for its tasks and links.
-
-        Raises:
-            ConfigError: that is another one than the one in use.
-        """
+        """Return the access to the relay that took an order: no other is asked for its tasks and links."""
         if record.demo:
             return self.demo_access()
         access = self.access()
@@ -152,21 +132,18 @@ class Workspace:
         )
 
     def demo_access(self) -> RelayAccess:
-        """Return the access to the demo, whatever answers new orders."""
+        """Return the access to the demo, whatever answers new orders; its relay is made at first use."""
         return self._open_once("demo", lambda: connect_demo(self.demo_relay()))
+
+    def demo_relay(self) -> Relay:
+        """Return the built-in relay, made at first use."""
+        self._demo = self._demo or make_demo()
+        return self._demo
 
     def _open_once(self, mark: object, open_it: Callable[[], RelayAccess]) -> RelayAccess:
         if mark not in self._open:
             self._open[mark] = open_it()
         return self._open[mark]
-
-    # The demo
-
-    def demo_relay(self) -> Relay:
-        """Return the built-in relay, made at first use."""
-        if self._demo is None:
-            self._demo = make_demo()
-        return self._demo
 
     def use_demo(self, *, on: bool | None = True, instant: bool = False) -> None:
         """Have the demo answer (`on`), never (`False`), or only where nothing else is configured (`None`).
@@ -178,8 +155,6 @@ class Workspace:
             self._demo = make_demo(latency=0.0)
             if (replaced := self._open.pop("demo", None)) is not None:
                 self._left.append(replaced)
-
-    # Folder
 
     def use_folder(self, path: str) -> Path:
         """Keep the history in another folder from now on."""
@@ -202,5 +177,4 @@ class Workspace:
 
 
 def _mark(access: RelayAccess) -> str:
-    """Return what tells relays apart in records; empty for the demo."""
     return "" if access.demo is not None else relay_mark(access.client.origin)

@@ -6,12 +6,13 @@ them may stand in the way of making pictures. Facts: reference/platform.md §2, 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
-from .._json import JSON
+from .._json import JSON, dig, number_of
 from .._messages import NowImageError, Refusal, error_of_refusal, is_error
 from .._protocol import Call, Listed
 from .._services import makes_pictures
@@ -72,66 +73,56 @@ class Balance:
     """What is left and what was used, as the relay reports it, in relay dollars; `left` None means unlimited."""
 
     left: Decimal | None
-    used: Decimal | None = field(default=None)
+    used: Decimal | None = None
 
 
 async def read_models(client: RelayClient) -> list[ListedModel]:
     """List the models that the key may use, sorted by name; prices are joined from `read_prices` by the caller."""
-    body = await _ask(client, _get("/models"))
-    models = [one for item in _items(body) if (one := _listed(item)) is not None]
-    return sorted(models, key=lambda model: model.listed.name)
+    items = _items(await _ask(client, "/models"))
+    models = [_read_model(name, item) for item in items if isinstance(name := item.get("id"), str)]
+    return sorted((one for one in models if 0 < len(one.name) <= _LONGEST_NAME), key=lambda one: one.name)
 
 
-def _listed(item: Mapping[str, Any]) -> ListedModel | None:
-    name = item.get("id")
-    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
-        return None
-    architecture = _object(item.get("architecture"))
-    return ListedModel(
-        listed=Listed(
-            name=name,
-            paths=_texts(item.get("supported_endpoint_types")),
-            makes=_texts(architecture.get("output_modalities")),
-        )
-    )
+def _read_model(name: str, item: Mapping[str, Any]) -> ListedModel:
+    paths, makes = item.get("supported_endpoint_types"), dig(item, "architecture", "output_modalities")
+    return ListedModel(listed=Listed(name=name, paths=_texts(paths), makes=_texts(makes)))
 
 
 def _texts(value: object) -> tuple[str, ...]:
     return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
 
 
-def _get(path: str, *, base: Literal["api", "host"] = "api", **query: str) -> Call:
-    return Call(path=path, method="GET", base=base, query=query)
-
-
-async def _ask(client: RelayClient, call: Call) -> Mapping[str, Any]:
+async def _ask(client: RelayClient, path: str, *, base: Literal["api", "host"] = "api", **query: str) -> JSON:
     """Return what a relay says of itself; it may say with a success that something went wrong."""
-    body = (await client.fetch(call)).body
+    body = (await client.fetch(Call(path=path, method="GET", base=base, query=query))).body
     if is_error(body):
         raise error_of_refusal(Refusal(body=body, paid=False))
-    return _object(body)
+    return body
+
+
+def _items(body: JSON) -> list[Mapping[str, Any]]:
+    data = dig(body, "data")
+    return [item for item in data if isinstance(item, Mapping)] if isinstance(data, list) else []
 
 
 async def read_prices(client: RelayClient) -> dict[str, Price]:
     """Read the relay's price list: model name → price in relay dollars for the default group."""
-    body = await _ask(client, _get("/api/pricing", base="host"))
-    ratio = _decimal(_object(body.get("group_ratio")).get("default")) or Decimal(1)
+    body = await _ask(client, "/api/pricing", base="host")
+    ratio = number_of(dig(body, "group_ratio", "default")) or Decimal(1)
     return {str(item.get("model_name")): _price(item, ratio) for item in _items(body)}
 
 
 def _price(item: Mapping[str, Any], ratio: Decimal) -> Price:
-    amount = _decimal(item.get("model_price"))
-    if item.get("quota_type") != 1 or amount is None:
-        return Price(per_call=None)
-    return Price(per_call=amount * ratio)
+    amount = number_of(item.get("model_price")) if item.get("quota_type") == 1 else None
+    return Price(per_call=None if amount is None else amount * ratio)
 
 
 async def read_status(client: RelayClient) -> RelayStatus:
     """Read how the relay counts money."""
-    data = _object((await _ask(client, _get("/api/status", base="host"))).get("data"))
-    shows = str(data.get("quota_display_type") or "").upper()
-    rate = _decimal(data.get("usd_exchange_rate")) or _decimal(data.get("price"))
-    points = _decimal(data.get("quota_per_unit"))
+    data = dig(await _ask(client, "/api/status", base="host"), "data")
+    shows = str(dig(data, "quota_display_type") or "").upper()
+    rate = number_of(dig(data, "usd_exchange_rate")) or number_of(dig(data, "price"))
+    points = number_of(dig(data, "quota_per_unit"))
     return RelayStatus(
         points_per_dollar=points if points and points > 0 else _POINTS_PER_DOLLAR,
         rate=rate if rate and rate > 0 else None,
@@ -158,64 +149,38 @@ async def read_balance(client: RelayClient) -> Balance:
 
 
 async def _by_usage(client: RelayClient) -> Balance | None:
-    data = _object((await _ask(client, _get("/billing/usage", type="token", unit="usd"))).get("data"))
-    left = _decimal(data.get("balance"))
+    data = dig(await _ask(client, "/billing/usage", type="token", unit="usd"), "data")
+    left = number_of(dig(data, "balance"))
     if left is None:
         return None
-    return Balance(left=None if left < 0 else left, used=_decimal(data.get("used")))
+    return Balance(left=None if left < 0 else left, used=number_of(dig(data, "used")))
 
 
 async def _by_subscription(client: RelayClient) -> Balance | None:
-    granted = await _ask(client, _get("/dashboard/billing/subscription"))
-    limit = _decimal(granted.get("hard_limit_usd"))
+    limit = number_of(dig(await _ask(client, "/dashboard/billing/subscription"), "hard_limit_usd"))
     if limit is None:
         return None
-    usage = await _ask(client, _get("/dashboard/billing/usage"))
-    used = (_decimal(usage.get("total_usage")) or Decimal(0)) / 100
-    per_dollar = _shown_per_dollar(await _status(client))
+    usage = dig(await _ask(client, "/dashboard/billing/usage"), "total_usage")
+    used = (number_of(usage) or Decimal(0)) / 100
+    status = await _status(client)  # some relays call their numbers usd and mean yuan
+    per_dollar = status.rate if status.currency == "CNY" and status.rate else Decimal(1)
     return Balance(left=None if limit >= _UNLIMITED else (limit - used) / per_dollar, used=used / per_dollar)
 
 
 async def _by_token(client: RelayClient) -> Balance | None:
-    data = _object((await _ask(client, _get("/api/usage/token/", base="host"))).get("data"))
-    left = _decimal(data.get("total_available"))
+    data = dig(await _ask(client, "/api/usage/token/", base="host"), "data")
+    left, used = number_of(dig(data, "total_available")), number_of(dig(data, "total_used"))
     if left is None:
         return None
-    used = _decimal(data.get("total_used"))
     points = (await _status(client)).points_per_dollar
-    unlimited = data.get("unlimited_quota") is True
+    unlimited = dig(data, "unlimited_quota") is True
     return Balance(left=None if unlimited else left / points, used=None if used is None else used / points)
 
 
 async def _status(client: RelayClient) -> RelayStatus:
-    try:
+    with suppress(NowImageError):
         return await read_status(client)
-    except NowImageError:
-        return RelayStatus()
-
-
-def _shown_per_dollar(status: RelayStatus) -> Decimal:
-    """Give what the relay's numbers are per dollar: some call them usd and mean yuan."""
-    return status.rate if status.currency == "CNY" and status.rate else Decimal(1)
+    return RelayStatus()
 
 
 _WAYS: tuple[Callable[[RelayClient], Awaitable[Balance | None]], ...] = (_by_usage, _by_subscription, _by_token)
-
-
-def _object(value: JSON | Any) -> Mapping[str, Any]:  # noqa: ANN401 - untrusted JSON
-    return value if isinstance(value, Mapping) else {}
-
-
-def _items(body: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    data = body.get("data")
-    return [item for item in data if isinstance(item, Mapping)] if isinstance(data, list) else []
-
-
-def _decimal(value: object) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None

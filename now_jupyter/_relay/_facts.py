@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -11,11 +12,11 @@ from .._background import run_in_thread
 from .._json import digest
 from .._messages import NowImageError
 from .._protocol import Listed
-from .._services import best_model, makes_pictures, well_known_names
+from .._services import best_model, well_known_names
 from .._settings import Settings
 from .._transport import RelayAccess, RelayClient
 from ._catalogue import Balance, ListedModel, Price, RelayStatus, read_balance, read_models, read_prices, read_status
-from ._memory import RelayMemory
+from ._memory import recall, remember_model, remember_service
 from ._money import in_currency
 
 __all__ = ["LAST_RESORT", "RelayFacts", "relay_mark"]
@@ -30,17 +31,9 @@ _MOST_NAMED = 8
 class RelayFacts:
     """Free questions to the relay, each asked at most every ten minutes."""
 
-    def __init__(
-        self,
-        *,
-        settings: Callable[[], Settings],
-        clock: Callable[[], float] = time.monotonic,
-        memory: RelayMemory | None = None,
-    ) -> None:
-        """Remember what is chosen in `memory`, the user's own where it is None."""
+    def __init__(self, *, settings: Callable[[], Settings], clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._clock = clock
-        self._memory = memory or RelayMemory()
         self._known: dict[tuple[str, RelayClient], tuple[float, Any]] = {}
         self._chosen: dict[RelayClient, str] = {}
 
@@ -60,17 +53,11 @@ class RelayFacts:
 
     async def prices(self, access: RelayAccess) -> Mapping[str, Price]:
         """Return the price list; empty where the relay has none."""
-        try:
-            return await self._ask_once("prices", access, read_prices)
-        except NowImageError:
-            return self._go_by("prices", access, {})
+        return await self._ask_once("prices", access, read_prices, instead={})
 
     async def status(self, access: RelayAccess) -> RelayStatus:
         """Return how the relay counts; new-api's usual way where it does not tell."""
-        try:
-            return await self._ask_once("status", access, read_status)
-        except NowImageError:
-            return self._go_by("status", access, RelayStatus())
+        return await self._ask_once("status", access, read_status, instead=RelayStatus())
 
     async def balance(self, access: RelayAccess) -> Balance:
         """Return the balance, asked for each time anew."""
@@ -96,46 +83,46 @@ class RelayFacts:
 
     async def default_model(self, access: RelayAccess) -> str:
         """Return the model where none is named: as remembered, else the best known of the relay's list."""
-        if name := self._memory.default_model(relay_mark(access.client.origin)):
+        if name := recall(relay_mark(access.client.origin), "model"):
             return name
-        try:
+        with suppress(NowImageError):
             models = await self._ask_once("models", access, read_models)
-        except NowImageError:
-            return LAST_RESORT
-        best = best_model([model.listed for model in models if makes_pictures(model.listed)])
-        if best is None:
-            return LAST_RESORT
-        self._chosen[access.client] = best
-        return best
+            if best := best_model([model.listed for model in models]):
+                self._chosen[access.client] = best
+                return best
+        return LAST_RESORT
 
     async def remember_choice(self, access: RelayAccess) -> None:
         """Remember which model was chosen, so that it stays the same."""
         name, mark = self._chosen.get(access.client), relay_mark(access.client.origin)
-        if name and self._memory.default_model(mark) != name:
-            await run_in_thread(self._memory.remember_model, mark, name)
+        if name and recall(mark, "model") != name:
+            await run_in_thread(remember_model, mark, name)
 
     def remembered_service(self, access: RelayAccess, model: str) -> str:
         """Return by which service a model was made at this relay; empty where nothing is known."""
-        return self._memory.service(relay_mark(access.client.origin), model)
+        return recall(relay_mark(access.client.origin), "services", model)
 
     async def remember_service(self, access: RelayAccess, model: str, service: str) -> None:
         """Remember by which service a model is made at this relay."""
         mark = relay_mark(access.client.origin)
-        await run_in_thread(self._memory.remember_service, mark, model, service)
+        await run_in_thread(remember_service, mark, model, service)
 
-    async def _ask_once(self, what: str, access: RelayAccess, ask: Callable[[RelayClient], Awaitable[T]]) -> T:
-        known = self._known.get((what, access.client))
-        if known is not None and self._clock() - known[0] < _FRESH:
-            answer: T = known[1]
-            return answer
-        found = await ask(access.client)
-        self._known[what, access.client] = (self._clock(), found)
+    async def _ask_once(
+        self, what: str, access: RelayAccess, ask: Callable[[RelayClient], Awaitable[T]], *, instead: T | None = None
+    ) -> T:
+        """Return an answer that is still fresh, else ask; `instead` is the answer of a relay that does not tell."""
+        until, answer = self._known.get((what, access.client), (0.0, None))
+        if answer is not None and self._clock() < until:
+            known: T = answer
+            return known
+        try:
+            found, fresh = await ask(access.client), _FRESH
+        except NowImageError:
+            if instead is None:
+                raise
+            found, fresh = instead, _MOMENT  # to ask at every order would hold up each of them
+        self._known[what, access.client] = (self._clock() + fresh, found)
         return found
-
-    def _go_by(self, what: str, access: RelayAccess, instead: T) -> T:
-        """Go by this for a moment: to ask at every order what a relay does not tell would hold up each of them."""
-        self._known[what, access.client] = (self._clock() - _FRESH + _MOMENT, instead)
-        return instead
 
 
 def relay_mark(origin: str) -> str:

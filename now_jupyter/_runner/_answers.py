@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any
 
 from .._json import Fields
@@ -12,35 +12,19 @@ from .._protocol import Call, Conversation, Crop, Event, Found, Link, Outcome, R
 from .._store import Record, Store
 from .._transport import read_kept
 
-__all__ = ["KeptAnswer", "fetch_again", "read_kept_answer", "source_from_json", "source_to_json"]
+__all__ = ["fetch_again", "read_kept_answer", "source_from_json", "source_to_json"]
 
 
-@dataclass(frozen=True, slots=True)
-class KeptAnswer:
-    """A raw answer that was kept, as it came from the relay."""
-
-    reply: Reply
-    events: Iterator[Event]
-
-
-def read_kept_answer(store: Store, number: int) -> KeptAnswer | None:
+def read_kept_answer(store: Store, number: int) -> tuple[Reply, Iterator[Event]] | None:
     """Return the kept answer of a record; None where there is none or it cannot be used."""
     stored = store.answer(number)
-    if stored is None:
-        return None
-    try:
-        kept = read_kept(stored.head, stored.body())
-    except NowImageError:
-        return None
-    return None if kept is None else KeptAnswer(*kept)
+    with suppress(NowImageError):
+        return None if stored is None else read_kept(stored.head, stored.body())
+    return None
 
 
 def fetch_again(record: Record) -> Conversation[Outcome]:
-    """Converse only about the sources that a record kept.
-
-    Raises into the runner:
-        MaybeBilledError: it kept none for what is missing.
-    """
+    """Converse only about the sources that a record kept."""
     missing = [one for one in record.outputs if not one.is_here]
     if not any(one.sources for one in missing) and (missing or not record.outputs):
         raise MaybeBilledError(

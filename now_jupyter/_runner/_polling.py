@@ -39,11 +39,7 @@ class Pace:
         self._unknown_for = 0.0
 
     def note_unknown(self, task: str) -> None:
-        """Take note that the service does not know the task; polls that failed on their way do not count.
-
-        Raises:
-            TaskLost: that has been so for too long.
-        """
+        """Take note that the service does not know the task; polls that failed on their way do not count."""
         self._unknown_for += self._waited
         if self._unknown_for > _TOLERATED:
             raise TaskLost(
@@ -54,6 +50,15 @@ class Pace:
             )
 
 
+class _Round:
+    """One poll, shared by all who ask within a moment."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, None] = {}
+        self.answers: dict[str, Fields | NowImageError | None] = {}
+        self.over = anyio.Event()
+
+
 class Poller:
     """Asks for many tasks of a service with one poll: whoever asks within a moment shares it."""
 
@@ -61,51 +66,40 @@ class Poller:
         self._client = client
         self._service = service
         self._sleep = sleep
-        self._waiting: dict[str, list[_Waiter]] = {}
+        self._round = _Round()
 
     async def ask(self, task: str) -> Fields | None:
-        """Return what the service says of the task; None where it does not know it.
-
-        Raises:
-            NowImageError: the service could not be asked.
-        """
-        while True:
-            waiter = _Waiter()
-            is_first = not self._waiting
-            self._waiting.setdefault(task, []).append(waiter)
+        """Return what the service says of the task; None where it does not know it."""
+        while True:  # who gets no answer, as whoever asked was stopped, asks again
+            current = self._round
+            is_first = not current.tasks
+            current.tasks[task] = None
             if is_first:
-                await self._ask_for_all()
-            await waiter.done.wait()
-            if waiter.error is not None:
-                raise copy(waiter.error)  # each who waits makes its own of it
-            if waiter.is_answered:
-                return waiter.answer
+                await self._ask_for_all(current)
+            await current.over.wait()
+            answer = current.answers.get(task)
+            if isinstance(answer, NowImageError):
+                raise copy(answer)  # each who waits makes its own of it
+            if task in current.answers:
+                return answer
 
-    async def _ask_for_all(self) -> None:
-        """Ask once for all; who waits and gets no answer, as whoever asked was stopped, asks again."""
-        asked: dict[str, list[_Waiter]] = {}
+    async def _ask_for_all(self, current: _Round) -> None:
         try:
             await self._sleep(_GATHER)
-            asked, self._waiting = self._waiting, {}
-            tasks = list(asked)
-            for start in range(0, len(tasks), max(1, self._service.batch)):
-                await self._ask_for_some({task: asked[task] for task in tasks[start : start + self._service.batch]})
+            self._round = _Round()
+            tasks, size = tuple(current.tasks), max(1, self._service.batch)
+            for some in (tasks[start : start + size] for start in range(0, len(tasks), size)):
+                try:
+                    answers = await self._converse(some)
+                except NowImageError as problem:
+                    current.answers |= dict.fromkeys(some, problem)
+                else:
+                    known = {task: answers.get(task) for task in some}
+                    current.answers |= {task: one if isinstance(one, dict) else None for task, one in known.items()}
         finally:
-            if not asked:
-                asked, self._waiting = self._waiting, {}
-            for waiter in (one for waiters in asked.values() for one in waiters):
-                waiter.done.set()
-
-    async def _ask_for_some(self, asked: dict[str, list[_Waiter]]) -> None:
-        error: NowImageError | None = None
-        answers: Fields = {}
-        try:
-            answers = await self._converse(tuple(asked))
-        except NowImageError as problem:
-            error = problem
-        for task, waiters in asked.items():
-            for waiter in waiters:
-                waiter.resolve(answers.get(task), error)
+            if self._round is current:
+                self._round = _Round()
+            current.over.set()
 
     async def _converse(self, tasks: tuple[str, ...]) -> Fields:
         """Perform the service's own way of asking; it may only fetch."""
@@ -123,18 +117,3 @@ class Poller:
             except NowImageError as problem:
                 error = problem
         raise BadResponseError("the service {service} cannot be asked about its tasks", service=self._service.name)
-
-
-class _Waiter:
-    """One who waits for a poll."""
-
-    def __init__(self) -> None:
-        self.done = anyio.Event()
-        self.is_answered = False
-        self.answer: Fields | None = None
-        self.error: NowImageError | None = None
-
-    def resolve(self, answer: object, error: NowImageError | None) -> None:
-        """Take the answer, or why there is none."""
-        self.is_answered, self.error = error is None, error
-        self.answer = answer if isinstance(answer, dict) else None

@@ -15,18 +15,15 @@ __all__ = ["recover_all_rescued", "recover_rescued"]
 
 
 def recover_rescued(rescue: RescueFolder, store: Store, record: Record) -> Record:
-    """Take into the history what was rescued of a record; what is no sound file any more goes to quarantine.
-
-    Raises:
-        StoreError: the history still cannot take it; it stays where it is.
-    """
+    """Take into the history what was rescued of a record; what is no sound file any more goes to quarantine."""
     waiting = rescue.of(record.id)
+    if not waiting:
+        return record
     for output, data in waiting:
         record = _take(store, record, output, data)
-    if waiting:
-        record = _as_it_ends_now(record)
-        store.write(record)
-    if waiting and record.status is Status.DONE:
+    record = _decide_anew(record)
+    store.write(record)
+    if record.status is Status.DONE:
         store.drop_answer(record.number)
     for output, _ in waiting:
         rescue.forget(record.id, output.key)
@@ -36,8 +33,8 @@ def recover_rescued(rescue: RescueFolder, store: Store, record: Record) -> Recor
 def _take(store: Store, record: Record, output: RecordedOutput, data: bytes) -> Record:
     """Take one output in; a record that could not be written when it was announced has never heard of it."""
     announced = next((one for one in record.outputs if one.key == output.key), output)
-    try:
-        kept = keep_data(store, record, data, announced, repeats_key=_never)
+    try:  # whether it repeats the key was looked for when it was rescued
+        kept = keep_data(store, record, data, announced, repeats_key=lambda _: False)
     except BadImageError:
         return record  # it is in quarantine
     others = (one for one in record.outputs if one.key != output.key)
@@ -45,15 +42,10 @@ def _take(store: Store, record: Record, output: RecordedOutput, data: bytes) -> 
     return replace(record, outputs=outputs, billed="yes")
 
 
-def _never(_data: bytes) -> bool:
-    return False  # it was looked for when the data was rescued
-
-
-def _as_it_ends_now(record: Record) -> Record:
+def _decide_anew(record: Record) -> Record:
     """Return a record that fell short only because the history could not take its outputs as it ends now."""
-    if record.status is not Status.PARTIAL or record.error is None:
-        return record
-    if not issubclass(class_of_error(record.error.type), StoreError):
+    error = record.error if record.status is Status.PARTIAL else None
+    if error is None or not issubclass(class_of_error(error.type), StoreError):
         return record
     return decide_end(record, Outcome(expected=record.expected), None, lost=None)
 

@@ -51,8 +51,7 @@ from .._protocol import (
     Step,
 )
 from .._store import Record, RecordedOutput, Store
-from .._transport import Submission
-from .._values import Attempt, Billed, Status
+from .._values import Attempt, Status
 from ._announcing import announce, clip, place_of
 from ._polling import Pace
 from ._saving import Saver
@@ -133,12 +132,22 @@ class Run:
         return await self._execute(lambda saving: self._converse(begin, saving))
 
     async def _execute(self, work: Callable[[TaskGroup], Awaitable[Outcome]]) -> RunResult:
-        """Do the work to its end; whatever happens, the record tells it."""
         outcome: Outcome | None = None
         error: NowImageError | None = None
         with self._runner.open_scope() as self._scope:
             self._scope.shield = not self._is_new
-            outcome, error = await self._attempt(work)
+            try:
+                async with anyio.create_task_group() as saving:
+                    try:
+                        outcome = await work(saving)
+                    except NowImageError as problem:
+                        error = problem
+                    except Exception as bug:  # noqa: BLE001 - raised again when the outputs are safe
+                        self._bug = bug
+            except anyio.get_cancelled_exc_class():
+                with CancelScope(shield=True):
+                    await self._note_cancelled()
+                raise
         if self._bug is not None:
             raise self._bug
         if self._scope.cancelled_caught:
@@ -148,27 +157,6 @@ class Run:
         with CancelScope(shield=True):
             error = await self._finish(outcome or Outcome(), error)
         return RunResult(self.record, error, outcome.cost if outcome else None)
-
-    async def _attempt(
-        self, work: Callable[[TaskGroup], Awaitable[Outcome]]
-    ) -> tuple[Outcome | None, NowImageError | None]:
-        outcome: Outcome | None = None
-        error: NowImageError | None = None
-        try:
-            async with anyio.create_task_group() as saving:
-                try:
-                    outcome = await work(saving)
-                except NowImageError as problem:
-                    error = problem
-                except Exception as bug:  # noqa: BLE001 - raised again when the outputs are safe
-                    self._bug = bug
-        except anyio.get_cancelled_exc_class():
-            with CancelScope(shield=True):
-                await self._note_cancelled()
-            raise
-        return outcome, error
-
-    # The paid call
 
     async def _send_and_read(self, plan: Plan, saving: TaskGroup) -> Outcome:
         values: Any = await self._converse(lambda: self._service.prepare(plan), saving) if plan.before else {}
@@ -186,17 +174,12 @@ class Run:
                 on_attempt=self._note_attempt,
             )
             async with submitting as submission:
-                return await self._read_live(submission, plan, saving)
+                reply, self._saver.unwritten, self._next_event = submission.reply, submission.content, submission.next
+                outcome: Outcome = await self._converse(lambda: self._service.read(reply, plan.memo), saving)
+                return outcome
         except NowImageError as problem:
             await self._note_refusal(problem)
             raise
-
-    async def _read_live(self, submission: Submission, plan: Plan, saving: TaskGroup) -> Outcome:
-        reply = submission.reply
-        self._saver.unwritten = submission.content
-        self._next_event = submission.next
-        outcome: Outcome = await self._converse(lambda: self._service.read(reply, plan.memo), saving)
-        return outcome
 
     def _note_attempt(self, attempt: Attempt) -> None:
         """Keep the newest state of each attempt; an attempt is told apart by when it began."""
@@ -210,16 +193,10 @@ class Run:
     async def _note_refusal(self, problem: NowImageError) -> None:
         if self.record.outputs or self.record.state is not None:
             return  # the answer was read: what it says of the money stands
-        request_id = problem.request_id or self.record.request_id
-        with suppress(StoreError):  # the refusal is what matters; the end of the record is written again
-            await self._write(billed=self._billed_after(problem), request_id=request_id)
-
-    def _billed_after(self, problem: NowImageError) -> Billed:
-        """A store that fails says nothing of the order, unless it failed before a byte went out."""
         is_sent = any(one.phase != "connecting" for one in self.record.attempts)
-        return self.record.billed if isinstance(problem, StoreError) and is_sent else problem.billed
-
-    # The conversation
+        billed = self.record.billed if isinstance(problem, StoreError) and is_sent else problem.billed
+        with suppress(StoreError):  # the refusal is what matters; the end of the record is written again
+            await self._write(billed=billed, request_id=problem.request_id or self.record.request_id)
 
     async def _converse(self, begin: Callable[[], Conversation[Any]], saving: TaskGroup) -> Any:  # noqa: ANN401
         """Perform a conversation's steps and return what it returns; a service's bug becomes an error that names it."""
@@ -287,55 +264,41 @@ class Run:
 
     async def _poll(self, task: str) -> JSON:
         """Ask how a task is doing until its service knows it; a free question may fail on its way."""
-        poller = self._runner.poller(self._service)
-        while True:
-            self._ensure_time_is_left(task)
-            await self._runner.sleep(self._pace.next_pause())
+        runner = self._runner
+        while runner.stopwatch() - self._began <= runner.task_limit:
+            await runner.sleep(self._pace.next_pause())
             try:
-                known = await poller.ask(task)
+                known = await runner.poller(self._service).ask(task)
             except _PASSING:
-                await self._runner.sleep(_POLL_AGAIN)
+                await runner.sleep(_POLL_AGAIN)
                 continue
             if known is not None:
                 self._pace.note_known()
                 return known
             self._pace.note_unknown(task)
-
-    def _ensure_time_is_left(self, task: str) -> None:
-        if self._runner.stopwatch() - self._began <= self._runner.task_limit:
-            return
         raise TaskStillPending(
             "the task is still going on after {minutes} minutes",
             kept="task {task}",
             advice="%now resume collects it, free",
-            minutes=round(self._runner.task_limit / 60),
+            minutes=round(runner.task_limit / 60),
             task=task,
         )
 
     async def _show_progress(self, progress: Progress, saving: TaskGroup) -> None:
-        match progress.preview:
-            case Link():
-                saving.start_soon(self._show_preview, progress)
-            case Base64() | bytes():
-                await self._show_preview(progress)
-            case _:
-                self._report(progress, None)
+        if isinstance(progress.preview, Link):
+            saving.start_soon(self._report, progress)
+        else:
+            await self._report(progress)
         await checkpoint()  # a service that only reports progress must not keep the loop for itself
 
-    async def _show_preview(self, progress: Progress) -> None:
-        preview: bytes | None = None
-        if progress.preview is not None:
+    async def _report(self, progress: Progress) -> None:
+        preview, fraction = None, progress.fraction
+        if isinstance(progress.preview, Link | Base64 | bytes):
             with suppress(NowImageError):  # a preview is for the eye only
                 preview = await self._saver.load(progress.preview)
-        self._report(progress, preview)
-
-    def _report(self, progress: Progress, preview: bytes | None) -> None:
-        fraction = progress.fraction
         if fraction is not None:
             fraction = min(max(float(fraction), 0.0), 1.0) if math.isfinite(fraction) else None
         self._watch.progressed(ProgressReport(fraction=fraction, preview=preview, words=plain(progress.words)))
-
-    # Outputs
 
     def _take(self, found: Found, saving: TaskGroup) -> None:
         known = next((one for one in self.record.outputs if one.key == found.key), None)
@@ -363,8 +326,6 @@ class Run:
         except Exception as bug:  # noqa: BLE001 - raised again when the other outputs are safe
             self._bug = bug
 
-    # The record
-
     async def _write(self, **changes: Any) -> None:  # noqa: ANN401 - fields of the record
         """Write the record with these changes; they count only once they are on the disk."""
         async with self._writing:
@@ -378,7 +339,6 @@ class Run:
                 await self._write(status=Status.CANCELLED)
 
     async def _finish(self, outcome: Outcome, error: NowImageError | None) -> NowImageError | None:
-        """Write how it ended, and return the error that tells the user."""
         elapsed = round(self._runner.stopwatch() - self._began, 3) if self._is_new else self.record.elapsed
         lost = max(self._lost.values(), key=lambda one: bool(one.rescued), default=None)  # the worst is told
         self.record = replace(decide_end(self.record, outcome, error, lost=lost), elapsed=elapsed)
@@ -392,16 +352,13 @@ class Run:
             await self._saver.rescue_kept(self.record)
             self._watch.changed(self.record)
         else:
-            await self._drop_answer()
+            if self.record.status is Status.DONE:  # of fewer than asked for, the answer may still hold more
+                with suppress(StoreError):
+                    await run_in_thread(self._store.drop_answer, self.record.number)
         if told is not None:
             told.billed = self.record.billed
             told.rescued = tuple(data for one in self._lost.values() for data in one.rescued)
         return told
-
-    async def _drop_answer(self) -> None:
-        if self.record.status is Status.DONE:  # of fewer than asked for, the answer may still hold more
-            with suppress(StoreError):
-                await run_in_thread(self._store.drop_answer, self.record.number)
 
     def _need_of(self, outcome: Outcome) -> NowImageError | None:
         if not outcome.needs:
@@ -434,5 +391,4 @@ def has_newer_links(record: Record) -> bool:
 
 
 def _is_intent(attempt: Attempt) -> bool:
-    """Whether this only says that something is about to be sent."""
     return attempt.phase == "connecting" and attempt.error is None

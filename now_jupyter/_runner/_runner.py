@@ -44,7 +44,6 @@ class Runner:
         task_limit: float = _TASK_LIMIT,
         rescue: RescueFolder | None = None,
     ) -> None:
-        """Put the parts together; nothing is opened."""
         self.rescue = rescue or RescueFolder()
         self.client = client
         self.downloader = downloader
@@ -82,11 +81,7 @@ class Runner:
         return await self.resume(result.record, service, watch) if has_newer_links(result.record) else result
 
     async def resume(self, record: Record, service: Service, watch: Watch) -> RunResult:
-        """Take up a record again without paying: what was rescued, its checkpoint, its kept answer, its kept sources.
-
-        Raises:
-            StoreError: what was rescued elsewhere still cannot be kept here.
-        """
+        """Take up a record again, free: what was rescued, its checkpoint, its kept answer, its kept sources."""
         record = await run_in_thread(recover_rescued, self.rescue, self.store, record)
         if record.status is Status.DONE:
             watch.changed(record)
@@ -96,5 +91,6 @@ class Runner:
             return await run.read(lambda: service.resume(record.state or {}))
         kept = await run_in_thread(read_kept_answer, self.store, record.number)
         if kept is not None:
-            return await run.read(lambda: service.read(kept.reply, record.memo), events=kept.events)
+            reply, events = kept
+            return await run.read(lambda: service.read(reply, record.memo), events=events)
         return await run.read(lambda: fetch_again(record))

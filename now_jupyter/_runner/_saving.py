@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from .._background import run_in_thread
-from .._media import Facts, crop_picture, examine, media_type, pixels_only, unpack_base64
+from .._media import crop_picture, examine, media_type, pixels_only, unpack_base64
 from .._messages import BadImageError, BadResponseError, NowImageError, StoreError, plain, printable
 from .._protocol import Base64, Call, Crop, Found, Link, Source, Whole
 from .._store import Record, RecordedOutput, Store
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ._runner import Runner
 
-__all__ = ["Saver", "keep_data", "with_facts"]
+__all__ = ["Saver", "keep_data"]
 
 _STARS = b"*" * 6  # no key that is masked is shorter
 _CHUNK = 1 << 20
@@ -44,22 +44,17 @@ class Saver:
         }
 
     async def save(self, found: Found, announced: RecordedOutput) -> RecordedOutput:
-        """Return the output as it is kept: from the first source that gives a sound file, or as words.
-
-        Raises:
-            StoreError: the history cannot take it; the error says where it is instead.
-            NowImageError: no source gave a sound file, and why.
-        """
+        """Return the output as it is kept: from the first source that gives a sound file, or as words."""
         done = self._saved.setdefault(found.key, anyio.Event())
         try:
-            saved = await self._save(found, announced)
+            saved = await self._save_from_any(found, announced)
             if saved.file:
                 self._files[found.key] = self._store.output_path(saved.file)
             return saved
         finally:
             done.set()
 
-    async def _save(self, found: Found, announced: RecordedOutput) -> RecordedOutput:
+    async def _save_from_any(self, found: Found, announced: RecordedOutput) -> RecordedOutput:
         data = found.words.encode("utf-8", "replace")
         sources = found.sources or ((data,) if data else ())
         problem: NowImageError | None = None
@@ -105,7 +100,6 @@ class Saver:
             raise
 
     async def _file_of(self, key: str) -> Path:
-        """Return the file of another output of this generation, once it is here."""
         if key not in self._files:
             await self._saved.setdefault(key, anyio.Event()).wait()
         if key not in self._files:
@@ -155,7 +149,8 @@ class Saver:
         """Keep outside of the history what it could not take, and return the error that tells where."""
         try:
             data = await run_in_thread(source.read_bytes) if isinstance(source, Path) else await self.load(source)
-            data = without_key(data, self._runner.client.repeats_key, is_masked=False)
+            if self._runner.client.repeats_key(data):
+                data = pixels_only(data)
             media = media_type(examine(data, expected=announced.kind).mime)
         except (NowImageError, OSError):
             return error  # a link stays in the record; what is no output needs no rescue
@@ -193,12 +188,7 @@ def keep_data(  # noqa: PLR0913 - what came, where it belongs, and what is known
     repeats_key: Callable[[bytes], bool],
     is_masked: bool = False,
 ) -> RecordedOutput:
-    """Return an output as it is kept: byte for byte, unless it repeats the key.
-
-    Raises:
-        BadImageError: it is no sound file; what came is in quarantine.
-        StoreError: it could not be written.
-    """
+    """Return an output as it is kept: byte for byte, unless it repeats the key."""
     if announced.kind == "words" and (words := _short_text(source)):
         return replace(announced, words=words, sources=(), error=None)
     try:
@@ -208,23 +198,6 @@ def keep_data(  # noqa: PLR0913 - what came, where it belongs, and what is known
         store.quarantine(source, reason=problem.message())
         raise
     file = store.keep_output(source, record=record, output=announced, mime=facts.mime, sha256=facts.sha256)
-    return with_facts(announced, facts, file)
-
-
-def _short_text(source: bytes | Path) -> str:
-    """Return words that the record itself holds; empty where they are too long, or no text."""
-    size = len(source) if isinstance(source, bytes) else source.stat().st_size
-    if size > LONGEST_WORDS:
-        return ""
-    data = source if isinstance(source, bytes) else source.read_bytes()
-    try:
-        return printable(data.decode("utf-8"))
-    except UnicodeDecodeError:
-        return ""
-
-
-def with_facts(announced: RecordedOutput, facts: Facts, file: str) -> RecordedOutput:
-    """Return an announced output as one that is here."""
     return replace(
         announced,
         kind=announced.kind if announced.kind in ("words", "vectors") else facts.kind,
@@ -239,29 +212,28 @@ def with_facts(announced: RecordedOutput, facts: Facts, file: str) -> RecordedOu
     )
 
 
-def without_key(data: bytes, repeats_key: Callable[[bytes], bool], *, is_masked: bool) -> bytes:
-    """Return a picture as it came; one whose texts repeat the key, or did before it was masked, with its pixels only.
-
-    Raises:
-        BadImageError: it is no picture.
-    """
-    return pixels_only(data) if repeats_key(data) or (is_masked and _STARS in data) else data
+def _short_text(source: bytes | Path) -> str:
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    if size > LONGEST_WORDS:
+        return ""
+    data = source if isinstance(source, bytes) else source.read_bytes()
+    try:
+        return printable(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        return ""
 
 
 def _without_key(source: bytes | Path, repeats_key: Callable[[bytes], bool], *, is_masked: bool) -> bytes | Path:
-    if isinstance(source, bytes):
-        return without_key(source, repeats_key, is_masked=is_masked)
-    if not _file_repeats(source, repeats_key, is_masked=is_masked):
-        return source
-    return without_key(source.read_bytes(), repeats_key, is_masked=is_masked)
+    """Return what came; of a picture whose texts repeat the key, or did before it was masked, only its pixels."""
+    windows = [source] if isinstance(source, bytes) else _windows(source)
+    if any(repeats_key(window) or (is_masked and _STARS in window) for window in windows):
+        return pixels_only(source if isinstance(source, bytes) else source.read_bytes())
+    return source
 
 
-def _file_repeats(path: Path, repeats_key: Callable[[bytes], bool], *, is_masked: bool) -> bool:
+def _windows(path: Path) -> Iterator[bytes]:
     before = b""
     with path.open("rb") as opened:
         while chunk := opened.read(_CHUNK):
-            window = before + chunk
-            if repeats_key(window) or (is_masked and _STARS in window):
-                return True
+            yield before + chunk
             before = chunk[-_OVERLAP:]
-    return False

@@ -76,7 +76,6 @@ def _goes_on(record: Record, error: NowImageError | None) -> bool:
 
 
 def _failure_at_end(record: Record, error: NowImageError | None, status: Status) -> Failure | None:
-    """Return why outputs are missing; None where none is."""
     if status is Status.DONE:
         return None
     if error is not None:
@@ -103,14 +102,8 @@ def _words(reason: JSON) -> str:
 
 def error_of_abandoned(record: Record) -> NowImageError:
     """Return the error of an order that was sent and had to be left because the session was closed."""
+    words = "the session was closed while {ref} was under way"
     if record.state is not None:
-        return TaskStillPending(
-            "the session was closed while {ref} was under way",
-            advice="%now resume collects it, free",
-            ref=record.ref,
-        )
-    return MaybeBilledError(
-        "the session was closed while {ref} was under way",
-        advice="%now resume looks for it, free; --fresh orders again",
-        ref=record.ref,
-    )
+        return TaskStillPending(words, advice="%now resume collects it, free", ref=record.ref)
+    advice = "%now resume looks for it, free; --fresh orders again"
+    return MaybeBilledError(words, advice=advice, ref=record.ref)

@@ -42,6 +42,8 @@ _FOREIGN: tuple[Any, ...] = (
     *({"code": 500, "message": "no"}, {"success": False}, {"choices": [{}]}, {"choices": [{"message": None}]}),
     *({"id": 7, "status": 7}, {"result": 7}, {"status": "FAILURE", "buttons": None}, {"status": "SUCCESS"}, {"url": 7}),
 )
+_CUT = MaybeBilledError("the connection broke in the middle of the answer")
+_NO_ANSWER = MaybeBilledError("the connection broke before the relay answered")
 _PAGE = Reply(text="<!doctype html><title>nginx</title>", media_type="text/html")
 
 
@@ -50,11 +52,11 @@ class Exchange:
     """A paid answer and what the relay says after it.
 
     `events` are those of a streamed answer, `answers` those to the free calls, in their order, the last one again and
-    again; an error among them is raised. `memo` None: that of the plan of the first ask.
+    again; an error among either is raised. `memo` None: that of the plan of the first ask.
     """
 
     reply: Reply
-    events: tuple[Event, ...] = ()
+    events: tuple[Event | NowImageError, ...] = ()
     answers: tuple[Reply | NowImageError, ...] = ()
     memo: Fields | None = None
 
@@ -109,7 +111,7 @@ def _faults_of_planning(service: Service, ask: Ask, before: Sequence[Reply]) -> 
     yield from faults_of_plan(plan, ask)
     if isinstance(plan, Plan):
         yield from _faults_of_preparing(service, plan, before) if plan.before else ()
-        yield from _unrefused_fields(service, ask, plan.call.json)
+        yield from _settable_fields(service, ask, plan.call.json)
     for name, odd in product(ask.offer.options, _ODD):
         plan = _plan_with(service, ask, params={**ask.request.params, name: odd})
         yield from _foreign(plan, f"plan with {name}={odd!r}")
@@ -129,7 +131,7 @@ def _faults_of_offering(service: Service, offer: Offer) -> Iterator[str]:
     yield from _foreign(_try(lambda: service.offer(Listed(name=""))), "offer for a model without a name")
 
 
-def _unrefused_fields(service: Service, ask: Ask, body: object) -> Iterator[str]:
+def _settable_fields(service: Service, ask: Ask, body: object) -> Iterator[str]:
     """Yield the wire's fields of model, prompt and n that `-p` can set: they would pass by splitting and price."""
     fields = body.items() if isinstance(body, Mapping) else ()
     own = {name for name, value in fields if value and value in (ask.offer.model, ask.request.prompt)}
@@ -141,15 +143,19 @@ def _unrefused_fields(service: Service, ask: Ask, body: object) -> Iterator[str]
 
 
 def _faults_of_preparing(service: Service, plan: Plan, before: Sequence[Reply]) -> Iterator[str]:
-    for answers in (tuple(before), *((Reply(body=odd),) for odd in _FOREIGN)):
-        talk = _Talk(service, lambda: service.prepare(plan), Exchange(reply=Reply(), answers=answers))
-        yield from talk.faults
-        if answers != tuple(before):
-            continue
-        if not isinstance(talk.end, Mapping):
-            yield f"prepare ends with {talk.end!r}"
-        elif any(True for _ in later_in(plan.call.fill(talk.end))):
-            yield "prepare leaves values of the paid call open"
+    talk = _prepare(service, plan, *before)
+    yield from talk.faults
+    if not isinstance(talk.end, Mapping):
+        yield f"prepare ends with {talk.end!r}"
+        return
+    if any(True for _ in later_in(plan.call.fill(talk.end))):
+        yield "prepare leaves values of the paid call open"
+    for odd in _FOREIGN:
+        yield from _prepare(service, plan, Reply(body=odd)).faults
+
+
+def _prepare(service: Service, plan: Plan, *answers: Reply) -> _Talk:
+    return _Talk(service, lambda: service.prepare(plan), Exchange(reply=Reply(), answers=answers))
 
 
 # Answers
@@ -167,7 +173,7 @@ def _faults_of_reading(service: Service, exchange: Exchange) -> Iterator[str]:
     for other in _others(exchange):
         yield from (f"{fault} (after a cut or foreign answer)" for fault in _read(service, other).faults)
     for at in range(min(len(exchange.events) + 1, _MOST_CUTS)):
-        talk = _read(service, replace(exchange, events=exchange.events[:at]), is_cut=True)
+        talk = _read(service, replace(exchange, events=(*exchange.events[:at], _CUT)))
         yield from (f"{fault} (cut after {at} events)" for fault in talk.faults)
         if not set(talk.keys) <= set(whole.keys):
             yield f"cut after {at} events, the stream gives the keys {talk.keys} instead of {whole.keys}"
@@ -189,30 +195,30 @@ def _faults_of_resuming(
 def _others(exchange: Exchange) -> Iterator[Exchange]:
     """Yield the exchange with its answers damaged, and with those of somebody else."""
     odd = (_PAGE, Reply(), Reply(is_file=True), Reply(streamed=True))
-    yield from (replace(exchange, reply=reply) for reply in (*_spoiled(exchange.reply), *odd))
+    yield from (replace(exchange, reply=reply) for reply in (*_spoil(exchange.reply), *odd))
     for at, answer in enumerate(exchange.answers):
-        for reply in _spoiled(answer) if isinstance(answer, Reply) else ():
+        for reply in _spoil(answer) if isinstance(answer, Reply) else ():
             yield replace(exchange, answers=(*exchange.answers[:at], reply))
     for event in (Event("message", body) for body in _FOREIGN):
         yield replace(exchange, reply=Reply(streamed=True), events=(event, *exchange.events, event))
 
 
-def _spoiled(reply: Reply) -> Iterator[Reply]:
-    return (Reply(body=body) for body in chain(islice(_damaged(reply.body), _MOST_CUTS), _FOREIGN))
+def _spoil(reply: Reply) -> Iterator[Reply]:
+    return (Reply(body=body) for body in chain(islice(_damage(reply.body), _MOST_CUTS), _FOREIGN))
 
 
-def _damaged(body: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON of any shape
+def _damage(body: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON of any shape
     """Yield a body with each of its parts gone, or something else."""
     if isinstance(body, Mapping):
         for key, value in body.items():
             yield {name: one for name, one in body.items() if name != key}
-            yield from ({**body, key: odd} for odd in (*_damaged(value), *_WRONG))
+            yield from ({**body, key: odd} for odd in (*_damage(value), *_WRONG))
     elif isinstance(body, list | tuple):
-        yield from (list(one.values()) for one in _damaged(dict(enumerate(body))))
+        yield from (list(one.values()) for one in _damage(dict(enumerate(body))))
 
 
-def _read(service: Service, exchange: Exchange, *, is_cut: bool = False) -> _Talk:
-    talk = _Talk(service, lambda: service.read(exchange.reply, exchange.memo or {}), exchange, is_cut=is_cut)
+def _read(service: Service, exchange: Exchange) -> _Talk:
+    talk = _Talk(service, lambda: service.read(exchange.reply, exchange.memo or {}), exchange)
     if not isinstance(talk.end, Outcome | NowImageError) and not talk.faults:
         talk.faults.append(f"read ends with {type(talk.end).__name__} instead of an Outcome")
     return talk
@@ -221,14 +227,10 @@ def _read(service: Service, exchange: Exchange, *, is_cut: bool = False) -> _Tal
 class _Talk:
     """A conversation, gone through as the runner does: what it found, where it could be resumed, how it ended."""
 
-    def __init__(
-        self, service: Service, begin: Callable[[], object], exchange: Exchange, *, is_cut: bool = False
-    ) -> None:
-        cut = MaybeBilledError("the connection broke in the middle of the answer")
-        none = MaybeBilledError("the connection broke before the relay answered")
+    def __init__(self, service: Service, begin: Callable[[], object], exchange: Exchange) -> None:
         self._service = service
-        self._events = chain(exchange.events, repeat(cut if is_cut else None))
-        self._answers = chain(exchange.answers, repeat(exchange.answers[-1] if exchange.answers else none))
+        self._events = chain(exchange.events, repeat(None))
+        self._answers = chain(exchange.answers, repeat(exchange.answers[-1] if exchange.answers else _NO_ANSWER))
         self._polls = 0
         self.keys: list[str] = []
         self.states: list[tuple[Fields, int]] = []
@@ -241,10 +243,14 @@ class _Talk:
         if not isinstance(conversation, Generator):
             self.faults += _foreign(conversation, "a conversation")
             return conversation
-        answer: object = None
+        answer: Any = None
         for _ in range(_MOST_STEPS):
             try:
-                step = conversation.throw(answer) if isinstance(answer, Exception) else conversation.send(answer)
+                step = (
+                    conversation.throw(answer.with_traceback(None))
+                    if isinstance(answer, Exception)
+                    else conversation.send(answer)
+                )
             except StopIteration as end:
                 return end.value
             except Exception as problem:  # noqa: BLE001 - that is what is looked for

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from .._json import JSON, dig, text_of
+from .._json import JSON, dig, number_of, text_of
 from .._messages import BadResponseError, NowImageError, Refusal, error_of_refusal, is_error, words_of
 from .._protocol import Conversation, Event, Found, Lost, Next, Outcome, Progress, Reply, Source, Step, Whole
 from ._finding import mark_of, outputs_in, outputs_in_words, without_pictures
@@ -39,7 +38,10 @@ def read_pictures(reply: Reply, *, expected: int = 1) -> Conversation[Reading]:
     if reply.streamed:
         return (yield from _Stream(expected).read())
     if reply.is_file:
-        return (yield from _read_file(reply))
+        if reply.media_type.startswith("text/") or "json" in reply.media_type:
+            return Reading()
+        yield Found(key="1", sources=(Whole(),))
+        return Reading(count=1)
     body = reply.body if reply.body is not None or "html" in reply.media_type else reply.text
     every = list(outputs_in(body))
     count = sum(isinstance(one, Found) for one in every)
@@ -54,13 +56,6 @@ def read_pictures(reply: Reply, *, expected: int = 1) -> Conversation[Reading]:
         reason=reason if reason is not None or not lost else lost[0].reason,
         outcome=outcome_of(body),
     )
-
-
-def _read_file(reply: Reply) -> Conversation[Reading]:
-    if reply.media_type.startswith("text/") or "json" in reply.media_type:
-        return Reading()
-    yield Found(key="1", sources=(Whole(),))
-    return Reading(count=1)
 
 
 def require_output(reading: Reading, reply: Reply) -> Outcome:
@@ -91,19 +86,16 @@ def _no_picture(reading: Reading, reply: Reply) -> BadResponseError:
             advice="look at the relay's log before ordering again; `--fresh` orders again",
         )
     if reply.body is None and reply.media_type:
+        is_page = "html" in reply.media_type or reply.text[:1024].lstrip().lower().startswith(("<!doctype", "<html"))
         return BadResponseError(
             "the relay answered with {looks} instead of pictures",
             advice="check the address that %now shows: it should be the API's, not a web page's; the answer is kept",
-            looks="HTML" if _is_html(reply) else reply.media_type,
+            looks="HTML" if is_page else reply.media_type,
         )
     return BadResponseError(
         "the relay's answer holds no picture",
         advice="the answer is kept with the record; ask the relay's support with the request id before ordering again",
     )
-
-
-def _is_html(reply: Reply) -> bool:
-    return "html" in reply.media_type or reply.text[:1024].lstrip().lower().startswith(("<!doctype", "<html"))
 
 
 # A stream
@@ -171,11 +163,8 @@ class _Stream:
 
     def _note_end(self, data: JSON) -> None:
         known = outcome_of(data)
-        self._outcome = Outcome(
-            usage=known.usage or self._outcome.usage,
-            cost=known.cost if known.cost is not None else self._outcome.cost,
-            created=known.created if known.created is not None else self._outcome.created,
-        )
+        news = {name: getattr(known, name) for name in ("usage", "cost", "created")}
+        self._outcome = replace(self._outcome, **{name: one for name, one in news.items() if one not in (None, {})})
 
 
 def _delta_in(data: JSON) -> str:
@@ -198,28 +187,22 @@ def outcome_of(body: JSON) -> Outcome:
     """Return when, what was used and what it cost, as far as an answer says so; zeros only are no usage."""
     usage = dig(body, "usage") or dig(body, "response", "usage")
     is_usage = isinstance(usage, Mapping) and any(usage.values())
+    cost = number_of(dig(usage, "cost"))
     return Outcome(
         usage=dict(usage) if is_usage else {},
-        cost=_amount(dig(usage, "cost")),
+        cost=cost if cost is not None and 0 <= cost < _SENSIBLE else None,
         created=_time(dig(body, "created") or dig(body, "created_at")),
     )
 
 
 def percent_of(value: Any) -> float | None:  # noqa: ANN401 - untrusted JSON
     """Return how far it is, of 1, from `35%`, 35 or 0.35; from words only what stands behind 进度."""
-    if isinstance(value, bool):
+    if isinstance(value, str):
+        digits = value.rpartition("进度")[2][:40].partition("%")[0].strip(" \n*:：`")
+        value = int(digits) if digits.isascii() and digits.isdigit() else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _SENSIBLE:
         return None
-    if isinstance(value, int | float):
-        is_share = isinstance(value, float) and value <= 1
-        return min(float(value) / (1 if is_share else 100), 1.0) if 0 <= value < _SENSIBLE else None
-    words = value.rpartition("进度")[2] if isinstance(value, str) and "进度" in value else value
-    digits = _digits_before_percent(words[:40]) if isinstance(words, str) else ""
-    return min(int(digits) / 100, 1.0) if digits else None
-
-
-def _digits_before_percent(words: str) -> str:
-    number = words.partition("%")[0].strip(" *:：`") if "%" in words else words.strip()
-    return number if number.isascii() and number.isdigit() and len(number) <= 3 else ""  # noqa: PLR2004 - 100
+    return min(value if isinstance(value, float) and value <= 1 else value / 100, 1.0)
 
 
 def _words_in(body: JSON) -> str:
@@ -230,16 +213,6 @@ def _words_in(body: JSON) -> str:
         content = "\n".join(text_of(dig(part, "text")) for part in content)
     words = without_pictures(text_of(content)) or text_of(dig(body, "choices", 0, "message", "refusal"))
     return words[:_WORDS_KEPT]
-
-
-def _amount(value: Any) -> Decimal | None:  # noqa: ANN401 - untrusted JSON
-    if isinstance(value, bool) or not isinstance(value, int | float | str) or value == "":
-        return None
-    try:
-        amount = Decimal(str(value)[:40])
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() and 0 <= amount < _SENSIBLE else None
 
 
 def _time(value: Any) -> float | None:  # noqa: ANN401 - untrusted JSON

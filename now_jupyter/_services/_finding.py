@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any, TypeAlias
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from .._json import JSON, digest
 from .._protocol import Base64, Call, Found, Link, Lost, Source
@@ -47,7 +47,9 @@ _MARKDOWN = re.compile(
 )
 _LINK = re.compile(r"https?://[^\s()\[\]<>\"'`]++")
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg", ".avif")
-_OWN_PATH = re.compile(r"/[\w.~%-]+(?:/[\w.~%-]+)*(?:\?\S{0,500})?", re.ASCII)
+_OWN_PATH = re.compile(  # of the relay: no base64 of a JPEG, and no path that climbs
+    r"(?!/9j/)(?![^\s?]*/\.\.?(?:[/?]|$))/[\w.~%-]+(?:/[\w.~%-]+)*(?:\?\S{0,500})?", re.ASCII
+)
 _DECORATION = re.compile(r"logo|icon|badge|avatar", re.IGNORECASE)
 _LONGEST_PATH = 1000
 _LONGEST_LINK = 4000
@@ -59,16 +61,16 @@ _SHORT = 256
 def outputs_in(body: JSON) -> Iterator[Found | Lost]:
     """Yield what an answer holds, in its order, each output under its number; the same one is told once."""
     if isinstance(body, str):
-        return _numbered(_in_words(body))
-    found = list(islice(_walk(body, _evident, 0), _MOST))
+        return _number(_in_words(body))
+    found = list(islice(_walk(body, _read_evident, 0), _MOST))
     if not any(isinstance(one, Found) for one in found):
         found += islice(_search(body, 0), _MOST)
-    return _numbered(found)
+    return _number(found)
 
 
-def outputs_in_words(words: str, *, is_whole: bool = True) -> Iterator[Found]:
+def outputs_in_words(words: str, *, is_whole: bool = True) -> Iterator[Found | Lost]:
     """Yield the pictures in words: Markdown, else data URIs, else links; `is_whole` False: only what surely ended."""
-    return (one for one in _numbered(_in_words(words, is_whole=is_whole)) if isinstance(one, Found))
+    return _number(_in_words(words, is_whole=is_whole))
 
 
 def without_pictures(words: str) -> str:
@@ -76,16 +78,14 @@ def without_pictures(words: str) -> str:
     return _DATA_URI.sub("", _MARKDOWN.sub("", words)).strip()
 
 
-def _numbered(every: Iterable[Found | Lost]) -> Iterator[Found | Lost]:
+def _number(every: Iterable[Found | Lost]) -> Iterator[Found | Lost]:
     seen: set[object] = set()
     for one in every:
-        if isinstance(one, Found):
-            if (mark := mark_of(one)) in seen:
-                continue
+        if isinstance(one, Lost):
+            yield one
+        elif (mark := mark_of(one)) not in seen:
             seen.add(mark)
             yield replace(one, key=str(len(seen)))
-        else:
-            yield one
 
 
 def mark_of(found: Found) -> str:
@@ -131,7 +131,7 @@ def _in_containers(item: Mapping[str, Any], depth: int) -> Iterator[Found | Lost
         value = item.get(key)
         if isinstance(value, str) and (key in ("message", "delta") or _has_mime(item)):
             continue  # words of the relay; or base64 with its type beside it, which `_sources` takes
-        for one in _walk(value, _evident, depth + 1):
+        for one in _walk(value, _read_evident, depth + 1):
             found += isinstance(one, Found)
             yield one
     if found:
@@ -140,17 +140,15 @@ def _in_containers(item: Mapping[str, Any], depth: int) -> Iterator[Found | Lost
     if isinstance(content, str):
         yield from _in_words(content)
     else:
-        yield from _walk(content, _evident, depth + 1)
+        yield from _walk(content, _read_evident, depth + 1)
 
 
 def _sources(item: Mapping[str, Any]) -> tuple[Source, ...]:
     """Return all ways to the one output of an object: inside it, then by link."""
     every = [read(value) for key, read in _READERS.items() for value in _texts(item.get(key))]
-    data = item.get("data")
-    if isinstance(data, str) and _has_mime(item):
+    if isinstance(data := item.get("data"), str) and _has_mime(item):
         every.append(source_of(data) or Base64(data))
-    sources = [source for source in every if source is not None]
-    return tuple(source for at, source in enumerate(sources) if source not in sources[:at])
+    return tuple(source for at, source in enumerate(every) if source is not None and source not in every[:at])
 
 
 def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - untrusted JSON
@@ -163,13 +161,9 @@ def _has_mime(item: Mapping[str, Any]) -> bool:
 
 
 def _about(item: Mapping[str, Any]) -> dict[str, JSON]:
-    about: dict[str, JSON] = {}
-    if prompt := item.get("revised_prompt"):
-        about |= {"revised_prompt": prompt} if isinstance(prompt, str) else {}
-    seed = item.get("seed")
-    if isinstance(seed, int) and not isinstance(seed, bool):
-        about["seed"] = seed
-    return about
+    prompt, seed = item.get("revised_prompt"), item.get("seed")
+    about: dict[str, JSON] = {"revised_prompt": prompt} if prompt and isinstance(prompt, str) else {}
+    return about | ({"seed": seed} if isinstance(seed, int) and not isinstance(seed, bool) else {})
 
 
 # What a text means
@@ -184,33 +178,20 @@ def source_of(text: str) -> Source | None:
         return Base64(text)
     if text.startswith("base64://"):
         return Base64(text.removeprefix("base64://"))
-    return _at_the_relay(text)
-
-
-def _at_the_relay(text: str) -> Call | None:
-    if (
-        not text.startswith("/")
-        or text.startswith("/9j/")
-        or len(text) > _LONGEST_PATH
-        or not _OWN_PATH.fullmatch(text)
-    ):
+    if len(text) > _LONGEST_PATH or not _OWN_PATH.fullmatch(text):
         return None
-    parts = urlsplit(text)
-    if any(part in (".", "..") for part in parts.path.split("/")):
-        return None
-    query = dict(parse_qsl(parts.query))
-    return Call(path=parts.path, method="GET", base="host", query=query, expects="file")
+    path, _, query = text.partition("?")
+    return Call(path=path, method="GET", base="host", query=dict(parse_qsl(query)), expects="file")
 
 
-def _base64(text: str) -> Source | None:
-    return source_of(text) or Base64(text)
-
-
-def _evident(text: str) -> Source | None:
+def _read_evident(text: str) -> Source | None:
     return source_of(text) or (Base64(text) if text.startswith(_PICTURE_STARTS) else None)
 
 
-_READERS: Mapping[str, _Read] = {**dict.fromkeys(_BASE64_KEYS, _base64), **dict.fromkeys(_LINK_KEYS, _evident)}
+_READERS: Mapping[str, _Read] = {
+    **dict.fromkeys(_BASE64_KEYS, lambda text: source_of(text) or Base64(text)),
+    **dict.fromkeys(_LINK_KEYS, _read_evident),
+}
 
 
 # In words, and anywhere
@@ -219,18 +200,13 @@ _READERS: Mapping[str, _Read] = {**dict.fromkeys(_BASE64_KEYS, _base64), **dict.
 def _in_words(words: str, *, is_whole: bool = True) -> Iterator[Found]:
     shown = [one["source"] for one in _MARKDOWN.finditer(words) if not _DECORATION.search(one["alt"])]
     if not shown and is_whole:
-        bare = _MARKDOWN.sub("", words)  # what it shows as decoration is none as a link either
-        shown = _DATA_URI.findall(bare) or _links_in(bare)
+        bare = _MARKDOWN.sub("", words).strip()  # what it shows as decoration is none as a link either
+        is_alone = bare.startswith("base64://") or _LINK.fullmatch(bare)
+        links = [bare] if is_alone else [one for one in _LINK.findall(bare) if _leads_to_picture(one)]
+        shown = _DATA_URI.findall(bare) or links
     for one in shown:
         if (source := source_of(one)) is not None:
             yield Found(key="", sources=(source,))
-
-
-def _links_in(words: str) -> list[str]:
-    alone = words.strip()
-    if alone.startswith("base64://") or _LINK.fullmatch(alone):
-        return [alone]
-    return [one for one in _LINK.findall(words) if _leads_to_picture(one)]
 
 
 def _leads_to_picture(link: str) -> bool:
@@ -240,16 +216,13 @@ def _leads_to_picture(link: str) -> bool:
 
 def _search(value: Any, depth: int) -> Iterator[Found]:  # noqa: ANN401 - untrusted JSON
     """Yield what is evidently a picture, wherever it stands."""
-    if depth > _DEEPEST:
-        return
     if isinstance(value, str):
         is_link = value.startswith(("http://", "https://")) and _leads_to_picture(value)
         if is_link or value.startswith(_PICTURE_STARTS) or value[:11].lower() == "data:image/":
             yield Found(key="", sources=(source_of(value) or Base64(value),))
-    elif isinstance(value, Mapping):
-        for key, one in value.items():
-            if not _NOT_MADE.search(str(key)):
-                yield from _search(one, depth + 1)
-    elif isinstance(value, list | tuple):
-        for one in value:
+    elif depth <= _DEEPEST:
+        items = value if isinstance(value, list | tuple) else ()
+        if isinstance(value, Mapping):
+            items = [one for key, one in value.items() if not _NOT_MADE.search(str(key))]
+        for one in items:
             yield from _search(one, depth + 1)

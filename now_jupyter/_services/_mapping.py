@@ -11,7 +11,7 @@ from .._messages import InputError, Language, say
 from .._protocol import Ask, File, Later, Offer, Option, Remark
 from ._sizes import fits_grid, resolve_size
 
-__all__ = ["fields", "form_of", "raw_fields", "remarks_on_prompt", "require_prompt", "say_remark", "settle"]
+__all__ = ["fields", "form_of", "raw_fields", "require_prompt", "say_remark", "settle"]
 
 _NOTHING: Mapping[str, Option] = MappingProxyType({})
 _COUNTS = ("n", "batch_size", "num_images", "num_outputs")  # what wires call the number of pictures
@@ -21,7 +21,7 @@ _OPTION_OF = {"model": "--model", "prompt": "the prompt itself"}  # what takes t
 def fields(
     ask: Ask, *, wire: Mapping[str, Option] = _NOTHING, dropped: Collection[str] = (), own: Texts = ("model", "prompt")
 ) -> tuple[dict[str, JSON], list[Remark]]:
-    """Return the wire's fields for all that was given, `-p` fields last, and what there is to say of them.
+    """Return the wire's fields for all that was given, and what there is to say of it and of the prompt.
 
     `wire` are options that the wire has fields for although the model is not known to take them: they are sent, with a
     remark; those in `dropped` are known to get lost on the way. Without a field an option is ignored. `own`: the
@@ -32,14 +32,15 @@ def fields(
     """
     settled, remarks = settle(ask, wire=wire, dropped=dropped)
     every = {**wire, **ask.offer.options}
-    placed = {every[name].name or name: _spell(every[name], value) for name, value in settled.items()}
-    raw = raw_fields(ask, own=own)
-    for name in settled:
-        if (field := every[name].name or name) in raw:
+    sent = raw_fields(ask, own=own)
+    for name, value in settled.items():
+        field = every[name].name or name
+        if field in ask.request.raw:
             raise InputError(
                 "{flag} and -p {key} set the same field", advice="give one of them", flag=f"--{name}", key=field
             )
-    return {**placed, **raw}, [*remarks, *_remarks_on_raw(ask)]
+        sent[field] = every[name].spelled.get(str(value), value)
+    return sent, [*remarks, *_remarks_on_raw(ask), *_remarks_on_prompt(ask)]
 
 
 def settle(
@@ -103,14 +104,6 @@ def require_prompt(ask: Ask) -> str:
     )
 
 
-def remarks_on_prompt(ask: Ask) -> list[Remark]:
-    """Return a remark where the prompt is longer than the model is known to read."""
-    length, longest = len(ask.request.prompt), ask.offer.longest
-    if longest is None or length <= longest or not ask.offer.known:
-        return []
-    return [Remark(option="prompt", kind="unusual", given=length, known=(str(longest),))]
-
-
 # What there is to say
 
 
@@ -148,21 +141,18 @@ def _remarks_on_raw(ask: Ask) -> Iterator[Remark]:
             yield Remark(option=name, kind="unusual", given=value, known=option.values)
 
 
-def _spell(option: Option, value: JSON) -> JSON:
-    return option.spelled.get(str(value), value)
+def _remarks_on_prompt(ask: Ask) -> Iterator[Remark]:
+    length, longest = len(ask.request.prompt), ask.offer.longest
+    if longest is not None and length > longest and ask.offer.known:
+        yield Remark(option="prompt", kind="unusual", given=length, known=(str(longest),))
 
 
 def say_remark(remark: Remark, language: Language = "en") -> str:
     """Return a remark as a sentence."""
     known = ", ".join(remark.known) or "–"
-    facts = {"option": remark.option, "given": _shown(remark.given), "used": _shown(remark.used), "known": known}
+    facts = {"option": remark.option, "given": _format(remark.given), "used": _format(remark.used), "known": known}
     if remark.option == "prompt":
-        return say(
-            "the prompt has {given} characters, and the model is known to read {known}",
-            language,
-            given=facts["given"],
-            known=known,
-        )
+        return say("the prompt has {given} characters, and the model is known to read {known}", language, **facts)
     match remark.kind:
         case "resolved":
             return say("{option} {given} becomes {used}", language, **facts)
@@ -174,5 +164,5 @@ def say_remark(remark: Remark, language: Language = "en") -> str:
             return say("the model is not known to take {option} {given}; known: {known}", language, **facts)
 
 
-def _shown(value: JSON) -> str:
+def _format(value: JSON) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

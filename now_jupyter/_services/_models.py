@@ -6,11 +6,12 @@ begins. Facts: OpenAI's image guide and API reference of 2026-11, and what relay
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 
-from .._protocol import Listed, Option, Role
+from .._protocol import Fit, Listed, Offer, Option
 
 __all__ = ["ANY", "EXAMPLES", "UNKNOWN", "Family", "family_of", "is_of_another_kind", "looks_like_pictures", "rank"]
 
@@ -19,21 +20,18 @@ _SUFFIXES_NARROWED = ("-all", "-vip", "-web")  # shops' own names: what they tak
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
-    """What the models are known to take whose names begin with `prefix`.
+class Family(Offer):
+    """What is offered for the models whose names begin with `prefix`.
 
     `edits`: pictures go to /images/edits as files, else into the field `image`; `only_png`: the files have to be PNG.
     """
 
+    model: str = ""
+    fit: Fit = Fit.NAMED
     prefix: str = ""
-    options: Mapping[str, Option]
-    raw: Mapping[str, Option] = field(default_factory=dict)
-    inputs: Mapping[Role, int] = field(default_factory=dict)
-    longest: int | None = None
     edits: bool = False
     only_png: bool = False
     streams: bool = False
-    known: bool = True
 
 
 def _words(*values: str) -> Option:
@@ -59,14 +57,10 @@ _DALLE_RAW = MappingProxyType({"response_format": _words("url", "b64_json"), **_
 ANY: Mapping[str, Option] = MappingProxyType(
     {
         "n": _N,
-        "size": Option(),
-        "quality": Option(),
-        "style": Option(),
-        "background": Option(),
         "format": Option(name="output_format"),
         "compression": Option(name="output_compression"),
         "negative": Option(name="negative_prompt"),
-        "seed": Option(),
+        **dict.fromkeys(("size", "quality", "style", "background", "seed"), Option()),
     }
 )
 UNKNOWN = Family(options=ANY, inputs={"picture": 16}, known=False)
@@ -154,42 +148,12 @@ _NARROWED = Family(
 
 EXAMPLES = ("gpt-image-2", "gpt-image-2.6-flare", "gpt-image-2.6-sunburst", "dall-e-3")
 _BEST_FIRST = ("gpt-image-2", "gpt-image-2.6", "gpt-image-2.5", "gpt-image", "dall-e-3")
-_PICTURE_WORDS = (
-    "image",
-    "dall-e",
-    "flux",
-    "ideogram",
-    "stable-diffusion",
-    "sd3",
-    "sdxl",
-    "seedream",
-    "seededit",
-    "jimeng",
-    "kolors",
-    "cogview",
-    "recraft",
-    "banana",
+_PICTURE_WORDS = re.compile(
+    r"image|dall-e|flux|ideogram|stable-diffusion|sd3|sdxl|seedream|seededit|jimeng|kolors|cogview|recraft|banana"
 )
-_OTHER_WORDS = (
-    "mj_",
-    "swap_face",
-    "suno",
-    "udio",
-    "luma",
-    "runway",
-    "hailuo",
-    "tts",
-    "embed",
-    "whisper",
-    "transcribe",
-    "rerank",
-    "video",
-    "sora-2",
-    "veo",
-    "seedance",
-    "kling-v",
-    "t2v",
-    "i2v",
+_OTHER_WORDS = re.compile(  # films, sound, words, and what lives at other services
+    r"mj_|swap_face|suno|udio|luma|runway|hailuo|tts|embed|whisper|transcribe|rerank|video|sora-2|veo|seedance|kling-v"
+    r"|t2v|i2v"
 )
 
 
@@ -203,12 +167,12 @@ def family_of(listed: Listed) -> Family | None:
 
 def is_of_another_kind(listed: Listed) -> bool:
     """Whether the name says that the model makes films, sound, words or vectors, or lives at another service."""
-    return any(word in listed.bare for word in _OTHER_WORDS)
+    return _OTHER_WORDS.search(listed.bare) is not None
 
 
 def looks_like_pictures(listed: Listed) -> bool:
     """Whether a word in the name, or what the relay says of it, points to pictures."""
-    return "image" in listed.makes or any(word in listed.bare for word in _PICTURE_WORDS)
+    return "image" in listed.makes or _PICTURE_WORDS.search(listed.bare) is not None
 
 
 def rank(listed: Listed) -> tuple[int, bool, int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
 
@@ -23,7 +24,7 @@ from .._protocol import (
     Service,
 )
 from ._decoder import read_pictures, require_output
-from ._mapping import fields, form_of, remarks_on_prompt, require_prompt
+from ._mapping import fields, form_of, require_prompt
 from ._models import ANY, EXAMPLES, UNKNOWN, Family, family_of, is_of_another_kind, looks_like_pictures
 from ._tasks import begin_task, follow_pictures, poll_task, task_in
 
@@ -47,16 +48,7 @@ class OpenAIImages(Service):
     def offer(self, listed: Listed) -> Offer:
         """Return what is known of the model's family; others are worth a try, as a wrong one is free."""
         known = family_of(listed)
-        family = known or UNKNOWN
-        return Offer(
-            model=listed.name,
-            fit=_fit_of(listed, known),
-            known=family.known,
-            longest=family.longest,
-            options=family.options,
-            raw=family.raw,
-            inputs=family.inputs,
-        )
+        return replace(known or UNKNOWN, model=listed.name, fit=_fit_of(listed, known))
 
     def plan(self, ask: Ask) -> Plan:
         """Return the call to one of the three endpoints, by what is given to it."""
@@ -73,7 +65,7 @@ class OpenAIImages(Service):
             call=_variation(body, vary[0]) if vary else _call(ask, family, body),
             charge=Charge(name=ask.offer.model, times=ask.n * _ratio(ask.offer.model, body), unit="picture"),
             expected=ask.n,
-            remarks=(*remarks, *remarks_on_prompt(ask)),
+            remarks=tuple(remarks),
             memo={"n": ask.n},
         )
 

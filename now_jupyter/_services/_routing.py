@@ -59,11 +59,11 @@ def routes(
     choice = services() if among is None else tuple(among)
     if named:
         choice = tuple(one for one in choice if one.name == named) or (service_named(named),)
-    found = list(_offered(choice, listed, is_named=bool(named)))
+    found = list(_find_routes(choice, listed, is_named=bool(named)))
     able = [one for one in found if named or one.offer.fit > Fit.ASKED]
     if not able:
         raise _no_service(listed, named, found)
-    if not (fitting := [one for one in able if not _refused_roles(one.offer, request)]):
+    if not (fitting := [one for one in able if not _roles_too_many(one.offer, request)]):
         raise _no_such_input(listed, able[0], request)
     return sorted(
         fitting, key=lambda one: (one.service.name == remembered, one.offer.makes == makes, one.offer.fit), reverse=True
@@ -76,7 +76,7 @@ def _named_service(request: Request) -> str:
     return request.service or next(pressed, "")
 
 
-def _offered(choice: Sequence[Service], listed: Listed, *, is_named: bool) -> Iterator[Route]:
+def _find_routes(choice: Sequence[Service], listed: Listed, *, is_named: bool) -> Iterator[Route]:
     for service in choice:
         try:
             offer = offer_of(service, listed)
@@ -88,7 +88,7 @@ def _offered(choice: Sequence[Service], listed: Listed, *, is_named: bool) -> It
             yield Route(service, offer)
 
 
-def _refused_roles(offer: Offer, request: Request) -> dict[Role, int]:
+def _roles_too_many(offer: Offer, request: Request) -> dict[Role, int]:
     """Return the roles of which more is given than the offer takes, with how many it takes."""
     return {
         one.role: offer.inputs.get(one.role, 0)
@@ -114,7 +114,7 @@ def _no_service(listed: Listed, named: str, found: Sequence[Route]) -> InputErro
 
 
 def _no_such_input(listed: Listed, route: Route, request: Request) -> InputError:
-    role, most = next(iter(_refused_roles(route.offer, request).items()))
+    role, most = next(iter(_roles_too_many(route.offer, request).items()))
     return InputError(
         "{model} at {service} takes at most {most} inputs as {role}",
         advice="give fewer, or choose another model or service",
@@ -159,14 +159,13 @@ def other_route(ways: Sequence[Route], error: NowImageError) -> Route | None:
 
 def leads_elsewhere(error: NowImageError) -> bool:
     """Whether a refusal proves both that nothing was made, and that this model is spoken to at another address."""
-    if error.billed != "no":
-        return False
-    words = str(error.facts.get("words", ""))
-    if error.status == _NOT_IMPLEMENTED or (error.code or "").lower() in _ELSEWHERE:
-        return True
-    if error.status == _NOT_FOUND and "invalid url" in words.lower():
-        return True
-    return error.status in (_BAD_REQUEST, _NOT_FOUND) and _NAMES_A_PATH.search(words) is not None
+    words = error.facts.get("words", "")
+    return error.billed == "no" and (
+        error.status == _NOT_IMPLEMENTED
+        or (error.code or "").lower() in _ELSEWHERE
+        or (error.status == _NOT_FOUND and "invalid url" in words.lower())
+        or (error.status in (_BAD_REQUEST, _NOT_FOUND) and _NAMES_A_PATH.search(words) is not None)
+    )
 
 
 # Choosing a model
@@ -174,7 +173,7 @@ def leads_elsewhere(error: NowImageError) -> bool:
 
 def makes_pictures(listed: Listed) -> bool:
     """Whether a service is likely to make pictures with a model."""
-    ways = _offered(services(), listed, is_named=False)
+    ways = _find_routes(services(), listed, is_named=False)
     return any(one.offer.makes == "picture" and one.offer.fit >= Fit.LIKELY for one in ways)
 
 

@@ -35,17 +35,17 @@ def task_in(body: JSON, *, keys: Texts = ()) -> str:
             return task
     data = dig(body, "data")
     accepted = isinstance(data, str) and any(dig(body, "code") == one for one in _ACCEPTED)
-    return _sane(data) if accepted else ""
+    return _read_id(data) if accepted else ""
 
 
 def _task_of(fields: Mapping[str, Any], keys: Texts) -> str:
-    if task := next((found for key in (*_TASK_KEYS, *keys) if (found := _sane(fields.get(key)))), ""):
+    if task := next((found for key in (*_TASK_KEYS, *keys) if (found := _read_id(fields.get(key)))), ""):
         return task
     has_state = any(isinstance(fields.get(key), str) for key in _STATE_KEYS)
-    return _sane(fields.get("id")) if has_state else ""
+    return _read_id(fields.get("id")) if has_state else ""
 
 
-def _sane(value: Any) -> str:  # noqa: ANN401 - untrusted JSON
+def _read_id(value: Any) -> str:  # noqa: ANN401 - untrusted JSON
     task = text_of(value)
     return task if len(task) <= _LONGEST_ID and "://" not in task else ""
 
@@ -116,14 +116,10 @@ def poll_task(tasks: Texts, *paths: str, base: Literal["api", "host"] = "api") -
             reply = yield from Fetch(Call(path=path, ids=(tasks[0],), method="GET", base=base))
         except RejectedError:  # the relay does not have the address, or does not know the task
             continue
-        if isinstance(reply.body, Mapping) and is_known(reply.body):
-            return {tasks[0]: reply.body}
+        known = reply.body  # unless it is an error that says success by its status
+        if isinstance(known, Mapping) and (standing_of(known) != "open" or not is_error(known)):
+            return {tasks[0]: known}
     return {}
-
-
-def is_known(fields: Fields) -> bool:
-    """Whether an answer is about a task at all, and not an error that says success by its status."""
-    return standing_of(fields) != "open" or not is_error(fields)
 
 
 def standing_of(task: Fields) -> Literal["done", "dead", "open"]:

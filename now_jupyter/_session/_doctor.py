@@ -9,29 +9,31 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from .._history import live_record
-from .._messages import Language, StoreCorrupt, StoreError, plain, say
+from .._messages import Language, StoreCorrupt, StoreError, plain
+from .._messages import say as translate
 from .._store import Record, RecordedOutput, RescueFolder, Store, digest_of_file, is_missing, list_names
 from .._values import Status
 
-__all__ = ["Finding", "Report", "examined"]
+__all__ = ["Finding", "Report", "examine"]
 
 _PACKAGES = ("now_jupyter", "ipython", "ipykernel", "httpx", "anyio", "ipywidgets", "Pillow")
 _LEFT_BEHIND_SECONDS = 3600.0  # a write takes seconds; a download at most two minutes
 _MOST_NAMED = 8
 _LONGEST_LINE = 1000
+_State: TypeAlias = Literal["fine", "repaired", "attention"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing that was looked at, in the user's language."""
 
-    state: Literal["fine", "repaired", "attention"]
+    state: _State
     text: str
 
 
@@ -55,11 +57,7 @@ class Report:
         return self.text()
 
 
-def _found(state: Literal["fine", "repaired", "attention"], text: str) -> Finding:
-    return Finding(state=state, text=plain(text, _LONGEST_LINE))
-
-
-def examined(
+def examine(
     store: Store,
     spill: RescueFolder,
     *,
@@ -68,24 +66,168 @@ def examined(
     now: float | None = None,
 ) -> Report:
     """Return what one look at a history found; `names_are_faked` is None where no resolver had to be asked."""
-    findings = [_software(language), *_resolver(names_are_faked, language)]
-    if not store.exists:
-        return Report(findings=(*findings, *_unborn(store, language)))
-    findings += [_place(store, language), *_records(store, language)]
-    records, trashed = _readable(store), _trashed(store)
-    findings += [*_jobs(store, records, language), *_outputs(store, records, language)]
-    findings += _strangers(store, [*records, *trashed], language)
-    findings += _leftovers(store, time.time() if now is None else now, language)
-    return Report(findings=(*findings, *_rescued(spill, [*records, *trashed], language)))
+    doctor = _Doctor(store, language)
+    doctor.look_at_software()
+    doctor.look_at_resolver(names_are_faked)
+    if store.exists:
+        doctor.look_at_folder()
+        doctor.look_at_records()
+        records, trashed = doctor.read(store.records), doctor.read(store.trashed)
+        doctor.look_at_jobs(records)
+        doctor.look_at_outputs(records)
+        doctor.look_for_strangers([*records, *trashed])
+        doctor.clear_leftovers(time.time() if now is None else now)
+        doctor.look_for_rescued(spill, [*records, *trashed])
+    elif is_missing(store.folder):
+        doctor.say("there is no history yet; {path} is made with the first picture", path=store.folder)
+    else:
+        doctor.say("{path} is there and is no history that can be used", state="attention", path=store.folder)
+    return Report(findings=tuple(doctor.findings))
 
 
-def _software(language: Language) -> Finding:
-    versions = ", ".join(f"{name} {number}" for name in _PACKAGES if (number := _version(name)))
-    return _found("fine", say("{versions}, Python {python} on {system}", language, versions=versions, **_system()))
+class _Doctor:
+    """One look at a history, a method for each thing that is looked at; what is found goes to `findings`."""
 
+    def __init__(self, store: Store, language: Language) -> None:
+        self._store = store
+        self._language = language
+        self.findings: list[Finding] = []
 
-def _system() -> dict[str, str]:
-    return {"python": ".".join(map(str, sys.version_info[:3])), "system": platform.system()}
+    def say(self, template: str, *, state: _State = "fine", **facts: object) -> None:
+        text = plain(translate(template, self._language, **facts), _LONGEST_LINE)
+        self.findings.append(Finding(state=state, text=text))
+
+    def _note_problem(self, problem: StoreError) -> None:
+        what, cure = problem.message(), problem.next_step() or "–"
+        self.say("{problem}: {cure}", state="attention", problem=what, cure=cure)
+
+    def read(self, read: Callable[[], list[Record]]) -> list[Record]:
+        try:
+            return [live_record(self._store, record) for record in read()]
+        except StoreError:
+            return []
+
+    def look_at_software(self) -> None:
+        versions = ", ".join(f"{name} {number}" for name in _PACKAGES if (number := _version(name)))
+        python = ".".join(map(str, sys.version_info[:3]))
+        self.say("{versions}, Python {python} on {system}", versions=versions, python=python, system=platform.system())
+
+    def look_at_resolver(self, names_are_faked: bool | None) -> None:  # noqa: FBT001 - three states
+        if names_are_faked:
+            self.say("names are answered from 198.18.0.0/15 (a proxy such as Clash or Surge); links work through it")
+        elif names_are_faked is not None:
+            self.say("the resolver answers with real addresses")
+
+    def look_at_folder(self) -> None:
+        try:
+            self._store.preflight()
+        except StoreError as problem:
+            self._note_problem(problem)
+        else:
+            self.say("the folder {path} is ours, may be written and has room", path=self._store.folder)
+
+    def look_at_records(self) -> None:
+        try:
+            count = len(self._store.records())
+        except StoreError as problem:
+            self._note_problem(problem)
+            return
+        if damaged := self._store.damaged:
+            self.say(
+                "{count} records cannot be read and are left as they are: {names}",
+                state="attention",
+                count=len(damaged),
+                names=_join(damaged),
+            )
+        else:
+            self.say("all {count} records can be read", count=count)
+
+    def look_at_jobs(self, records: Sequence[Record]) -> None:
+        left = (one for one in records if one.status in (Status.PENDING, Status.PARTIAL))
+        waiting = [one.ref for one in left if not self._store.is_held(one.number)]
+        unknown = [one.ref for one in records if one.status is Status.UNKNOWN and not one.settled]
+        if waiting:
+            names = _join(waiting)
+            self.say("{names} did not arrive in full: %now resume collects them, free", state="attention", names=names)
+        if unknown:
+            self.say(
+                "{names} may have been billed and nothing came: %now resume looks again, --fresh orders again",
+                state="attention",
+                names=_join(unknown),
+            )
+        if not waiting and not unknown:
+            self.say("no order is left open")
+
+    def look_at_outputs(self, records: Sequence[Record]) -> None:
+        kept = [(record.ref, one) for record in records for one in record.outputs if one.sha256]
+        states = [(ref, one.file, self._state_of(one)) for ref, one in kept]
+        intact = {file for _, file, state in states if state == "intact"}  # whatever another record may say of it
+        changed = {file: ref for ref, file, state in states if state == "changed" and file not in intact}
+        for file, ref in changed.items():
+            place = self._store.quarantine(self._store.output_path(file), reason="other bytes than its record says")
+            self.say(
+                "{file} of {ref} had other bytes than its record says; it is now {place}",
+                state="repaired",
+                file=file,
+                ref=ref,
+                place=place,
+            )
+        missing = list(dict.fromkeys(ref for ref, _, state in states if state != "intact"))
+        if missing:
+            names = _join(missing)
+            self.say(
+                "pictures of {names} are not in the folder any more; restore them from a backup",
+                state="attention",
+                names=names,
+            )
+        else:
+            self.say("all {count} pictures are what their digests say", count=len(kept))
+
+    def _state_of(self, one: RecordedOutput) -> Literal["intact", "changed", "missing"]:
+        path = self._store.output_path(one.file)
+        try:
+            return "intact" if digest_of_file(path) == one.sha256 else "changed"
+        except StoreCorrupt:
+            return "changed"
+        except StoreError:
+            return "missing"
+
+    def look_for_strangers(self, records: Sequence[Record]) -> None:
+        """Look for files that no record names; one of an order under way is about to be named."""
+        folder = self._store.pictures
+        named = {one.file for record in records for one in record.outputs}
+        busy = [one.number for one in records if not one.is_over and self._store.is_held(one.number)]
+        expected = tuple(f"{number}{sign}" for number in busy for sign in "-.")
+        odd = [name for name in list_names(folder) if name not in named and not name.startswith((".", *expected))]
+        if odd:
+            self.say(
+                "{count} files in {path} belong to no record: {names}",
+                state="attention",
+                count=len(odd),
+                path=folder,
+                names=_join(sorted(odd)),
+            )
+
+    def clear_leftovers(self, now: float) -> None:
+        left = [path for path in self._store.leftovers() if now - path.lstat().st_mtime > _LEFT_BEHIND_SECONDS]
+        for path in left:
+            self._store.quarantine(path, reason="left behind by a kernel that was killed")
+        if left:
+            self.say("{count} unfinished files of killed kernels went to quarantine", state="repaired", count=len(left))
+
+    def look_for_rescued(self, spill: RescueFolder, records: Sequence[Record]) -> None:
+        away = spill.identities()
+        ours = [record.ref for record in records if record.id in away]
+        others = len(away - {record.id for record in records})
+        if ours:
+            names = _join(ours)
+            self.say(
+                "pictures of {names} wait outside of the history: %now resume brings them in",
+                state="attention",
+                names=names,
+            )
+        if others:
+            self.say("{count} orders of other notebooks have pictures waiting outside of their history", count=others)
 
 
 def _version(name: str) -> str:
@@ -95,208 +237,5 @@ def _version(name: str) -> str:
         return ""
 
 
-def _resolver(names_are_faked: bool | None, language: Language) -> Iterator[Finding]:  # noqa: FBT001 - three states
-    if names_are_faked is None:
-        return
-    if names_are_faked:
-        yield _found(
-            "fine",
-            say(
-                "names are answered from 198.18.0.0/15 (a proxy such as Clash or Surge); links work through it",
-                language,
-            ),
-        )
-    else:
-        yield _found("fine", say("the resolver answers with real addresses", language))
-
-
-# The folder
-
-
-def _unborn(store: Store, language: Language) -> Iterator[Finding]:
-    if is_missing(store.folder):
-        yield _found(
-            "fine", say("there is no history yet; {path} is made with the first picture", language, path=store.folder)
-        )
-    else:
-        yield _found(
-            "attention", say("{path} is there and is no history that can be used", language, path=store.folder)
-        )
-
-
-def _place(store: Store, language: Language) -> Finding:
-    try:
-        store.preflight()
-    except StoreError as problem:
-        return _problem(problem, language)
-    return _found("fine", say("the folder {path} is ours, may be written and has room", language, path=store.folder))
-
-
-def _problem(problem: StoreError, language: Language) -> Finding:
-    return _found(
-        "attention", say("{problem}: {cure}", language, problem=problem.message(), cure=problem.next_step() or "–")
-    )
-
-
-def _readable(store: Store) -> list[Record]:
-    try:
-        return [live_record(store, record) for record in store.records()]
-    except StoreError:
-        return []
-
-
-def _trashed(store: Store) -> list[Record]:
-    try:
-        return store.trashed()
-    except StoreError:
-        return []
-
-
-def _records(store: Store, language: Language) -> Iterator[Finding]:
-    try:
-        count = len(store.records())
-    except StoreError as problem:
-        yield _problem(problem, language)
-        return
-    if store.damaged:
-        yield _found(
-            "attention",
-            say(
-                "{count} records cannot be read and are left as they are: {names}",
-                language,
-                count=len(store.damaged),
-                names=_named(store.damaged),
-            ),
-        )
-    else:
-        yield _found("fine", say("all {count} records can be read", language, count=count))
-
-
-def _jobs(store: Store, records: Sequence[Record], language: Language) -> Iterator[Finding]:
-    waiting = [
-        one.ref for one in records if one.status in (Status.PENDING, Status.PARTIAL) and not _is_busy(store, one)
-    ]
-    unknown = [one.ref for one in records if one.status is Status.UNKNOWN and not one.settled]
-    if waiting:
-        yield _found(
-            "attention",
-            say("{names} did not arrive in full: %now resume collects them, free", language, names=_named(waiting)),
-        )
-    if unknown:
-        yield _found(
-            "attention",
-            say(
-                "{names} may have been billed and nothing came: %now resume looks again, --fresh orders again",
-                language,
-                names=_named(unknown),
-            ),
-        )
-    if not waiting and not unknown:
-        yield _found("fine", say("no order is left open", language))
-
-
-def _is_busy(store: Store, record: Record) -> bool:
-    return store.is_held(record.number)
-
-
-# Outputs
-
-
-def _outputs(store: Store, records: Sequence[Record], language: Language) -> Iterator[Finding]:
-    kept = [(record.ref, one) for record in records for one in record.outputs if one.sha256]
-    states = [(ref, one.file, _state_of(store, one)) for ref, one in kept]
-    intact = {file for _, file, state in states if state == "intact"}  # whatever another record may say of it
-    for file, ref in {file: ref for ref, file, state in states if state == "changed" and file not in intact}.items():
-        yield _put_aside(store, file, ref, language)
-    missing = list(dict.fromkeys(ref for ref, _, state in states if state != "intact"))
-    if missing:
-        text = say(
-            "pictures of {names} are not in the folder any more; restore them from a backup",
-            language,
-            names=_named(missing),
-        )
-        yield _found("attention", text)
-    else:
-        yield _found("fine", say("all {count} pictures are what their digests say", language, count=len(kept)))
-
-
-def _put_aside(store: Store, file: str, ref: str, language: Language) -> Finding:
-    place = store.quarantine(store.output_path(file), reason="other bytes than its record says")
-    text = say(
-        "{file} of {ref} had other bytes than its record says; it is now {place}",
-        language,
-        file=file,
-        ref=ref,
-        place=place,
-    )
-    return _found("repaired", text)
-
-
-def _state_of(store: Store, one: RecordedOutput) -> Literal["intact", "changed", "missing"]:
-    path = store.output_path(one.file)
-    if is_missing(path):
-        return "missing"
-    try:
-        return "intact" if digest_of_file(path) == one.sha256 else "changed"
-    except StoreCorrupt:
-        return "changed"
-    except StoreError:
-        return "missing"
-
-
-def _strangers(store: Store, records: Sequence[Record], language: Language) -> Iterator[Finding]:
-    """Look for files that no record names; one of an order under way is about to be named."""
-    named = {one.file for record in records for one in record.outputs}
-    busy = tuple(f"{one.number}{sign}" for one in records if not one.is_over and _is_busy(store, one) for sign in "-.")
-    names = [one for one in list_names(store.pictures) if not one.startswith(".") and one not in named]
-    strangers = sorted(name for name in names if not (busy and name.startswith(busy)))
-    if strangers:
-        text = say(
-            "{count} files in {path} belong to no record: {names}",
-            language,
-            count=len(strangers),
-            path=store.pictures,
-            names=_named(strangers),
-        )
-        yield _found("attention", text)
-
-
-# Repairs
-
-
-def _leftovers(store: Store, now: float, language: Language) -> Iterator[Finding]:
-    left = [path for path in store.leftovers() if now - path.lstat().st_mtime > _LEFT_BEHIND_SECONDS]
-    for path in left:
-        store.quarantine(path, reason="left behind by a kernel that was killed")
-    if left:
-        yield _found(
-            "repaired", say("{count} unfinished files of killed kernels went to quarantine", language, count=len(left))
-        )
-
-
-def _rescued(spill: RescueFolder, records: Sequence[Record], language: Language) -> Iterator[Finding]:
-    away = spill.identities()
-    ours = [record.ref for record in records if record.id in away]
-    others = len(away - {record.id for record in records})
-    if ours:
-        yield _found(
-            "attention",
-            say(
-                "pictures of {names} wait outside of the history: %now resume brings them in",
-                language,
-                names=_named(ours),
-            ),
-        )
-    if others:
-        yield _found(
-            "fine",
-            say(
-                "{count} orders of other notebooks have pictures waiting outside of their history",
-                language,
-                count=others,
-            ),
-        )
-
-
-def _named(names: Sequence[str]) -> str:
+def _join(names: Sequence[str]) -> str:
     return ", ".join([*names[:_MOST_NAMED], "…"] if len(names) > _MOST_NAMED else names)

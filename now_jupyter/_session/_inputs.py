@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from .._history import History
-from .._json import JSON, digest
+from .._json import digest
 from .._media import examine
 from .._messages import BadImageError, InputError
 from .._orders import Order
 from .._store import Record, RecordedOutput
-from .._values import Button, Generation, Input, Kind, Origin, Output, Picture, Request, Role
+from .._values import Button, Generation, Input, Kind, Origin, Output, Picture, Role
 from ._references import Reference, References
 
 __all__ = ["Inputs"]
@@ -37,17 +37,12 @@ class Inputs:
     """Finds what is given: references to the history, files, addresses, and values of Python."""
 
     def __init__(self, references: References, history: History, *, fetch: Callable[[str], bytes]) -> None:
-        """Ask `references` first; `fetch` returns the bytes behind an https address."""
         self._references = references
         self._history = history
         self._fetch = fetch
 
     def resolve(self, order: Order, *, relay: str) -> Order:
-        """Return the order with its inputs found; `relay` tells where it will be sent to.
-
-        Raises:
-            InputError: something that is given cannot be found or is of no use here; nothing was sent.
-        """
+        """Return the order with its inputs found; `relay` tells where it will be sent to."""
         if order.request.button is not None:
             return self._resolve_press(order, relay)
         if not order.given:
@@ -61,8 +56,6 @@ class Inputs:
             parents=tuple(dict.fromkeys((*order.parents, *(one.parent for one in found if one.parent)))),
         )
 
-    # Buttons
-
     def _resolve_press(self, order: Order, relay: str) -> Order:
         record, output = self._pressed(order)
         button = _button_named(order.request.button or "", record)
@@ -73,7 +66,8 @@ class Inputs:
         )
         if record.relay != relay:
             raise InputError("{ref} was made at another relay than the one in use", ref=record.ref)
-        request = _named_as_made(replace(order.request, inputs=(pressed,), button=button.label), record)
+        model = order.request.model or record.model  # that made what is pressed, where none is named
+        request = replace(order.request, inputs=(pressed,), button=button.label, model=model)
         return replace(order, given=(), request=request, parents=(record.id,))
 
     def _pressed(self, order: Order) -> tuple[Record, RecordedOutput | None]:
@@ -87,8 +81,6 @@ class Inputs:
         record = next(one for one in self._history.records() if one.id == generation.id)
         named = str(value).partition(".")[2]
         return record, next((one for one in record.outputs if named and str(one.number) == named), None)
-
-    # Everything else
 
     def _find(self, role: Role, value: object, relay: str) -> _Found:
         if isinstance(value, str):
@@ -131,21 +123,15 @@ def _as_reference(value: object) -> Reference:
 
 
 def _origin_of(record: Record, output: RecordedOutput | None, *, buttons: Sequence[Button]) -> Origin:
-    handle: JSON = output.handle if output else None
     return Origin(
         service=record.service,
         model=record.model,
         prompt=record.request.prompt,
         words=tuple(one.words for one in record.outputs if one.words),
         state=record.state or {},
-        handle=handle,
+        handle=output.handle if output else None,
         buttons=tuple(buttons),
     )
-
-
-def _named_as_made(request: Request, record: Record) -> Request:
-    """Return the request for the model that made what is pressed, where it names none."""
-    return replace(request, model=request.model or record.model)
 
 
 def _button_named(label: str, record: Record) -> Button:
@@ -173,14 +159,14 @@ def _try_file(text: str) -> Path | None:
 def _from_file(role: Role, path: Path, known: Output | None = None) -> _Found:
     if known is None and path.stat().st_size > _LARGEST:
         raise InputError("{path} is larger than {limit} MiB", path=path, limit=_LARGEST >> 20)
-    return _Found(_examined(role, path), path)
+    return _Found(_examine(role, path), path)
 
 
 def _from_data(role: Role, data: bytes) -> _Found:
-    return _Found(_examined(role, data), data)
+    return _Found(_examine(role, data), data)
 
 
-def _examined(role: Role, source: bytes | Path) -> Input:
+def _examine(role: Role, source: bytes | Path) -> Input:
     try:
         facts = examine(source)
     except BadImageError as problem:
@@ -210,11 +196,10 @@ def _from_pixels(role: Role, value: Any) -> _Found:  # noqa: ANN401 - an image o
     image.save(target, "PNG")
     data = target.getvalue()
     pixels = f"{image.mode} {image.width}x{image.height} ".encode() + image.tobytes()
-    return _Found(replace(_examined(role, data), id=digest(pixels)), data)
+    return _Found(replace(_examine(role, data), id=digest(pixels)), data)
 
 
 def _as_image(value: Any) -> Any:  # noqa: ANN401 - as above
-    """Return a PIL image of eight bits a channel; None where the value is no picture."""
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.ndarray):
         value = _image_of_array(numpy, value)

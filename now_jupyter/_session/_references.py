@@ -32,11 +32,7 @@ class References:
             self._last = generation.pictures[-1]
 
     def picture(self, ref: Reference) -> Picture:
-        """Return one picture: of a generation the first.
-
-        Raises:
-            InputError: there is no such picture.
-        """
+        """Return one picture: of a generation the first."""
         one = self._value_or_text(ref)
         if isinstance(one, str):
             generation, output = self._history.find(one)
@@ -44,11 +40,7 @@ class References:
         return one if isinstance(one, Picture) else _first_picture(one)
 
     def generation(self, ref: Reference) -> Generation:
-        """Return the generation that is referred to, or that the picture belongs to.
-
-        Raises:
-            InputError: there is no such thing in this history.
-        """
+        """Return the generation that is referred to, or that the picture belongs to."""
         one = self._value_or_text(ref)
         if isinstance(one, Generation):
             return one
@@ -56,29 +48,16 @@ class References:
             return self._history.find(one)[0]
         return _ensure_same(self._history[one.ref], one)
 
-    def numbers(self, ref: Reference) -> list[int]:
-        """Return the numbers of what is in use: one, or those of all requests that an order was sent as.
-
-        Raises:
-            InputError: there is no such thing in this history.
-        """
+    def numbers(self, ref: Reference, *, in_trash: bool = False) -> list[int]:
+        """Return the number of what is in use (or in the trash), or those of all requests that it was sent as."""
+        find = self._find_in_trash if in_trash else self.generation
         one = self._value_or_text(ref)
         if isinstance(one, str):
-            return [_number(self._history.find(one)[0].ref)]
-        return [_number(_ensure_same(self._history[ref], one).ref) for ref in _refs_of(one)]
+            return [_number(find(one).ref)]
+        parts = one.parts or (one,) if isinstance(one, Generation) else (one,)
+        return [_number(_ensure_same(find(part.ref), one).ref) for part in parts]
 
-    def numbers_anywhere(self, ref: Reference) -> list[int]:
-        """Return the numbers of what is in use or in the trash.
-
-        Raises:
-            InputError: there is no such thing.
-        """
-        one = self._value_or_text(ref)
-        if isinstance(one, str):
-            return [_number(self._anywhere(one).ref)]
-        return [_number(_ensure_same(self._anywhere(ref), one).ref) for ref in _refs_of(one)]
-
-    def _anywhere(self, ref: str) -> Generation:
+    def _find_in_trash(self, ref: str) -> Generation:
         store, word = self._store(), ref.partition(".")[0]
         trashed = store.trashed() if store.exists else []
         found = [one for one in trashed if word in (one.ref, str(one.number), one.name)]
@@ -105,11 +84,6 @@ def _first_picture(generation: Generation) -> Picture:
     if not generation.pictures:
         raise InputError("{ref} has no picture", advice="%now history shows which have", ref=generation.ref)
     return generation.pictures[0]
-
-
-def _refs_of(value: Picture | Generation) -> list[str]:
-    parts = (value.parts or (value,)) if isinstance(value, Generation) else (value,)
-    return [part.ref for part in parts]
 
 
 def _number(ref: str) -> int:

@@ -15,7 +15,7 @@ import anyio
 import anyio.lowlevel
 
 from .._background import Background, run_in_thread
-from .._messages import ConfigError, InputError, StoreError
+from .._messages import ConfigError, InputError
 from .._options import Parsed, parse_keywords, read_amount
 from .._orders import (
     Job,
@@ -37,7 +37,7 @@ from .._settings import Configuration, Key, Logins, Settings
 from .._store import Home, Record, RescueFolder, generation_of
 from .._transport import RelayAccess, is_loopback
 from .._values import Generation, Money, Picture, Status, together
-from ._doctor import Report, examined
+from ._doctor import Report, examine
 from ._inputs import Inputs
 from ._references import Reference, References
 from ._signatures import GenerateOptions, OrderOptions, expand_options
@@ -67,7 +67,6 @@ class Session:
         services: Sequence[Service] | None = None,
         background: Background | None = None,
     ) -> None:
-        """Prepare a session; nothing is opened, read or sent before it is needed."""
         environ = os.environ if environ is None else environ
         given = {"base_url": base_url, "folder": str(folder)}
         configuration = Configuration(
@@ -96,8 +95,6 @@ class Session:
             self.context, kernel=self.kernel, facts=self.facts, runner=self._runner_for, services=services
         )
 
-    # What is in force
-
     def settings(self) -> Settings:
         """Return the settings as they are now."""
         return self.context.settings()
@@ -116,8 +113,6 @@ class Session:
         `instant` takes out its waiting, for users' own tests.
         """
         self.context.use_demo(on=on, instant=instant)
-
-    # Verbs
 
     @expand_options
     def submit(self, prompt: str, **options: Unpack[OrderOptions]) -> Job:
@@ -142,7 +137,7 @@ class Session:
     async def agenerate(self, prompt: str, **options: Unpack[GenerateOptions]) -> Generation:
         """Make pictures and await them; as `generate`."""
         parsed = parse_keywords(prompt, options)
-        return await self.place(order_of(parsed)).wait_awaiting(self._timeout_of(parsed))
+        return await self.place(order_of(parsed)).await_result(self._timeout_of(parsed))
 
     def _timeout_of(self, parsed: Parsed) -> float | None:
         given = parsed.options.get("timeout")
@@ -157,19 +152,11 @@ class Session:
         return self._background.call(self._orders.price, self._resolve(order))
 
     def preview(self, order: Order) -> Preview:
-        """Return what the model of an order is known to take, and what its plans remark.
-
-        Raises:
-            InputError: no service can make it.
-        """
+        """Return what the model of an order is known to take, and what its plans remark."""
         return self._background.call(self._orders.preview, self._resolve(order))
 
     def find_doubt(self, order: Order) -> InputError | None:
-        """Return what would refuse this order for its price without the user's word (`Order.agreed`); None if nothing.
-
-        Raises:
-            StoreCorrupt: there is a budget, and it cannot be read.
-        """
+        """Return what would refuse this order for its price without the user's word; None if nothing."""
         return self._background.call(self._orders.find_doubt, self._resolve(order))
 
     def find_unsettled(self, order: Order) -> list[str]:
@@ -177,12 +164,8 @@ class Session:
         return [record.ref for record in self._background.call(self._orders.find_unsettled, self._resolve(order))]
 
     def place(self, order: Order) -> Job:
-        """Take an order and return its job.
-
-        Raises:
-            InputError: what is given to it cannot be found.
-        """
-        return self._start(self._orders.place, self._resolve(order), self._new_job())
+        """Take an order and return its job."""
+        return self._start(self._orders.place, self._resolve(order))
 
     def _resolve(self, order: Order) -> Order:
         if not order.given and order.request.button is None:
@@ -202,10 +185,15 @@ class Session:
             ConfigError: none of it could be asked for, as it was ordered at another relay.
             StoreError: the history still cannot take its pictures.
         """
-        home, problem = self._background.call(self._recover_rescued)
-        jobs = [self._collect(record) for record in self.history.records() if self._is_resumable(record)]
+        store = self.context.home().store
+        home, problem = self._background.call(lambda: run_in_thread(recover_all_rescued, self._rescue, store))
+        jobs = [
+            self._start(self._orders.collect, record, record)
+            for record in self.history.records()
+            if self._is_resumable(record)
+        ]
         for job in jobs:
-            job.wait_quietly()
+            job.wait_until_over()
         errors = [error for job in jobs if (error := job.error()) is not None]
         if errors and len(errors) == len(jobs) and not home:
             raise errors[0]
@@ -215,14 +203,11 @@ class Session:
         refs = {one.ref for one in collected}
         return [*(self._announce([record]) for record in home if record.ref not in refs), *collected]
 
-    async def _recover_rescued(self) -> tuple[list[Record], StoreError | None]:
-        return await run_in_thread(recover_all_rescued, self._rescue, self.context.home().store)
-
     def doctor(self) -> Report:
         """Look whether everything is in order and repair what is safe to repair; nothing is bought or sent."""
         home = self.context.home()
         are_faked = self._background.call(self._are_names_faked)
-        return examined(home.store, self._rescue, names_are_faked=are_faked, language=self.settings().language)
+        return examine(home.store, self._rescue, names_are_faked=are_faked, language=self.settings().language)
 
     async def _are_names_faked(self) -> bool | None:
         try:
@@ -240,35 +225,27 @@ class Session:
             return True
         return self.context.home().store.answer(record.number) is not None
 
-    def _collect(self, record: Record) -> Job:
-        job = self._new_job()
-        job.changed(record)
-        return self._start(self._orders.collect, record, job)
-
-    def _new_job(self) -> Job:
-        job = Job(self._background, language=self.settings().language)
-        job.show_as(self._view)
-        return job
-
-    def _start(self, work: Callable[[Any, Job], Awaitable[None]], subject: object, job: Job) -> Job:
+    def _start(self, work: Callable[[Any, Job], Awaitable[None]], subject: object, *known: Record) -> Job:
         """Begin on the background; wherever an interrupt strikes here, no job is waited for that never began."""
+        job = Job(self._background, view=self._view, language=self.settings().language)
+        for record in known:
+            job.changed(record)
 
         async def begin() -> None:
-            self._note(job)
+            self._add_job(job)
             await work(subject, job)
 
         self._background.spawn(begin)
-        self._note(job)
+        self._add_job(job)
         return job
 
-    def _note(self, job: Job) -> None:
+    def _add_job(self, job: Job) -> None:
         self._jobs[job] = None
         job.on_done(lambda one: self._jobs.pop(one, None))
 
     def _view(self, job: Job) -> Generation | None:
         folder = self.context.home().store.pictures
-        parts = [generation_of(record, folder) for record in job.records]
-        return together(parts) if parts else None
+        return together([generation_of(record, folder) for record in job.records]) if job.records else None
 
     def jobs(self) -> list[Job]:
         """Return the jobs under way in this kernel."""
@@ -278,7 +255,7 @@ class Session:
         """Wait until nothing is under way in this kernel."""
         self.ask(anyio.lowlevel.checkpoint)  # when this comes back, what was just ordered has begun
         for job in self.jobs():
-            job.wait_quietly()
+            job.wait_until_over()
 
     def models(self) -> list[ListedModel]:
         """Return the relay's models with their prices."""
@@ -293,21 +270,12 @@ class Session:
         return self._background.call(lambda: self.facts.balance(self.context.access()))
 
     def budget(self) -> tuple[Money, Money] | None:
-        """Return the budget of this history and what is left of it; None where none is set.
-
-        Raises:
-            StoreCorrupt: there is one, and it cannot be read.
-        """
+        """Return the budget of this history and what is left of it; None where none is set."""
         budget = read_budget(self.context.home().store)
         return None if budget is None else (budget.amount, self._orders.left_of(budget))
 
     def set_budget(self, amount: str | float | None) -> None:
-        """Let orders of this history spend at most so much from now on (`"¥10"`, `10`); None lifts the budget.
-
-        Raises:
-            InputError: this is no amount, or in another currency than `Now.currency`.
-            StoreError: the folder cannot be written.
-        """
+        """Let orders of this history spend at most so much from now on (`"¥10"`, `10`); None lifts the budget."""
         store = self.context.home().store
         if amount is None:
             lift_budget(store)
@@ -322,34 +290,20 @@ class Session:
         """Return the answer to a free question, asked on the background loop."""
         return self._background.call(question)
 
-    # References and marks
-
     def remember_shown(self, generation: Generation) -> None:
         """Take note of the last picture shown in this kernel (`-1`)."""
         self._references.remember(generation)
 
     def picture(self, ref: Reference) -> Picture:
-        """Return the picture that is referred to; of a generation the first.
-
-        Raises:
-            InputError: there is no such picture.
-        """
+        """Return the picture that is referred to; of a generation the first."""
         return self._references.picture(ref)
 
     def generation(self, ref: Reference) -> Generation:
-        """Return the generation that is referred to, or that the picture belongs to.
-
-        Raises:
-            InputError: there is no such thing in this history.
-        """
+        """Return the generation that is referred to, or that the picture belongs to."""
         return self._references.generation(ref)
 
     def tag(self, ref: Reference, *tags: str, remove: bool = False) -> Generation:
-        """Add tags to a generation, or take them off; return the generation as it is then.
-
-        Raises:
-            InputError: there is no such thing in this history, or a tag is no text.
-        """
+        """Add tags to a generation, or take them off; return the generation as it is then."""
         _ensure_texts(tags)
         return self._announce([self._mark(number, tags, remove=remove) for number in self._references.numbers(ref)])
 
@@ -359,19 +313,11 @@ class Session:
         return store.mark(number, tags=kept if remove else [*kept, *tags])
 
     def star(self, ref: Reference, *, on: bool = True) -> Generation:
-        """Put a star on a generation, or take it off; return the generation as it is then.
-
-        Raises:
-            InputError: there is no such thing in this history.
-        """
+        """Put a star on a generation, or take it off; return the generation as it is then."""
         return self.tag(ref, "*", remove=not on)
 
     def trash(self, ref: Reference) -> Generation:
-        """Move a generation out of the history; its pictures stay on disk and `restore` brings it back.
-
-        Raises:
-            InputError: there is no such thing in this history.
-        """
+        """Move a generation out of the history; its pictures stay on disk and `restore` brings it back."""
         store = self.context.home().store
         records = [store.read(number) for number in self._references.numbers(ref)]
         for record in records:
@@ -379,13 +325,9 @@ class Session:
         return self._announce(records)
 
     def restore(self, ref: Reference) -> Generation:
-        """Bring a generation back from the trash and return it.
-
-        Raises:
-            InputError: there is no such thing in this history or its trash.
-        """
+        """Bring a generation back from the trash and return it."""
         store = self.context.home().store
-        numbers = self._references.numbers_anywhere(ref)
+        numbers = self._references.numbers(ref, in_trash=True)
         for number in numbers:
             store.restore(number)
         return self._announce([store.read(number) for number in numbers])
@@ -395,8 +337,6 @@ class Session:
         for generation in generations:
             self.history.tell(generation)
         return together(generations)
-
-    # The end
 
     async def _farewell(self) -> None:
         self._orders.take_back()

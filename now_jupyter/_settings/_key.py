@@ -88,7 +88,7 @@ class Redactor:
         return self._key.mask(data.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
     def is_in(self, data: bytes) -> bool:
-        """Tell whether the data repeat the key."""
+        """Whether the data repeat the key."""
         return self.redact(data) != data
 
     def feed(self, data: bytes) -> bytes:
@@ -113,9 +113,9 @@ class Redactor:
 
 
 def _escapes_of(byte: int) -> tuple[bytes, ...]:
-    codes = {b"%02x" % byte, b"%02X" % byte}
+    codes = sorted({b"%02x" % byte, b"%02X" % byte})
     slash = (b"\\/",) if byte == ord("/") else ()
-    return (*(sign + code for sign in (b"\\u00", b"%") for code in sorted(codes)), *slash, bytes([byte]))
+    return (*(sign + code for sign in (b"\\u00", b"%") for code in codes), *slash, bytes([byte]))
 
 
 def _undecided(key: list[tuple[bytes, ...]], data: bytes) -> int:

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from platformdirs import user_config_path
@@ -22,7 +21,7 @@ from ._key import Key
 __all__ = ["Login", "Logins", "is_same_address", "key_from_environment", "keyring_backend"]
 
 _SERVICE = "now_jupyter"
-_KEPT: Mapping[str, Any] = MappingProxyType({"model": str, "currency": str, "rate": int | float})
+_KEPT: Mapping[str, Any] = {"model": str, "currency": str, "rate": int | float}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +35,11 @@ class Login:
     def layer(self) -> dict[str, Any]:
         """Return the settings that belong to this login."""
         return {**self.settings, "base_url": self.base_url}
+
+    @property
+    def account(self) -> str:
+        """The key's account in the keyring: it belongs to a login and to that login's address."""
+        return f"{self.name} {self.base_url}"
 
 
 def key_from_environment(environ: Mapping[str, str], address: str = "") -> Key | None:
@@ -53,12 +57,9 @@ def key_from_environment(environ: Mapping[str, str], address: str = "") -> Key |
 
 
 def is_same_address(first: str, second: str) -> bool:
-    """Tell whether two addresses of relays are the same, written with `/v1` or without."""
-    return _bare(first) == _bare(second)
-
-
-def _bare(address: str) -> str:
-    return address.strip().rstrip("/").removesuffix("/v1").rstrip("/").lower()
+    """Whether two addresses of relays are the same, written with `/v1` or without."""
+    one, other = (text.strip().rstrip("/").removesuffix("/v1").rstrip("/").lower() for text in (first, second))
+    return one == other
 
 
 def keyring_backend() -> Any | None:  # noqa: ANN401 - the optional module
@@ -72,11 +73,6 @@ def keyring_backend() -> Any | None:  # noqa: ANN401 - the optional module
         return None if isinstance(keyring.get_keyring(), Nowhere) else keyring
     except Exception:  # noqa: BLE001 - a broken desktop service must not stop anyone: there is no keyring then
         return None
-
-
-def _account(login: Login) -> str:
-    """Return the key's account in the keyring: it belongs to a login and to that login's address."""
-    return f"{login.name} {login.base_url}"
 
 
 class Logins:
@@ -124,7 +120,7 @@ class Logins:
         form = self._read()
         logins = {**form.get("logins", {}), login.name: {"base_url": login.base_url, **login.settings}}
         self._write({"current": login.name, "logins": logins})
-        return self._keep_key(_account(login), key) if key else True
+        return self._keep_key(login.account, key) if key else True
 
     def forget(self, name: str | None = None) -> str | None:
         """Forget a login (the one in use where none is named) with its key, and return its name."""
@@ -133,16 +129,15 @@ class Logins:
         login = _login_in(form, name)
         if login is None:
             return None
-        account = _account(login)
-        self._of_kernel.pop(account, None)
-        self._ask_keyring(lambda keyring: keyring.delete_password(_SERVICE, account))
+        self._of_kernel.pop(login.account, None)
+        self._ask_keyring(lambda keyring: keyring.delete_password(_SERVICE, login.account))
         logins = {key: value for key, value in form.get("logins", {}).items() if key != name}
         self._write({"current": next(iter(logins), ""), "logins": logins})
         return name
 
     def key(self, login: Login) -> Key | None:
         """Return the key of a login: of this kernel, else of the keyring."""
-        account = _account(login)
+        account = login.account
         if account in self._of_kernel:
             return self._of_kernel[account]
         self._read()
@@ -172,16 +167,14 @@ class Logins:
         stamp = self._stamp()
         if self._known[0] != stamp:
             self._of_keyring.clear()
-            self._known = (stamp, self._parse() if stamp else {})
+            self._known = (stamp, {} if stamp is None else self._parse())
         return self._known[1]
 
     def _stamp(self) -> tuple[int, ...] | None:
         try:
             found = self._path.stat()
-        except FileNotFoundError:
-            return None
-        except OSError:
-            return (0,)  # what is wrong is said when it is read
+        except OSError as problem:
+            return None if isinstance(problem, FileNotFoundError) else ()  # what is wrong is said when it is read
         return (found.st_mtime_ns, found.st_size, found.st_ino)
 
     def _parse(self) -> dict[str, Any]:
@@ -196,7 +189,6 @@ class Logins:
         )
 
     def _write(self, form: Mapping[str, Any]) -> None:
-        problem = ""
         temporary = self._path.with_suffix(f".{os.getpid()}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -204,15 +196,13 @@ class Logins:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump(form, file, ensure_ascii=False, indent=1)
             temporary.replace(self._path)
-        except OSError as error:
-            problem = error.strerror or type(error).__name__
-        if problem:
+        except OSError as problem:
             raise ConfigError(
                 "the file of logins cannot be written: {path}: {problem}",
                 advice="see that the folder is yours; NOW_BASE_URL and NOW_API_KEY work without it",
                 path=self._path,
-                problem=problem,
-            )
+                problem=problem.strerror or type(problem).__name__,
+            ) from None
 
 
 def _login_in(form: Mapping[str, Any], name: str) -> Login | None:

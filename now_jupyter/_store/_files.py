@@ -31,7 +31,6 @@ __all__ = [
     "folder_stamp",
     "is_long_ago",
     "is_missing",
-    "is_writable_in_place",
     "list_names",
     "move_durably",
     "move_exclusively",
@@ -57,6 +56,8 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _ALWAYS
 # O_NONBLOCK, because opening a FIFO would wait for its other end; O_NOCTTY, because a terminal would become ours.
 _READ = os.O_RDONLY | _ALWAYS | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _OTHERS_MAY_WRITE = 0o022
+_MOVE_AWAY = "move it away, or choose another folder with %now folder PATH"
+_CHOOSE_OWN = "choose a folder of your own with %now folder PATH"
 _CHUNK = 1 << 20
 _TICK_NS = 2_000_000_000
 
@@ -144,12 +145,9 @@ def _fill_new(path: Path, chunks: Iterable[bytes]) -> None:
 def create_privately(path: Path) -> int:
     """Create a file that is not there yet, readable by us alone whatever the umask, and return its descriptor."""
     file = os.open(path, _NEW, 0o600)
-    try:
-        if hasattr(os, "fchmod"):
+    if hasattr(os, "fchmod"):
+        with suppress(OSError):  # drives of Windows under WSL know no modes
             os.fchmod(file, 0o600)
-    except OSError:
-        os.close(file)
-        raise
     return file
 
 
@@ -219,11 +217,9 @@ def private_folder(path: Path) -> None:
         sync_folder(path.parent)
     seen = os.lstat(path)
     if not stat.S_ISDIR(seen.st_mode):
-        cure = "move it away, or choose another folder with %now folder PATH"
-        raise StoreUnavailable("{path} is a link or a file, not a folder of its own", advice=cure, path=path)
+        raise StoreUnavailable("{path} is a link or a file, not a folder of its own", advice=_MOVE_AWAY, path=path)
     if hasattr(os, "geteuid") and seen.st_uid != os.geteuid():
-        cure = "choose a folder of your own with %now folder PATH"
-        raise StoreUnavailable("{path} belongs to another user of this machine", advice=cure, path=path)
+        raise StoreUnavailable("{path} belongs to another user of this machine", advice=_CHOOSE_OWN, path=path)
     if is_new or seen.st_mode & _OTHERS_MAY_WRITE:
         with suppress(OSError):  # drives of Windows under WSL know no modes
             path.chmod(0o700)
@@ -254,17 +250,10 @@ def try_read_file(path: Path, *, limit: int) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     with os.fdopen(file, "rb") as opened:
-        size = os.fstat(file).st_size
-        data = b"" if size > limit else opened.read(size + 1)
-    if size > limit or len(data) > limit:
+        data = opened.read(min(os.fstat(file).st_size, limit) + 1)
+    if len(data) > limit:
         raise StoreCorrupt("{path} is longer than {limit} bytes", path=path, limit=limit)
     return data
-
-
-def is_writable_in_place(path: Path) -> bool:
-    """Whether what is at `path` may be opened for writing: a plain file that has no other name elsewhere."""
-    seen = os.lstat(path)
-    return stat.S_ISREG(seen.st_mode) and seen.st_nlink == 1
 
 
 def open_to_read(path: Path) -> int:

@@ -10,13 +10,12 @@ from pathlib import Path
 import msgspec
 
 from .._messages import ConfigError, InputError, StoreError
-from ._files import remove_file, try_read_file, write_durably
+from ._files import move_durably, remove_file, try_read_file, write_durably
 from ._notebook import ShownBefore, folder_of, pictures_shown
 from ._record_files import encode, parse_json
 from ._store import Store
 
 __all__ = ["Home", "adopt", "find_home", "sibling_stores"]
-
 
 _NOTHING = ShownBefore()
 _LARGEST_NOTE = 1 << 20
@@ -32,11 +31,7 @@ class Home:
     in_doubt: bool = False
 
     def check(self) -> None:
-        """Stand before a purchase.
-
-        Raises:
-            ConfigError: the notebook shows pictures that were paid for, and their history is not here.
-        """
+        """Refuse a purchase where the notebook shows pictures that were paid for, and their history is not here."""
         if self.in_doubt:
             _write_note(self.store, self.shown)
             raise ConfigError(
@@ -55,13 +50,14 @@ def find_home(folder: str, notebook: Path | None, working: Path) -> Home:
     shown = pictures_shown(notebook)
     if store.exists:
         return Home(store=store, shown=shown)
-    shown = _join(shown, _read_note(store))
+    noted = _read_note(store)
+    shown = ShownBefore(shown.ids | noted.ids, shown.paid or noted.paid)
     if not shown.ids:
         return Home(store=store, shown=shown)
     holders = [one for one in sibling_stores(store) if _holds_any(one, shown)]
     orphans = [one for one in holders if _is_orphan(one)]
     if len(holders) == len(orphans) == 1 and not _is_at_work(orphans[0]):
-        _move(orphans[0].folder, store.folder)
+        move_durably(orphans[0].folder, store.folder)
         return Home(store=Store(store.folder, notebook=notebook), shown=shown, moved_from=orphans[0].folder.name)
     return Home(store=store, shown=shown, in_doubt=shown.paid and (not holders or bool(orphans)))
 
@@ -74,11 +70,7 @@ def sibling_stores(store: Store) -> Iterator[Store]:
 
 
 def adopt(store: Store, other: Path) -> Store:
-    """Make the history in `other` this notebook's own, and return its store.
-
-    Raises:
-        InputError: `other` is no history, or this notebook has one already.
-    """
+    """Make the history in `other` this notebook's own, and return its store."""
     if not Store(other).exists:
         raise InputError("{path} is no history", advice="give a folder such as Untitled.now", path=other)
     if store.exists:
@@ -88,7 +80,7 @@ def adopt(store: Store, other: Path) -> Store:
             path=store.folder.name,
             other=other,
         )
-    _move(other, store.folder)
+    move_durably(other, store.folder)
     remove_file(_note_of(store))
     return Store(store.folder)
 
@@ -113,10 +105,6 @@ def _read_note(store: Store) -> ShownBefore:
         return _NOTHING
 
 
-def _join(first: ShownBefore, second: ShownBefore) -> ShownBefore:
-    return ShownBefore(first.ids | second.ids, first.paid or second.paid)
-
-
 def _holds_any(store: Store, shown: ShownBefore) -> bool:
     try:
         return any(record.id in shown.ids for record in store.records())
@@ -136,18 +124,3 @@ def _is_at_work(store: Store) -> bool:
         return any(not record.is_over and store.is_held(record.number) for record in store.records())
     except StoreError:
         return True
-
-
-def _move(source: Path, target: Path) -> None:
-    problem = ""
-    try:
-        source.rename(target)
-    except OSError as error:
-        problem = error.strerror or type(error).__name__
-    if problem:
-        raise InputError(
-            "{source} cannot be moved: {problem}",
-            advice="%now folder {source} uses it where it is",
-            source=source,
-            problem=problem,
-        )

@@ -7,6 +7,8 @@ them even when its record is gone.
 
 from __future__ import annotations
 
+import os
+import stat
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -15,7 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from .._messages import StoreCorrupt, StoreError
-from ._files import is_missing, is_writable_in_place
+from ._files import is_missing
 from ._os_errors import codes_of, with_store_errors
 
 __all__ = ["JobLock", "JobLocks"]
@@ -86,8 +88,10 @@ class JobLocks:
 @with_store_errors
 def _try_lock(path: Path, patience: float) -> Callable[[], object] | None:
     """Lock, and return the function that unlocks; None where the lock is taken."""
-    if not is_missing(path) and not is_writable_in_place(path):
-        raise StoreCorrupt("{path} is no regular file", path=path)
+    with suppress(FileNotFoundError, NotADirectoryError):
+        seen = os.lstat(path)
+        if not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1:  # it would be opened for writing
+            raise StoreCorrupt("{path} is no regular file", path=path)
     lock = FileLock(
         path, timeout=patience, poll_interval=_POLL, mode=0o600, thread_local=False, preserve_lock_file=True
     )

@@ -6,6 +6,7 @@ later version is read and never written.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from ._files import (
     try_read_file,
     write_durably,
 )
+from ._os_errors import with_store_errors
 from ._record import FORMAT
 from ._record_files import encode, parse_json
 
@@ -42,30 +44,22 @@ class FolderLayout:
     """One `.now` folder; nothing is touched before it is asked for, nor looked at twice without a change."""
 
     def __init__(self, path: Path, *, notebook: Path | None, set_aside: Callable[[Path, str], object]) -> None:
-        """Touch nothing yet; `set_aside` gets a file that cannot be used."""
         self.path = path
+        self._format_path = path / "format"
         self._notebook = notebook
         self._set_aside = set_aside
         self._was_probed = False
         self._looked: tuple[FolderStamp, dict[str, JSON]] | None = None  # when its parts were fine, and its format
         self._complete: FolderStamp | None = None  # when nothing was missing
 
-    @property
-    def exists(self) -> bool:
-        """Whether a history is here."""
-        return bool(self._try_format())
-
-    def text(self, name: str) -> str:
-        """Return a text of the `format` file; empty where there is none."""
-        value = self._try_format().get(name)
-        return value if isinstance(value, str) else ""
+    def try_format(self) -> dict[str, JSON]:
+        """Return what the `format` file says; nothing where there is no history that can be used."""
+        with suppress(StoreError):
+            return {} if is_missing(self.path) else self._look()
+        return {}
 
     def require(self) -> None:
-        """Refuse a place that is no folder of ours, or has parts that are not; what is not there yet is fine.
-
-        Raises:
-            StoreUnavailable: it is a link, a file, or someone else's.
-        """
+        """Refuse a place that is no folder of ours, or has parts that are not; what is not there yet is fine."""
         with suppress(StoreCorrupt):
             self._look()
 
@@ -82,14 +76,7 @@ class FolderLayout:
         return form
 
     def repair(self) -> None:
-        """Make what is missing in a folder that is there.
-
-        A folder that is gone was moved or deleted by its user: making a new one in its place would split the history.
-
-        Raises:
-            StoreUnavailable: the folder is gone or not ours.
-            StoreTooNew: a later version owns it.
-        """
+        """Make what is missing in a folder that is there; making one that is gone anew would split the history."""
         if is_missing(self.path):
             raise StoreUnavailable(
                 "the history folder {path} is gone",
@@ -99,13 +86,7 @@ class FolderLayout:
         self.create()
 
     def create(self) -> None:
-        """Make everything that is missing, whole or after a crash in the middle; keep the notebook's path.
-
-        Raises:
-            StoreUnavailable: the place cannot be used.
-            StoreFull: there is no space.
-            StoreTooNew: a later version owns the folder.
-        """
+        """Make everything that is missing, whole or after a crash in the middle; keep the notebook's path."""
         stamp = folder_stamp(self.path)
         if stamp is not None and stamp == self._complete:
             return
@@ -113,7 +94,12 @@ class FolderLayout:
         form = self._known_format()
         for name in _PARTS:
             private_folder(self.path / name)
-        self._write_format(form)
+        notebook = "" if self._notebook is None else str(self._notebook)
+        if not form:
+            form = {"format": FORMAT, "id": uuid4().hex, "notebook": notebook}
+            claim_exclusively(self._format_path, encode(form))
+        elif notebook and form.get("notebook") != notebook:
+            write_durably(self._format_path, encode({**form, "notebook": notebook}))
         if is_missing(self.path / ".gitignore"):
             claim_exclusively(self.path / ".gitignore", _IGNORED.encode())
         self._complete = stamp
@@ -124,80 +110,42 @@ class FolderLayout:
         except StoreCorrupt as problem:
             self._set_aside(self._format_path, problem.message())
             return {}
-        _refuse_newer(form)
+        number = form.get("format")
+        if isinstance(number, int) and number > FORMAT:
+            raise StoreTooNew(
+                "this history has format {version}, newer than this version writes",
+                advice="update now_jupyter, or choose another folder with %now folder PATH",
+                kept="the history can be read as it is",
+                version=number,
+            )
         return form
 
-    def _write_format(self, form: dict[str, JSON]) -> None:
-        if not form:
-            claim_exclusively(self._format_path, encode(_new_format(self._notebook)))
-        elif self._notebook is not None and form.get("notebook") != str(self._notebook):
-            write_durably(self._format_path, encode({**form, "notebook": str(self._notebook)}))
-
     def check(self, need_bytes: int) -> None:
-        """Prove that pictures can be kept here.
-
-        Raises:
-            StoreUnavailable: something in the folder may not be written.
-            StoreFull: fewer than `need_bytes` are free.
-        """
+        """Prove that pictures of `need_bytes` can be kept here."""
         for name in _PARTS:
             _refuse_unwritable(self.path / name)
         _refuse_full(self.path, need_bytes)
-        self._probe_once()
-
-    def _probe_once(self) -> None:
         # Only a real write finds a used-up quota; later ones are found by the intent, which is written before sending.
-        if self._was_probed:
-            return
-        probe = temp_beside(self.path / "answers" / "probe")
-        try:
-            write_durably(probe, _PROBE)
-        finally:
-            remove_file(probe)
-        self._was_probed = True
-
-    @property
-    def _format_path(self) -> Path:
-        return self.path / "format"
-
-    def _try_format(self) -> dict[str, JSON]:
-        try:
-            return {} if is_missing(self.path) else self._look()
-        except StoreError:
-            return {}
+        if not self._was_probed:
+            probe = temp_beside(self.path / "answers" / "probe")
+            try:
+                write_durably(probe, _PROBE)
+            finally:
+                remove_file(probe)
+            self._was_probed = True
 
     def _read_format(self) -> dict[str, JSON]:
         data = try_read_file(self._format_path, limit=_LARGEST_FORMAT)
-        if data is None:
-            return {}
-        form = parse_json(data)
-        if not isinstance(form, dict) or not form:
+        form = {} if data is None else parse_json(data)
+        if not isinstance(form, dict) or not (form or data is None):
             raise StoreCorrupt("{path} is not what this package writes", path=self._format_path)
         return form
 
 
-def _new_format(notebook: Path | None) -> dict[str, JSON]:
-    return {"format": FORMAT, "id": uuid4().hex, "notebook": "" if notebook is None else str(notebook)}
-
-
-def _refuse_newer(form: dict[str, JSON]) -> None:
-    number = form.get("format")
-    if isinstance(number, int) and number > FORMAT:
-        raise StoreTooNew(
-            "this history has format {version}, newer than this version writes",
-            advice="update now_jupyter, or choose another folder with %now folder PATH",
-            kept="the history can be read as it is",
-            version=number,
-        )
-
-
+@with_store_errors
 def _refuse_unwritable(path: Path) -> None:
     if not os.access(path, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-        raise StoreUnavailable(
-            "{path} may not be written",
-            advice="see that the folder is there, is yours and may be written, or choose another with %now folder PATH",
-            path=path,
-        )
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _refuse_full(path: Path, need_bytes: int) -> None:

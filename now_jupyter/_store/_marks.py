@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
-from .._json import JSON, Texts
+from .._json import Texts
 from ._record import FORMAT, Record, RecordedOutput
 
-__all__ = ["Marks", "OutputMarks", "read_marks"]
+__all__ = ["Marks", "clean_tags", "read_marks"]
 
 _MOST_TAGS = 100
 _LONGEST_TAG = 100
 
 
-class OutputMarks(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The marks of one output."""
-
+class _OutputMarks(msgspec.Struct, frozen=True, omit_defaults=True):
     tags: Texts = ()
     is_trashed: bool = False
+
+
+_NONE = _OutputMarks()
 
 
 class Marks(msgspec.Struct, frozen=True):
@@ -28,38 +30,19 @@ class Marks(msgspec.Struct, frozen=True):
 
     format: int = FORMAT
     tags: Texts | None = None
-    outputs: Mapping[str, OutputMarks] = {}
+    outputs: Mapping[str, _OutputMarks] = {}
 
-    def of(self, key: str) -> OutputMarks:
-        """Return the marks of one output."""
-        return self.outputs.get(key, _NONE)
-
-    def with_tags(self, tags: Iterable[str], key: str | None = None) -> Marks:
-        """Return these marks with other tags for the generation, or for one output."""
-        clean = _clean(tags)
+    def change(self, key: str | None, **facts: Any) -> Marks:  # noqa: ANN401 - `tags` or `is_trashed`
+        """Return these marks with other facts of the generation, or of the output of this key."""
         if key is None:
-            return msgspec.structs.replace(self, tags=clean)
-        return self._with(key, msgspec.structs.replace(self.of(key), tags=clean))
-
-    def with_trash(self, key: str, *, is_trashed: bool) -> Marks:
-        """Return these marks with one output put into the trash, or fetched back."""
-        return self._with(key, msgspec.structs.replace(self.of(key), is_trashed=is_trashed))
-
-    def _with(self, key: str, marks: OutputMarks) -> Marks:
+            return msgspec.structs.replace(self, **facts)
+        marks = msgspec.structs.replace(self.outputs.get(key, _NONE), **facts)
         return msgspec.structs.replace(self, outputs={**self.outputs, key: marks})
 
     def put_on(self, record: Record) -> Record:
         """Return a record with these marks instead of any that it says it has."""
-        outputs = tuple(_put_on(one, self.of(one.key)) for one in record.outputs)
-        return replace(record, outputs=outputs, tags=record.tags if self.tags is None else _clean(self.tags))
-
-    def to_json(self) -> dict[str, JSON]:
-        """Return the JSON form."""
-        form: dict[str, JSON] = msgspec.to_builtins(self)
-        return form
-
-
-_NONE = OutputMarks()
+        outputs = tuple(_put_on(one, self.outputs.get(one.key, _NONE)) for one in record.outputs)
+        return replace(record, outputs=outputs, tags=record.tags if self.tags is None else clean_tags(self.tags))
 
 
 def read_marks(form: object) -> Marks:
@@ -71,11 +54,12 @@ def read_marks(form: object) -> Marks:
     return Marks(format=version) if isinstance(version, int) else Marks()
 
 
-def _put_on(one: RecordedOutput, marks: OutputMarks) -> RecordedOutput:
+def clean_tags(tags: Iterable[str]) -> Texts:
+    """Return each tag once, without blanks around it, in bounds."""
+    return tuple(dict.fromkeys(tag.strip()[:_LONGEST_TAG] for tag in tags if tag.strip()))[:_MOST_TAGS]
+
+
+def _put_on(one: RecordedOutput, marks: _OutputMarks) -> RecordedOutput:
     if (one.tags, one.is_trashed) == (marks.tags, marks.is_trashed):
         return one
-    return replace(one, tags=_clean(marks.tags), is_trashed=marks.is_trashed)
-
-
-def _clean(tags: Iterable[str]) -> Texts:
-    return tuple(dict.fromkeys(tag.strip()[:_LONGEST_TAG] for tag in tags if tag.strip()))[:_MOST_TAGS]
+    return replace(one, tags=clean_tags(marks.tags), is_trashed=marks.is_trashed)

@@ -7,14 +7,15 @@ believed beyond choosing a folder. Facts: design.md §2.7, reference/jupyter.md 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 __all__ = ["ShownBefore", "folder_of", "notebook_path", "pictures_shown"]
 
+T = TypeVar("T")
 _VARIABLES = ("JPY_SESSION_NAME", "PAPERMILL_OUTPUT_PATH", "PAPERMILL_INPUT_PATH")
 _LARGEST_NOTEBOOK = 512 << 20
 
@@ -58,25 +59,18 @@ def pictures_shown(notebook: Path | None) -> ShownBefore:
         form = json.loads(notebook.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return ShownBefore()
-    marks = list(_marks(form))
+    outputs = [output for cell in _part(form, "cells", list) for output in _part(cell, "outputs", list)]
+    marks = [mark for one in outputs if (mark := _part(_part(one, "metadata", dict), "now", dict))]
     ids = frozenset(identity for mark in marks for identity in _ids(mark))
     return ShownBefore(ids, any(_ids(mark) and not mark.get("demo") for mark in marks))
 
 
 def _ids(mark: Mapping[str, Any]) -> list[str]:
     """Return the generations that an output shows: a cell's one, or those that stand for a panel."""
-    return [one for one in (mark.get("id"), *_list(mark, "ids")) if isinstance(one, str)]
+    return [one for one in (mark.get("id"), *_part(mark, "ids", list)) if isinstance(one, str)]
 
 
-def _marks(form: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - untrusted JSON
-    for cell in _list(form, "cells"):
-        for output in _list(cell, "outputs"):
-            metadata = output.get("metadata") if isinstance(output, dict) else None
-            mark = metadata.get("now") if isinstance(metadata, dict) else None
-            if isinstance(mark, dict):
-                yield mark
-
-
-def _list(form: Any, name: str) -> list[Any]:  # noqa: ANN401 - untrusted JSON
+def _part(form: object, name: str, kind: type[T]) -> T:
+    """Return a part of untrusted JSON; an empty one where there is none of this kind."""
     value = form.get(name) if isinstance(form, dict) else None
-    return value if isinstance(value, list) else []
+    return value if isinstance(value, kind) else kind()

@@ -25,6 +25,7 @@ def codes_of(*names: str) -> frozenset[int]:
 _FULL = codes_of("ENOSPC", "EDQUOT", "EFBIG")
 _UNAVAILABLE = codes_of("EROFS", "EACCES", "EPERM", "ENOENT", "ENOTDIR", "ELOOP", "ESTALE", "ENXIO", "ENODEV")
 _CURE = "see that the folder is there, is yours and may be written, or choose another with %now folder PATH"
+_MAKE_ROOM = "free some space there, or choose another folder with %now folder PATH"
 
 
 def with_store_errors(act: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
@@ -35,7 +36,8 @@ def with_store_errors(act: Callable[Concatenate[S, P], T]) -> Callable[Concatena
         try:
             return act(first, *args, **kwargs)
         except OSError as problem:
-            error = _error_of(problem, getattr(first, "path", first))
+            place: Any = first
+            error = _error_of(problem, getattr(place, "path", place))
         raise error
 
     return wrapper
@@ -44,8 +46,7 @@ def with_store_errors(act: Callable[Concatenate[S, P], T]) -> Callable[Concatena
 def _error_of(problem: OSError, path: Path) -> StoreError:
     facts: dict[str, Any] = {"path": path, "reason": problem.strerror or type(problem).__name__}
     if problem.errno in _FULL:
-        cure = "free some space there, or choose another folder with %now folder PATH"
-        return StoreFull("no space is left to write {path}: {reason}", advice=cure, **facts)
+        return StoreFull("no space is left to write {path}: {reason}", advice=_MAKE_ROOM, **facts)
     if problem.errno in _UNAVAILABLE:
         return StoreUnavailable("{path} cannot be used: {reason}", advice=_CURE, **facts)
     return StoreError("{path} could not be read or written: {reason}", **facts)

@@ -7,8 +7,9 @@ order is ever replaced. Inputs are named by their digests.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from .._media import media_type
@@ -24,116 +25,142 @@ from ._files import (
     temp_beside,
     write_new,
 )
+from ._layout import FolderLayout
 from ._names import file_name
+from ._quarantine import set_aside
 from ._record import Record, RecordedOutput, is_digest, is_file_name
 
-__all__ = ["InputFiles", "OutputFiles", "as_temp", "refuse_other_bytes", "suffix_of", "temp_in"]
+__all__ = ["FileStore"]
 
+_NEED_BYTES = 32 << 20
 _MOST_NAMESAKES = 1000
 
 
-class OutputFiles:
-    """The folder of the outputs, byte for byte as received."""
+class FileStore:
+    """One `<notebook>.now` folder, and the files of outputs and inputs in it, byte for byte as received."""
 
-    def __init__(self, folder: Path, *, set_aside: Callable[[Path, str], object]) -> None:
-        """Touch nothing yet; `set_aside` gets a damaged file that is in the way."""
-        self.folder = folder
-        self._set_aside = set_aside
+    def __init__(self, folder: Path, *, notebook: Path | None = None) -> None:
+        """Touch nothing on disk and open nothing; the place is fixed, whatever the working directory becomes."""
+        self.folder = folder.absolute()
+        self.pictures = self.folder / "pictures"
+        self._inputs = self.folder / "inputs"
+        self._answers = self.folder / "answers"
+        self._set_aside = partial(set_aside, self.folder)
+        self._layout = FolderLayout(self.folder, notebook=notebook, set_aside=self._set_aside)
 
-    def path(self, file: str) -> Path:
-        """Return the path of an output by the name in its record.
+    @property
+    def exists(self) -> bool:
+        """Whether the folder is there and is a history."""
+        return bool(self._layout.try_format())
 
-        Raises:
-            StoreCorrupt: this is no name of a file in the folder.
+    @property
+    def last_notebook(self) -> str:
+        """The path of the notebook that used the folder last; empty where none did."""
+        return str(self._layout.try_format().get("notebook") or "")
+
+    def preflight(self, need_bytes: int = _NEED_BYTES) -> None:
+        """Prove before a purchase that it can be kept; makes what is missing."""
+        self._layout.create()
+        self._layout.check(need_bytes)
+
+    def temp_path(self) -> Path:
+        """Return the path of a file that is not there yet, for a download that `keep_output` or `quarantine` takes."""
+        self._layout.repair()
+        return temp_beside(self._answers / "download")
+
+    def keep_output(
+        self, source: bytes | Path, *, record: Record, output: RecordedOutput, mime: str, sha256: str
+    ) -> str:
+        """Keep an output as received, and return its file's name in `pictures`; the same bytes keep the same name.
+
+        The name is taken exclusively: no other file is ever replaced. A file from `temp_path` is moved, others are
+        copied. Bytes that are not those of `sha256` are a StoreCorrupt, and in quarantine.
         """
+        self._layout.repair()
+        with self._as_temp(source) as temp:
+            self._refuse_other_bytes(temp, sha256)
+            if output.sha256 == sha256 and _belongs_to(record, output.file):
+                self._clear(self.pictures / output.file, sha256)
+            for name in _names_for(record, output, _suffix_of(mime)):
+                if _put(temp, self.pictures / name, sha256):
+                    return name
+        reason = "too many files of one name"
+        raise StoreError("{path} could not be read or written: {reason}", path=self.pictures, reason=reason)
+
+    def output_path(self, file: str) -> Path:
+        """Return the path of an output by the name in its record; what is no name of a file is a StoreCorrupt."""
         if not is_file_name(file):
             raise StoreCorrupt("{path} is no regular file", path=file)
-        return self.folder / file
+        return self.pictures / file
 
-    def keep(self, temp: Path, *, record: Record, output: RecordedOutput, sha256: str, suffix: str) -> str:
-        """Move a flushed file of this digest to a name of its own, and return that; the same bytes keep their name."""
-        if output.sha256 == sha256 and _belongs_to(record, output.file):
-            _clear(self.folder / output.file, sha256, self._set_aside)
-        for name in _names_for(record, output, suffix):
-            if _put(temp, self.folder / name, sha256):
-                return name
-        raise StoreError(
-            "{path} could not be read or written: {reason}", path=self.folder, reason="too many files of one name"
-        )
+    def keep_input(self, source: bytes | Path, *, mime: str) -> str:
+        """Keep a copy of what is given to an order, and return its digest; files of any size."""
+        self._layout.create()
+        with self._as_temp(source) as temp:
+            sha256 = digest_of_file(temp)
+            target = self._inputs / f"{sha256}{_suffix_of(mime)}"
+            self._clear(target, sha256)
+            _put(temp, target, sha256)
+        return sha256
 
-
-class InputFiles:
-    """The folder of what was given to orders."""
-
-    def __init__(self, folder: Path, *, set_aside: Callable[[Path, str], object]) -> None:
-        """Touch nothing yet; `set_aside` gets a damaged file that is in the way."""
-        self.folder = folder
-        self._set_aside = set_aside
-
-    def keep(self, temp: Path, *, sha256: str, suffix: str) -> None:
-        """Move a flushed file of this digest to its name; nothing changes where it is there already."""
-        target = self.folder / f"{sha256}{suffix}"
-        _clear(target, sha256, self._set_aside)
-        _put(temp, target, sha256)
-
-    def path(self, sha256: str) -> Path:
-        """Return the path of the input of this digest.
-
-        Raises:
-            StoreCorrupt: it is not there, or its bytes are others by now.
-        """
-        names = (name for name in list_names(self.folder) if is_digest(sha256) and name.partition(".")[0] == sha256)
-        for path in (self.folder / name for name in names):
+    def input_path(self, sha256: str) -> Path:
+        """Return the path of the input of this digest; StoreCorrupt where it is gone or has changed."""
+        self._layout.require()
+        names = (name for name in list_names(self._inputs) if is_digest(sha256) and name.partition(".")[0] == sha256)
+        for path in (self._inputs / name for name in names):
             if digest_of_file(path) == sha256:
                 return path
-        raise StoreCorrupt("{path} is missing", path=self.folder / sha256)
+        raise StoreCorrupt("{path} is missing", path=self._inputs / sha256)
+
+    def quarantine(self, source: bytes | Path, *, reason: str) -> Path:
+        """Keep bytes that are not what they should be; a file inside the folder is moved, others are copied."""
+        self._layout.repair()
+        return self._set_aside(source, reason)
+
+    def leftovers(self) -> list[Path]:
+        """Return the unfinished files of writes and downloads: those of a living kernel are young."""
+        folders = (self.folder, *(self.folder / part for part in ("jobs", "trash", "answers", "pictures", "inputs")))
+        paths = (folder / name for folder in folders for name in list_names(folder))
+        return [path for path in paths if path.name.startswith(".") and path.suffix == ".tmp"]
+
+    @contextmanager
+    def _as_temp(self, source: bytes | Path) -> Iterator[Path]:
+        """Give a source as a flushed file; a copy is removed again where it was not taken from there."""
+        is_download = isinstance(source, Path) and source.parent == self._answers and source.suffix == ".tmp"
+        temp = source if isinstance(source, Path) and is_download else temp_beside(self._answers / "output")
+        try:
+            if isinstance(source, bytes):
+                write_new(temp, source)
+            elif is_download:
+                sync_file(temp)
+            else:
+                copy_new(temp, source)
+            yield temp
+        finally:
+            if not is_download:
+                remove_file(temp)
+
+    def _refuse_other_bytes(self, temp: Path, sha256: str) -> None:
+        actual = digest_of_file(temp)
+        if actual != sha256:
+            place = self._set_aside(temp, f"the digest is {actual}, not {sha256}")
+            raise StoreCorrupt(
+                "a picture is not the one that it should be", kept="its bytes are in {place}", place=place
+            )
+
+    def _clear(self, target: Path, sha256: str) -> None:
+        if not is_missing(target) and not _is_intact(target, sha256):
+            self._set_aside(target, "other bytes than its record says")
 
 
-def suffix_of(mime: str) -> str:
-    """Return the suffix of files of this media type."""
+def _suffix_of(mime: str) -> str:
     media = media_type(mime)
     return media.suffix if media else ".bin"
 
 
-def temp_in(folder: Path) -> Path:
-    """Return the path of a file that is not there yet; `as_temp` of the same folder takes it as it is."""
-    return temp_beside(folder / "download")
-
-
-@contextmanager
-def as_temp(source: bytes | Path, folder: Path) -> Iterator[Path]:
-    """Give a source as a flushed file in `folder`; a copy is removed again where it was not taken from there."""
-    is_download = isinstance(source, Path) and source.parent == folder and source.suffix == ".tmp"
-    temp = source if isinstance(source, Path) and is_download else temp_beside(folder / "output")
-    try:
-        if isinstance(source, bytes):
-            write_new(temp, source)
-        elif is_download:
-            sync_file(temp)
-        else:
-            copy_new(temp, source)
-        yield temp
-    finally:
-        if not is_download:
-            remove_file(temp)
-
-
-def refuse_other_bytes(temp: Path, sha256: str, set_aside: Callable[[Path, str], object]) -> None:
-    """Put a file into quarantine that has another digest than it should have.
-
-    Raises:
-        StoreCorrupt: it had.
-    """
-    actual = digest_of_file(temp)
-    if actual == sha256:
-        return
-    place = set_aside(temp, f"the digest is {actual}, not {sha256}")
-    raise StoreCorrupt("a picture is not the one that it should be", kept="its bytes are in {place}", place=place)
-
-
 def _names_for(record: Record, output: RecordedOutput, suffix: str) -> Iterator[str]:
     """Yield the names that an output may get: that in its record, then a readable one, then its namesakes."""
-    if output.file and _belongs_to(record, output.file):
+    if _belongs_to(record, output.file):
         yield output.file
     name = file_name(record.number, output.number, record.request.prompt or record.alt, suffix)
     yield name
@@ -152,11 +179,6 @@ def _put(temp: Path, target: Path, sha256: str) -> bool:
         return False
     remove_file(temp)
     return True
-
-
-def _clear(target: Path, sha256: str, set_aside: Callable[[Path, str], object]) -> None:
-    if not is_missing(target) and not _is_intact(target, sha256):
-        set_aside(target, "other bytes than its record says")
 
 
 def _is_intact(path: Path, sha256: str, size: int | None = None) -> bool:

@@ -9,16 +9,17 @@ people see.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
 from .._json import JSON, Fields, Texts
-from .._messages import Billed, StoreCorrupt, StoreTooNew
+from .._messages import Billed, StoreCorrupt, StoreTooNew, plain
 from .._values import (
     Attempt,
     Audio,
@@ -39,15 +40,19 @@ __all__ = ["FORMAT", "Record", "RecordedOutput", "generation_of", "is_digest", "
 
 FORMAT = 1
 _TERMINAL = {Status.DONE, Status.FAILED, Status.CANCELLED}
-_HEX = frozenset("0123456789abcdef")
 _LONGEST_TEXT = 1 << 20
 _MOST_ITEMS = 1000
 _DEEPEST = 40
 _MOST_DIGITS = 30
 _LATEST = 2.5e11  # Unix seconds that calendars can still write
-_LARGEST_NUMBER = 1 << 53
 _NAME_BYTES = 255
+_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+_Identity: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 _MARK = {"is_mark": True}  # filled in from the marks beside the record, and not stored in it
+_SHOWN_AS_IT_IS = (
+    *("id", "ref", "request", "status", "billed", "created", "service", "buttons", "elapsed", "usage"),
+    *("request_id", "parents", "name", "demo", "error"),
+)
 _OUTPUTS: Mapping[Kind, type[Output]] = {"video": Video, "audio": Audio, "words": Document, "vectors": Document}
 
 
@@ -61,15 +66,15 @@ class RecordedOutput:
     """
 
     key: str
-    number: int
+    number: _Count
     kind: Kind = "picture"
     is_side: bool = False
     file: str = ""
     sha256: str = ""
     mime: str = ""
-    width: int = 0
-    height: int = 0
-    size_bytes: int = 0
+    width: _Count = 0
+    height: _Count = 0
+    size_bytes: _Count = 0
     words: str = ""
     about: Fields = field(default_factory=dict)
     handle: JSON = None
@@ -93,23 +98,23 @@ class Record:
     apart by a short digest of their address (empty: not known), so that none is asked for another's task.
     """
 
-    id: str
+    id: _Identity
     request: Request
     created: float
-    number: int = 0
+    number: _Count = 0
     status: Status = Status.PENDING
     billed: Billed = "no"
     demo: bool = False
     kernel: str = ""
     cell: str | None = None
     execution: str = ""
-    position: int = 0
+    position: _Count = 0
     service: str = ""
     model: str = ""
-    share: int = 1
+    share: _Count = 1
     memo: Fields = field(default_factory=dict)
     charge: Fields = field(default_factory=dict)
-    expected: int = 1
+    expected: _Count = 1
     idempotency_key: str = ""
     name: str | None = None
     alt: str = ""
@@ -154,12 +159,7 @@ class Record:
 
     @classmethod
     def from_json(cls, form: object) -> Record:
-        """Read a record that may come from anywhere.
-
-        Raises:
-            StoreTooNew: it was written by a later version.
-            StoreCorrupt: it is not a record.
-        """
+        """Return the record in a form that may come from anywhere; StoreTooNew or StoreCorrupt where it is none."""
         if not isinstance(form, dict):
             raise StoreCorrupt("this is not a record")
         if isinstance(version := form.get("format"), int) and version > FORMAT:
@@ -168,12 +168,42 @@ class Record:
             _check_bounds(form)
             record: Record = msgspec.convert(form, cls)
             _check_names(record)
-            record = replace(record, created=min(max(record.created, 0.0), _LATEST))  # a clock may have been wrong
+            record = _make_plain(record)
         except (ValueError, TypeError, RecursionError, OverflowError, ArithmeticError) as problem:
             reason = f"{type(problem).__name__} {problem}"
         else:
             return record
         raise StoreCorrupt("this record cannot be read: {reason}", reason=reason)
+
+
+def _make_plain(record: Record) -> Record:
+    """Return a record without signs that would act where it is shown; a wrong clock is put right."""
+    return replace(
+        record,
+        created=min(max(record.created, 0.0), _LATEST),
+        model=plain(record.model),
+        service=plain(record.service),
+        name=None if record.name is None else plain(record.name),
+        tags=tuple(plain(tag) for tag in record.tags),
+        buttons=tuple(replace(one, label=plain(one.label)) for one in record.buttons),
+        error=_make_failure_plain(record.error),
+        outputs=tuple(
+            replace(one, error=_make_failure_plain(one.error)) if one.error else one for one in record.outputs
+        ),
+    )
+
+
+def _make_failure_plain(failure: Failure | None) -> Failure | None:
+    if failure is None:
+        return None
+    return replace(
+        failure,
+        type=plain(failure.type),
+        template=plain(failure.template),
+        advice=plain(failure.advice),
+        kept=plain(failure.kept),
+        facts={plain(name): plain(value) for name, value in failure.facts.items()},
+    )
 
 
 def _without_defaults(value: Any) -> Any:  # noqa: ANN401 - any field of a record
@@ -203,45 +233,21 @@ def _check_bounds(form: object, depth: int = 0) -> None:
         return
     if len(form) > _MOST_ITEMS or depth > _DEEPEST:
         raise ValueError("a list or object is too long or too deep")
-    for one in _parts(form):
+    for one in form if isinstance(form, list) else (*form, *form.values()):
         _check_bounds(one, depth + 1)
 
 
-def _parts(form: dict[str, Any] | list[Any]) -> Iterator[object]:
-    if isinstance(form, list):
-        yield from form
-        return
-    yield from form
-    yield from form.values()
-
-
 def _check_names(record: Record) -> None:
-    """Raise a ValueError where an identity, digest, file name, number or amount is none."""
-    if not _is_hex(record.id, 32):
-        raise ValueError("the identity is no UUID")
-    if not all(0 <= one < _LARGEST_NUMBER for one in (record.number, record.position, record.share, record.expected)):
-        raise ValueError("a number is no sane number")
     amount = record.cost.amount if record.cost else None
     if amount is not None and not (amount.is_finite() and amount >= 0 and abs(amount.adjusted()) <= _MOST_DIGITS):
         raise ValueError("an amount is no sane number")  # 1E+999999999 would be written out with all its zeros
-    for one in record.outputs:
-        _check_output(one)
-
-
-def _check_output(one: RecordedOutput) -> None:
-    if (one.sha256 or one.file) and not (is_digest(one.sha256) and is_file_name(one.file)):
+    if not all(is_digest(one.sha256) and is_file_name(one.file) for one in record.outputs if one.sha256 or one.file):
         raise ValueError("an output has no sane digest or file name")
-    if not all(0 <= size < _LARGEST_NUMBER for size in (one.number, one.width, one.height, one.size_bytes)):
-        raise ValueError("an output has no sane size")
-
-
-def _is_hex(text: str, length: int) -> bool:
-    return len(text) == length and set(text) <= _HEX
 
 
 def is_digest(text: str) -> bool:
     """Whether this is a SHA-256 in hex."""
-    return _is_hex(text, 64)
+    return re.fullmatch("[0-9a-f]{64}", text) is not None
 
 
 def is_file_name(name: str) -> bool:
@@ -260,30 +266,16 @@ def generation_of(record: Record, pictures: Path) -> Generation:
     here = sorted(shown, key=lambda one: (one.is_side, one.number))
     is_only = len(record.outputs) == 1
     return Generation(
-        id=record.id,
-        ref=record.ref,
+        **{name: getattr(record, name) for name in _SHOWN_AS_IT_IS},
         prompt=record.request.prompt,
         model=record.model or record.request.model or "",
-        service=record.service,
         params=dict(record.request.params),
         raw=dict(record.request.raw),
-        request=record.request,
-        status=record.status,
-        billed=record.billed,
-        created=record.created,
         outputs=tuple(_output_of(record, one, pictures, made, is_only=is_only) for one in here if one.sha256),
         text="\n\n".join(one.words for one in here if one.words),
-        buttons=record.buttons,
-        elapsed=record.elapsed,
-        usage=record.usage,
         cost=None if record.billed == "no" and record.is_over else record.cost,
-        request_id=record.request_id,
-        parents=record.parents,
-        name=record.name,
         tags=tuple(tag for tag in record.tags if tag != "*"),
         starred="*" in record.tags,
-        demo=record.demo,
-        error=record.error,
     )
 
 
@@ -306,13 +298,7 @@ def _output_of(record: Record, one: RecordedOutput, folder: Path, made: Fields, 
 
 def _made(record: Record) -> dict[str, JSON]:
     request = record.request
-    made: dict[str, JSON] = {
-        "id": record.id,
-        "prompt": request.prompt,
-        "model": record.model,
-        "service": record.service,
-        "params": dict(request.params),
-        **({"raw": dict(request.raw)} if request.raw else {}),
-        **({"inputs": [one.id for one in request.inputs]} if request.inputs else {}),
-    }
-    return made if not record.demo else {**made, "demo": True}
+    inputs = [one.id for one in request.inputs]
+    known: Fields = {"raw": dict(request.raw), "inputs": inputs, "demo": record.demo}
+    of_record = {"id": record.id, "prompt": request.prompt, "model": record.model, "service": record.service}
+    return {**of_record, "params": dict(request.params), **{key: value for key, value in known.items() if value}}

@@ -17,6 +17,8 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+import msgspec
+
 from .._json import JSON
 from .._messages import StoreCorrupt, StoreError, StoreTooNew
 from ._files import (
@@ -47,11 +49,7 @@ _MOST_RECORDS = 100_000
 
 
 def parse_json(data: bytes) -> object:
-    """Return what JSON from a file says, which may be anything.
-
-    Raises:
-        StoreCorrupt: it is not JSON.
-    """
+    """Return what JSON from a file says, which may be anything; a StoreCorrupt where it is not JSON."""
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as problem:
@@ -69,18 +67,17 @@ def encode(form: Mapping[str, JSON]) -> bytes:
 
 def _encode_record(record: Record) -> bytes:
     """Return the bytes of a record, proved to be readable again, since a record that cannot be read is lost."""
-    data = b""
     try:
         data = encode(record.to_json())
         _read_record(data, record.number)
-        reason = f"{len(data)} bytes" if len(data) > _LARGEST_RECORD else ""
+        if len(data) <= _LARGEST_RECORD:
+            return data
+        reason = f"{len(data)} bytes"
     except (TypeError, ValueError, RecursionError) as problem:
         reason = type(problem).__name__
     except StoreCorrupt as problem:
         reason = problem.message()
-    if reason:
-        raise StoreError("#{number} cannot be recorded as it is: {reason}", number=record.number, reason=reason)
-    return data
+    raise StoreError("#{number} cannot be recorded as it is: {reason}", number=record.number, reason=reason)
 
 
 def _read_record(data: bytes, number: int) -> Record:
@@ -108,7 +105,6 @@ class RecordFiles:
     """The records of one folder; a file is read again only after a change."""
 
     def __init__(self, folder: Path) -> None:
-        """Touch nothing yet."""
         self.folder = folder
         self._known = _Known(None, {}, [], ())  # exchanged whole: many threads may look
 
@@ -133,12 +129,7 @@ class RecordFiles:
         write_durably(self.path(record.number), _encode_record(record))
 
     def try_read(self, number: int) -> Record | None:
-        """Return a record with its marks; None where there is none.
-
-        Raises:
-            StoreCorrupt: what is there is no record.
-            StoreTooNew: it was written by a later version.
-        """
+        """Return a record with its marks; None where there is none."""
         data = try_read_file(self.path(number), limit=_LARGEST_RECORD)
         return None if data is None else self.marks(number).put_on(_read_record(data, number))
 
@@ -164,13 +155,12 @@ class RecordFiles:
             if record is not None:
                 records[number] = record
         ordered = [records[number] for number in sorted(records)[-_MOST_RECORDS:]]
-        return _Known(stamp, _sure(found, now), ordered, tuple(damaged))
+        # What a change just now might leave with the same signature is read again next time.
+        sure = {name: one if is_long_ago(one[0], now) else _UNSURE for name, one in found.items()}
+        return _Known(stamp, sure, ordered, tuple(damaged))
 
     def newest(self, count: int) -> list[Record]:
         """Return the records of the `count` highest numbers that can be read, in order; no others are read."""
-        stamp = folder_stamp(self.folder)
-        if stamp is not None and stamp == self._known.stamp:
-            return self._known.records[-count:]
         return list(islice(self._newest_first(), count))[::-1]
 
     def _newest_first(self) -> Iterator[Record]:
@@ -188,51 +178,33 @@ class RecordFiles:
             return Marks()
 
     def write_marks(self, number: int, marks: Marks) -> None:
-        """Replace the marks of a record.
-
-        Raises:
-            StoreTooNew: the marks that are there were written by a later version.
-            StoreError: they could not be written, or are too many.
-        """
+        """Replace the marks of a record, unless a later version wrote those that are there."""
         if self.marks(number).format > FORMAT:
             raise StoreTooNew("the marks of #{number} were written by a newer version", number=number)
-        data = encode(marks.to_json())
+        data = encode(msgspec.to_builtins(marks))
         if len(data) > _LARGEST_MARKS:
-            raise StoreError(
-                "#{number} cannot be recorded as it is: {reason}", number=number, reason=f"{len(data)} bytes"
-            )
+            reason = f"{len(data)} bytes"
+            raise StoreError("#{number} cannot be recorded as it is: {reason}", number=number, reason=reason)
         write_durably(self.marks_path(number), data)
 
     def take(self, number: int, other: RecordFiles) -> None:
         """Take a record and then its marks from another folder; done again after a crash, it moves what is left."""
-        for mine, others in (
-            (self.path(number), other.path(number)),
-            (self.marks_path(number), other.marks_path(number)),
-        ):
-            if not is_missing(others):
-                move_durably(others, mine)
+        for place in (RecordFiles.path, RecordFiles.marks_path):
+            if not is_missing(place(other, number)):
+                move_durably(place(other, number), place(self, number))
 
 
 @with_store_errors
 def _signatures(folder: Path) -> dict[str, Signature]:
     """Return for each file what changes with it; links are none."""
     found: dict[str, Signature] = {}
-    try:
-        entries = os.scandir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return found
-    with entries:
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):  # a temporary file that got its name meanwhile
                 seen = entry.stat(follow_symlinks=False)
                 if not stat.S_ISLNK(seen.st_mode):
                     found[entry.name] = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
     return found
-
-
-def _sure(signatures: Mapping[str, Signature], now_ns: int) -> dict[str, Signature]:
-    """Return the signatures, without those that a change just now might have left as they are."""
-    return {name: one if is_long_ago(one[0], now_ns) else _UNSURE for name, one in signatures.items()}
 
 
 def _number_in(name: str) -> int:

@@ -40,7 +40,6 @@ class RescueFolder:
     """What could not be kept: by the id of its record and the key of the output."""
 
     def __init__(self, folder: Callable[[], Path] = spill_folder) -> None:
-        """Touch nothing yet."""
         self._folder = folder
         self._memory: dict[tuple[str, str], tuple[RecordedOutput, bytes]] = {}
         self._lock = threading.Lock()
@@ -48,19 +47,16 @@ class RescueFolder:
     def keep(self, identity: str, output: RecordedOutput, data: bytes, *, suffix: str) -> Path | None:
         """Keep an output and return its path; None where only this process's memory would take it."""
         try:
-            path = self._make() / f"{identity}-{_name_of(output)}{suffix}"
+            folder = self._folder()
+            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(folder)
+            path = folder / f"{identity}-{_name_of(output)}{suffix}"
             write_durably(path, data)
         except (StoreError, OSError):
             with self._lock:
                 self._memory[identity, output.key] = (output, data)
             return None
         return path
-
-    def _make(self) -> Path:
-        folder = self._folder()
-        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        private_folder(folder)
-        return folder
 
     def of(self, identity: str) -> list[tuple[RecordedOutput, bytes]]:
         """Return what is kept here of a record by its numbers; files that cannot be read are left for another time."""

@@ -4,6 +4,8 @@ Files are the truth. A record (`jobs/<N>.json`) is written before anything is se
 answer (`answers/<N>`) is kept until its outputs (`pictures/<N>-<words>.<ext>`) are safe. Nothing here deletes what
 was paid for: bytes that are not what they should be go to `quarantine/`, records to `trash/`. Numbers are claimed by
 an exclusive link and never used again. Many threads and kernels may use one folder at once.
+
+Every method raises a StoreError where it cannot do what it says; then what was there before is still there.
 """
 
 from __future__ import annotations
@@ -11,90 +13,55 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from .._messages import StoreCorrupt, StoreError
 from ._answers import AnswerFile, StoredAnswer, answer_paths, find_answer
-from ._files import digest_of_file, is_missing, list_names, remove_file
+from ._files import is_missing, list_names, remove_file
 from ._job_locks import JobLock, JobLocks
-from ._layout import FolderLayout
-from ._marks import Marks
-from ._output_files import InputFiles, OutputFiles, as_temp, refuse_other_bytes, suffix_of, temp_in
-from ._quarantine import set_aside
-from ._record import Record, RecordedOutput
+from ._marks import clean_tags
+from ._output_files import FileStore
+from ._record import Record
 from ._record_files import RecordFiles, highest_number
 
 __all__ = ["AnswerFile", "JobLock", "Store", "StoredAnswer"]
 
-_NEED_BYTES = 32 << 20
 _LARGEST_NUMBER = 10**15 - 1
 _TURN = 0  # no job has this number; its lock says whose turn it is to claim one
 _PATIENCE_TO_CLAIM = 20.0
 
 
-class Store:
-    """One `<notebook>.now` folder."""
+class Store(FileStore):
+    """One `<notebook>.now` folder with its records, answers and locks."""
 
     def __init__(self, folder: Path, *, notebook: Path | None = None) -> None:
-        """Touch nothing on disk and open nothing; the place is fixed, whatever the working directory becomes."""
-        self.folder = folder.absolute()
-        self.pictures = self.folder / "pictures"
+        super().__init__(folder, notebook=notebook)
         self.damaged: tuple[str, ...] = ()
-        self._layout = FolderLayout(self.folder, notebook=notebook, set_aside=self._set_aside)
         self._jobs = RecordFiles(self.folder / "jobs")
         self._trash = RecordFiles(self.folder / "trash")
-        self._answers = self.folder / "answers"
-        self._outputs = OutputFiles(self.pictures, set_aside=self._set_aside)
-        self._inputs = InputFiles(self.folder / "inputs", set_aside=self._set_aside)
         self._locks = JobLocks(self.folder / "locks")
+        self._last = 0
+        self.renew()
+        _STORES.add(self)
+
+    def renew(self) -> None:
+        """Forget what belongs to the parent of a forked process."""
         self._lock = threading.RLock()
         self._claiming = threading.Lock()
-        self._last = 0
-        _renew_after_fork(self)
-
-    # The folder
-
-    @property
-    def exists(self) -> bool:
-        """Whether the folder is there and is a history."""
-        return self._layout.exists
-
-    @property
-    def identity(self) -> str:
-        """The random id of the history; empty while there is none."""
-        return self._layout.text("id")
-
-    @property
-    def last_notebook(self) -> str:
-        """The path of the notebook that used the folder last; empty where none did."""
-        return self._layout.text("notebook")
-
-    def preflight(self, need_bytes: int = _NEED_BYTES) -> None:
-        """Prove before a purchase that it can be kept; makes what is missing.
-
-        Raises:
-            StoreUnavailable: the folder is not ours or may not be written.
-            StoreFull: there is no room.
-            StoreTooNew: a later version owns it.
-        """
-        self._layout.create()
-        self._layout.check(need_bytes)
+        self._locks.renew()
 
     def close(self) -> None:
-        """Give every held job free; twice is fine, and the store may be used again."""
+        """Let others have every held job; twice is fine, and the store may be used again."""
         self._locks.release_all()
 
     # Records
 
     def claim(self, record: Record) -> Record:
-        """Write the intent under the next number, on the disk when this returns; return it with its number.
-
-        Raises:
-            StoreError: it could not be written; nothing may be sent.
-        """
+        """Write the intent under the next number, on the disk when this returns; return it with its number."""
         claimed, lock = self.claim_and_hold(record)
         lock.release()
         return claimed
@@ -103,9 +70,6 @@ class Store:
         """Claim a number for an order that this process is about to work on; nobody ever sees it without its lock.
 
         Kernels claim one after another: whoever has a number finds every lower one on the disk.
-
-        Raises:
-            StoreError: it could not be written; nothing may be sent.
         """
         self._layout.create()
         with self._turn_to_claim():
@@ -153,19 +117,13 @@ class Store:
         return not all(map(is_missing, traces))
 
     def write(self, record: Record) -> None:
-        """Replace a record by its new state, in the trash if that is where it is now.
-
-        Raises:
-            StoreError: it could not be written; the state before is still there.
-        """
+        """Replace a record by its new state, in the trash if that is where it is now."""
         self._layout.repair()
         with self._lock:
-            files = self._files_of(record.number)
+            in_trash = self._trash.has(record.number) and not self._jobs.has(record.number)
+            files = self._trash if in_trash else self._jobs
             self._make_way(files, record)
             files.put(record)
-
-    def _files_of(self, number: int) -> RecordFiles:
-        return self._trash if self._trash.has(number) and not self._jobs.has(number) else self._jobs
 
     def _make_way(self, files: RecordFiles, record: Record) -> None:
         try:
@@ -181,12 +139,7 @@ class Store:
             )
 
     def read(self, number: int) -> Record:
-        """Return a record with its marks.
-
-        Raises:
-            StoreCorrupt: it is not there or cannot be read.
-            StoreTooNew: a later version wrote it.
-        """
+        """Return a record with its marks; StoreCorrupt where it is not there or cannot be read."""
         self._layout.require()
         record = self._jobs.try_read(number)
         if record is None:
@@ -215,54 +168,36 @@ class Store:
     # Marks and trash: of a generation, or of the output of this key
 
     def mark(self, number: int, *, tags: Sequence[str], output: str | None = None) -> Record:
-        """Give a generation or one of its outputs these tags instead of those it has; the tag `*` is the star.
-
-        Raises:
-            StoreError: there is no such record or output, or the marks could not be written.
-        """
-        return self._change_marks(number, output, lambda marks: marks.with_tags(tags, output))
+        """Give a generation or one of its outputs these tags instead of those it has; the tag `*` is the star."""
+        self._change_marks(number, output, tags=clean_tags(tags))
+        return self.read(number)
 
     def trash(self, number: int, output: str | None = None) -> None:
-        """Put a record or an output into the trash; files of outputs stay. What is there already is fine.
-
-        Raises:
-            StoreError: there is no such record or output, or it could not be moved.
-        """
-        if output is not None:
-            self._change_marks(number, output, lambda marks: marks.with_trash(output, is_trashed=True))
-            return
-        self._layout.repair()
-        with self._lock:
-            self._require_number(number)
-            self._trash.take(number, self._jobs)
+        """Put a record or an output into the trash; files of outputs stay. What is there already is fine."""
+        self._move(number, output, self._jobs, self._trash)
 
     def restore(self, number: int, output: str | None = None) -> None:
-        """Fetch a record or an output back from the trash; what is not in it is fine.
+        """Fetch a record or an output back from the trash; what is not in it is fine."""
+        self._move(number, output, self._trash, self._jobs)
 
-        Raises:
-            StoreError: there is no such record or output, or it could not be moved.
-        """
+    def _move(self, number: int, output: str | None, source: RecordFiles, target: RecordFiles) -> None:
         if output is not None:
-            self._change_marks(number, output, lambda marks: marks.with_trash(output, is_trashed=False))
+            self._change_marks(number, output, is_trashed=target is self._trash)
             return
         self._layout.repair()
         with self._lock:
-            self._require_number(number)
-            if not (self._jobs.has(number) and self._trash.has(number)):  # of two states, the one in use is newer
-                self._jobs.take(number, self._trash)
+            if not source.has(number) and not target.has(number):
+                raise _unknown(number)
+            if target is self._trash or not target.has(number) or not source.has(number):
+                target.take(number, source)  # of two states, the one in use is newer
 
-    def _change_marks(self, number: int, output: str | None, change: Callable[[Marks], Marks]) -> Record:
+    def _change_marks(self, number: int, output: str | None, **facts: Any) -> None:  # noqa: ANN401 - of a mark
         self._layout.repair()
         with self._lock:
             record = self.read(number)
             if output is not None and all(one.key != output for one in record.outputs):
                 raise _unknown(f"{number}.{output}")
-            self._jobs.write_marks(number, change(self._jobs.marks(number)))
-            return self.read(number)
-
-    def _require_number(self, number: int) -> None:
-        if not self._jobs.has(number) and not self._trash.has(number):
-            raise _unknown(number)
+            self._jobs.write_marks(number, self._jobs.marks(number).change(output, **facts))
 
     # Answers and locks
 
@@ -292,106 +227,17 @@ class Store:
         self._layout.require()
         return self._locks.is_held(number)
 
-    # Outputs and inputs
 
-    def temp_path(self) -> Path:
-        """Return the path of a file that is not there yet, for a download that `keep_output` or `quarantine` takes."""
-        self._layout.repair()
-        return temp_in(self._answers)
-
-    def keep_output(  # noqa: PLR0913 - the bytes, whose they are and what they are
-        self,
-        source: bytes | Path,
-        *,
-        record: Record,
-        output: RecordedOutput,
-        mime: str,
-        sha256: str,
-        suffix: str = "",
-    ) -> str:
-        """Keep an output as received, and return its file's name in `pictures`; the same bytes keep the same name.
-
-        The name is taken exclusively: no other file is ever replaced. A file from `temp_path` is moved, others are
-        copied. `suffix` is that of the type where left out.
-
-        Raises:
-            StoreCorrupt: the bytes are not those of `sha256`; they are in quarantine.
-            StoreError: it could not be written.
-        """
-        self._layout.repair()
-        ending = suffix or suffix_of(mime)
-        with as_temp(source, self._answers) as temp:
-            refuse_other_bytes(temp, sha256, self._set_aside)
-            return self._outputs.keep(temp, record=record, output=output, sha256=sha256, suffix=ending)
-
-    def output_path(self, file: str) -> Path:
-        """Return the path of an output by the name in its record.
-
-        Raises:
-            StoreCorrupt: this is no name of a file in `pictures`.
-        """
-        return self._outputs.path(file)
-
-    def keep_input(self, source: bytes | Path, *, mime: str) -> str:
-        """Keep a copy of what is given to an order, and return its digest; files of any size.
-
-        Raises:
-            StoreError: it could not be read or written.
-        """
-        self._layout.create()
-        with as_temp(source, self._answers) as temp:
-            sha256 = digest_of_file(temp)
-            self._inputs.keep(temp, sha256=sha256, suffix=suffix_of(mime))
-        return sha256
-
-    def input_path(self, sha256: str) -> Path:
-        """Return the path of the input of this digest.
-
-        Raises:
-            StoreCorrupt: it is not there, or its bytes are others by now.
-        """
-        self._layout.require()
-        return self._inputs.path(sha256)
-
-    def quarantine(self, source: bytes | Path, *, reason: str) -> Path:
-        """Keep bytes that are not what they should be, with the reason beside them, and return their place.
-
-        A file inside the folder is moved, others are copied.
-        """
-        self._layout.repair()
-        return self._set_aside(source, reason)
-
-    def _set_aside(self, source: bytes | Path, reason: str) -> Path:
-        return set_aside(self.folder, source, reason)
-
-    def leftovers(self) -> list[Path]:
-        """Return the unfinished files of writes and downloads: those of a living kernel are young."""
-        folders = (self.folder, *(self.folder / part for part in ("jobs", "trash", "answers", "pictures", "inputs")))
-        return [
-            folder / name
-            for folder in folders
-            for name in list_names(folder)
-            if name.startswith(".") and name.endswith(".tmp")
-        ]
-
-    def renew(self) -> None:
-        """Forget what belongs to the parent of a forked process."""
-        self._lock = threading.RLock()
-        self._claiming = threading.Lock()
-        self._locks.renew()
+_STORES: weakref.WeakSet[Store] = weakref.WeakSet()
 
 
-def _renew_after_fork(store: Store) -> None:
-    if not hasattr(os, "register_at_fork"):
-        return
-    known = weakref.ref(store)  # the registration lasts as long as the process, the store shall not
+def _renew_all() -> None:
+    for store in list(_STORES):
+        store.renew()
 
-    def renew() -> None:
-        alive = known()
-        if alive is not None:
-            alive.renew()
 
-    os.register_at_fork(after_in_child=renew)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_all)
 
 
 def _unknown(number: int | str) -> StoreCorrupt:

@@ -24,7 +24,7 @@ DEMO_ADDRESS = "https://demo.invalid"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayAccess:
-    """The client and the downloader for one relay; `demo` is the relay's double where it is that."""
+    """The client and the downloader for one relay, or for its double `demo`."""
 
     client: RelayClient
     downloader: Downloader
@@ -39,8 +39,7 @@ class RelayAccess:
 def check_address(settings: Settings, key: Key | None) -> str:
     """Return the normal form of the address that settings and key belong to; empty where neither is set.
 
-    Raises:
-        ConfigError: a key without an address, or the address of a public host without a key.
+    A key without an address, and the address of a public host without a key, are a ConfigError.
     """
     if not settings.base_url:
         if key is None:

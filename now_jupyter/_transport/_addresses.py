@@ -10,23 +10,13 @@ import ipaddress
 import re
 import socket
 import unicodedata
-import urllib.request
+from contextlib import suppress
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from .._messages import ConfigError
 
-__all__ = [
-    "environment_proxy",
-    "is_fake",
-    "is_loopback",
-    "is_private_name",
-    "is_public",
-    "literal",
-    "normal_base_url",
-    "origin_of",
-    "roots_of",
-]
+__all__ = ["is_loopback", "is_private_name", "is_public", "literal", "normal_base_url", "origin_of", "roots_of"]
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -42,21 +32,18 @@ _ENDPOINT = re.compile(r"/(v1|v1beta)(/.*)?$|/(mj|ideogram|suno|luma|udio|kling|
 _VERSION = re.compile(r"/v[0-9]+(?=/|$)")
 _PRIVATE_NAMES = (".localhost", ".local", ".lan", ".internal", ".intranet", ".home.arpa")
 _LONGEST = 2048
-_FAKE = ipaddress.ip_network("198.18.0.0/15")  # what Clash, Surge and the like answer for every name
+_MAPPED = ipaddress.ip_network("::ffff:0:0/96")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
-
-
-# The base URL
 
 
 def normal_base_url(text: str) -> str:
     """Return the root address of a relay for what a user pastes: a host, an address ending in a version, an endpoint.
 
-    Raises:
-        ConfigError: it is none, or one over which a key must not travel.
+    What is none, and one over which a key must not travel, is a ConfigError.
     """
-    bare = _tidy(text)
+    wide = unicodedata.normalize("NFKC", text.strip().translate(_DOTS))
+    bare = wide.strip().strip(_QUOTES).strip().removeprefix("//")
     if _PLACEHOLDER.search(text) or _PLACEHOLDER.search(bare):  # tidying takes the <> off
         raise ConfigError(
             "{{{{BASE_URL}}}} is a placeholder of the relay's documentation, not an address",
@@ -72,45 +59,6 @@ def normal_base_url(text: str) -> str:
             "a base URL has no user name, password, query or fragment",  # not repeated: a key may stand in it
             advice="give the plain address, such as https://api.example.com; the key is asked for by %now login",
         )
-    return _check_origin(parts) + _prefix(parts.path)
-
-
-def _tidy(text: str) -> str:
-    wide = unicodedata.normalize("NFKC", text.strip().translate(_DOTS))
-    return wide.strip().strip(_QUOTES).strip().removeprefix("//")
-
-
-def _split(bare: str) -> SplitResult:
-    if not bare or len(bare) > _LONGEST or not bare.isprintable() or " " in bare or "\\" in bare:
-        raise _no_address(bare)
-    scheme = _SCHEME.match(bare)
-    if scheme and scheme[1].lower() not in _DEFAULT_PORTS:
-        raise ConfigError("a base URL begins with https://, not with {scheme}://", scheme=scheme[1])
-    try:
-        parts = urlsplit(bare if scheme else f"{_usual_scheme(bare)}://{bare}")
-        _ = parts.port, parts.hostname
-    except ValueError:
-        parts = None
-    if parts is None or not parts.hostname:
-        raise _no_address(bare)
-    return parts
-
-
-def _usual_scheme(bare: str) -> str:
-    host = urlsplit(f"//{bare}").hostname or ""
-    return "http" if _is_near(host) else "https"
-
-
-def _no_address(bare: str) -> ConfigError:
-    shown = bare.split("?", maxsplit=1)[0].rpartition("@")[2]
-    return ConfigError(
-        "{value} is no address of a relay",
-        advice="give it as https://api.example.com",
-        value=repr(shown[:80]),
-    )
-
-
-def _check_origin(parts: SplitResult) -> str:
     host = _ascii_host(parts.hostname or "")
     if host is None:
         raise _no_address(parts.netloc)
@@ -120,15 +68,31 @@ def _check_origin(parts: SplitResult) -> str:
             advice="use https://{host}",
             host=host,
         )
-    return _origin(parts.scheme, host, parts.port)
+    return _origin(parts.scheme, host, parts.port) + _prefix(parts.path)
+
+
+def _split(bare: str) -> SplitResult:
+    if not bare or len(bare) > _LONGEST or not bare.isprintable() or " " in bare or "\\" in bare:
+        raise _no_address(bare)
+    scheme = _SCHEME.match(bare)
+    if scheme and scheme[1].lower() not in _DEFAULT_PORTS:
+        raise ConfigError("a base URL begins with https://, not with {scheme}://", scheme=scheme[1])
+    with suppress(ValueError):
+        parts = urlsplit(bare if scheme else f"//{bare}")
+        if parts.hostname and parts.port != 0:
+            return parts if scheme else parts._replace(scheme="http" if _is_near(parts.hostname) else "https")
+    raise _no_address(bare)
+
+
+def _no_address(bare: str) -> ConfigError:
+    shown = repr(bare.partition("?")[0].rpartition("@")[2][:80])
+    return ConfigError("{value} is no address of a relay", advice="give it as https://api.example.com", value=shown)
 
 
 def _ascii_host(host: str) -> str | None:
     bare = host.rstrip(".").lower()
-    if ":" in bare:
-        return bare if _ip(bare) else None
-    if literal(bare) is not None and _ip(bare) is None:
-        return None  # 0x7f.1 and its like
+    if ":" in bare or literal(bare) is not None:
+        return bare if _ip(bare) else None  # not 0x7f.1 and its like
     try:
         name = bare if bare.isascii() else bare.encode("idna").decode("ascii")
     except UnicodeError:
@@ -147,10 +111,8 @@ def _prefix(path: str) -> str:
 
 def _is_near(host: str) -> bool:
     """Whether a host is this machine or in the own network, as far as its name tells."""
-    if is_private_name(host):
-        return True
     address = _ip(host)
-    return address is not None and not is_public(address)
+    return is_private_name(host) if address is None else not is_public(address)
 
 
 def roots_of(base_url: str) -> tuple[str, str]:
@@ -158,9 +120,6 @@ def roots_of(base_url: str) -> tuple[str, str]:
     bare = base_url.rstrip("/")
     version = _VERSION.search(bare)
     return (bare, bare[: version.start()]) if version else (f"{bare}/v1", bare)
-
-
-# Origins
 
 
 def origin_of(url: str) -> str:
@@ -178,25 +137,10 @@ def _origin(scheme: str, host: str, port: int | None) -> str:
 def is_loopback(base_url: str) -> bool:
     """Whether an address is on this machine."""
     host = (urlsplit(base_url).hostname or "").rstrip(".").lower()
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
     address = literal(host)
-    return address is not None and any(one.is_loopback for one in (address, *_inside(address)))
-
-
-def environment_proxy(origin: str) -> str | None:
-    """Return the proxy that the environment names for an origin; this machine's own addresses never go through one."""
-    if is_loopback(origin):
-        return None
-    parts = urlsplit(origin)
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or urllib.request.proxy_bypass(parts.hostname or ""):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
-
-
-# IP addresses
+    if address is None:
+        return f".{host}".endswith(".localhost")
+    return any(one.is_loopback for one in (address, *_inside(address)))
 
 
 def is_private_name(host: str) -> bool:
@@ -227,19 +171,10 @@ def is_public(address: Address) -> bool:
     return all(_is_open(one) for one in (address, *_inside(address)))
 
 
-def is_fake(address: Address) -> bool:
-    """Whether the address is of the range from which fake-IP resolvers answer."""
-    return address in _FAKE
-
-
 def _is_open(address: Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+    if address in _MAPPED or address in _NAT64:
         return True  # judged by what is inside
-    if address in _NAT64_LOCAL:
-        return False
-    if address in _NAT64:
-        return True  # judged by what is inside
-    closed = address.is_multicast or address.is_reserved or address.is_unspecified
+    closed = address.is_multicast or address.is_reserved or address.is_unspecified or address in _NAT64_LOCAL
     return address.is_global and not closed
 
 

@@ -8,6 +8,7 @@ answer was paid for, and goes on in memory.
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
@@ -20,14 +21,18 @@ from .._settings import Redactor
 from ._error_responses import request_id_of
 from ._exception_map import from_network
 from ._retries import Deadline
-from ._unpacking import Inflater
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["JSON_CAP", "Answer", "Sink"]
+__all__ = ["JSON_CAP", "Answer", "Inflater", "Sink"]
 
 JSON_CAP = 256 << 20
+_PACKED = ("gzip", "x-gzip", "deflate")
+_GZIP = 0x1F
+_ZLIB_METHOD = 8
+_PIECE = 1 << 20
+_STEP = 1 << 16
 
 
 class Sink(Protocol):
@@ -204,3 +209,50 @@ class Answer:
             request_id=request_id_of(self.headers),
             size=f"{self._cap / (1 << 20):g}",
         )
+
+
+class Inflater:
+    """Unpacks a body chunk by chunk, which httpx does without bounds; behind `cap` bytes it raises what `excess` makes.
+
+    A body that is said to be packed and is not passes as it is: it may have been paid for. Where unpacking is not
+    possible, `is_readable` turns false and nothing more comes out.
+    """
+
+    def __init__(self, encoding: str, *, cap: int, excess: Callable[[], NowImageError]) -> None:
+        self._encoding = encoding.strip().lower()
+        self._left = cap
+        self._excess = excess
+        self._has_begun = False
+        self._packed: zlib._Decompress | None = None
+        self.is_readable = self._encoding in ("", "identity", *_PACKED)
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what the next bytes come to; what was packed, a piece of at most 1 MiB after the other."""
+        if chunk and not self._has_begun:
+            self._has_begun = True
+            self._packed = self._find_packing(chunk[0])
+        if not self.is_readable:
+            return
+        for piece in (chunk,) if self._packed is None else self._unpack(chunk, self._packed):
+            yield piece[: self._left]
+            self._left -= len(piece)
+            if self._left < 0:
+                raise self._excess()
+
+    def _find_packing(self, first: int) -> zlib._Decompress | None:
+        if self._encoding == "deflate":
+            has_head = first & 0x0F == _ZLIB_METHOD  # some send it bare
+            return zlib.decompressobj(zlib.MAX_WBITS if has_head else -zlib.MAX_WBITS)
+        is_gzip = self._encoding in _PACKED and first == _GZIP
+        return zlib.decompressobj(zlib.MAX_WBITS | 16) if is_gzip else None
+
+    def _unpack(self, chunk: bytes, packed: zlib._Decompress) -> Iterator[bytes]:
+        try:
+            for start in range(0, len(chunk), _STEP):  # a little at a time: 64 KiB may come to 64 MiB
+                waiting, piece = chunk[start : start + _STEP], b""
+                while waiting or len(piece) == _PIECE:  # a full piece may have left some of it inside
+                    piece = packed.decompress(waiting, _PIECE)
+                    waiting = packed.unconsumed_tail
+                    yield piece
+        except zlib.error:
+            self.is_readable = False

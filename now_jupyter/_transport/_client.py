@@ -9,7 +9,6 @@ status) says is the service's to read, an error in it included.
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ from .._values import Attempt
 from ._addresses import origin_of
 from ._answers import Answer, Sink
 from ._connections import ConnectionPool, RequestTrace
-from ._decoding import EVENT_STREAM, EventDecoder, file_type, is_stream, read_reply
+from ._decoding import EventDecoder, file_type, is_stream, read_reply
 from ._exception_map import CERTIFICATE
 from ._exchange import Exchange
 from ._private_files import private_file, restart, write
@@ -57,10 +56,6 @@ _HEADERS = {
 }
 
 
-def _no_inputs(sha256: str) -> Path:
-    raise TypeError(f"a call holds the input {sha256[:12]}, and nobody said where inputs are")
-
-
 @dataclass(frozen=True, slots=True)
 class Submission:
     """The answer to a paid call: `reply` at once, then its events where it is a stream.
@@ -70,21 +65,13 @@ class Submission:
     """
 
     reply: Reply
-    _events: AsyncGenerator[Event, None]
+    events: AsyncGenerator[Event, None]
     kept: int = 0
     content: bytes = b""
 
     async def next(self) -> Event | None:
-        """Return the next event; None at the end, and where the answer is no stream.
-
-        Raises:
-            MaybeBilledError: the stream broke off.
-        """
-        return await anext(self._events, None)
-
-    async def aclose(self) -> None:
-        """Let go of the events; `RelayClient.submit` does it."""
-        await self._events.aclose()
+        """Return the next event; None at the end and of what is no stream; a MaybeBilledError where it broke off."""
+        return await anext(self.events, None)
 
 
 class RelayClient:
@@ -100,35 +87,25 @@ class RelayClient:
         connecting: float = CONNECT_SECONDS,
         largest_file: int = _LARGEST_FILE,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.origin = origin_of(base_url)
-        self.redactor = Redactor(key)
+        self.repeats_key = Redactor(key).is_in  # whether bytes that came from somewhere hold the key
         self._base_url = base_url
         self._deadline = deadline
         self._connecting = connecting
         self._largest_file = largest_file
         self._sleep = sleep
-        self._clock = clock
         self._jitter = jitter
         self._pool = ConnectionPool(base_url=base_url, key=key, relay=relay)
-        self._key = key
+        self.aclose = self._pool.aclose
 
     def url_of(self, call: Call) -> str:
-        """Return the whole address that a call goes to.
-
-        Raises:
-            InputError: it would not be the relay's.
-        """
+        """Return the whole address that a call goes to; an InputError where it would not be the relay's."""
         return str(url_of(call, self._base_url))
 
-    async def fetch(self, call: Call, *, inputs: Inputs = _no_inputs) -> Reply:
-        """Make a free call; repeated where that may help.
-
-        Raises:
-            NowImageError: what the relay or the network says; nothing was billed.
-        """
+    async def fetch(self, call: Call, *, inputs: Inputs = Path) -> Reply:
+        """Make a free call, again where that may help; whatever goes wrong, nothing was billed."""
 
         async def read(answer: Answer) -> Reply:
             async with aclosing(answer):
@@ -136,11 +113,10 @@ class RelayClient:
 
         return await self._send(call, read, seconds=FREE_SECONDS, inputs=inputs)
 
-    async def download(self, call: Call, path: Path, *, inputs: Inputs = _no_inputs) -> str:
+    async def download(self, call: Call, path: Path, *, inputs: Inputs = Path) -> str:
         """Make a free call whose answer is a file, write it to `path`, and return its media type.
 
-        Raises:
-            NowImageError: what the relay, the network or the disk says. The file is gone again.
+        Where that fails, the file is gone again.
         """
         with private_file(path) as file:
 
@@ -161,13 +137,12 @@ class RelayClient:
         *,
         sink: Sink,
         idempotency_key: str,
-        inputs: Inputs = _no_inputs,
+        inputs: Inputs = Path,
         on_attempt: Callable[[Attempt], None] | None = None,
     ) -> AsyncIterator[Submission]:
         """Make a paid call, and give its answer; `on_attempt` is told how far each attempt came.
 
-        Raises:
-            NowImageError: what the relay or the network says; `billed` tells what is known of the money.
+        The `billed` of an error tells what is known of the money.
         """
         answer = await self._send(
             replace(call, headers={**call.headers, "Idempotency-Key": idempotency_key}),
@@ -179,17 +154,13 @@ class RelayClient:
             cap=self._largest_file if call.expects == "file" else None,
             sink=sink,
         )
-        async with aclosing(answer), aclosing(await _read(answer)) as submission:
-            yield submission
-            await _leave(submission)
-
-    def repeats_key(self, data: bytes) -> bool:
-        """Whether bytes that came from somewhere hold the key."""
-        return self.redactor.is_in(data)
-
-    async def aclose(self) -> None:
-        """Close all connections; may be called twice."""
-        await self._pool.aclose()
+        async with aclosing(answer):
+            submission = await _read(answer)
+            async with aclosing(submission.events):
+                yield submission
+                with anyio.move_on_after(_LEAVING_SECONDS), suppress(NowImageError):
+                    while await submission.next() is not None:  # so that a complete answer is kept as one
+                        pass
 
     async def _send(  # noqa: PLR0913 - all that free and paid calls differ in
         self,
@@ -204,7 +175,7 @@ class RelayClient:
         sink: Sink | None = None,
     ) -> T:
         """Send a call, again where that may help, and return what `use` makes of its answer."""
-        until = Deadline(seconds, self._clock)
+        until = Deadline(seconds)
         may_help = partial(_may_help, is_paid=is_paid)
         most = PAID_REPEATS if is_paid else FREE_REPEATS
         retries = Retries(most=most, may_help=may_help, until=until, sleep=self._sleep, jitter=self._jitter)
@@ -222,10 +193,7 @@ class RelayClient:
                     extensions={"timeout": {"connect": self._connecting}, "trace": trace},
                 )
                 exchange = Exchange(
-                    host=self.origin.partition("://")[2],
-                    proxy=self._pool.shown_proxy,
-                    key=self._key,
-                    connect=self._pool.for_paid_call if is_paid else self._pool.for_free_call,
+                    pool=self._pool,
                     trace=trace,
                     until=until,
                     is_paid=is_paid,
@@ -258,7 +226,7 @@ async def _read(answer: Answer) -> Submission:
         start = await answer.start(_EVENT_PEEK)
         if is_stream(answer.head, start):
             answer.ensure_readable()
-            return Submission(Reply(media_type=EVENT_STREAM, streamed=True), _live_events(answer, start))
+            return Submission(Reply(media_type="text/event-stream", streamed=True), _live_events(answer, start))
     elif answer.expects == "file":
         start = await answer.start(_FILE_PEEK)
         if (mime := file_type(answer.head, start)) is not None:
@@ -288,10 +256,3 @@ async def _live_events(answer: Answer, start: bytes) -> AsyncGenerator[Event, No
 async def _each(events: Iterable[Event]) -> AsyncGenerator[Event, None]:
     for event in events:
         yield event
-
-
-async def _leave(submission: Submission) -> None:
-    """Read a stream to its end for a moment, so that a complete answer is kept as one."""
-    with anyio.move_on_after(_LEAVING_SECONDS), suppress(NowImageError):
-        while await submission.next() is not None:
-            pass

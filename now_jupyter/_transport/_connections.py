@@ -11,11 +11,13 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import Callable, Iterator
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -23,15 +25,14 @@ import httpx
 from .._messages import NowImageError
 from .._settings import Key, Redactor
 from .._values import Attempt
-from ._addresses import environment_proxy, origin_of
-from ._in_process import InProcess
+from ._addresses import is_loopback, origin_of
 
 if TYPE_CHECKING:
     import httpcore
 
     from ..demo import Relay
 
-__all__ = ["Connection", "ConnectionPool", "RequestTrace", "tls"]
+__all__ = ["Connection", "ConnectionPool", "InProcess", "RequestTrace", "environment_proxy", "tls"]
 
 KEY_PLACE = "{key}"
 _MOST_CONNECTIONS, _KEPT_ALIVE = 8, 4
@@ -58,7 +59,7 @@ class RequestTrace:
             self.attempt = sending
             self.at_sending()
         elif event == "http11.send_request_body.complete" and self.attempt.phase == "sending":
-            self._on("sent")
+            self.note(phase="sent")
 
     async def hang_up(self) -> None:
         """Close a connection that was given up before anything was sent; httpcore leaves it open in a TLS handshake."""
@@ -67,22 +68,9 @@ class RequestTrace:
             with anyio.CancelScope(shield=True), suppress(OSError, anyio.BrokenResourceError):
                 await opened.aclose()
 
-    def answering(self, status: int, request_id: str | None) -> None:
-        """The head of the answer is here."""
-        self.attempt = replace(self.attempt, status=status, request_id=request_id)
-        self._on("answering")
-
-    def answered(self) -> None:
-        """The answer is complete."""
-        self._on("answered")
-
-    def failed(self, error: NowImageError) -> None:
-        """The attempt ended with an error."""
-        self.attempt = replace(self.attempt, error=type(error).__name__)
-        self._on(self.attempt.phase)
-
-    def _on(self, phase: Literal["connecting", "sending", "sent", "answering", "answered"]) -> None:
-        self.attempt = replace(self.attempt, phase=phase)
+    def note(self, **changes: Any) -> None:  # noqa: ANN401 - fields of an attempt
+        """Report what became of the attempt once it is sent, or failed."""
+        self.attempt = replace(self.attempt, **changes)
         with suppress(NowImageError, OSError):  # a record that cannot be written must not lose an answer
             self._report(self.attempt)
 
@@ -121,16 +109,16 @@ class Connection:
 
 
 class ConnectionPool:
-    """The connections to one origin; `shown_proxy` is the proxy in between, without the password in its address."""
+    """The connections to one origin; for words, its `host` with the port, and the proxy without its password."""
 
     def __init__(self, *, base_url: str, key: Key | None, relay: Relay | None) -> None:
         self._origin = origin_of(base_url)
-        self._key = key
+        self.key = key
         self._relay = relay
         self._proxy = None if relay else environment_proxy(self._origin)
+        self.host = self._origin.partition("://")[2]
         self.shown_proxy = None if self._proxy is None else origin_of(self._proxy)
         self._free: Connection | None = None
-        self._log_redactor = _LogRedactor(key)
 
     def for_free_call(self) -> Connection:
         """Return the connection for calls that cost nothing."""
@@ -145,38 +133,83 @@ class ConnectionPool:
     async def aclose(self) -> None:
         """Close what is kept alive; may be called twice."""
         free, self._free = self._free, None
-        _LOG_OF_HTTPCORE.removeFilter(self._log_redactor)
+        _LOG_OF_HTTPCORE.removeFilter(self._redact_log)
         if free is not None:
             await free.aclose()
 
     def _connect(self, kept_alive: int) -> Connection:
         if self._relay is not None:
-            return Connection(InProcess(self._relay), self._key, self._origin)
-        _LOG_OF_HTTPCORE.addFilter(self._log_redactor)
+            return Connection(InProcess(self._relay), self.key, self._origin)
+        _LOG_OF_HTTPCORE.addFilter(self._redact_log)
         limits = httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=kept_alive)
         direct = httpx.AsyncHTTPTransport(verify=tls(self._origin), limits=limits, proxy=self._proxy, trust_env=False)
-        return Connection(direct, self._key, self._origin)
+        return Connection(direct, self.key, self._origin)
 
-
-class _LogRedactor(logging.Filter):
-    """Takes the key out of what httpcore logs of an answer's head, in which a relay may repeat it."""
-
-    def __init__(self, key: Key | None) -> None:
-        super().__init__()
-        self._redactor = Redactor(key)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self._redactor.redact(record.getMessage()), ()
+    def _redact_log(self, record: logging.LogRecord) -> bool:
+        """Take the key out of what httpcore logs of an answer's head, in which a relay may repeat it."""
+        record.msg, record.args = Redactor(self.key).redact(record.getMessage()), ()
         return True
+
+
+class InProcess(httpx.AsyncBaseTransport):
+    """Serves requests by a relay in this process, without a port; their `trace` hears what it hears of a connection.
+
+    The answer is handed on as it is made: `httpx.ASGITransport` would wait for the end of a stream.
+    """
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Hand one request to the relay."""
+        from ..demo import Request  # noqa: PLC0415 - the demo is loaded when it is used
+
+        body = await request.aread()
+        trace = request.extensions["trace"]
+        await trace("http11.send_request_headers.started", {"request": request})
+        await trace("http11.send_request_body.complete", {})
+        answer = await self._relay.handle(
+            Request(
+                method=request.method,
+                path=request.url.path,
+                query=request.url.query.decode("ascii"),
+                headers={name.lower(): value for name, value in request.headers.items()},
+                body=body,
+            )
+        )
+        return httpx.Response(answer.status, headers=list(answer.headers), stream=_Stream(answer.body))
+
+
+class _Stream(httpx.AsyncByteStream):
+    def __init__(self, body: AsyncIterator[bytes]) -> None:
+        self._body = body
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._body
+
+    async def aclose(self) -> None:
+        if (close := getattr(self._body, "aclose", None)) is not None:
+            await close()
+
+
+def environment_proxy(origin: str) -> str | None:
+    """Return the proxy that the environment names for an origin; this machine's own addresses never go through one."""
+    if is_loopback(origin):
+        return None
+    parts = urlsplit(origin)
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def tls(origin: str) -> ssl.SSLContext:
     """Return the TLS context for an origin; one for all, as reading the authorities takes tens of milliseconds."""
-    if not origin.startswith("https:"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return _tls_once(os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", ""))
+    scheme = origin.partition(":")[0]
+    return _tls_once(scheme, os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", ""))
 
 
 @cache
-def _tls_once(_file: str, _folder: str) -> ssl.SSLContext:
-    return httpx.create_ssl_context()  # which reads these two variables itself
+def _tls_once(scheme: str, _file: str, _folder: str) -> ssl.SSLContext:  # httpx reads these two variables itself
+    return httpx.create_ssl_context() if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -12,25 +12,15 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from .._json import JSON
 from .._media import identify
 from .._protocol import Event, Reply
 
-__all__ = [
-    "EVENT_STREAM",
-    "EventDecoder",
-    "events_in",
-    "file_type",
-    "is_stream",
-    "read_json",
-    "read_kept",
-    "read_reply",
-    "text_in",
-]
+__all__ = ["EventDecoder", "events_in", "file_type", "is_stream", "read_json", "read_kept", "read_reply"]
 
-EVENT_STREAM = "text/event-stream"
-_DONE = "[DONE]"
+_EVENT_STREAM = "text/event-stream"
 _MARK = b"\xef\xbb\xbf"
 _BEGINNINGS = (b"data:", b"event:", b"id:", b"retry:", b":")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -38,14 +28,10 @@ _FOREIGN = re.compile(r"[^\x00-\x7f]+")
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 _CLOSING = {"[": "]", "{": "}"}
 _FILES = ("image/", "audio/", "video/")
-_BINARY = "application/octet-stream"
 _PIECE = 1 << 20
 _PEEK = 4096
 _MOST_VALUES = 1 << 20  # of one document: small ones take twenty times their text in memory
 _SHOWN = 1024  # characters of an unusable answer
-
-
-# Replies
 
 
 def read_reply(head: Mapping[str, JSON], data: bytes) -> tuple[Reply, Iterator[Event]]:
@@ -55,13 +41,11 @@ def read_reply(head: Mapping[str, JSON], data: bytes) -> tuple[Reply, Iterator[E
         return _read_stream(head, data)
     if (mime := file_type(head, start)) is not None:
         return Reply(media_type=mime, is_file=True), iter(())
-    mime = text_in(head, "content_type").partition(";")[0].strip().lower()
+    mime = _mime_of(head)
     is_text = _expects(head) == "text"
-    try:
-        if not is_text or _is_json(start):
+    if not is_text or _is_json(start):
+        with suppress(ValueError):
             return Reply(media_type=mime, body=read_json(data), text=_words(data) if is_text else ""), iter(())
-    except ValueError:
-        pass
     return Reply(media_type=mime, text=_words(data if is_text else data[:_SHOWN])), iter(())
 
 
@@ -86,7 +70,7 @@ def is_stream(head: Mapping[str, JSON], start: bytes) -> bool:
         return False
     if start.removeprefix(_MARK).lstrip().startswith(_BEGINNINGS):
         return True
-    return text_in(head, "content_type").lower().startswith(EVENT_STREAM) and not _is_json(start)
+    return _mime_of(head).startswith(_EVENT_STREAM) and not _is_json(start)
 
 
 def file_type(head: Mapping[str, JSON], start: bytes) -> str | None:
@@ -94,20 +78,18 @@ def file_type(head: Mapping[str, JSON], start: bytes) -> str | None:
     known = identify(start)
     if known is not None and known.kind != "words":
         return known.mime
-    mime = text_in(head, "content_type").partition(";")[0].strip().lower()
+    mime = _mime_of(head)
     if start and not _is_json(start) and (_expects(head) == "file" or mime.startswith(_FILES)):
-        return mime or _BINARY
+        return mime or "application/octet-stream"
     return None
 
 
-def text_in(head: Mapping[str, JSON], name: str) -> str:
-    """Return a text of the head; empty where it has none."""
-    value = head.get(name)
-    return value if isinstance(value, str) else ""
+def _expects(head: Mapping[str, JSON]) -> JSON:
+    return head.get("expects")
 
 
-def _expects(head: Mapping[str, JSON]) -> str:
-    return text_in(head, "expects")
+def _mime_of(head: Mapping[str, JSON]) -> str:
+    return str(head.get("content_type") or "").partition(";")[0].strip().lower()
 
 
 def _is_json(start: bytes) -> bool:
@@ -123,11 +105,8 @@ def _read_stream(head: Mapping[str, JSON], data: bytes) -> tuple[Reply, Iterator
     first = list(itertools.islice(events, 2))
     body = first[0].data if len(first) == 1 and _expects(head) != "events" else None
     if isinstance(body, Mapping) and "type" not in body:  # an ordinary answer in the dress of an event
-        return Reply(media_type=EVENT_STREAM, body=body), iter(())
-    return Reply(media_type=EVENT_STREAM, streamed=True), itertools.chain(first, events)
-
-
-# Events
+        return Reply(media_type=_EVENT_STREAM, body=body), iter(())
+    return Reply(media_type=_EVENT_STREAM, streamed=True), itertools.chain(first, events)
 
 
 class EventDecoder:
@@ -135,7 +114,6 @@ class EventDecoder:
 
     def __init__(self) -> None:
         self.is_done = False
-        self._is_first = True
         self._line = bytearray()
         self._ended_with_return = False
         self._name = ""
@@ -160,9 +138,7 @@ class EventDecoder:
         yield from self._complete()
 
     def _take(self, line: bytearray) -> Iterator[Event]:
-        if self._is_first:
-            self._is_first = False
-            line = line.removeprefix(_MARK)
+        line = line.removeprefix(_MARK)
         if not line:
             yield from self._complete()
         elif line.startswith(b"data:"):
@@ -174,7 +150,7 @@ class EventDecoder:
         data, self._data = b"\n".join(self._data), []
         name, self._name = self._name, ""
         for document in _documents(data):
-            self.is_done = self.is_done or document == _DONE
+            self.is_done = self.is_done or document == "[DONE]"
             if not self.is_done:
                 yield Event(type=_type_of(name, document), data=document)
 
@@ -182,8 +158,8 @@ class EventDecoder:
 def events_in(data: bytes) -> Iterator[Event]:
     """Yield the events of a stream that is here as a whole."""
     decoder = EventDecoder()
-    for start in range(0, len(data), _PIECE):
-        yield from decoder.feed(data[start : start + _PIECE])
+    for piece in _pieces_of(data):
+        yield from decoder.feed(piece)
     yield from decoder.end()
 
 
@@ -198,10 +174,9 @@ def _documents(data: bytes) -> Iterator[JSON]:
 
 
 def _document(line: bytes) -> JSON:
-    try:
+    with suppress(ValueError):
         return read_json(line)
-    except ValueError:
-        return _words(line).strip()  # [DONE], or words
+    return _words(line).strip()  # [DONE], or words
 
 
 def _type_of(name: str, data: JSON) -> str:
@@ -209,46 +184,28 @@ def _type_of(name: str, data: JSON) -> str:
     return own if isinstance(own, str) and own and name in ("", "message") else name or "message"
 
 
-# JSON
-
-
 def read_json(data: bytes | str) -> JSON:
-    """Read JSON, with a byte-order mark, broken characters and numbers that are none forgiven.
-
-    Raises:
-        ValueError: it is no JSON, or one made to fill the memory.
-    """
+    """Read JSON, with a byte-order mark, broken characters and numbers that are none forgiven; or a ValueError."""
     text = data if isinstance(data, str) else _text_of(data)
-    if sum(text.count(sign) for sign in ",[{") > _MOST_VALUES:
+    if _is_huge(text):
         raise ValueError("too many values")
-    try:
+    with suppress(RecursionError):
         value: JSON = json.loads(text, parse_constant=lambda _: None)
-        return _without_halves(value) if _may_hold_halves(text) else value
-    except RecursionError:
-        pass
+        # One character is looked for first, as that is much faster.
+        return _without_halves(value) if "\\" in text and ("\\ud" in text or "\\uD" in text) else value
     raise ValueError("nested too deeply")
+
+
+def _is_huge(text: str) -> bool:
+    return sum(text.count(sign) for sign in ",[{") > _MOST_VALUES
 
 
 def _whole_part(data: bytes) -> JSON:
     """Return what is left of JSON that was cut off when it ends with the last object of a list that is whole."""
     text = _text_of(data)
-    if sum(text.count(sign) for sign in ",[{") > _MOST_VALUES:
-        return None
-    end, tail = _last_whole(text)
-    if not end:
-        return None
-    text = text[:end] + tail
-    try:
-        return read_json(text)
-    except ValueError:
-        return None
-
-
-def _last_whole(text: str) -> tuple[int, str]:
-    """Return where the last whole object of a list ends, and what closes all that is open there."""
     opened: list[str] = []
     end, tail = 0, ""
-    for token in _TOKEN.finditer(text):
+    for token in _TOKEN.finditer("" if _is_huge(text) else text):
         sign = text[token.start()]
         if sign in _CLOSING:
             opened.append(sign)
@@ -257,7 +214,9 @@ def _last_whole(text: str) -> tuple[int, str]:
                 break
             if sign == "}" and opened and opened[-1] == "[":
                 end, tail = token.end(), "".join(_CLOSING[one] for one in reversed(opened))
-    return end, tail
+    with suppress(ValueError):
+        return read_json(text[:end] + tail)
+    return None
 
 
 def _text_of(data: bytes) -> str:
@@ -267,21 +226,16 @@ def _text_of(data: bytes) -> str:
     """
     if data.isascii():
         return data.decode("ascii")
-    decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
-    pieces = (decoder.decode(data[at : at + _PIECE], at + _PIECE >= len(data)) for at in range(0, len(data), _PIECE))
-    return "".join(_FOREIGN.sub(_escaped, piece) for piece in pieces)
+    texts = codecs.iterdecode(_pieces_of(data), "utf-8-sig", "replace")
+    return "".join(_FOREIGN.sub(lambda found: json.dumps(found[0])[1:-1], text) for text in texts)
 
 
-def _escaped(found: re.Match[str]) -> str:
-    return json.dumps(found[0])[1:-1]
-
-
-def _may_hold_halves(text: str) -> bool:
-    """Half a surrogate pair could be written to no file; one character is looked for first, as that is much faster."""
-    return "\\" in text and ("\\ud" in text or "\\uD" in text)
+def _pieces_of(data: bytes) -> Iterator[bytes]:
+    return (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
 
 
 def _without_halves(value: JSON) -> JSON:
+    """Return a value without half surrogate pairs, which could be written to no file."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):

@@ -35,10 +35,8 @@ CERTIFICATE = "certificate"  # the code of a failure that no repetition mends
 # With TimeoutError, ssl.SSLError, socket.gaierror; UnicodeError, JSONDecodeError; a SOCKS proxy without socksio.
 _BUILT_IN = (EOFError, ImportError, MemoryError, OSError, RecursionError, ValueError, zlib.error)
 _LIBRARIES = ("anyio", "h11", "httpcore", "httpx", "socksio")
-_TIMEOUTS = (TimeoutError, httpx.TimeoutException, httpcore.TimeoutException)
 _NOT_HTTP = (httpx.RemoteProtocolError, httpcore.RemoteProtocolError, h11.RemoteProtocolError)
 _OURS = (httpx.LocalProtocolError, httpcore.LocalProtocolError, h11.LocalProtocolError)
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _DEEPEST = 12  # links of a chain of causes that are looked at
 
 
@@ -83,7 +81,7 @@ def _is_of_network(problem: object) -> bool:
 
 
 def _disk_error(problem: OSError) -> NowImageError:
-    if problem.errno in _FULL:
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreFull("no space is left for the picture", advice="make room, then %now resume", billed="yes")
     return StoreUnavailable(
         "the picture cannot be written: {reason}",
@@ -103,18 +101,15 @@ def words_of(problem: BaseException) -> str:
 
 def is_timeout(problem: BaseException) -> bool:
     """Whether time ran out."""
-    return isinstance(problem, _TIMEOUTS)
-
-
-# No connection
+    return isinstance(problem, (TimeoutError, httpx.TimeoutException, httpcore.TimeoutException))
 
 
 def not_sent(problem: Exception, *, host: str, proxy: str | None = None) -> NowImageError:  # noqa: PLR0911 - the ways
     """Return why no connection came about."""
-    chain = list(_chain(problem))
+    causes = {type(one): one for one in _chain(problem)}
     words = words_of(problem)
-    untrusted = next((one for one in chain if isinstance(one, ssl.SSLCertVerificationError)), None)
-    if untrusted is not None:
+    untrusted = causes.get(ssl.SSLCertVerificationError)
+    if isinstance(untrusted, ssl.SSLCertVerificationError):
         return ConnectFailed(
             "the certificate of {host} is not trusted: {words}",
             advice="where your network has a certificate authority of its own, name its file in SSL_CERT_FILE",
@@ -136,9 +131,9 @@ def not_sent(problem: Exception, *, host: str, proxy: str | None = None) -> NowI
             host=host,
             words=words,
         )
-    if _any(chain, socket.gaierror):
+    if socket.gaierror in causes:
         return ConnectFailed("the name {host} cannot be found", advice="check the address and the network", host=host)
-    if _any(chain, ConnectionRefusedError):
+    if ConnectionRefusedError in causes:
         return ConnectFailed(
             "nothing answers at {host}", advice="is the relay running there? check address and port", host=host
         )
@@ -146,7 +141,7 @@ def not_sent(problem: Exception, *, host: str, proxy: str | None = None) -> NowI
         return ConnectFailed(
             "no connection to {host} came about in time", advice="check the network, then try again", host=host
         )
-    is_tls = _any(chain, ssl.SSLError)
+    is_tls = any(issubclass(kind, ssl.SSLError) for kind in causes)
     return ConnectFailed(
         "no secure connection to {host} came about: {words}"
         if is_tls
@@ -159,10 +154,6 @@ def not_sent(problem: Exception, *, host: str, proxy: str | None = None) -> NowI
     )
 
 
-def _any(chain: list[BaseException], kind: type[BaseException]) -> bool:
-    return any(isinstance(one, kind) for one in chain)
-
-
 def _chain(problem: BaseException, depth: int = 0) -> Iterator[BaseException]:
     yield problem
     if depth == _DEEPEST:
@@ -172,9 +163,6 @@ def _chain(problem: BaseException, depth: int = 0) -> Iterator[BaseException]:
             yield from _chain(one, depth + 1)
     if (origin := problem.__cause__ or problem.__context__) is not None:
         yield from _chain(origin, depth + 1)
-
-
-# No complete answer
 
 
 def broken_off(problem: Exception, *, seconds: float, has_begun: bool, request_id: str | None) -> NowImageError:

@@ -12,33 +12,26 @@ from ._exception_map import from_disk
 
 __all__ = ["private_file", "restart", "write"]
 
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+
 
 @contextmanager
 def private_file(path: Path) -> Iterator[BinaryIO]:
-    """Make the file anew, or empty the one that is there; it is removed again where the block fails.
-
-    Raises:
-        StoreError: the disk refuses.
-    """
+    """Make the file anew, or empty the one that is there; it is removed again where the block fails."""
     with from_disk():
-        file = open(path, "wb", opener=_open_private)  # noqa: SIM115 - closed below; `Path.open` takes no opener
+        file = open(path, "wb", opener=lambda name, flags: os.open(name, flags | _NO_LINK, 0o600))  # noqa: SIM115 - closed below; `Path.open` takes no opener
     try:
         with from_disk():
             path.chmod(0o600)  # the file may have been there
         yield file
         with from_disk():
-            file.flush()
+            file.close()
     except BaseException:
         with suppress(OSError):  # on a full disk closing fails once more
             file.close()
         with suppress(OSError):
             path.unlink()
         raise
-    file.close()
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
 
 
 def restart(file: BinaryIO) -> None:

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote, unquote
 
 import httpx
@@ -23,68 +23,47 @@ from anyio import open_file
 
 from .._background import run_in_thread
 from .._json import JSON
-from .._media import identify
+from .._media import decode, identify
 from .._messages import BadImageError, InputError
 from .._protocol import Call, File
 from ._addresses import origin_of, roots_of
-from ._conversions import convert
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["Body", "Inputs", "open_body", "url_of"]
 
 Inputs: TypeAlias = Callable[[str], Path]
 
 _PATH = re.compile(r"/(?!/)[A-Za-z0-9._~:@!$&'()*+,;=%/-]*(\?[^\s#\\]*)?")
-_VERSION = "/v1"
+_OPAQUE = 255
+_WRITTEN = ("1", "L", "LA", "P", "RGB", "RGBA")  # modes that a PNG has and services read
 _PIECE = 3 << 16  # bytes of a file at a time; divisible by 3, so that base64 has no padding in between
-_BINARY = "application/octet-stream"
-
-
-# Where to
 
 
 def url_of(call: Call, base_url: str) -> httpx.URL:
-    """Return the whole address of a call.
-
-    Raises:
-        InputError: an answer named a place that is not the relay's, or an id that is no part of an address.
-        TypeError: the call is not well formed.
-    """
+    """Return the whole address of a call; a place that is not the relay's, or an id that is none, is an InputError."""
     if call.path.count("{}") != len(call.ids):
         raise TypeError(f"{call.path} and {len(call.ids)} ids do not fit")
-    ids = map(_segment, call.ids)
-    path = re.sub(r"\{\}", lambda _: next(ids), _relative(call.path, base_url))
-    bare = path.partition("?")[0]
-    if not _PATH.fullmatch(path) or any(_is_dots(unquote(one)) for one in bare.split("/")):
-        raise _no_part(path)
     api, host = roots_of(base_url)
-    root = api if call.base == "api" else host
-    if call.path.startswith("http"):
+    root, path = api if call.base == "api" else host, call.path
+    if path.startswith(("http://", "https://")):  # an answer named it as a whole
         root = origin_of(base_url)
-    elif call.base == "api" and path.startswith(f"{_VERSION}/"):
-        path = path.removeprefix(_VERSION)  # the root brings the relay's own version along
+        place, _, rest = path.partition("//")[2].partition("/")
+        if "@" in place or "\\" in place or origin_of(path) != root:
+            raise _no_part(path)
+        path = f"/{rest}"
+    elif call.base == "api" and path.startswith("/v1/"):
+        path = path.removeprefix("/v1")  # the root brings the relay's own version along
+    if not all(call.ids):
+        raise _no_part(call.path)
+    ids = (quote(one, safe="") for one in call.ids)
+    path = re.sub(r"\{\}", lambda _: next(ids), path)
+    segments = map(unquote, path.partition("?")[0].split("/"))
+    if not _PATH.fullmatch(path) or not {".", ".."}.isdisjoint(segments):
+        raise _no_part(path)
     url = httpx.URL(root + path)
     return url.copy_merge_params(dict(call.query)) if call.query else url
-
-
-def _relative(path: str, base_url: str) -> str:
-    """Return the path of an address that an answer may have named as a whole."""
-    if not path.startswith(("http://", "https://")):
-        return path
-    origin = origin_of(base_url)
-    host = path.partition("//")[2].partition("/")[0]
-    if "@" in host or "\\" in host or origin_of(path) != origin:
-        raise _no_part(path)
-    return "/" + path.partition("//")[2].partition("/")[2]
-
-
-def _segment(name: str) -> str:
-    if not name or _is_dots(name):
-        raise _no_part(name)
-    return quote(name, safe="")
-
-
-def _is_dots(segment: str) -> bool:
-    return segment in (".", "..")
 
 
 def _no_part(value: str) -> InputError:
@@ -93,20 +72,15 @@ def _no_part(value: str) -> InputError:
     )
 
 
-# What
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Part:
     """A file inside a body."""
 
     path: Path
-    size: int
     is_base64: bool
+    size: int
 
-    @property
-    def length(self) -> int:
-        """How many bytes it takes on the wire."""
+    def __len__(self) -> int:
         return (self.size + 2) // 3 * 4 if self.is_base64 else self.size
 
     async def read(self) -> AsyncIterator[bytes]:
@@ -121,8 +95,7 @@ class Body:
 
     def __init__(self, parts: Sequence[bytes | _Part], media_type: str) -> None:
         self._parts = parts
-        length = sum(len(part) if isinstance(part, bytes) else part.length for part in parts)
-        self.headers = {"Content-Type": media_type, "Content-Length": str(length)}
+        self.headers = {"Content-Type": media_type, "Content-Length": str(sum(map(len, parts)))}
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for part in self._parts:
@@ -136,20 +109,18 @@ class Body:
 async def open_body(call: Call, inputs: Inputs, undo: ExitStack) -> Body | None:
     """Return the body of a call; `undo` removes what had to be converted for it.
 
-    Raises:
-        NowImageError: an input cannot be read or converted.
-        TypeError: something in the call cannot be sent, such as a `Later` that nobody filled in.
+    It is a TypeError where something in the call cannot be sent, such as a `Later` that nobody filled in.
     """
     if call.json is None and call.form is None:
         return None
+    if call.json is not None and call.form is not None:
+        raise TypeError("a call has one body, not JSON and a form")
     return await run_in_thread(_build, call, _Inserter(inputs, undo))
 
 
 def _build(call: Call, inserter: _Inserter) -> Body:
     if call.form is None:
         return Body(list(_json_parts(call.json, inserter)), "application/json")
-    if call.json is not None:
-        raise TypeError("a call has one body, not JSON and a form")
     boundary = secrets.token_hex(16)
     parts = [part for name, value in call.form for part in _field(name, value, boundary, inserter)]
     return Body([*parts, f"--{boundary}--\r\n".encode()], f"multipart/form-data; boundary={boundary}")
@@ -176,7 +147,8 @@ def _json_parts(body: object, inserter: _Inserter) -> Iterator[bytes | _Part]:
 
 
 def _field(name: str, value: object, boundary: str, inserter: _Inserter) -> Iterator[bytes | _Part]:
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"'
+    quoted = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="{quoted}"'
     if isinstance(value, str):
         yield f"{head}\r\n\r\n".encode() + value.encode("utf-8", "replace")
     elif not isinstance(value, File):
@@ -192,34 +164,28 @@ def _field(name: str, value: object, boundary: str, inserter: _Inserter) -> Iter
     yield b"\r\n"
 
 
-def _quoted(name: str) -> str:
-    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-
-
+@dataclass(frozen=True, slots=True)
 class _Inserter:
     """Finds the files of a body, and converts them where they ask for it."""
 
-    def __init__(self, inputs: Inputs, undo: ExitStack) -> None:
-        self._inputs = inputs
-        self._undo = undo
+    inputs: Inputs
+    undo: ExitStack
 
     def prepare(self, file: File) -> tuple[_Part, str, str]:
         """Return a file as part of a body, its media type, and the suffix of its name."""
         try:
-            return self._prepare(file)
+            path = self.inputs(file.sha256)
+            media = identify(path)
+            if file.convert and not (file.convert == "png" and media is not None and media.mime == "image/png"):
+                folder = Path(self.undo.enter_context(TemporaryDirectory(prefix="now_jupyter-")))
+                _CONVERSIONS[file.convert](decode(path.read_bytes())).save(folder / "converted.png")
+                path = folder / "converted.png"
+                media = identify(path)
+            part = _Part(path, file.form != "file", path.stat().st_size)
+            return (part, media.mime, media.suffix) if media else (part, "application/octet-stream", path.suffix)
         except OSError as problem:  # a disk without room for what is converted, an input that goes at this moment
             reason = problem.strerror or type(problem).__name__
         raise BadImageError("this file cannot be read ({reason}): {path}", billed="no", reason=reason, path=file.sha256)
-
-    def _prepare(self, file: File) -> tuple[_Part, str, str]:
-        path = self._inputs(file.sha256)
-        media = identify(path)
-        if file.convert and not (file.convert == "png" and media is not None and media.mime == "image/png"):
-            folder = Path(self._undo.enter_context(TemporaryDirectory(prefix="now_jupyter-")))
-            path = convert(path, file.convert, folder / "converted.png")
-            media = identify(path)
-        part = _Part(path=path, size=path.stat().st_size, is_base64=file.form != "file")
-        return (part, media.mime, media.suffix) if media else (part, _BINARY, path.suffix)
 
     def insert_text(self, file: File) -> Iterator[bytes | _Part]:
         """Yield a file as the text that it is in JSON."""
@@ -227,3 +193,30 @@ class _Inserter:
         if file.form == "data-uri":
             yield f"data:{mime};base64,".encode("ascii")
         yield part
+
+
+def _to_alpha(mask: Image) -> Image:
+    ground = mask.convert("RGBA")
+    ground.putalpha(_invert(_find_region(mask)))
+    return ground
+
+
+def _find_region(mask: Image) -> Image:
+    """Return what is to be repainted, white on black: by a mask's transparency, or, where it has none, by its white."""
+    if mask.has_transparency_data:
+        alpha = mask.convert("RGBA").getchannel("A")
+        if alpha.getextrema() != (_OPAQUE, _OPAQUE):
+            return _invert(alpha)
+    return mask.convert("L")
+
+
+def _invert(channel: Image) -> Image:
+    return channel.point(lambda value: _OPAQUE - value)
+
+
+_CONVERSIONS: Mapping[str, Callable[[Image], Image]] = {
+    "png": lambda picture: picture if picture.mode in _WRITTEN else picture.convert("RGB"),
+    "mask-alpha": _to_alpha,
+    "mask-white": _find_region,
+    "mask-black": lambda mask: _invert(_find_region(mask)),
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 4.0
 class Deadline:
     """A point in time by our own clock, as the library's timeouts hold for single operations only."""
 
-    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds = seconds
         self._clock = clock
         self._end = clock() + seconds
@@ -30,10 +31,6 @@ class Deadline:
     def left(self) -> float:
         """Return the seconds that are left."""
         return max(0.0, self._end - self._clock())
-
-    def within(self, seconds: float) -> Deadline:
-        """Return a deadline that many seconds from now, or this one where it comes first."""
-        return Deadline(min(self.left(), seconds), self._clock)
 
     def scope(self, at_most: float = float("inf")) -> AbstractContextManager[anyio.CancelScope]:
         """Raise `TimeoutError` in whatever is still going on at the deadline, or after `at_most` seconds."""

@@ -3,7 +3,7 @@
 import secrets
 from typing import Any
 
-from ._house import GRANTED_DOLLARS, House
+from ._backend import GRANTED_DOLLARS, Backend
 from ._models import MODELS, Model
 from ._wire import Request, Response, json_response
 
@@ -17,9 +17,9 @@ MADE_AT = 1_626_777_600
 class Accounts:
     """The free endpoints of one relay."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, backend: Backend) -> None:
         """Read this relay's books."""
-        self._house = house
+        self._backend = backend
 
     async def models(self, _request: Request) -> Response:
         """List all models."""
@@ -44,7 +44,7 @@ class Accounts:
         data = {
             "version": "v0.0.0-demo",
             "system_name": "Demo relay",
-            "server_address": self._house.base_url,
+            "server_address": self._backend.base_url,
             "quota_per_unit": QUOTA_PER_DOLLAR,
             "display_in_currency": True,
             "quota_display_type": "USD",
@@ -65,11 +65,11 @@ class Accounts:
 
     async def usage(self, _request: Request) -> Response:
         """Tell what was used, in cents."""
-        return json_response({"object": "list", "total_usage": round(self._house.used_dollars * 100, 4)})
+        return json_response({"object": "list", "total_usage": round(self._backend.used_dollars * 100, 4)})
 
     async def token_usage(self, _request: Request) -> Response:
         """Tell granted, used and left in quota points."""
-        used = round(self._house.used_dollars * QUOTA_PER_DOLLAR)
+        used = round(self._backend.used_dollars * QUOTA_PER_DOLLAR)
         granted = round(GRANTED_DOLLARS * QUOTA_PER_DOLLAR)
         data: dict[str, Any] = {"object": "token_usage", "name": "demo", "total_granted": granted, "total_used": used}
         data |= {"total_available": granted - used, "unlimited_quota": False}

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from ._backend import Backend
 from ._drawing import is_picture, open_picture
 from ._forms import Form, read_form, read_json
-from ._house import House
 from ._models import MODELS, Size
 from ._studio import Order, counted, draw_order
 from ._wire import Refusal, Request, Response, bytes_response, html_response, json_response
@@ -26,8 +26,8 @@ MAX_SEED = 2**31
 class Ideogram:
     """The /ideogram endpoints of one relay."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
 
     async def generate(self, request: Request) -> Response:
         """Draw a prompt."""
@@ -44,7 +44,7 @@ class Ideogram:
     async def describe(self, request: Request) -> Response:
         """Say what a picture may show."""
         data = self._picture(request, read_form(request))
-        self._house.charge(request, model="ideogram_describe", n=1, billed=True, amount=MODEL.price / 6)
+        self._backend.charge(request, model="ideogram_describe", n=1, billed=True, amount=MODEL.price / 6)
         width, height = open_picture(data).size
         text = f"A quiet picture of {width} by {height} points, seen by the demo relay"
         return json_response({"descriptions": [{"text": text}, {"text": f"{text}, in other words"}]})
@@ -53,8 +53,8 @@ class Ideogram:
         self, request: Request, form: Form, *, needs_prompt: bool, needs_picture: bool = False
     ) -> Response:
         wishes, order = self._accept(request, form, needs_prompt=needs_prompt, needs_picture=needs_picture)
-        self._house.charge(request, model=MODEL.name, n=order.n, billed=wishes.is_billed, amount=order.price)
-        await self._house.pause(self._house.patience(wishes))
+        self._backend.charge(request, model=MODEL.name, n=order.n, billed=wishes.is_billed, amount=order.price)
+        await self._backend.pause(self._backend.patience(wishes))
         if (refusal := wished_refusal(wishes)) is not None:
             raise refusal
         if wishes.fault in ("reset", "cut"):
@@ -65,25 +65,25 @@ class Ideogram:
         if wishes.fault == "empty":
             return bytes_response(b"", "application/json")
         count = 0 if wishes.fault == "no_picture" else order.n
-        created = datetime.fromtimestamp(self._house.clock(), UTC).isoformat(timespec="seconds")
+        created = datetime.fromtimestamp(self._backend.clock(), UTC).isoformat(timespec="seconds")
         return json_response({"created": created, "data": [await self._item(order, i, wishes) for i in range(count)]})
 
     def _accept(self, request: Request, form: Form, *, needs_prompt: bool, needs_picture: bool) -> tuple[Wishes, Order]:
         try:
             asked = _image_request(form)
-            wishes = self._house.wishes_of(request, dict(asked) | dict(form.fields))
+            wishes = self._backend.wishes_of(request, dict(asked) | dict(form.fields))
             sources = (self._picture(request, form),) if needs_picture else ()
             order = _order(asked, sources, needs_prompt=needs_prompt)
         except Refusal:
-            self._house.charge(request, model=MODEL.name, n=1, billed=False, amount=0)
+            self._backend.charge(request, model=MODEL.name, n=1, billed=False, amount=0)
             raise
-        return wishes, order if wishes.wants_error else counted(self._house, order)
+        return wishes, order if wishes.wants_error else counted(self._backend, order)
 
     async def _item(self, order: Order, index: int, wishes: Wishes) -> dict[str, Any]:
         is_safe = "demo-banned" not in order.prompt
         url = ""
         if is_safe:
-            url = self._house.link_to((await draw_order(order, index)).data, order.media_type, wishes)
+            url = self._backend.link_to((await draw_order(order, index)).data, order.media_type, wishes)
         facts = {"prompt": order.prompt, "resolution": order.size_text, "is_image_safe": is_safe}
         return facts | {"seed": (order.seed or order.repeat) + index, "url": url, "style_type": "GENERAL"}
 

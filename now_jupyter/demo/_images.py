@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ._backend import Backend
 from ._drawing import is_picture
 from ._forms import Form, read_form, read_json, require_multipart
-from ._house import House
 from ._studio import Drawn, Order, counted, draw_order, read_order
 from ._wire import Refusal, Request, Response, broken, chunks, html_response, invalid_value, json_response
 from ._wishes import Wishes, wished_refusal
@@ -35,13 +35,13 @@ class _Job:
 class Images:
     """The OpenAI image endpoints of one relay."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, backend: Backend) -> None:
         """Work on this relay's clock, books and gallery."""
-        self._house = house
+        self._backend = backend
 
     async def generate(self, request: Request) -> Response:
         """Draw a prompt."""
-        return await self._answer(request, Form(fields=_parsed(self._house, request)), event="image_generation")
+        return await self._answer(request, Form(fields=_parsed(self._backend, request)), event="image_generation")
 
     async def edit(self, request: Request) -> Response:
         """Draw over given pictures, inside the mask if there is one."""
@@ -59,12 +59,12 @@ class Images:
         except Refusal:
             wanted = form.fields.get("n")
             n = wanted if isinstance(wanted, int) else 1
-            self._house.charge(request, model=form.text("model"), n=n, billed=False, amount=0)
+            self._backend.charge(request, model=form.text("model"), n=n, billed=False, amount=0)
             raise
         order, wishes = job.order, job.wishes
-        self._house.charge(request, model=order.model.name, n=order.n, billed=wishes.is_billed, amount=order.price)
+        self._backend.charge(request, model=order.model.name, n=order.n, billed=wishes.is_billed, amount=order.price)
         if not job.streams:
-            await self._house.pause(self._house.patience(wishes))
+            await self._backend.pause(self._backend.patience(wishes))
         if (refusal := wished_refusal(wishes)) is not None:
             raise refusal
         if wishes.fault == "reset":
@@ -75,7 +75,7 @@ class Images:
         return self._stream(job) if job.streams else await self._reply(job)
 
     def _accept(self, request: Request, form: Form, event: str) -> _Job:
-        wishes = self._house.wishes_of(request, form.fields)
+        wishes = self._backend.wishes_of(request, form.fields)
         order = read_order(form, needs_prompt=event != "image_variation")
         if form.fields.get("response_format") is not None and order.model.family == "gpt":
             raise _unknown_parameter("response_format")
@@ -84,7 +84,7 @@ class Images:
         # Relays drop the wish for a stream where the model has none.
         streams = form.flag("stream") and order.model.family == "gpt" and wishes.form != "json"
         return _Job(
-            order=order if wishes.wants_error else counted(self._house, order),
+            order=order if wishes.wants_error else counted(self._backend, order),
             wishes=wishes,
             event="image_edit" if event == "image_edit" else "image_generation",
             partials=_partials(form) if streams else 0,
@@ -95,7 +95,7 @@ class Images:
     async def _reply(self, job: _Job) -> Response:
         count = 0 if job.wishes.fault == "no_picture" else job.order.n
         drawn = [await draw_order(job.order, index) for index in range(count)]
-        value = {"created": int(self._house.clock()), "data": [self._item(job, one) for one in drawn]}
+        value = {"created": int(self._backend.clock()), "data": [self._item(job, one) for one in drawn]}
         if job.order.model.family == "gpt":
             value |= _used(job.order) | {"usage": usage(job.order, job.order.n)}
         response = json_response(value)
@@ -112,7 +112,7 @@ class Images:
 
     def _place(self, job: _Job, data: bytes) -> dict[str, str]:
         if job.form == "url":
-            return {"url": self._house.link_to(data, job.order.media_type, job.wishes)}
+            return {"url": self._backend.link_to(data, job.order.media_type, job.wishes)}
         return {"b64_json": base64.b64encode(data).decode()}
 
     def _stream(self, job: _Job) -> Response:
@@ -121,14 +121,14 @@ class Images:
         return Response(status=200, headers=headers, body=body)
 
     async def _frames(self, job: _Job) -> AsyncIterator[bytes]:
-        step = self._house.patience(job.wishes) / (job.partials + 1)
+        step = self._backend.patience(job.wishes) / (job.partials + 1)
         count = 0 if job.wishes.fault == "no_picture" else job.order.n
         for index in range(count):
             drawn = await draw_order(job.order, index, stages=job.partials)
             for number, stage in enumerate(drawn.stages):
-                await self._house.pause(step)
+                await self._backend.pause(step)
                 yield self._partial(job, stage, number)
-            await self._house.pause(step)
+            await self._backend.pause(step)
             if job.wishes.fault == "error_frame":
                 yield _error_frame()
                 break
@@ -148,7 +148,7 @@ class Images:
         return self._frame(f"{job.event}.completed", job, self._place(job, data) | {"usage": usage(job.order, 1)})
 
     def _frame(self, event: str, job: _Job, fields: Mapping[str, Any]) -> bytes:
-        value = {"type": event, "created_at": int(self._house.clock())} | _used(job.order) | dict(fields)
+        value = {"type": event, "created_at": int(self._backend.clock())} | _used(job.order) | dict(fields)
         return _sse(event, value)
 
 
@@ -172,11 +172,11 @@ def _used(order: Order) -> dict[str, str]:
     return facts | {"size": order.size_text, "quality": quality}
 
 
-def _parsed(house: House, request: Request) -> Mapping[str, Any]:
+def _parsed(backend: Backend, request: Request) -> Mapping[str, Any]:
     try:
         return read_json(request)
     except Refusal:
-        house.charge(request, model="", n=1, billed=False, amount=0)
+        backend.charge(request, model="", n=1, billed=False, amount=0)
         raise
 
 

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ._backend import Backend, seed_of
 from ._drawing import Sketch, is_picture, open_picture
 from ._forms import read_data_uri, read_json
-from ._house import House, seed_of
 from ._models import MODELS
 from ._plates import PLACES, Plate, around, four, plain_file, print_plates, reseeded
 from ._tasks import PREVIEW_FROM, Task, buttons_of
@@ -59,9 +59,9 @@ class _Draft:
 class Midjourney:
     """The /mj endpoints of one relay, and its tasks."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, backend: Backend) -> None:
         """Start without tasks."""
-        self._house = house
+        self._backend = backend
         self._tasks: dict[str, Task] = {}
         self._drafts: Mapping[str, Callable[[Mapping[str, Any]], _Draft]] = {
             "/mj/submit/imagine": self._imagine,
@@ -100,10 +100,10 @@ class Midjourney:
         path = str(PATH.sub(r"\1", request.path))
         try:
             body = _body(request)
-            wishes = self._house.wishes_of(request, body)
+            wishes = self._backend.wishes_of(request, body)
             draft = self._drafts[path](body)
         except Refusal:
-            self._house.charge(request, model=f"mj_{path.rpartition('/')[2]}", n=1, billed=False, amount=0)
+            self._backend.charge(request, model=f"mj_{path.rpartition('/')[2]}", n=1, billed=False, amount=0)
             raise
         return self._accept(request, draft, body, wishes, _code(draft, wishes))
 
@@ -126,14 +126,14 @@ class Midjourney:
         # A task that fails is paid back; the books show the end of it.
         billed = is_taken and price > 0 and wishes.fault != "failure"
         billed = billed if wishes.billed is None else wishes.billed
-        self._house.charge(request, model=model, n=1, billed=billed, amount=price)
+        self._backend.charge(request, model=model, n=1, billed=billed, amount=price)
 
     def _put(self, draft: _Draft, body: Mapping[str, Any], wishes: Wishes) -> Task:
         task = Task(
             id=self._new_id(),
             action=draft.action,
             prompt=draft.prompt,
-            submitted=self._house.clock(),
+            submitted=self._backend.clock(),
             life=self._life(wishes),
             plates=draft.plates,
             custom_id=draft.custom_id,
@@ -151,14 +151,14 @@ class Midjourney:
         return task
 
     def _life(self, wishes: Wishes) -> float:
-        return self._house.latency * LIFE_FACTOR if wishes.latency is None else wishes.latency
+        return self._backend.latency * LIFE_FACTOR if wishes.latency is None else wishes.latency
 
     def _bad_link(self, wishes: Wishes) -> str:
         names = {"dead_link": "gone-task.png", "html_link": "page-task.png"}
-        return f"{self._house.base_url}/pictures/{names[wishes.fault]}" if wishes.fault in names else ""
+        return f"{self._backend.base_url}/pictures/{names[wishes.fault]}" if wishes.fault in names else ""
 
     def _new_id(self) -> str:
-        number = int(self._house.clock() * 1000) % 10**13 * 1000 + len(self._tasks) % 1000
+        number = int(self._backend.clock() * 1000) % 10**13 * 1000 + len(self._tasks) % 1000
         while f"{number:016d}" in self._tasks:
             number += 1
         return f"{number:016d}"
@@ -167,7 +167,7 @@ class Midjourney:
         prompt = _required(body, "prompt", "prompt_is_required").strip()
         sources = tuple(_picture(item) for item in body.get("base64Array") or ())
         plain = FLAGS.sub("", f" {prompt}").strip() or prompt
-        seed = seed_of("mj", prompt, self._house.times_seen("mj", prompt))
+        seed = seed_of("mj", prompt, self._backend.times_seen("mj", prompt))
         sketch = Sketch(prompt=plain, size=_size(prompt), seed=seed, note="midjourney")
         return _Draft(action="IMAGINE", prompt=prompt, plates=four(Plate(sketch=sketch, sources=sources)))
 
@@ -176,7 +176,7 @@ class Midjourney:
         if not 2 <= len(sources) <= 5:  # noqa: PLR2004 - the documented limits
             raise _bad("base64Array需要2到5张图片")
         size = BLEND_SIZES.get(str(body.get("dimensions") or "SQUARE"), BLEND_SIZES["SQUARE"])
-        seed = seed_of("blend", [len(source) for source in sources], self._house.times_seen("blend"))
+        seed = seed_of("blend", [len(source) for source in sources], self._backend.times_seen("blend"))
         sketch = Sketch(prompt="blend", size=size, seed=seed, note="midjourney · blend")
         return _Draft(action="BLEND", plates=four(Plate(sketch=sketch, sources=sources)))
 
@@ -233,7 +233,7 @@ class Midjourney:
 
     def _plates_after(self, parent: Task, action: str, custom_id: str) -> tuple[Plate, ...]:
         parts = custom_id.split("::")
-        times = self._house.times_seen("pressed", parent.id, custom_id)
+        times = self._backend.times_seen("pressed", parent.id, custom_id)
         index = int(parts[3]) - 1 if action in ("UPSCALE", "VARIATION") else 0
         chosen = parent.plates[min(index, len(parent.plates) - 1)]
         if action == "UPSCALE":
@@ -246,7 +246,7 @@ class Midjourney:
 
     async def _modal(self, request: Request) -> Response:
         body = _body(request)
-        wishes = self._house.wishes_of(request, body)
+        wishes = self._backend.wishes_of(request, body)
         task = self._tasks.get(_required(body, "taskId", "task_id_is_required"))
         if task is None or not task.waits_for_modal:
             raise _bad("task_no_found" if task is None else "task_status_not_success")
@@ -258,7 +258,7 @@ class Midjourney:
             prompt=prompt,
             plates=plates,
             waits_for_modal=False,
-            submitted=self._house.clock(),
+            submitted=self._backend.clock(),
             life=self._life(wishes),
             fails=wishes.fault == "failure",
         )
@@ -270,8 +270,8 @@ class Midjourney:
 
     async def _upload(self, request: Request) -> Response:
         pictures = [_picture(item) for item in _body(request).get("base64Array") or ()]
-        links = [self._house.link_to(data, "image/png", Wishes()) for data in pictures]
-        self._house.charge(request, model="mj_upload", n=1, billed=False, amount=0)
+        links = [self._backend.link_to(data, "image/png", Wishes()) for data in pictures]
+        self._backend.charge(request, model="mj_upload", n=1, billed=False, amount=0)
         return json_response({"code": 1, "description": "success", "result": links, "properties": {}})
 
     async def _list(self, request: Request) -> Response:
@@ -296,19 +296,19 @@ class Midjourney:
             return html_response("404 Not Found", status=404)
         if task.picture is not None:
             return bytes_response(task.picture, "image/png")
-        age = 0.0 if task.waits_for_modal else task.age(self._house.clock())
+        age = 0.0 if task.waits_for_modal else task.age(self._backend.clock())
         if age < PREVIEW_FROM:
             return html_response("404 Not Found", status=404)
         return bytes_response(await asyncio.to_thread(print_plates, task.plates, age), "image/png")
 
     def _wire(self, task: Task) -> dict[str, Any]:
-        return task.wire(self._house.clock(), self._house.base_url)
+        return task.wire(self._backend.clock(), self._backend.base_url)
 
     def _finished(self, body: Mapping[str, Any]) -> Task:
         task = self._tasks.get(_required(body, "taskId", "task_id_is_required"))
         if task is None:
             raise _bad("task_no_found")
-        if task.status(self._house.clock()) != "SUCCESS":
+        if task.status(self._backend.clock()) != "SUCCESS":
             raise _bad("task_status_not_success")
         return task
 

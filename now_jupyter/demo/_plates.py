@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from PIL import Image, ImageFilter, ImageOps
 
+from ._backend import seed_of
 from ._drawing import Sketch, compose, compose_over, encode, open_picture, rough, sign, system_fonts
-from ._house import seed_of
 
 __all__ = ["PLACES", "Place", "Plate", "around", "four", "plain_file", "print_plates", "render", "reseeded"]
 

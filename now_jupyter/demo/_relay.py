@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ._accounts import Accounts, is_right_key
-from ._house import House
+from ._backend import Backend
 from ._ideogram import Ideogram
 from ._images import Images
 from ._midjourney import Midjourney
@@ -44,8 +44,10 @@ class Relay:
     ) -> None:
         """Build links from `base_url`, take `latency` seconds for a picture (0: none), demand `key` if there is one."""
         self._key = key
-        self._house = House(base_url=base_url.rstrip("/"), latency=latency, clock=clock, sleep=sleep or asyncio.sleep)
-        images, accounts, ideogram = Images(self._house), Accounts(self._house), Ideogram(self._house)
+        self._backend = Backend(
+            base_url=base_url.rstrip("/"), latency=latency, clock=clock, sleep=sleep or asyncio.sleep
+        )
+        images, accounts, ideogram = Images(self._backend), Accounts(self._backend), Ideogram(self._backend)
         self._endpoints: Mapping[tuple[str, str], Endpoint] = {
             ("POST", "/v1/images/generations"): images.generate,
             ("POST", "/v1/images/edits"): images.edit,
@@ -64,12 +66,12 @@ class Relay:
             ("GET", "/api/usage/token/"): accounts.token_usage,
         }
         self._model = accounts.model
-        self._midjourney = Midjourney(self._house)
+        self._midjourney = Midjourney(self._backend)
 
     @property
     def ledger(self) -> tuple[Charge, ...]:
         """Every complete paid POST seen so far, refused ones included, oldest first."""
-        return tuple(self._house.ledger)
+        return tuple(self._backend.ledger)
 
     async def handle(self, request: Request) -> Response:
         """Answer one request; raises `ConnectionResetError` where the request asked for a lost connection."""
@@ -107,13 +109,13 @@ class Relay:
     def _picture(self, name: str) -> Response:
         if name.startswith("page-"):
             return html_response("This link has moved")
-        kept = self._house.gallery.get(name)
+        kept = self._backend.gallery.get(name)
         if kept is None:
             return html_response("404 Not Found", status=404)
         return bytes_response(*kept)
 
     def _request_id(self) -> str:
-        stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self._house.clock()))
+        stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self._backend.clock()))
         return stamp + secrets.token_hex(8)
 
 

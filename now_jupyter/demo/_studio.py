@@ -8,9 +8,9 @@ from typing import Any
 
 from PIL import Image
 
+from ._backend import Backend, seed_of
 from ._drawing import Sketch, draw, encode, open_picture, repaint, rough
 from ._forms import Form
-from ._house import House, seed_of
 from ._models import Model, Size, check_count, check_quality, check_size, model_for_pictures, price_of
 from ._wire import Refusal, invalid_request, invalid_value
 
@@ -90,11 +90,11 @@ def read_order(form: Form, *, needs_prompt: bool = True) -> Order:
     )
 
 
-def counted(house: House, order: Order) -> Order:
+def counted(backend: Backend, order: Order) -> Order:
     """Tell an order apart from equal ones before it, so that ordering twice gives two pictures; a seed pins it."""
     if order.seed is not None:
         return order
-    return replace(order, repeat=house.times_seen("picture", *_identity(order)))
+    return replace(order, repeat=backend.times_seen("picture", *_identity(order)))
 
 
 async def draw_order(order: Order, index: int, *, stages: int = 0) -> Drawn:

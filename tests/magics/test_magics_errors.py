@@ -193,7 +193,7 @@ def test_waiting_for_the_end_includes_the_outputs() -> None:
     ending = threading.Thread(target=job.finish, args=(None, InputError("there is no prompt")))
     ending.start()
     assert decided.wait(20)
-    waiting = threading.Thread(target=job.wait_quietly)
+    waiting = threading.Thread(target=job.wait_until_over)
     waiting.start()
     waiting.join(0.2)
     assert (waiting.is_alive(), job.is_decided, job.done()) == (True, True, False)

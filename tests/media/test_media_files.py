@@ -174,11 +174,11 @@ def test_a_name_cannot_leave_its_folder(tmp_path: Path) -> None:
     ("kind", "words"),
     [
         ("file in the way", "a part of its path is a file"),
-        ("long", "the name is too long"),
+        ("long", "File name too long"),
         ("nul", "no path"),
         ("nobody", "no path"),
         ("pipe", "no plain file"),
-        ("full", "no space is left"),
+        ("full", "File too large"),
     ],
 )
 def test_a_path_that_cannot_be_written_says_why(kind: str, words: str, tmp_path: Path) -> None:

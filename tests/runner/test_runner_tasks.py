@@ -211,7 +211,7 @@ with new_session(Path(folder), url, api_key=key, services=[TaskService()]) as se
     while not any(record.state for record in job.records):
         pass
     print("submitted", flush=True)
-    job.wait_quietly()
+    job.wait_until_over()
 """
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from demo_calls import png
 from now_jupyter._messages._errors import StoreUnavailable
-from now_jupyter._session._doctor import examined
+from now_jupyter._session._doctor import examine
 from now_jupyter._store import RecordedOutput, RescueFolder, Store
 from now_jupyter._values import Status
 from records_made import keep, record_of
@@ -37,15 +37,15 @@ def spill_in(folder: Path) -> RescueFolder:
 
 def text_of(store: Store, spill: RescueFolder | None = None, **given: Any) -> str:
     spill = spill or spill_in(store.folder.parent)
-    return examined(store, spill, names_are_faked=None, **given).text()
+    return examine(store, spill, names_are_faked=None, **given).text()
 
 
 def test_a_healthy_history_is_told_so(store: Store) -> None:
     """Every line says fine, in both languages."""
-    report = examined(store, spill_in(store.folder.parent), names_are_faked=False)
+    report = examine(store, spill_in(store.folder.parent), names_are_faked=False)
     assert report.is_healthy
     assert all(line.startswith("✓ ") for line in report.text().splitlines())
-    chinese = examined(store, spill_in(store.folder.parent), names_are_faked=False, language="zh")
+    chinese = examine(store, spill_in(store.folder.parent), names_are_faked=False, language="zh")
     assert len(chinese.findings) == len(report.findings) == 6
     assert chinese.text() != report.text()
 
@@ -140,8 +140,8 @@ def test_the_doctor_in_a_session_sends_nothing(tmp_path: Path) -> None:
 def test_a_resolver_with_made_up_addresses_is_told(store: Store) -> None:
     """Both answers have their sentence."""
     spill = spill_in(store.folder.parent)
-    assert "198.18.0.0/15" in examined(store, spill, names_are_faked=True).text()
-    assert "real addresses" in examined(store, spill, names_are_faked=False).text()
+    assert "198.18.0.0/15" in examine(store, spill, names_are_faked=True).text()
+    assert "real addresses" in examine(store, spill, names_are_faked=False).text()
 
 
 # The spill

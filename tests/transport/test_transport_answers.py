@@ -18,7 +18,7 @@ from now_jupyter._json import JSON
 from now_jupyter._messages import BadResponseError, MaybeBilledError
 from now_jupyter._protocol import Event, Reply
 from now_jupyter._transport import RelayClient, _answers, read_kept
-from now_jupyter._transport._unpacking import Inflater
+from now_jupyter._transport._answers import Inflater
 from paid_calls import OK, ORDER, PARTIAL, PICTURE, STREAMED, Kept, frames, order
 from wire import EVENT_STREAM, JSON_TYPE, PNG_START, PNG_TYPE
 

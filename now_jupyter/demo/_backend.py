@@ -10,7 +10,7 @@ from typing import Any
 from ._wire import Charge, Request
 from ._wishes import Wishes, read_wishes
 
-__all__ = ["GRANTED_DOLLARS", "MAX_PICTURES", "Gallery", "House", "digest_of", "seed_of"]
+__all__ = ["GRANTED_DOLLARS", "MAX_PICTURES", "Backend", "Gallery", "digest_of", "seed_of"]
 
 GRANTED_DOLLARS = 100.0
 # Links of a real relay expire too; a day of playing must not fill the memory.
@@ -39,7 +39,7 @@ class Gallery:
 
 
 @dataclass(slots=True, kw_only=True)
-class House:
+class Backend:
     """The state of one relay."""
 
     base_url: str
