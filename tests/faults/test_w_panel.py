@@ -147,7 +147,7 @@ def test_comparisons_and_static_pictures_show_it_as_text(browser: Browser, evil:
             data, metadata = wire.widget._repr_mimebundle_()
             is_captioned_plainly(data, metadata)
     with panels.opened(evil) as wire:
-        is_captioned_plainly(*wire.widget._standing.static())
+        is_captioned_plainly(*wire.widget.static())
     campaign.outcome(outcome="text/plain and image/jpeg only, escaped", billed="–", kept="–")
 
 

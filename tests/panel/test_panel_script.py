@@ -29,7 +29,7 @@ def test_every_file_is_joined_after_those_it_imports() -> None:
 def test_joining_takes_away_comments_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cast at the beginning of a line stays with what it casts, and so does all up to the next comment."""
     code = "const b =\n  /** @type {B} */ (a);\nconst c = 1;\n"
-    source = f'import {{ a }} from "./a.js";\n/** Why. */\nexport {code}  // Why.\n/**\n * Why.\n */\n'
+    source = f'import {{ a }} from "./wire.js";\n/** Why. */\nexport {code}  // Why.\n/**\n * Why.\n */\n'
     monkeypatch.setattr(_assets, "_file", lambda name: source if name == "dom.js" else "")
     joined = _assets.script.__wrapped__()
     assert joined == code

@@ -199,7 +199,7 @@ def test_a_running_picture_arrives_in_its_open_full_view(browser: Browser, tmp_p
         page.wait(_TILES, 1)
         open_full_view(page, 1)
         page.wait("() => document.querySelector('.nowp-original:not(.nowp-rough)')?.naturalWidth === 1024")
-        job.wait()
+        wire.until(job.done)
 
 
 def test_in_full_view_the_trash_goes_on_to_the_neighbour(browser: Browser, wire: Wire, session: Session) -> None:
