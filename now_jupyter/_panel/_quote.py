@@ -33,20 +33,11 @@ def quote_of(session: Session, draft: Draft) -> dict[str, Any]:
     preview = session.preview(order)
     return {
         "model": plain(preview.offer.model, 200),
-        "price": _price(session, order),
+        "price": "" if preview.price.amount is None else str(preview.price),
         "demo": session.context.is_demo(),
         "controls": controls_of(preview.offer, draft, settings.language),
         "notes": [plain(note) for note in preview.notes],
     }
-
-
-def _price(session: Session, order: Order) -> str:
-    """Return the expected price; nothing where nobody knows it."""
-    try:
-        price = session.price(order)
-    except NowImageError:
-        return ""
-    return "" if price.amount is None else str(price)
 
 
 def _budget(session: Session) -> str:
