@@ -15,7 +15,7 @@ import pytest
 
 from now_jupyter._messages import InputError, NowImageError, StoreCorrupt
 from now_jupyter._options._readers import read_amount
-from now_jupyter._orders._budget import Budget, read_budget
+from now_jupyter._orders import Budget, read_budget
 from now_jupyter._session import Session
 from now_jupyter._store._record import Record
 from now_jupyter._values import Money, Request, Status

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ._budget import Budget, budget_line, in_force, lift_budget, read_budget, set_budget
 from ._job import Job
 from ._order import Order, order_of
 from ._orders import Orders
+from ._quotes import Budget, budget_line, ensure_currency, lift_budget, read_budget, set_budget
 from ._rehearsal import Preview, Rehearsal, RehearsedCall
 from ._workspace import Snapshot, Workspace
 
@@ -20,7 +20,7 @@ __all__ = [
     "Snapshot",
     "Workspace",
     "budget_line",
-    "in_force",
+    "ensure_currency",
     "lift_budget",
     "order_of",
     "read_budget",

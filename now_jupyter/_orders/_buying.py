@@ -37,14 +37,6 @@ _PATIENCE_FOR_A_PRICE = 5.0
 _PATIENCE_AFTER_SLEEP = 120.0  # then whoever hangs on a dead connection holds up nobody any longer
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """A number that was claimed for a paid call, and the lock that says that we are at work on it."""
-
-    record: Record
-    lock: JobLock | None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Purchase:
     """All that one paid call is bought on, settled before its number is claimed."""
@@ -81,6 +73,7 @@ class Buyer:
         self._note_sent = note_sent
         self._slots: anyio.CapacityLimiter | None = None
         self._live: dict[str, anyio.Event] = {}
+        self._locks: dict[str, JobLock | None] = {}
         self._sending: dict[str, anyio.Event] = {}
         self._held_up_by: list[anyio.Event] = []
         self._minutes_slept = 0
@@ -89,14 +82,14 @@ class Buyer:
     async def prepare(self, placed: Placed, decision: Decision, job: Job) -> list[Work]:
         """Return the work of an order; numbers are claimed here, after all that may stand in the way is settled."""
         works = self._answer(decision, placed, job)
-        claims: list[_Claim] = []
+        claimed: list[Record] = []
         try:
             for purchase in await self._settle_terms(placed, decision, job) if decision.missing else ():
-                works += await self._claim_or_join(purchase, job, claims)
+                works += await self._claim_or_join(purchase, job, claimed)
         except BaseException:
             with CancelScope(shield=True):
-                for claim in claims:
-                    job.changed(await self._withdraw(claim, placed.snapshot.home.store))
+                for record in claimed:
+                    job.changed(await self._withdraw(record, placed.snapshot.home.store))
             raise
         return works
 
@@ -120,20 +113,20 @@ class Buyer:
             for call, price in zip(calls, prices, strict=True)
         ]
 
-    async def _claim_or_join(self, purchase: _Purchase, job: Job, claims: list[_Claim]) -> list[Work]:
+    async def _claim_or_join(self, purchase: _Purchase, job: Job, claimed: list[Record]) -> list[Work]:
         """Claim a number; where another kernel was faster with the same order, join it instead."""
         snapshot, store = purchase.snapshot, purchase.snapshot.home.store
-        claim = _Claim(*await run_in_thread(store.claim_and_hold, self._record_of(purchase)))
-        self._live[claim.record.id] = anyio.Event()
-        claims.append(claim)
-        faster = await self._planner.find_faster(purchase.placed, claim.record)
+        record, lock = await run_in_thread(store.claim_and_hold, self._record_of(purchase))
+        self._mark_live(record, lock)
+        claimed.append(record)
+        faster = await self._planner.find_faster(purchase.placed, record)
         if faster.answers:
-            claims.remove(claim)
-            await self._withdraw(claim, store)
+            claimed.remove(record)
+            await self._withdraw(record, store)
             return self._answer(faster, purchase.placed, job)
-        await self._quotes.stay_within(purchase.agreement.budget, claim.record, snapshot)
-        job.changed(claim.record)
-        return [partial(self._buy, claim, purchase, job)]
+        await self._quotes.stay_within(purchase.agreement.budget, record, snapshot)
+        job.changed(record)
+        return [partial(self._buy, record, purchase, job)]
 
     def _record_of(self, purchase: _Purchase) -> Record:
         identity, order, position = uuid.uuid4().hex, purchase.placed.order, purchase.placed.position
@@ -156,19 +149,20 @@ class Buyer:
         )
         return _with_plan(record, purchase.call)
 
-    async def _withdraw(self, claim: _Claim, store: Store) -> Record:
-        record = replace(claim.record, status=Status.CANCELLED)
+    async def _withdraw(self, record: Record, store: Store) -> Record:
+        record = replace(record, status=Status.CANCELLED)
         with suppress(StoreError):  # a record that nobody holds and that was not sent is read as cancelled
             await run_in_thread(store.write, record)
-        self._release(claim)
+        self._release(record)
         return record
 
-    def _release(self, claim: _Claim) -> None:
-        self._live.pop(claim.record.id).set()
-        if claim.lock is not None:
-            claim.lock.release()
+    def _mark_live(self, record: Record, lock: JobLock | None) -> None:
+        self._live[record.id], self._locks[record.id] = anyio.Event(), lock
 
-    # What answers from the history
+    def _release(self, record: Record) -> None:
+        self._live.pop(record.id).set()
+        if (lock := self._locks.pop(record.id)) is not None:
+            lock.release()
 
     def _answer(self, decision: Decision, placed: Placed, job: Job) -> list[Work]:
         if decision.answers:
@@ -199,24 +193,22 @@ class Buyer:
             return RunResult(record)
         return await self.resume(record, job)
 
-    # What is bought
-
-    async def _buy(self, claim: _Claim, purchase: _Purchase, job: Job) -> RunResult:
+    async def _buy(self, record: Record, purchase: _Purchase, job: Job) -> RunResult:
         began = False
         try:
             async with self._slot(purchase.snapshot):
                 await self._wait_after_sleep(job, purchase.snapshot)
                 began = True
-                self._sending[claim.record.id] = self._live[claim.record.id]
-                result = await self._run(claim.record, purchase, job)
+                self._sending[record.id] = self._live[record.id]
+                result = await self._run(record, purchase, job)
             return await self._add_cost(result, purchase, job)
         finally:
-            self._sending.pop(claim.record.id, None)
+            self._sending.pop(record.id, None)
             if began:
-                self._release(claim)
+                self._release(record)
             else:
                 with CancelScope(shield=True):
-                    job.changed(await self._withdraw(claim, purchase.snapshot.home.store))
+                    job.changed(await self._withdraw(record, purchase.snapshot.home.store))
 
     async def _run(self, record: Record, purchase: _Purchase, job: Job) -> RunResult:
         """Send the plan; where the relay proves that its address is wrong, once more by another way."""
@@ -270,26 +262,21 @@ class Buyer:
 
     async def _add_cost(self, result: RunResult, purchase: _Purchase, job: Job) -> RunResult:
         """Write down what an order cost: as the relay reports it, else as its list says."""
-        record = result.record
+        record, snapshot, cost = result.record, purchase.snapshot, None
         if record.demo or record.billed == "no":
             return result
-        cost = await self._find_cost(result, purchase)
+        if result.cost is not None:
+            cost = in_currency(result.cost, snapshot.settings, reported=True)
+        elif record.cost is None:
+            with anyio.move_on_after(_PATIENCE_FOR_A_PRICE):
+                cost = await self._quotes.price([purchase.call.plan], snapshot)
         if cost is None or cost.amount is None or cost == record.cost:
             return result
         record = replace(record, cost=cost)
         with suppress(StoreError):  # the pictures are here; what they cost is the lesser news
-            await run_in_thread(purchase.snapshot.home.store.write, record)
+            await run_in_thread(snapshot.home.store.write, record)
         job.changed(record)
         return replace(result, record=record)
-
-    async def _find_cost(self, result: RunResult, purchase: _Purchase) -> Money | None:
-        if result.cost is not None:
-            return in_currency(result.cost, purchase.snapshot.settings, reported=True)
-        if result.record.cost is not None:
-            return None
-        with anyio.move_on_after(_PATIENCE_FOR_A_PRICE):
-            return await self._quotes.price([purchase.call.plan], purchase.snapshot)
-        return None
 
     async def resume(self, record: Record, job: Job) -> RunResult:
         """Take up one record again, free of charge; someone else's is left to them."""
@@ -299,14 +286,14 @@ class Buyer:
         lock = home.store.hold(record.number)
         if lock is None:
             return RunResult(record)
-        self._live[record.id] = anyio.Event()
+        self._mark_live(record, lock)
         try:
             record = await run_in_thread(home.store.read, record.number)
             if record.is_over:
                 return RunResult(record)
             return await runner.resume(record, service, self._watch(job))
         finally:
-            self._release(_Claim(record, lock))
+            self._release(record)
 
     def _slot(self, snapshot: Snapshot) -> anyio.CapacityLimiter:
         most = snapshot.settings.max_concurrency

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,7 +23,6 @@ from .._runner import Runner, RunResult
 from .._store import Home, Record, generation_of
 from .._transport import RelayAccess
 from .._values import Generation, Money, together
-from ._budget import Budget
 from ._buying import Buyer, Work
 from ._job import Job
 from ._order import Order
@@ -58,9 +58,9 @@ class Orders:
         self._workspace = workspace
         self._facts = facts
         self._planner = Planner(workspace, facts, kernel=kernel, services=services)
-        self._quotes = Quotes(facts, workspace.history)
+        self.quotes = Quotes(facts, workspace.history)
         self._buyer = Buyer(
-            workspace, self._planner, self._quotes, kernel=kernel, runner=runner, note_sent=self._note_sent
+            workspace, self._planner, self.quotes, kernel=kernel, runner=runner, note_sent=self._note_sent
         )
         self._turn = anyio.Lock()
         self._running: dict[Job, _Running] = {}
@@ -71,7 +71,12 @@ class Orders:
 
     async def collect(self, record: Record, job: Job) -> None:
         """Take up a record again; the job is given what came of it, be it without a picture."""
-        await self._run(job, lambda: self._collect(record, job))
+
+        async def work() -> Generation:
+            result = await self._buyer.resume(record, job)
+            return generation_of(result.record, self._workspace.home().store.pictures)
+
+        await self._run(job, work)
 
     async def _run(self, job: Job, work: Callable[[], Awaitable[Generation]]) -> None:
         try:
@@ -121,10 +126,6 @@ class Orders:
         for running in list(self._running.values()):
             await running.over.wait()
 
-    async def _collect(self, record: Record, job: Job) -> Generation:
-        result = await self._buyer.resume(record, job)
-        return generation_of(result.record, self._workspace.home().store.pictures)
-
     async def _carry_out(self, order: Order, job: Job) -> Generation:
         async with self._turn:
             snapshot = self._workspace.snapshot()
@@ -162,10 +163,6 @@ class Orders:
         seen = generation_of(record, store.folder.parent / sibling / "pictures")
         return replace(seen, ref=f"{sibling}{seen.ref}")
 
-    def left_of(self, budget: Budget) -> Money:
-        """Return what is left of the budget."""
-        return self._quotes.left_of(budget, self._workspace.home().store)
-
     async def rehearse(self, order: Order) -> Rehearsal:
         """Return what an order would do; sends nothing but free questions."""
         snapshot = self._workspace.snapshot()
@@ -173,32 +170,34 @@ class Orders:
             decision = await self._planner.try_decide(order, snapshot)
         calls = await self._planner.plan(order.request, snapshot, n=decision.missing or None)
         bought = calls if decision.missing else []
-        price = await self._quotes.price([one.plan for one in bought], snapshot)
+        price = await self.quotes.price([one.plan for one in bought], snapshot)
         return Rehearsal(
             calls=tuple(rehearse_calls(calls, snapshot.access.client)),
             decisions=tuple(say_decision(decision)),
             price=price,
             notes=tuple(say_remarks(calls, snapshot.settings.language)),
             demo=snapshot.is_demo,
-            balance_after=await self._quotes.balance_after(price, snapshot),
+            balance_after=await self.quotes.balance_after(price, snapshot),
         )
 
     async def preview(self, order: Order) -> Preview:
-        """Return what the model of an order is known to take, and what its plans remark, if all of it is bought."""
+        """Return what is known of an order if all of it is bought."""
         snapshot = self._workspace.snapshot()
         calls = await self._planner.plan(order.request, snapshot)
-        return Preview(offer=calls[0].route.offer, notes=tuple(say_remarks(calls, snapshot.settings.language)))
-
-    async def price(self, order: Order) -> Money:
-        """Return what an order will probably cost if all of it is bought."""
-        snapshot = self._workspace.snapshot()
-        calls = await self._planner.plan(order.request, snapshot)
-        return await self._quotes.price([one.plan for one in calls], snapshot)
+        price = Money(None, snapshot.settings.currency)
+        with suppress(NowImageError):
+            price = await self.quotes.price([one.plan for one in calls], snapshot)
+        notes = tuple(say_remarks(calls, snapshot.settings.language))
+        return Preview(offer=calls[0].route.offer, notes=notes, price=price)
 
     async def find_doubt(self, order: Order) -> InputError | None:
         """Return what the price of an order needs the user's word for, if all of it is bought."""
-        limits = await self._quotes.find_limits(order, self._workspace.snapshot())
-        return None if limits is None or order.agreed else limits.find_doubt(await self.price(order))
+        snapshot = self._workspace.snapshot()
+        limits = await self.quotes.find_limits(order, snapshot)
+        if limits is None or order.agreed:
+            return None
+        calls = await self._planner.plan(order.request, snapshot)
+        return limits.find_doubt(await self.quotes.price([one.plan for one in calls], snapshot))
 
     async def find_unsettled(self, order: Order) -> list[Record]:
         """Return the equal orders of unknown outcome that stand before this one."""

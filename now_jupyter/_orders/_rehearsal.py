@@ -43,10 +43,11 @@ class Rehearsal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What the model of an order is known to take, and what its plans remark."""
+    """What the model of an order is known to take, what its plans remark, and its price, unknown in the demo."""
 
     offer: Offer
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    price: Money
 
 
 def rehearse_calls(planned: Sequence[PlannedCall], client: RelayClient) -> Iterator[RehearsedCall]:

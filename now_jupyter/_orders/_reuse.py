@@ -83,7 +83,8 @@ class Reruns:
         """
         fingerprint, wanted = request.fingerprint(), share or request.count
         equal = self._equal(candidates, fingerprint, demo=demo)
-        unsettled = tuple(one.record for one in equal if self._is_unsettled(one))
+        own = (one.record for one in equal if not one.sibling)
+        unsettled = tuple(one for one in own if one.status is Status.UNKNOWN and not one.settled)
         if mode == "never":
             return Decision(missing=wanted, unsettled=unsettled)
         is_first = self._is_first_run(position)
@@ -131,22 +132,16 @@ class Reruns:
         if mode == "always":
             newest = [one for one in reversed(equal) if _is_answer(one.record)]
             return _take(_same_cell_first(newest, position), wanted)[::-1]
-        return _take(_same_cell_first(self._older(equal), position), wanted) if is_first else []
-
-    def _older(self, equal: Sequence[Candidate]) -> list[Candidate]:
-        return [one for one in equal if one.record.kernel != self.kernel and _is_answer(one.record)]
+        older = [one for one in equal if one.record.kernel != self.kernel and _is_answer(one.record)]
+        return _take(_same_cell_first(older, position), wanted) if is_first else []
 
     def _joinable(self, equal: Sequence[Candidate], position: CellPosition, *, is_first: bool) -> list[Candidate]:
-        under_way = (one for one in equal if _is_waited_for(one.record) and not one.sibling)
-        return [one for one in under_way if self._may_join(one.record, position, is_first=is_first)]
+        def may_join(record: Record) -> bool:
+            if record.kernel != self.kernel:
+                return is_first
+            return record.execution != position.execution and record.cell == position.cell
 
-    def _may_join(self, record: Record, position: CellPosition, *, is_first: bool) -> bool:
-        if record.kernel != self.kernel:
-            return is_first
-        return record.execution != position.execution and record.cell == position.cell
-
-    def _is_unsettled(self, one: Candidate) -> bool:
-        return one.record.status is Status.UNKNOWN and not one.record.settled and not one.sibling
+        return [one for one in equal if not one.sibling and _is_waited_for(one.record) and may_join(one.record)]
 
 
 def _is_answer(record: Record) -> bool:

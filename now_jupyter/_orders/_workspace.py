@@ -53,7 +53,6 @@ class Workspace:
         self._names = names
         self._homes: dict[object, Home] = {}
         self._choosing = threading.RLock()
-        self._left: list[RelayAccess] = []
         self._open: dict[object, RelayAccess] = {}
         self._demo: Relay | None = None
         self._demo_choice: bool | None = None
@@ -154,7 +153,7 @@ class Workspace:
         if instant:
             self._demo = make_demo(latency=0.0)
             if (replaced := self._open.pop("demo", None)) is not None:
-                self._left.append(replaced)
+                self._open[replaced] = replaced  # it is closed at the end
 
     def use_folder(self, path: str) -> Path:
         """Keep the history in another folder from now on."""
@@ -170,7 +169,7 @@ class Workspace:
     async def aclose(self) -> None:
         """Close what was opened; may be called twice."""
         opened, self._open = self._open, {}
-        for access in (*self._left, *opened.values()):
+        for access in opened.values():
             await access.aclose()
         for home in self._homes.values():
             home.store.close()

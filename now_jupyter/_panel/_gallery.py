@@ -15,7 +15,7 @@ from .._history import live_record
 from .._json import digest
 from .._messages import InputError, Language, NowImageError, plain
 from .._session import Session
-from .._store import Record, Search, needles
+from .._store import Record, Search
 from ._pictures import others_of, pictures_of
 
 __all__ = ["Gallery", "row_of"]
@@ -64,15 +64,13 @@ class Gallery:
 
     def find(self, *, text: str, model: str, tag: str, status: str, starred: bool) -> list[int]:
         """Return the numbers of all that fits, newest first; what is empty is not asked for."""
-        parts = needles(text)
         return [
             one.number
-            for one in reversed(self.records().values())
+            for one in self._search.find(reversed(self.records().values()), text)
             if (not starred or _STAR in one.tags)
             and (not model or one.model == model)
             and (not tag or tag in one.tags)
             and (not status or one.status.value == status)
-            and self._search.contains(one, parts)
         ]
 
     def choices(self) -> dict[str, list[str]]:

@@ -14,7 +14,6 @@ from .._orders import Order, budget_line
 from .._protocol import Offer
 from .._relay import ListedModel, in_currency, spent
 from .._session import Session
-from .._values import Money
 from ._draft import FIELDS, Draft, request_of
 
 __all__ = ["controls_of", "quote_of", "relay_of"]
@@ -31,15 +30,11 @@ def quote_of(session: Session, draft: Draft) -> dict[str, Any]:
     preview = session.preview(order)
     return {
         "model": plain(preview.offer.model, 200),
-        "price": _try(lambda: _price(session.price(order))),
+        "price": "" if preview.price.amount is None else str(preview.price),
         "demo": session.context.is_demo(),
         "controls": controls_of(preview.offer, draft, settings.language),
         "notes": [plain(note) for note in preview.notes],
     }
-
-
-def _price(price: Money) -> str:
-    return "" if price.amount is None else str(price)
 
 
 def _try(ask: Callable[[], str]) -> str:

@@ -52,7 +52,7 @@ from .._protocol import (
 )
 from .._store import Record, RecordedOutput, Store
 from .._values import Attempt, Status
-from ._announcing import announce, clip, place_of
+from ._answers import announce, clip, place_of
 from ._polling import Pace
 from ._saving import Saver
 from ._verdict import decide_end, error_of_abandoned, error_of_lost

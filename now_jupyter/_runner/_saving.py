@@ -16,7 +16,7 @@ from .._media import crop_picture, examine, media_type, pixels_only, unpack_base
 from .._messages import BadImageError, BadResponseError, NowImageError, StoreError, plain, printable
 from .._protocol import Base64, Call, Crop, Found, Link, Source, Whole
 from .._store import Record, RecordedOutput, Store
-from ._announcing import LONGEST_WORDS
+from ._answers import LONGEST_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

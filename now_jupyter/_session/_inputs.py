@@ -90,14 +90,15 @@ class Inputs:
         if isinstance(value, Output):
             return self._find_output(role, value, relay)
         if isinstance(value, bytes | bytearray):
-            return _from_data(role, bytes(value))
+            return _Found(_examine(role, bytes(value)), bytes(value))
         if isinstance(value, Path):
             return _from_file(role, value)
         return _from_pixels(role, value)
 
     def _find_named(self, role: Role, text: str, relay: str) -> _Found:
         if text.startswith("https://"):
-            return _from_data(role, self._fetch(text))
+            data = self._fetch(text)
+            return _Found(_examine(role, data), data)
         path = _try_file(text)
         if path is not None and not text.startswith("#"):
             return _from_file(role, path)
@@ -160,10 +161,6 @@ def _from_file(role: Role, path: Path, known: Output | None = None) -> _Found:
     if known is None and path.stat().st_size > _LARGEST:
         raise InputError("{path} is larger than {limit} MiB", path=path, limit=_LARGEST >> 20)
     return _Found(_examine(role, path), path)
-
-
-def _from_data(role: Role, data: bytes) -> _Found:
-    return _Found(_examine(role, data), data)
 
 
 def _examine(role: Role, source: bytes | Path) -> Input:

@@ -24,7 +24,7 @@ from .._orders import (
     Preview,
     Rehearsal,
     Workspace,
-    in_force,
+    ensure_currency,
     lift_budget,
     order_of,
     read_budget,
@@ -33,7 +33,7 @@ from .._orders import (
 from .._protocol import Service
 from .._relay import Balance, ListedModel, RelayFacts
 from .._runner import Runner, recover_all_rescued
-from .._settings import Configuration, Key, Logins, Settings
+from .._settings import Configuration, Key, Logins
 from .._store import Home, Record, RescueFolder, generation_of
 from .._transport import RelayAccess, is_loopback
 from .._values import Generation, Money, Picture, Status, together
@@ -88,16 +88,15 @@ class Session:
         self._rescue = RescueFolder()
         self._runners: dict[object, Runner] = {}
         self._jobs: dict[Job, None] = {}
+        self.settings = self.context.settings
         self._references = References(self.history, lambda: self.context.home().store)
+        self.remember_shown = self._references.remember
         self._inputs = Inputs(self._references, self.history, fetch=self._fetch_input)
         self.facts = RelayFacts(settings=self.settings)
+        self.known_models = self.facts.known_names
         self._orders = Orders(
             self.context, kernel=self.kernel, facts=self.facts, runner=self._runner_for, services=services
         )
-
-    def settings(self) -> Settings:
-        """Return the settings as they are now."""
-        return self.context.settings()
 
     def _runner_for(self, access: RelayAccess, home: Home) -> Runner:
         mark = (access, home.store)
@@ -147,12 +146,8 @@ class Session:
         """Return exactly what an order would send and cost, without sending it."""
         return self._background.call(self._orders.rehearse, self._resolve(order))
 
-    def price(self, order: Order) -> Money:
-        """Return what an order will probably cost if none of it is taken from the history; unknown in the demo."""
-        return self._background.call(self._orders.price, self._resolve(order))
-
     def preview(self, order: Order) -> Preview:
-        """Return what the model of an order is known to take, and what its plans remark."""
+        """Return what is known of an order if none of it is taken from the history."""
         return self._background.call(self._orders.preview, self._resolve(order))
 
     def find_doubt(self, order: Order) -> InputError | None:
@@ -261,18 +256,15 @@ class Session:
         """Return the relay's models with their prices."""
         return self._background.call(lambda: self.facts.models(self.context.access()))
 
-    def known_models(self) -> list[str]:
-        """Return the names of picture models that are known without asking anyone, for completion."""
-        return self.facts.known_names()
-
     def balance(self) -> Balance:
         """Return the balance that the relay reports."""
         return self._background.call(lambda: self.facts.balance(self.context.access()))
 
     def budget(self) -> tuple[Money, Money] | None:
         """Return the budget of this history and what is left of it; None where none is set."""
-        budget = read_budget(self.context.home().store)
-        return None if budget is None else (budget.amount, self._orders.left_of(budget))
+        store = self.context.home().store
+        budget = read_budget(store)
+        return None if budget is None else (budget.amount, self._orders.quotes.left_of(budget, store))
 
     def set_budget(self, amount: str | float | None) -> None:
         """Let orders of this history spend at most so much from now on (`"¥10"`, `10`); None lifts the budget."""
@@ -280,7 +272,7 @@ class Session:
         if amount is None:
             lift_budget(store)
         else:
-            set_budget(store, in_force(read_amount(str(amount)), self.settings()))
+            set_budget(store, ensure_currency(read_amount(str(amount)), self.settings()))
 
     def default_model(self) -> str:
         """Return the model that is used where none is named."""
@@ -289,10 +281,6 @@ class Session:
     def ask(self, question: Callable[[], Any]) -> Any:  # noqa: ANN401 - any free question
         """Return the answer to a free question, asked on the background loop."""
         return self._background.call(question)
-
-    def remember_shown(self, generation: Generation) -> None:
-        """Take note of the last picture shown in this kernel (`-1`)."""
-        self._references.remember(generation)
 
     def picture(self, ref: Reference) -> Picture:
         """Return the picture that is referred to; of a generation the first."""
