@@ -42,13 +42,13 @@ def read_file(path: Path) -> bytes:
     Raises:
         BadImageError: it is none, or cannot be read.
     """
-    return use_plain_file(path, _whole)
 
+    def read(file: BufferedReader) -> bytes:
+        if os.fstat(file.fileno()).st_size > MOST_BYTES:
+            raise OSError(errno.EFBIG, "")
+        return file.read()
 
-def _whole(file: BufferedReader) -> bytes:
-    if os.fstat(file.fileno()).st_size > MOST_BYTES:
-        raise OSError(errno.EFBIG, "")
-    return file.read()
+    return use_plain_file(path, read)
 
 
 def use_plain_file(path: Path, use: Callable[[BufferedReader], _Made]) -> _Made:
@@ -79,18 +79,17 @@ def _open(path: Path) -> BufferedReader:
 
 
 def _refusal(path: Path, problem: OSError | ValueError) -> BadImageError:
-    match problem.errno if isinstance(problem, OSError) else errno.EINVAL:
-        case errno.ENOENT | errno.ENOTDIR:
-            return BadImageError(
-                "the file of this picture is gone, it was deleted or moved: {path}",
-                advice="put the original back in its place",
-                billed="no",
-                path=path,
-            )
-        case errno.EFBIG:
-            limit = MOST_BYTES >> 20
-            return BadImageError("{path} is larger than {limit} MiB", billed="no", path=path, limit=limit)
-        case errno.ELOOP | errno.EINVAL | errno.EISDIR | errno.ENXIO:
-            return BadImageError("this is no plain file, it is not read: {path}", billed="no", path=path)
-    reason = (problem.strerror if isinstance(problem, OSError) else None) or type(problem).__name__
+    code = problem.errno if isinstance(problem, OSError) else errno.EINVAL
+    if code in (errno.ENOENT, errno.ENOTDIR):
+        return BadImageError(
+            "the file of this picture is gone, it was deleted or moved: {path}",
+            advice="put the original back in its place",
+            billed="no",
+            path=path,
+        )
+    if code == errno.EFBIG:
+        return BadImageError("{path} is larger than {limit} MiB", billed="no", path=path, limit=MOST_BYTES >> 20)
+    if code in (errno.ELOOP, errno.EINVAL, errno.EISDIR, errno.ENXIO):
+        return BadImageError("this is no plain file, it is not read: {path}", billed="no", path=path)
+    reason = getattr(problem, "strerror", None) or type(problem).__name__
     return BadImageError("this file cannot be read ({reason}): {path}", billed="no", path=path, reason=reason)

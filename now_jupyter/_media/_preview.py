@@ -9,9 +9,8 @@ import io
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ._decoding import Opened, load, open_picture, upright
 from ._files import read_file
@@ -122,8 +121,7 @@ def _encode(image: Image) -> tuple[bytes, str, int, int]:
 # A sheet: equal cells, each with its number.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Grid:
+class _Grid(NamedTuple):
     columns: int
     rows: int
     cell: Size

@@ -50,13 +50,18 @@ class MediaType:
 
     mime: str
     name: str
-    kind: Kind
     suffixes: tuple[str, ...]
     begins: re.Pattern[bytes]
     pillow: str = ""
     native: bool = False
     inline: bool = False
     in_browser: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """Which kind of output files of this type are."""
+        kinds: dict[str, Kind] = {"image": "picture", "video": "video", "audio": "audio"}
+        return kinds.get(self.mime.partition("/")[0], "words")
 
     @property
     def suffix(self) -> str:
@@ -67,12 +72,9 @@ class MediaType:
 def _row(  # noqa: PLR0913 - its columns
     mime: str, name: str, suffixes: str, begins: str = _NEVER, *, pillow: str = "", shown: str = ""
 ) -> MediaType:
-    top = mime.partition("/")[0]
-    kinds: dict[str, Kind] = {"image": "picture", "video": "video", "audio": "audio"}
     return MediaType(
         mime=mime,
         name=name,
-        kind=kinds.get(top, "words"),
         suffixes=tuple(suffixes.split()),
         begins=re.compile(begins.encode("latin-1"), re.DOTALL),
         pillow=pillow,
@@ -117,14 +119,12 @@ def media_type(name: str) -> MediaType | None:
 
 def can_show(name: str) -> bool:
     """Whether previews can be made of files of this MIME type or suffix."""
-    media = media_type(name)
-    return media is not None and bool(media.pillow)
+    return (media := media_type(name)) is not None and bool(media.pillow)
 
 
 def is_inline(name: str) -> bool:
     """Whether notebooks show files of this MIME type or suffix as they are."""
-    media = media_type(name)
-    return media is not None and media.inline
+    return (media := media_type(name)) is not None and media.inline
 
 
 def identify(source: bytes | Path) -> MediaType | None:

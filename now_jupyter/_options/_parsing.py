@@ -30,6 +30,7 @@ _LATER = re.compile(r"(?<!\S)(?:--|——?|－－)(?P<name>[A-Za-z][\w-]*)(?=[\s
 _KEYWORDS: Mapping[str, Option] = MappingProxyType(
     {{"param": "params"}.get(one.name, one.name): one for one in OPTIONS if one.name != "help"}
 )
+_LONG = tuple(one.flags[-1].removeprefix("--") for one in OPTIONS)
 _OF_CELLS = frozenset({"no_wait", "dry_run", "literal", "show"})
 _INSTEAD = ("button", "vary", "image")
 _ALIKE = 0.8
@@ -145,8 +146,7 @@ def _is_long_with_one_dash(flag: Flag) -> bool:
     name = flag.typed.lstrip("-")
     if flag.word.startswith("--") or len(name) == 1:
         return False
-    begins_alike = (long for one in OPTIONS for long in _long_names(one) if long.startswith(name[0]))
-    return closest(name, begins_alike, likeness=_ALIKE) is not None
+    return closest(name, (long for long in _LONG if long.startswith(name[0])), likeness=_ALIKE) is not None
 
 
 def _unknown(flag: Flag) -> InputError:
@@ -157,7 +157,7 @@ def _unknown(flag: Flag) -> InputError:
         return InputError(
             "{flag} is no option", advice="it is Midjourney's: put it at the end of the prompt", flag=flag.typed
         )
-    near = closest(name, (long for one in OPTIONS for long in _long_names(one)))
+    near = closest(name, _LONG)
     if near is None:
         return InputError("{flag} is no option", advice="--help lists them all", flag=flag.typed)
     return InputError("{flag} is no option", advice="did you mean --{near}?", flag=flag.typed, near=near)
@@ -251,7 +251,3 @@ def _as_typed(one: Option, value: object) -> str:
     if not text:
         raise _value_missing(one)
     return text
-
-
-def _long_names(one: Option) -> list[str]:
-    return [flag[2:] for flag in one.flags if flag.startswith("--")]

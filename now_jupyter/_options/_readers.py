@@ -80,7 +80,7 @@ def refuse_credentials(text: str) -> None:
 
 
 def checked_prompt(prompt: str) -> str:
-    """Give the prompt back if it can be sent."""
+    """Return the prompt if it can be sent."""
     refuse_unsendable(prompt)
     if not prompt.strip():
         raise InputError(
@@ -95,7 +95,7 @@ def checked_prompt(prompt: str) -> str:
 
 
 def plain_number(value: object) -> int | float | None:
-    """Give a number of any make (NumPy's too) as Python's own; None for what is none, infinite, or a fraction."""
+    """Return a number of any make (NumPy's too) as Python's own; None for what is none, infinite, or a fraction."""
     if isinstance(value, Integral) and not isinstance(value, bool):
         whole = int(value)
         return whole if whole.bit_length() <= _MOST_BITS else None
@@ -209,7 +209,7 @@ def read_param(text: str) -> tuple[str, object]:
 
 
 def check_param(key: object, value: object) -> tuple[str, JSON]:
-    """Give field and value back if they can go into a request."""
+    """Return field and value if they can go into a request."""
     field, form = _check_field(key), _as_json(value, _DEEPEST_JSON)
     refuse_unsendable(canonical(form))
     return field, form
@@ -230,9 +230,7 @@ def _require(value: _Value | None, refusal: InputError) -> _Value:
 
 def _whole(text: str, *, least: int, most: int) -> int | None:
     digits = text.strip()
-    if not digits.isdecimal() or len(digits) > _MOST_DIGITS:
-        return None
-    number = int(digits)
+    number = int(digits) if digits.isdecimal() and len(digits) <= _MOST_DIGITS else -1
     return number if least <= number <= most else None
 
 
@@ -246,15 +244,13 @@ def _check_field(key: object) -> str:
     if not isinstance(key, str) or not _FIELD.fullmatch(key):
         raise InputError("{value} is not the name of a field", advice="write for example -p moderation=low", value=key)
     refuse_credentials(key)
-    match key:
-        case "prompt":
-            raise InputError("-p cannot set the prompt", advice="the text behind the options is the prompt")
-        case "model":
-            raise InputError("-p cannot set the model", advice="use --model")
-        case "n":  # what is counted and paid for hangs on it
-            raise InputError("-p cannot set the number of pictures", advice="use --n")
-        case _:
-            return key
+    if key == "prompt":
+        raise InputError("-p cannot set the prompt", advice="the text behind the options is the prompt")
+    if key == "model":
+        raise InputError("-p cannot set the model", advice="use --model")
+    if key == "n":  # what is counted and paid for hangs on it
+        raise InputError("-p cannot set the number of pictures", advice="use --n")
+    return key
 
 
 def _json_or_text(text: str) -> object:
