@@ -17,7 +17,7 @@ from .._background import Waking, run_in_thread
 from .._history import live_record
 from .._messages import NowImageError, StoreError, say
 from .._relay import in_currency
-from .._runner import Runner, RunResult
+from .._runner import ProgressReport, Runner, RunResult
 from .._services import other_route
 from .._store import Home, JobLock, Record, Store, generation_of
 from .._transport import RelayAccess
@@ -25,7 +25,7 @@ from .._values import Money, Status
 from ._job import Job
 from ._order import Order
 from ._planning import Placed, PlannedCall, Planner, say_remarks
-from ._quotes import Agreement, Quotes
+from ._quotes import Budget, Quotes
 from ._reuse import Candidate, Decision
 from ._workspace import Snapshot, Workspace
 
@@ -43,7 +43,7 @@ class _Purchase:
 
     call: PlannedCall
     placed: Placed
-    agreement: Agreement
+    budget: Budget | None
     price: Money | None
 
     @property
@@ -100,16 +100,16 @@ class Buyer:
         snapshot.home.check()
         calls = await self._planner.plan(order.request, snapshot, n=decision.missing)
         job.notes += say_remarks(calls, snapshot.settings.language)
-        agreement = await self._quotes.agree([one.plan for one in calls], order, snapshot)
+        prices, budget = await self._quotes.agree([one.plan for one in calls], order, snapshot)
         for record in decision.unsettled:  # the user's word is given: these no longer stand in the way
             await run_in_thread(store.write, replace(record, settled=True))
         await run_in_thread(store.preflight)
         await run_in_thread(_keep_inputs, order, store)
-        await self._planner.remember_model(order.request, snapshot)
+        if not (order.request.model or snapshot.settings.model):
+            await self._planner.facts.remember_choice(snapshot.access)  # so that it stays the same
         job.usually = self._workspace.history.usual_seconds(calls[0].model)
-        prices = agreement.prices or (None,) * len(calls)
         return [
-            _Purchase(call=call, placed=placed, agreement=agreement, price=price)
+            _Purchase(call=call, placed=placed, budget=budget, price=price)
             for call, price in zip(calls, prices, strict=True)
         ]
 
@@ -124,7 +124,7 @@ class Buyer:
             claimed.remove(record)
             await self._withdraw(record, store)
             return self._answer(faster, purchase.placed, job)
-        await self._quotes.stay_within(purchase.agreement.budget, record, snapshot)
+        await self._quotes.stay_within(purchase.budget, record, snapshot)
         job.changed(record)
         return [partial(self._buy, record, purchase, job)]
 
@@ -224,7 +224,7 @@ class Buyer:
         job.notes += say_remarks([other], snapshot.settings.language)
         again = await runner.run(record, other.plan, other.route.service, watch)
         if again.error is None:
-            await self._planner.remember_way(other, snapshot)
+            await self._planner.facts.remember_service(snapshot.access, other.model, other.route.service.name)
         return again
 
     async def _find_other_way(self, result: RunResult, purchase: _Purchase) -> PlannedCall | None:
@@ -304,9 +304,14 @@ class Buyer:
 
     def _watch(self, job: Job) -> _JobWatch:
         folder = self._workspace.home().store.pictures
-        return _JobWatch(
-            job, lambda record: self._workspace.history.tell(generation_of(record, folder)), self._note_sent
-        )
+
+        def changed(record: Record) -> None:
+            job.changed(record)
+            if record.billed != "no":
+                self._note_sent(job)
+            self._workspace.history.tell(generation_of(record, folder))
+
+        return _JobWatch(changed, job.progressed)
 
 
 def _keep_inputs(order: Order, store: Store) -> None:
@@ -329,18 +334,9 @@ def _with_plan(record: Record, call: PlannedCall) -> Record:
     )
 
 
+@dataclass(frozen=True, slots=True)
 class _JobWatch:
     """Tells the job and whoever observes the history."""
 
-    def __init__(self, job: Job, tell: Callable[[Record], None], note_sent: Callable[[Job], None]) -> None:
-        self._job = job
-        self._tell = tell
-        self._note_sent = note_sent
-        self.progressed = job.progressed
-
-    def changed(self, record: Record) -> None:
-        """Pass a record on."""
-        self._job.changed(record)
-        if record.billed != "no":
-            self._note_sent(self._job)
-        self._tell(record)
+    changed: Callable[[Record], None]
+    progressed: Callable[[ProgressReport], None]

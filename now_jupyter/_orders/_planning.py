@@ -57,7 +57,7 @@ class Planner:
     ) -> None:
         self._services = services
         self._workspace = workspace
-        self._facts = facts
+        self.facts = facts
         self._siblings: dict[Path, Store] = {}
         self.reruns = Reruns(kernel=kernel)
 
@@ -113,9 +113,9 @@ class Planner:
         """Return the paid calls that make `n` of what a request asks for, all of it where n is None."""
         if request.service:
             self.find_service(request.service)  # nothing is asked for what cannot be made
-        model = request.model or snapshot.settings.model or await self._facts.default_model(snapshot.access)
-        listed = await self._facts.find_listed(snapshot.access, model)
-        remembered = self._facts.remembered_service(snapshot.access, model)
+        model = request.model or snapshot.settings.model or await self.facts.default_model(snapshot.access)
+        listed = await self.facts.find_listed(snapshot.access, model)
+        remembered = self.facts.remembered_service(snapshot.access, model)
         ways = routes(listed, request, remembered=remembered, among=self._services)
         return _plan_calls(ways, request, snapshot, n or request.count)
 
@@ -127,15 +127,6 @@ class Planner:
         """Return the paid calls for the same share by another way."""
         others = call.others[call.others.index(route) :] if route in call.others else (route,)
         return _plan_calls(others, call.ask.request, snapshot, call.ask.n)
-
-    async def remember_way(self, call: PlannedCall, snapshot: Snapshot) -> None:
-        """Remember by which service a model is made at this relay."""
-        await self._facts.remember_service(snapshot.access, call.model, call.route.service.name)
-
-    async def remember_model(self, request: Request, snapshot: Snapshot) -> None:
-        """Remember which model was chosen where none is named, so that it stays the same."""
-        if not (request.model or snapshot.settings.model):
-            await self._facts.remember_choice(snapshot.access)
 
 
 def position_of(order: Order, *, is_trial: bool = False) -> CellPosition:

@@ -26,7 +26,6 @@ from ._order import Order
 from ._workspace import Snapshot
 
 __all__ = [
-    "Agreement",
     "Budget",
     "Quotes",
     "budget_line",
@@ -112,14 +111,6 @@ def lift_budget(store: Store) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
-    """What a purchase stands on: the price of each plan, where a limit made us ask, and the budget it is within."""
-
-    prices: tuple[Money, ...] = ()
-    budget: Budget | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What stands before a purchase: a price above which we ask, the order's own limit, the folder's budget."""
 
@@ -162,15 +153,18 @@ class Quotes:
         prices = await self._facts.prices(snapshot.access)
         return [estimate(plan, prices, settings) for plan in plans]
 
-    async def agree(self, plans: Sequence[Plan], order: Order, snapshot: Snapshot) -> Agreement:
-        """Stand before a purchase above `Now.confirm_over`, above `Order.budget` or above what is left of the budget.
+    async def agree(
+        self, plans: Sequence[Plan], order: Order, snapshot: Snapshot
+    ) -> tuple[Sequence[Money | None], Budget | None]:
+        """Return the price of each plan, where a limit made us ask, and the budget that they are within.
 
+        Refused is what is above `Now.confirm_over`, above `Order.budget` or above what is left of the budget.
         An unknown price is above each of them. With the user's word (`Order.agreed`) it is not, nor is anything above
         `Now.confirm_over`; limit and budget stay.
         """
         limits = await self.find_limits(order, snapshot)
         if limits is None:
-            return Agreement()
+            return [None] * len(plans), None
         prices = await self._price_each(plans, snapshot)
         price = _sum(prices, snapshot.settings)
         if not order.agreed and (doubt := limits.find_doubt(price)) is not None:
@@ -179,7 +173,7 @@ class Quotes:
             _refuse_above(price, limits.most, snapshot.settings)
         if limits.budget is not None:
             await run_in_thread(self._refuse_beyond, price, limits.budget, snapshot)
-        return Agreement(prices=tuple(prices), budget=limits.budget)
+        return prices, limits.budget
 
     async def find_limits(self, order: Order, snapshot: Snapshot) -> Limits | None:
         """Return what stands before a purchase now; None where nothing does."""

@@ -9,7 +9,7 @@ from typing import Any
 from .._json import JSON
 from .._protocol import Call, File, Later, Offer
 from .._transport import RelayClient
-from .._values import Input, Money, Request
+from .._values import Money, Request
 from ._planning import PlannedCall
 from ._reuse import Decision
 
@@ -59,7 +59,8 @@ def rehearse_calls(planned: Sequence[PlannedCall], client: RelayClient) -> Itera
 
 
 def _rehearse(call: Call, request: Request, client: RelayClient, *, is_free: bool) -> RehearsedCall:
-    names = {one.sha256: _name_of(one) for one in request.inputs}
+    sizes = {one.sha256: f" {one.width}x{one.height}" if one.width else "" for one in request.inputs}
+    names = {one.sha256: f"{one.role} {one.sha256[:12]}{sizes[one.sha256]}" for one in request.inputs}
     form = None if call.form is None else [[name, _show(part, names)] for name, part in call.form]
     body = _show(call.json, names) if form is None else form
     return RehearsedCall(method=call.method, url=client.url_of(call), body=body, is_free=is_free)
@@ -78,11 +79,6 @@ def _show(body: Any, names: Mapping[str, str]) -> JSON:  # noqa: ANN401 - a body
         case _:
             shown: JSON = body
             return shown
-
-
-def _name_of(given: Input) -> str:
-    size = f" {given.width}x{given.height}" if given.width else ""
-    return f"{given.role} {given.sha256[:12]}{size}"
 
 
 def say_decision(decision: Decision) -> Iterator[tuple[str, str]]:

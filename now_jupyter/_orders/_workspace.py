@@ -62,8 +62,8 @@ class Workspace:
     def snapshot(self) -> Snapshot:
         """Return what is in force now, for one order."""
         settings = self.settings()
-        access = self._access_for(settings)
-        return Snapshot(settings=settings, home=self._home_of(settings), access=access, relay=_mark(access))
+        access = self.access(settings)
+        return Snapshot(settings=settings, home=self.home(settings), access=access, relay=_mark(access))
 
     def settings(self) -> Settings:
         """Return the settings as they are now."""
@@ -77,12 +77,9 @@ class Workspace:
         """Return the notebook that this kernel belongs to."""
         return notebook_path(self._environ, self._names(), self._working)
 
-    def home(self) -> Home:
+    def home(self, settings: Settings | None = None) -> Home:
         """Return the folder in use; the notebook's own unless one is set."""
-        return self._home_of(self.settings())
-
-    def _home_of(self, settings: Settings) -> Home:
-        folder, notebook = settings.folder, self.notebook()
+        folder, notebook = (settings or self.settings()).folder, self.notebook()
         with self._choosing:  # one store for each folder: its locks are its own
             home = self._homes.get((folder, notebook))
             if home is None or home.in_doubt:
@@ -94,15 +91,13 @@ class Workspace:
         if self._demo_choice is not None:
             return self._demo_choice
         settings = settings or self.settings()
-        if settings.base_url or self._configuration.key(settings) is not None or self._home_of(settings).shown.paid:
+        if settings.base_url or self._configuration.key(settings) is not None or self.home(settings).shown.paid:
             return False
         return all(record.demo or not record.outputs for record in self.history.records())
 
-    def access(self) -> RelayAccess:
+    def access(self, settings: Settings | None = None) -> RelayAccess:
         """Return the access to the relay; the same one while settings and key stay."""
-        return self._access_for(self.settings())
-
-    def _access_for(self, settings: Settings) -> RelayAccess:
+        settings = settings or self.settings()
         if self.is_demo(settings):
             return self.demo_access()
         key = self._configuration.key(settings)

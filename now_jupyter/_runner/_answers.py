@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from .._json import JSON, Fields
@@ -12,7 +13,7 @@ from .._protocol import Call, Conversation, Crop, Event, Found, Link, Outcome, R
 from .._store import Record, RecordedOutput, Store
 from .._transport import read_kept
 
-__all__ = ["LONGEST_WORDS", "announce", "clip", "fetch_again", "place_of", "read_kept_answer"]
+__all__ = ["LONGEST_WORDS", "announce", "clip", "fetch_again", "place_of", "read_kept_answer", "with_output"]
 
 LONGEST_WORDS = 64 << 10  # bytes of words that a record holds; longer ones become a file
 _LONGEST_TEXT = 64 << 10
@@ -57,7 +58,8 @@ def source_to_json(source: Source) -> Fields | None:
         case Link(url):
             return {"link": url}
         case Call():
-            return {"call": _call_to_json(source)}
+            call = {"path": source.path, "ids": list(source.ids), "base": source.base}
+            return {"call": {**call, "query": dict(source.query), "headers": dict(source.headers)}}
         case Crop(of, box):
             return {"crop": {"of": of, "box": [float(edge) for edge in box]}}
         case Whole():
@@ -79,16 +81,6 @@ def source_from_json(form: Fields) -> Source | None:
             return Whole()
         case _:
             return None
-
-
-def _call_to_json(call: Call) -> Fields:
-    return {
-        "path": call.path,
-        "ids": list(call.ids),
-        "base": call.base,
-        "query": dict(call.query),
-        "headers": dict(call.headers),
-    }
 
 
 def _call_from_json(path: str, form: Mapping[str, Any]) -> Call:
@@ -120,6 +112,12 @@ def announce(found: Found, *, number: int) -> RecordedOutput:
         handle=clip(found.handle),
         sources=tuple(form for form in forms if form is not None),
     )
+
+
+def with_output(record: Record, output: RecordedOutput) -> Record:
+    """Return the record with this output in its place; what brought an output was billed."""
+    outputs = (*(one for one in record.outputs if one.key != output.key), output)
+    return replace(record, outputs=tuple(sorted(outputs, key=lambda one: one.number)), billed="yes")
 
 
 def place_of(found: Found, record: Record) -> int:

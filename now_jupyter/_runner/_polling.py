@@ -34,13 +34,9 @@ class Pace:
         self._waited, self._pause = self._pause, min(_LONGEST_PAUSE, self._pause * _GROWTH)
         return self._waited
 
-    def note_known(self) -> None:
-        """Take note that the service knows the task."""
-        self._unknown_for = 0.0
-
-    def note_unknown(self, task: str) -> None:
-        """Take note that the service does not know the task; polls that failed on their way do not count."""
-        self._unknown_for += self._waited
+    def note(self, task: str, *, is_known: bool) -> None:
+        """Take note whether the service knows the task; it is lost (`TaskLost`) once that was not so for too long."""
+        self._unknown_for = 0.0 if is_known else self._unknown_for + self._waited
         if self._unknown_for > _TOLERATED:
             raise TaskLost(
                 "the service no longer knows task {task}",

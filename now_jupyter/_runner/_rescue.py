@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .._messages import BadImageError, StoreError, class_of_error
 from .._protocol import Outcome
 from .._store import Record, RecordedOutput, RescueFolder, Store
 from .._values import Status
+from ._answers import with_output
 from ._saving import keep_data
 from ._verdict import decide_end
 
@@ -37,9 +36,7 @@ def _take(store: Store, record: Record, output: RecordedOutput, data: bytes) -> 
         kept = keep_data(store, record, data, announced, repeats_key=lambda _: False)
     except BadImageError:
         return record  # it is in quarantine
-    others = (one for one in record.outputs if one.key != output.key)
-    outputs = tuple(sorted((*others, kept), key=lambda one: one.number))
-    return replace(record, outputs=outputs, billed="yes")
+    return with_output(record, kept)
 
 
 def _decide_anew(record: Record) -> Record:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -51,8 +51,9 @@ from .._protocol import (
     Step,
 )
 from .._store import Record, RecordedOutput, Store
+from .._transport import Submission
 from .._values import Attempt, Status
-from ._answers import announce, clip, place_of
+from ._answers import announce, clip, place_of, with_output
 from ._polling import Pace
 from ._saving import Saver
 from ._verdict import decide_end, error_of_abandoned, error_of_lost
@@ -110,7 +111,8 @@ class Run:
         self._is_new = is_new
         self._began = runner.stopwatch()
         self._saver = Saver(runner, record)
-        self._next_event: Callable[[], Awaitable[Event | None]] = _no_event
+        self._kept: Iterator[Event] = iter(())
+        self._submission: Submission | None = None
         self._pace = Pace()
         self._writing = anyio.Lock()
         self._scope = CancelScope()
@@ -123,12 +125,7 @@ class Run:
 
     async def read(self, begin: Callable[[], Conversation[Outcome]], *, events: Iterable[Event] = ()) -> RunResult:
         """Go through a conversation that costs nothing: about an answer that was kept, a task, or kept sources."""
-        kept = iter(events)
-
-        async def next_event() -> Event | None:
-            return next(kept, None)
-
-        self._next_event = next_event
+        self._kept = iter(events)
         return await self._execute(lambda saving: self._converse(begin, saving))
 
     async def _execute(self, work: Callable[[TaskGroup], Awaitable[Outcome]]) -> RunResult:
@@ -174,7 +171,7 @@ class Run:
                 on_attempt=self._note_attempt,
             )
             async with submitting as submission:
-                reply, self._saver.unwritten, self._next_event = submission.reply, submission.content, submission.next
+                self._submission, self._saver.unwritten, reply = submission, submission.content, submission.reply
                 outcome: Outcome = await self._converse(lambda: self._service.read(reply, plan.memo), saving)
                 return outcome
         except NowImageError as problem:
@@ -244,7 +241,7 @@ class Run:
     async def _perform(self, step: Step[Any], saving: TaskGroup) -> object:
         match step:
             case Next():
-                return await self._next_event()
+                return await self._submission.next() if self._submission else next(self._kept, None)
             case Fetch(call):
                 return await self._runner.client.fetch(call, inputs=self._store.input_path)
             case Poll(task):
@@ -272,10 +269,9 @@ class Run:
             except _PASSING:
                 await runner.sleep(_POLL_AGAIN)
                 continue
+            self._pace.note(task, is_known=known is not None)
             if known is not None:
-                self._pace.note_known()
                 return known
-            self._pace.note_unknown(task)
         raise TaskStillPending(
             "the task is still going on after {minutes} minutes",
             kept="task {task}",
@@ -309,9 +305,7 @@ class Run:
         saving.start_soon(self._save, found, announced)
 
     def _keep(self, one: RecordedOutput) -> None:
-        others = [other for other in self.record.outputs if other.key != one.key]
-        outputs = tuple(sorted([*others, one], key=lambda other: other.number))
-        self.record = replace(self.record, outputs=outputs, billed="yes")
+        self.record = with_output(self.record, one)
         self._watch.changed(self.record)
 
     async def _save(self, found: Found, announced: RecordedOutput) -> None:
@@ -378,10 +372,6 @@ def _write_insisting(store: Store, record: Record) -> None:
         store.write(record)
     except StoreError:
         store.write(record)
-
-
-async def _no_event() -> Event | None:
-    return None
 
 
 def has_newer_links(record: Record) -> bool:

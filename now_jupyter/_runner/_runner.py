@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import anyio
 from anyio import CancelScope
@@ -29,31 +30,20 @@ __all__ = ["Runner"]
 _TASK_LIMIT = 1800.0
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Runner:
     """What a run needs: the relay, the downloader, the store, and the clock."""
 
-    def __init__(  # noqa: PLR0913 - the parts, and what tests inject
-        self,
-        *,
-        client: RelayClient,
-        downloader: Downloader,
-        store: Store,
-        clock: Callable[[], float] = time.time,
-        stopwatch: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        task_limit: float = _TASK_LIMIT,
-        rescue: RescueFolder | None = None,
-    ) -> None:
-        self.rescue = rescue or RescueFolder()
-        self.client = client
-        self.downloader = downloader
-        self.store = store
-        self.clock = clock
-        self.stopwatch = stopwatch
-        self.sleep = sleep
-        self.task_limit = task_limit
-        self._pollers: dict[str, Poller] = {}
-        self._scopes: set[CancelScope] = set()
+    client: RelayClient
+    downloader: Downloader
+    store: Store
+    clock: Callable[[], float] = time.time
+    stopwatch: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    task_limit: float = _TASK_LIMIT
+    rescue: RescueFolder = field(default_factory=RescueFolder)
+    _pollers: dict[str, Poller] = field(default_factory=dict, init=False)
+    _scopes: set[CancelScope] = field(default_factory=set, init=False)
 
     def abandon(self) -> None:
         """Give up what is under way: its records say what is known, and `resume` takes them up again."""

@@ -64,15 +64,11 @@ def _status_at_end(record: Record, error: NowImageError | None, lost: NowImageEr
         return Status.DONE
     if counted:
         return Status.PARTIAL
-    if record.needs or _goes_on(record, error):
+    if record.needs or isinstance(error, TaskStillPending | TaskNeedsAction):
+        return Status.PENDING
+    if record.state is not None and (error is None or not is_settled_by(record, error)):
         return Status.PENDING
     return Status.UNKNOWN if record.billed != "no" else Status.FAILED
-
-
-def _goes_on(record: Record, error: NowImageError | None) -> bool:
-    if isinstance(error, TaskStillPending | TaskNeedsAction):
-        return True
-    return record.state is not None and (error is None or not is_settled_by(record, error))
 
 
 def _failure_at_end(record: Record, error: NowImageError | None, status: Status) -> Failure | None:
