@@ -65,7 +65,7 @@ def test_axe_finds_nothing_serious_while_something_runs(browser: Browser, tmp_pa
         page.wait("() => document.querySelector('.nowp-job img')?.naturalWidth")
         page.evaluate("() => document.getAnimations().forEach((one) => one.cancel())")
         assert violations(page) == []
-        slow.wait()
+        slow.wait_until_over()
 
 
 @pytest.mark.parametrize("light", [True, False])
