@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 else:
     JSON = Any  # the library that reads records resolves annotations; a type that names itself has no end
 
+_MOST_DIGITS = 18  # of an amount or a time, before the point or behind it
 Fields: TypeAlias = Mapping[str, JSON]
 Texts: TypeAlias = tuple[str, ...]
 
@@ -47,11 +48,11 @@ def text_of(value: Any) -> str:  # noqa: ANN401 - untrusted JSON
 
 
 def number_of(value: Any) -> Decimal | None:  # noqa: ANN401 - untrusted JSON
-    """Return a finite number, also one that is written as text, else None."""
+    """Return a number of a sane size, also one that is written as text, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        number = Decimal(str(value)[:40])
-    except InvalidOperation:
+        number = Decimal(str(value))
+    except (InvalidOperation, ValueError):  # no number, or one of thousands of digits
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and abs(number.adjusted()) <= _MOST_DIGITS else None

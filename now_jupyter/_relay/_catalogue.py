@@ -114,7 +114,7 @@ async def read_prices(client: RelayClient) -> dict[str, Price]:
 
 def _price(item: Mapping[str, Any], ratio: Decimal) -> Price:
     amount = number_of(item.get("model_price")) if item.get("quota_type") == 1 else None
-    return Price(per_call=None if amount is None else amount * ratio)
+    return Price(per_call=None if amount is None or amount < 0 or ratio < 0 else amount * ratio)
 
 
 async def read_status(client: RelayClient) -> RelayStatus:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from .._json import JSON, Fields
@@ -18,6 +21,8 @@ __all__ = ["LONGEST_WORDS", "announce", "clip", "fetch_again", "place_of", "read
 LONGEST_WORDS = 64 << 10  # bytes of words that a record holds; longer ones become a file
 _LONGEST_TEXT = 64 << 10
 _MOST_ITEMS = 1000
+_LONGEST_NAME = 80
+_LARGEST_JSON = 256 << 10
 _DEEPEST = 12
 
 
@@ -56,7 +61,7 @@ def source_to_json(source: Source) -> Fields | None:
     """Return what a record keeps of a source; None for bytes, which the kept answer holds."""
     match source:
         case Link(url):
-            return {"link": url}
+            return {"link": url[:_LONGEST_TEXT]}
         case Call():
             call = {"path": source.path, "ids": list(source.ids), "base": source.base}
             return {"call": {**call, "query": dict(source.query), "headers": dict(source.headers)}}
@@ -108,7 +113,7 @@ def announce(found: Found, *, number: int) -> RecordedOutput:
         number=number,
         kind=found.kind,
         is_side=found.is_side,
-        about={str(name)[:80]: _clean(value) for name, value in found.about.items() if value is not None},
+        about={name: _clean(value) for name, value in (clip(found.about) or {}).items() if value is not None},
         handle=clip(found.handle),
         sources=tuple(form for form in forms if form is not None),
     )
@@ -127,20 +132,25 @@ def place_of(found: Found, record: Record) -> int:
     return next(number for number in range(first, first + len(taken) + 1) if number not in taken)
 
 
-def clip(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON of a relay
-    """Return JSON of a relay with its texts, lists and depth cut to what a record takes."""
+def clip(value: Any) -> Any:  # noqa: ANN401 - JSON of a relay
+    """Return JSON of a relay cut to what a record takes; None where it is too much even so."""
+    cut = _cut(value)
+    return cut if len(json.dumps(cut)) <= _LARGEST_JSON else None
+
+
+def _cut(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - as above
     if isinstance(value, str):
         return value[:_LONGEST_TEXT]
     if isinstance(value, Mapping | list | tuple) and depth >= _DEEPEST:
         return None
     if isinstance(value, Mapping):
-        pairs = list(value.items())[:_MOST_ITEMS]
-        return {str(name)[:_LONGEST_TEXT]: clip(one, depth + 1) for name, one in pairs}
+        return {str(name)[:_LONGEST_NAME]: _cut(one, depth + 1) for name, one in islice(value.items(), _MOST_ITEMS)}
     if isinstance(value, list | tuple):
-        return [clip(one, depth + 1) for one in value[:_MOST_ITEMS]]
-    return value if value is None or isinstance(value, bool | int | float) else str(value)
+        return [_cut(one, depth + 1) for one in value[:_MOST_ITEMS]]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float) else str(value)[:_LONGEST_TEXT]
 
 
 def _clean(value: JSON) -> JSON:
-    clipped = clip(value)
-    return printable(clipped) if isinstance(clipped, str) else clipped
+    return printable(value) if isinstance(value, str) else value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -68,6 +68,7 @@ __all__ = ["ProgressReport", "Run", "RunResult", "Watch", "has_newer_links"]
 _log = logging.getLogger(__name__)
 _POLL_AGAIN = 10.0  # after a poll that failed on its way
 _PASSING = (BadResponseError, ConnectFailed, RateLimitError)
+_MOST_OUTPUTS = 64
 _MOST_STEPS = 1_000_000  # a conversation that goes on for longer never ends
 
 
@@ -156,8 +157,8 @@ class Run:
         return RunResult(self.record, error, outcome.cost if outcome else None)
 
     async def _send_and_read(self, plan: Plan, saving: TaskGroup) -> Outcome:
-        values: Any = await self._converse(lambda: self._service.prepare(plan), saving) if plan.before else {}
-        call = plan.call.fill(values)
+        values = await self._converse(lambda: self._service.prepare(plan), saving, is_free=True) if plan.before else {}
+        call = self._of_service(plan.call.fill, values)
         await checkpoint()  # the last moment at which a cancel leaves nothing sent
         self._scope.shield = True
         first = Attempt(at=self._runner.clock(), service=self._service.name)
@@ -195,8 +196,10 @@ class Run:
         with suppress(StoreError):  # the refusal is what matters; the end of the record is written again
             await self._write(billed=billed, request_id=problem.request_id or self.record.request_id)
 
-    async def _converse(self, begin: Callable[[], Conversation[Any]], saving: TaskGroup) -> Any:  # noqa: ANN401
-        """Perform a conversation's steps and return what it returns; a service's bug becomes an error that names it."""
+    async def _converse(  # a service's bug becomes an error that names it
+        self, begin: Callable[[], Conversation[Any]], saving: TaskGroup, *, is_free: bool = False
+    ) -> Any:  # noqa: ANN401 - what the conversation returns
+        """Perform a conversation's steps and return what it returns; one that `is_free` only fetches."""
         answer: object = None
         error: NowImageError | None = None
         conversation = self._of_service(begin)
@@ -208,7 +211,11 @@ class Run:
                     advance = conversation.send if error is None else conversation.throw
                     step = self._of_service(advance, answer if error is None else error)
                 except StopIteration as end:
+                    if not isinstance(end.value, Mapping if is_free else Outcome):
+                        raise self._misbehaved(f"it ends with {type(end.value).__name__}") from None
                     return end.value
+                if is_free and not isinstance(step, Fetch | Progress):
+                    raise self._misbehaved(f"{type(step).__name__} comes before anything is paid")
                 answer = error = None
                 try:
                     answer = await self._perform(step, saving)
@@ -249,7 +256,9 @@ class Run:
             case Progress():
                 await self._show_progress(step, saving)
             case Checkpoint(state=state, billed=billed):
-                self.record = replace(self.record, state=clip(state), billed=billed)  # known, even if the disk is full
+                self.record = replace(
+                    self.record, state=clip(state) or {}, billed=billed
+                )  # known, even if the disk is full
                 await self._write()
             case Found():
                 self._take(step, saving)
@@ -298,7 +307,7 @@ class Run:
 
     def _take(self, found: Found, saving: TaskGroup) -> None:
         known = next((one for one in self.record.outputs if one.key == found.key), None)
-        if known is not None and known.is_here:
+        if (known is not None and known.is_here) or len(self.record.outputs) >= _most_outputs(self.record):
             return
         announced = announce(found, number=known.number if known else place_of(found, self.record))
         self._keep(announced)
@@ -372,6 +381,11 @@ def _write_insisting(store: Store, record: Record) -> None:
         store.write(record)
     except StoreError:
         store.write(record)
+
+
+def _most_outputs(record: Record) -> int:
+    """Return how many outputs an answer may have: what was asked for, with some grace."""
+    return max(_MOST_OUTPUTS, 4 * record.expected)
 
 
 def has_newer_links(record: Record) -> bool:

@@ -20,6 +20,7 @@ from .._messages import (
 from .._protocol import Outcome
 from .._store import Record
 from .._values import Billed, Failure, Status
+from ._answers import clip
 
 __all__ = ["decide_end", "error_of_abandoned", "error_of_lost", "is_settled_by"]
 
@@ -35,7 +36,7 @@ def decide_end(record: Record, outcome: Outcome, error: NowImageError | None, *,
         billed=billed,
         expected=expected,
         needs=plain(outcome.needs),
-        usage=dict(outcome.usage) or record.usage,
+        usage=clip(outcome.usage) or record.usage,
         buttons=outcome.buttons or record.buttons,
     )
     status = _status_at_end(ended, error, lost)
