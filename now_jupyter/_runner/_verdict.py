@@ -99,8 +99,14 @@ def _words(reason: JSON) -> str:
 
 def error_of_abandoned(record: Record) -> NowImageError:
     """Return the error of an order that was sent and had to be left because the session was closed."""
-    words = "the session was closed while {ref} was under way"
     if record.state is not None:
-        return TaskStillPending(words, advice="%now resume collects it, free", ref=record.ref)
-    advice = "%now resume looks for it, free; --fresh orders again"
-    return MaybeBilledError(words, advice=advice, ref=record.ref)
+        return TaskStillPending(
+            "the session was closed while {ref} was under way",
+            advice="%now resume collects it, free",
+            ref=record.ref,
+        )
+    return MaybeBilledError(
+        "the session was closed while {ref} was under way",
+        advice="%now resume looks for it, free; --fresh orders again",
+        ref=record.ref,
+    )
