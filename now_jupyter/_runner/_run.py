@@ -232,14 +232,14 @@ class Run:
         except (NowImageError, StopIteration):
             raise
         except Exception as bug:  # noqa: BLE001 - a service, ours or another's, may have any bug
-            _log.exception("the service %s failed", self._service.name)
+            _log.debug("the service %s failed", self._service.name, exc_info=True)
             reason = f"{type(bug).__name__}: {bug}"
         raise self._misbehaved(reason)
 
     def _misbehaved(self, problem: str) -> ServiceError:
         return ServiceError(
             "the service {service} failed: {problem}",
-            advice="%now doctor tells more; what was paid for stays, and %now resume reads it again",
+            advice="what was paid for stays, and %now resume reads it again",
             billed=self.record.billed,
             service=self._service.name,
             problem=problem,
