@@ -158,13 +158,17 @@ def report(python: Python, *, wheel: Path) -> bool:
 def install(python: Python, wheel: Path) -> None:
     """Bring the environment of a version up to date; it needs no pip of its own."""
     stamp = python.folder / "installed"
-    state = f"{python.program} {wheel.parent.name} {digest(CONSTRAINTS)}"
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == state:
+    others = f"{python.program} {digest(CONSTRAINTS, ROOT / 'pyproject.toml')} "
+    there = stamp.read_text(encoding="utf-8") if stamp.is_file() else ""
+    if there == others + wheel.parent.name:
         return
-    run("the environment", [python.program, "-m", "venv", "--clear", "--without-pip", str(python.folder)], ROOT)
-    wanted = ["-c", str(CONSTRAINTS), str(wheel), "ipykernel", "nbclient"]
+    wanted = ["--force-reinstall", "--no-deps", str(wheel)]
+    if not there.startswith(others):
+        run("the environment", [python.program, "-m", "venv", "--clear", "--without-pip", str(python.folder)], ROOT)
+        wanted = ["-c", str(CONSTRAINTS), str(wheel), "ipykernel", "nbclient"]
+    stamp.unlink(missing_ok=True)
     run("the installation", [*_PIP, "--python", python.runs, "install", "--quiet", *wanted], ROOT)
-    stamp.write_text(state, encoding="utf-8")
+    stamp.write_text(others + wheel.parent.name, encoding="utf-8")
 
 
 def try_package(python: Python, place: Path) -> None:
