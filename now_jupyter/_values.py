@@ -144,6 +144,10 @@ class Request:
         """Return the inputs of these roles, in their order."""
         return tuple(one for one in self.inputs if one.role in roles)
 
+    def has_same_prompt(self, other: Request) -> bool:
+        """Whether two prompts look the same."""
+        return self.prompt == other.prompt or _visible(self.prompt) == _visible(other.prompt)
+
     def fingerprint(self) -> str:
         """Return a digest that equal requests share; what nobody sees (blanks at line ends, …) makes no difference."""
         form: JSON = {

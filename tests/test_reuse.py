@@ -24,6 +24,7 @@ from now_jupyter._protocol import Listed, Offer, Option
 from now_jupyter._services._openai_images import OpenAIImages
 from now_jupyter._session import Session
 from now_jupyter._store import Record, RecordedOutput, Store
+from now_jupyter._store._files import folder_stamp
 from now_jupyter._values import Generation, Request, Status
 from relays import new_session, relay_on_loopback
 
@@ -499,6 +500,8 @@ def test_planning_on_a_long_history_is_quick(folder: Path) -> None:
     with new_session(folder, environ={"NOW_FOLDER": "long.now"}) as session:
         session.use_demo(instant=True)
         order = order_of(parse_keywords("another", {}))
+        while folder_stamp(store.folder / "jobs") is None:  # what changed a moment ago is looked at again
+            session.rehearse(order)
         session.rehearse(order)
         best = min(timed(session.rehearse, order) for _ in range(5))
     assert best < 0.05

@@ -81,8 +81,8 @@ class Reruns:
         `share` is how much is wanted, the whole n where it is None. `beside` returns those of the histories beside
         this one; it is asked only where nothing of the own one answers.
         """
-        fingerprint, wanted = request.fingerprint(), share or request.count
-        equal = self._equal(candidates, fingerprint, demo=demo)
+        wanted = share or request.count
+        equal = self._equal(candidates, request, demo=demo)
         own = (one.record for one in equal if not one.sibling)
         unsettled = tuple(one for one in own if one.status is Status.UNKNOWN and not one.settled)
         if mode == "never":
@@ -90,7 +90,7 @@ class Reruns:
         is_first = self._is_first_run(position)
         served = self._find_answers(equal, position, mode, wanted, is_first=is_first)
         if not served and (mode == "always" or is_first):
-            others = self._equal(beside(), fingerprint, demo=demo)
+            others = self._equal(beside(), request, demo=demo)
             served = self._find_answers(others, position, mode, wanted, is_first=is_first)
         missing = wanted - _shares(served)
         joined = _take(self._joinable(equal, position, is_first=is_first), missing)
@@ -117,12 +117,15 @@ class Reruns:
     def _is_first_run(self, position: CellPosition) -> bool:
         return position.cell is None or self._ran.get(position.cell, position.execution) == position.execution
 
-    def _equal(self, candidates: Iterable[Candidate], fingerprint: str, *, demo: bool) -> list[Candidate]:
+    def _equal(self, candidates: Iterable[Candidate], request: Request, *, demo: bool) -> list[Candidate]:
+        fingerprint, begins = request.fingerprint(), _first_word(request)
         return [
             one
             for one in candidates
             if one.record.demo == demo
             and one.record.id not in self._served
+            and _first_word(one.record.request) == begins  # cheap, and tells nearly all apart
+            and one.record.request.has_same_prompt(request)
             and one.record.request.fingerprint() == fingerprint
         ]
 
@@ -142,6 +145,10 @@ class Reruns:
             return record.execution != position.execution and record.cell == position.cell
 
         return [one for one in equal if not one.sibling and _is_waited_for(one.record) and may_join(one.record)]
+
+
+def _first_word(request: Request) -> list[str]:
+    return request.prompt.split(None, 1)[:1]
 
 
 def _is_answer(record: Record) -> bool:

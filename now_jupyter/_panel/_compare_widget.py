@@ -46,8 +46,12 @@ class Comparison(Standing):
 
     def answers(self) -> Mapping[str, tuple[str, Callable[[Message], Answer]]]:
         """Return for each action the worker that does it, and how."""
-        how = {"picture": ("files", self._picture), "compare": ("files", lambda _: differences(self._records()))}
+        how = {"picture": ("files", self._picture), "compare": ("files", lambda _: self.differences())}
         return {**super().answers(), **how}
+
+    def differences(self) -> dict[str, Any]:
+        """Return the parameters side by side, those that differ marked, and each prompt against the first in words."""
+        return differences(self._records())
 
     def _records(self) -> list[Record]:
         return [record for record, _ in self._spots]
@@ -65,7 +69,7 @@ class Comparison(Standing):
     def static(self) -> Bundle:
         """Return the pictures side by side, with what differs."""
         shown = [(record, picture_at(record, place)) for record, place in self._spots]
-        rows = [row for row in differences(self._records())["params"] if not row["same"]]
+        rows = [row for row in self.differences()["params"] if not row["same"]]
         text = "\n".join(f"{row['name']}: {' | '.join(row['values'])}" for row in rows)
         return static_bundle(shown, self._session.context.home().store.pictures, language=self.language, text=text)
 
