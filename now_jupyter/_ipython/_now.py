@@ -9,11 +9,11 @@ from .._history import reason_of
 from .._messages import InputError, Language, printable, say
 from .._orders import budget_line
 from .._relay import spent
-from .._session import Session
+from .._session import Session, try_file
 from ._commands import command_named, usage_of_now
 from ._login import LoginTalk
 from ._nest import nest_off, nest_on
-from ._reports import cell_of, facts_of, file_named, price_of, recipe_in, require_ref, status_text, viewer
+from ._reports import cell_of, facts_of, price_of, recipe_in, require_ref, status_text, viewer
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -92,7 +92,7 @@ class NowCommands:
     def _recall(self, ref: str) -> str:
         from .._panel import recall  # noqa: PLC0415 - widgets are loaded when a panel is shown
 
-        path = file_named(ref)
+        path = try_file(ref)
         if recall(self._session, path or require_ref(ref)):
             return say("the draft of the panel is filled", self._language)
         if path is not None:

@@ -24,7 +24,6 @@ from .._values import Generation, Status
 __all__ = [
     "cell_of",
     "facts_of",
-    "file_named",
     "price_of",
     "recipe_in",
     "rehearsal_text",
@@ -125,14 +124,6 @@ def facts_of(generation: Generation, language: Language) -> list[str]:
     if generation.error is not None:
         facts += error_of(generation.error, billed=generation.billed).in_language(language).lines()
     return facts
-
-
-def file_named(text: str) -> Path | None:
-    try:
-        path = Path(text).expanduser()
-        return path if text and path.is_file() else None
-    except (OSError, RuntimeError, ValueError):  # too long, ~nobody: no name of a file
-        return None
 
 
 def recipe_in(path: Path) -> str:

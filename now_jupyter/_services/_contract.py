@@ -54,7 +54,7 @@ def _make(service: Service, make: Callable[[], T], faults_of: Callable[[T], Iter
 def _error_of(service: Service, fault: str) -> NowImageError:
     return NowImageError(
         "the service {service} has a fault: {fault}",
-        advice="nothing was sent; --service chooses another, %now doctor lists plug-ins",
+        advice="nothing was sent; --service chooses another, %now doctor lists the plug-ins that are left out",
         service=plain(getattr(service, "name", type(service).__name__), 40),
         fault=fault,
     )

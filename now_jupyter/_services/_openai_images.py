@@ -124,7 +124,7 @@ def _edit(family: Family, body: dict[str, JSON], pictures: tuple[Input, ...], ma
         if mask.width and first.width and (mask.width, mask.height) != (first.width, first.height):
             raise InputError(
                 "the mask has {mask} pixels and the picture {picture}: they have to be equal",
-                advice="make the mask for this picture with nj.mask",
+                advice="give a mask of the size of the picture",
                 mask=f"{mask.width}x{mask.height}",
                 picture=f"{first.width}x{first.height}",
             )

@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 from .._history import live_record
 from .._messages import Language, StoreCorrupt, StoreError, plain
 from .._messages import say as translate
+from .._services import refused_plugins
 from .._store import Record, RecordedOutput, RescueFolder, Store, digest_of_file, is_missing, list_names
 from .._values import Status
 
@@ -69,6 +70,7 @@ def examine(
     doctor = _Doctor(store, language)
     doctor.look_at_software()
     doctor.look_at_resolver(names_are_faked)
+    doctor.look_at_plugins()
     if store.exists:
         doctor.look_at_folder()
         doctor.look_at_records()
@@ -111,6 +113,10 @@ class _Doctor:
         versions = ", ".join(f"{name} {number}" for name in _PACKAGES if (number := _version(name)))
         python = ".".join(map(str, sys.version_info[:3]))
         self.say("{versions}, Python {python} on {system}", versions=versions, python=python, system=platform.system())
+
+    def look_at_plugins(self) -> None:
+        for name, why in refused_plugins(self._language).items():
+            self.say("the plug-in {name} is left out: {why}", state="attention", name=name, why=why)
 
     def look_at_resolver(self, names_are_faked: bool | None) -> None:  # noqa: FBT001 - three states
         if names_are_faked:

@@ -18,7 +18,7 @@ from .._store import Record, RecordedOutput
 from .._values import Button, Generation, Input, Kind, Origin, Output, Picture, Role
 from ._references import Reference, References
 
-__all__ = ["Inputs"]
+__all__ = ["Inputs", "try_file"]
 
 _LARGEST = 256 << 20
 _ROLES: Mapping[Kind, Role] = {"picture": "picture", "video": "video", "audio": "audio", "words": "words"}
@@ -99,7 +99,7 @@ class Inputs:
         if text.startswith("https://"):
             data = self._fetch(text)
             return _Found(_examine(role, data), data)
-        path = _try_file(text)
+        path = try_file(text)
         if path is not None and not text.startswith("#"):
             return _from_file(role, path)
         return self._find_output(role, self._references.picture(text), relay)
@@ -149,7 +149,8 @@ def _button_named(label: str, record: Record) -> Button:
     return found
 
 
-def _try_file(text: str) -> Path | None:
+def try_file(text: str) -> Path | None:
+    """Return the path of the file that a text names; None where it names none."""
     try:
         path = Path(text).expanduser()
         return path if text and path.is_file() else None

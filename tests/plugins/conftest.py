@@ -56,3 +56,15 @@ def relay() -> Iterator[TwoServices]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def broken_plugin(plugins: Path) -> str:
+    """A third plug-in, whose module cannot be loaded."""
+    about = plugins / "crumbs-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: crumbs\nVersion: 1.0\n", "utf-8")
+    (about / "entry_points.txt").write_text("[now_jupyter.services.v1]\ncrumbs = nowhere_at_all:Crumbs\n", "utf-8")
+    importlib.invalidate_caches()
+    _registry._look.cache_clear()
+    return "crumbs"

@@ -104,3 +104,11 @@ def test_it_keeps_the_contract() -> None:
     assert offer is not None
     ask = Ask(request=Request(prompt="a slow march", params={"format": "wav"}), offer=offer)
     check(service, [ask], [Reply(is_file=True, media_type="audio/mpeg"), Reply(is_file=True, media_type="text/plain")])
+
+
+def test_the_doctor_says_why_a_plug_in_is_left_out(broken_plugin: str, relay: TwoServices, tmp_path: Path) -> None:
+    """The others are there all the same."""
+    with session_at(relay, tmp_path) as session:
+        text = session.doctor().text()
+    assert f"! the plug-in {broken_plugin} is left out: it cannot be loaded" in text
+    assert {"atelier", "organ"} < {one.name for one in services()}
