@@ -148,13 +148,6 @@ class NowImageError(Exception):
         self.language = language
         return self
 
-    def __reduce__(self) -> tuple[Callable[..., NowImageError], tuple[object, ...], dict[str, object]]:
-        return _rebuild, (type(self), self.what), dict(self.__dict__)
-
-
-def _rebuild(kind: type[NowImageError], what: str) -> NowImageError:
-    return kind(what)
-
 
 class InputError(NowImageError):
     """What was typed cannot be sent; nothing was recorded or sent."""

@@ -29,7 +29,7 @@ from ._text import plain
 
 __all__ = ["Refusal", "error_of_refusal", "is_error", "words_of"]
 
-_OK, _CLIENT_ERROR, _SERVER_ERROR = 200, 400, 500
+_OK, _CLIENT_ERROR = 200, 400
 _NO_CHANNEL = ("无可用渠道", "no available channel")
 _MESSAGES = (
     *("message", "fail_reason", "failReason", "failure_reason", "description", "reason", "msg", "status_msg"),
@@ -154,15 +154,7 @@ def _meaning(reason: _Reason, status: int) -> _Meaning:
     by_type = _BY_TYPE.get(reason.type) if status >= _CLIENT_ERROR else None
     if by_type is not None and (by_type is _NO_MONEY or status not in _BY_STATUS):
         return by_type
-    return _BY_STATUS.get(status) or _meaning_of_class(status)
-
-
-def _meaning_of_class(status: int) -> _Meaning:
-    if status >= _SERVER_ERROR:
-        return _UNCLEAR
-    if status >= _CLIENT_ERROR:
-        return _REJECTED
-    return _REDIRECTED if status >= 300 else _CONTRADICTION  # noqa: PLR2004 - HTTP
+    return _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, _UNCLEAR)
 
 
 def _variant(meaning: _Meaning, refusal: Refusal) -> _Meaning:
@@ -295,3 +287,4 @@ _BY_STATUS: Mapping[int, _Meaning] = {
     451: _POLICY,
     501: _NOT_OFFERED,
 }
+_BY_CLASS: Mapping[int, _Meaning] = {2: _CONTRADICTION, 3: _REDIRECTED, 4: _REJECTED}

@@ -23,7 +23,7 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 _UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}  # controls, bidi marks and the like
 _PLACE = re.compile(r"\{\{|\}\}|\{(\w+)\}")
 _JOINER = "\u200d"  # kept: emoji are made with it
-_KEPT = frozenset({_JOINER, "\t"})
+_KEPT = frozenset({_JOINER, "\t", "\n"})
 
 
 def say(template: str, language: Language = "en", /, **facts: object) -> str:
@@ -59,10 +59,8 @@ def plain(text: object, limit: int = 300) -> str:
 
 def printable(text: str) -> str:
     """Return text of many lines harmless for a terminal, with its lines and blanks as they are."""
-    lines = _ESCAPES.sub("", text).split("\n")
-    return "\n".join(
-        "".join(c for c in line if c in _KEPT or unicodedata.category(c) not in _UNSAFE_CATEGORIES) for line in lines
-    )
+    signs = _ESCAPES.sub("", text)
+    return "".join(c for c in signs if c in _KEPT or unicodedata.category(c) not in _UNSAFE_CATEGORIES)
 
 
 def language_of(environ: Mapping[str, str]) -> Language:

@@ -15,15 +15,12 @@ _MAGIC = re.compile(r"\s*%%?nowimage(?=\s)")
 _DASHES = re.compile(r"(?:--?|——|－－?)?\Z")
 
 
-def complete(
-    line: str, *, cursor: int | None = None, models: Sequence[str] = (), services: Sequence[str] = ()
-) -> list[str]:
-    """List what can stand at the cursor, each as a whole word: flags as `--size`, values without their flag.
+def complete(line: str, *, models: Sequence[str] = (), services: Sequence[str] = ()) -> list[str]:
+    """List what can stand at the end of a line, each as a whole word: flags as `--size`, values without their flag.
 
     `line` may begin with the magic's own name. In the prompt nothing is completed.
     """
-    text = _MAGIC.sub("", line if cursor is None else line[:cursor], count=1)
-    begun, words = _words_for(text, {"model": models, "service": services})
+    begun, words = _words_for(_MAGIC.sub("", line, count=1), {"model": models, "service": services})
     return [word for word in words if word.startswith(begun)]
 
 

@@ -2,8 +2,7 @@
 
 A new option is one row. `is_sent`: it is part of the request, under this neutral name; how a service writes it is the
 service's to say. `takes_values`: Python may give it a value (a picture, an array, bytes) where a cell names one.
-`choices` are suggestions for completion, never a closed list. The help is made of the
-same rows, in English and Chinese.
+`choices` are suggestions for completion, never a closed list. The help is made of the same rows, in both languages.
 """
 
 from __future__ import annotations

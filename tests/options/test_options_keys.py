@@ -94,7 +94,6 @@ def test_words_that_only_resemble_keys_pass() -> None:
 def test_names_and_values_are_completed(typed: str, words: list[str]) -> None:
     """Flags not yet given, choices of values, models; nothing in the prompt."""
     assert complete(typed, models=["gpt-image-2", "dall-e-3"]) == words
-    assert complete(f"{typed}zzz", cursor=len(typed), models=["gpt-image-2", "dall-e-3"]) == words
 
 
 def test_an_empty_line_offers_all_options() -> None:
