@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Attempt",
     "Audio",
-    "Billed",
     "Button",
     "Document",
-    "Failure",
     "Generation",
     "Input",
     "Kind",

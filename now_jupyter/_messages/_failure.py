@@ -10,6 +10,8 @@ from ._text import Language, say
 
 __all__ = ["Failure", "error_of", "failure_of"]
 
+_SAME = ("advice", "kept", "status", "code", "request_id")  # what error and failure both call by these names
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
@@ -37,28 +39,13 @@ class Failure:
 
 def failure_of(error: NowImageError) -> Failure:
     """Return what a record keeps of an error; whether it was billed, the record itself knows."""
-    return Failure(
-        type=type(error).__name__,
-        template=error.what,
-        advice=error.advice,
-        kept=error.kept,
-        facts=dict(error.facts),
-        status=error.status,
-        code=error.code,
-        request_id=error.request_id,
-    )
+    same = {name: getattr(error, name) for name in _SAME}
+    return Failure(type=type(error).__name__, template=error.what, facts=dict(error.facts), **same)
 
 
 def error_of(failure: Failure, *, billed: Billed) -> NowImageError:
     """Return the error that a failure was made of; it says the same, in either language."""
-    error = class_of_error(failure.type)(
-        failure.template,
-        advice=failure.advice,
-        kept=failure.kept,
-        billed=billed,
-        status=failure.status,
-        code=failure.code,
-        request_id=failure.request_id,
-    )
+    same = {name: getattr(failure, name) for name in _SAME}
+    error = class_of_error(failure.type)(failure.template, billed=billed, **same)
     error.facts = dict(failure.facts)
     return error

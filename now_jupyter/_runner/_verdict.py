@@ -7,6 +7,8 @@ from dataclasses import replace
 from .._json import JSON
 from .._messages import (
     BadResponseError,
+    Billed,
+    Failure,
     MaybeBilledError,
     NowImageError,
     StoreError,
@@ -19,7 +21,7 @@ from .._messages import (
 )
 from .._protocol import Outcome
 from .._store import Record
-from .._values import Billed, Failure, Status
+from .._values import Status
 from ._answers import clip
 
 __all__ = ["decide_end", "error_of_abandoned", "error_of_lost", "is_settled_by"]

@@ -19,13 +19,12 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 
 from .._json import JSON, Fields, Texts
-from .._messages import Billed, StoreCorrupt, StoreTooNew, plain
+from .._messages import Billed, Failure, StoreCorrupt, StoreTooNew, plain
 from .._values import (
     Attempt,
     Audio,
     Button,
     Document,
-    Failure,
     Generation,
     Kind,
     Money,

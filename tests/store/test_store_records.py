@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from now_jupyter._messages import Failure
 from now_jupyter._messages._errors import StoreCorrupt, StoreError, StoreTooNew
 from now_jupyter._store import Record, RecordedOutput, Store
-from now_jupyter._values import Attempt, Button, Failure, Input, Money, Origin, Request, Status
+from now_jupyter._values import Attempt, Button, Input, Money, Origin, Request, Status
 from records_made import files_below, keep, record_of
 
 
