@@ -7,7 +7,7 @@ from ._parsing import Parsed, gather, parse_cell, parse_keywords, parse_line
 from ._prompts import fill
 from ._readers import checked_prompt, read_amount, read_param
 from ._recipes import cell_text, request_from
-from ._table import OPTIONS, Option, closest, option, option_of_flag, usage
+from ._table import OPTIONS, Option, closest, option, usage
 from ._typed import Deferred
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "fill",
     "gather",
     "option",
-    "option_of_flag",
     "parse_cell",
     "parse_keywords",
     "parse_line",

@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from .._messages import InputError
 from ._readers import check_param, checked_prompt, plain_number, refuse_credentials, refuse_unsendable
@@ -27,9 +26,9 @@ weird zoom
 """
 _MIDJOURNEY = frozenset(_MIDJOURNEY_WORDS.split())
 _LATER = re.compile(r"(?<!\S)(?:--|——?|－－)(?P<name>[A-Za-z][\w-]*)(?=[\s=＝]|\Z)")
-_KEYWORDS: Mapping[str, Option] = MappingProxyType(
-    {{"param": "params"}.get(one.name, one.name): one for one in OPTIONS if one.name != "help"}
-)
+_KEYWORDS: Mapping[str, Option] = {
+    {"param": "params"}.get(one.name, one.name): one for one in OPTIONS if one.name != "help"
+}
 _LONG = tuple(one.flags[-1].removeprefix("--") for one in OPTIONS)
 _OF_CELLS = frozenset({"no_wait", "dry_run", "literal", "show"})
 _INSTEAD = ("button", "vary", "image")

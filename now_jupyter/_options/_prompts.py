@@ -7,9 +7,11 @@ misspelt variable is refused, because a prompt with its braces would be paid for
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import reduce
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import TypeVar
 
 from .._messages import InputError
 from ._parsing import Parsed, gather, read_value, unfold
@@ -19,6 +21,7 @@ from ._typed import REFERENCE, Deferred, reference_in
 
 __all__ = ["fill", "interpolate"]
 
+_Answer = TypeVar("_Answer")
 _IN_PROMPT = re.compile(r"(?<!\{)" + REFERENCE.pattern)
 _PART = re.compile(r"""\.(?P<attribute>\w+)|\[(?P<number>-?[0-9]+)\]|\[(?P<quote>['"])(?P<key>[^\n]*?)(?P=quote)\]""")
 _NEVER_MEANT = frozenset({"In", "Out"})  # IPython's own
@@ -81,15 +84,7 @@ def _find_value(name: str, names: Mapping[str, object]) -> object:
 
 
 def _look_up(match: re.Match[str], names: Mapping[str, object]) -> object:
-    value = names[match["root"]]
-    try:
-        for part in _PART.finditer(match["path"]):
-            value = _part_of(value, part)
-    except Exception as problem:  # noqa: BLE001 - whatever the user's own object raises
-        refusal = _unreadable(match[0], problem)
-    else:
-        return value
-    raise refusal
+    return _ask(match[0], lambda: reduce(_part_of, _PART.finditer(match["path"]), names[match["root"]]))
 
 
 def _part_of(value: object, part: re.Match[str]) -> object:
@@ -107,19 +102,20 @@ def _format_value(reference: str, value: object) -> str:
             reference=reference,
             kind=type(value).__name__,
         )
+    return _ask(reference, lambda: str(value))
+
+
+def _ask(reference: str, question: Callable[[], _Answer]) -> _Answer:
+    """Return what an object of the user's says; whatever it raises becomes a refusal that does not hold it."""
     try:
-        return str(value)
+        return question()
     except Exception as problem:  # noqa: BLE001 - whatever the user's own object raises
-        refusal = _unreadable(reference, problem)
-    raise refusal
-
-
-def _unreadable(reference: str, problem: Exception) -> InputError:
-    return InputError(
+        reason = f"{type(problem).__name__} {problem}"
+    raise InputError(
         "{reference} cannot be read: {reason}",
         advice="mend it, or use --literal if the braces are text",
         reference=reference,
-        reason=f"{type(problem).__name__} {problem}",
+        reason=reason,
     )
 
 

@@ -13,7 +13,6 @@ import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
 from numbers import Integral, Rational, Real
-from types import MappingProxyType
 from typing import TypeVar
 
 from .._json import JSON, canonical
@@ -55,7 +54,7 @@ _SHAPES |= {"方": "square", "竖": "portrait", "横": "landscape"}
 _AMOUNT = re.compile(
     r"(?P<before>[¥$€£]|[A-Z]{3}\s?)?(?P<number>\d{1,9}(?:\.\d{1,6})?)\s?(?P<after>元|[¥$€£]|[A-Z]{3})?"
 )
-_CURRENCIES: Mapping[str, str] = MappingProxyType({"¥": "CNY", "元": "CNY", "$": "USD", "€": "EUR", "£": "GBP"})
+_CURRENCIES: Mapping[str, str] = {"¥": "CNY", "元": "CNY", "$": "USD", "€": "EUR", "£": "GBP"}
 _PARAM = re.compile(r"(?P<key>[^=＝]*)[=＝](?P<value>.*)", re.DOTALL)
 _FIELD = re.compile(r"[^\W\d][\w.-]*")
 _KEY_OF_AN_API = re.compile(r"(?<![A-Za-z0-9_])sk-[A-Za-z0-9_-]{17,}")

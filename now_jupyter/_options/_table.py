@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from .._messages import Language, say
 from . import _readers as to
@@ -123,8 +122,8 @@ OPTIONS: tuple[Option, ...] = (
     _row("--show", "HOW", "preview, full, text or none", read=to.read_show, choices="preview full text none"),
     _row("--help", "", "print this"),
 )
-_BY_NAME: Mapping[str, Option] = MappingProxyType({one.name: one for one in OPTIONS})
-_BY_FLAG: Mapping[str, Option] = MappingProxyType({flag: one for one in OPTIONS for flag in one.flags})
+_BY_NAME: Mapping[str, Option] = {one.name: one for one in OPTIONS}
+_BY_FLAG: Mapping[str, Option] = {flag: one for one in OPTIONS for flag in one.flags}
 
 _PAGE = """\
 %%nowimage [options]            all lines below are the prompt

@@ -8,9 +8,10 @@ import pytest
 
 from lines import PROMPT, refusal
 from now_jupyter._messages import InputError
-from now_jupyter._options import OPTIONS, option_of_flag
+from now_jupyter._options import OPTIONS
 from now_jupyter._options._completion import complete
 from now_jupyter._options._parsing import parse_cell, parse_keywords, parse_line
+from now_jupyter._options._table import option_of_flag
 
 
 @pytest.mark.parametrize(
