@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         QuotaError,
         RateLimitError,
         RejectedError,
+        ServiceError,
         StoreCorrupt,
         StoreError,
         StoreFull,
