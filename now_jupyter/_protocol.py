@@ -9,7 +9,7 @@ its headers is filled in by the transport.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import IntEnum
@@ -57,13 +57,10 @@ __all__ = [
     "Source",
     "Step",
     "Whole",
-    "files_in",
-    "later_in",
 ]
 
 T = TypeVar("T")
 _BEARER: Mapping[str, str] = MappingProxyType({"Authorization": "Bearer {key}"})
-_ONCE = Decimal(1)
 
 
 class Fit(IntEnum):
@@ -198,33 +195,12 @@ def _fill(body: Any, values: Fields) -> Any:  # noqa: ANN401 - a body of any sha
     return [_fill(one, values) for one in body] if isinstance(body, list | tuple) else body
 
 
-def files_in(body: Any) -> Iterator[File]:  # noqa: ANN401 - a call, or a body of any shape
-    """Yield the inputs that a call or body holds."""
-    yield from (one for one in _leaves(body) if isinstance(one, File))
-
-
-def later_in(body: Any) -> Iterator[Later]:  # noqa: ANN401 - a call, or a body of any shape
-    """Yield the places of a call or body that a free call has to fill."""
-    yield from (one for one in _leaves(body) if isinstance(one, Later))
-
-
-def _leaves(body: Any) -> Iterator[Any]:  # noqa: ANN401 - a body of any shape
-    if isinstance(body, Call):
-        body = (body.json, body.form)
-    if isinstance(body, Mapping):
-        yield from (leaf for one in body.values() for leaf in _leaves(one))
-    elif isinstance(body, list | tuple):
-        yield from (leaf for one in body for leaf in _leaves(one))
-    else:
-        yield body
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
     """How the relay counts: `times` the list price of `name` (not always the model), or the user's price per `unit`."""
 
     name: str
-    times: Decimal = _ONCE
+    times: Decimal = Decimal(1)
     unit: Literal["picture", "call", "second", "character"] = "call"
 
 

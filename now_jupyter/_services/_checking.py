@@ -25,7 +25,6 @@ from .._protocol import (
     Reply,
     Service,
     Step,
-    later_in,
 )
 from ._contract import faults_of_call, faults_of_fields, faults_of_offer, faults_of_plan
 
@@ -145,11 +144,12 @@ def _settable_fields(service: Service, ask: Ask, body: object) -> Iterator[str]:
 def _faults_of_preparing(service: Service, plan: Plan, before: Sequence[Reply]) -> Iterator[str]:
     talk = _prepare(service, plan, *before)
     yield from talk.faults
-    if not isinstance(talk.end, Mapping):
-        yield f"prepare ends with {talk.end!r}"
+    values = talk.end
+    if not isinstance(values, Mapping):
+        yield f"prepare ends with {values!r}"
         return
-    if any(True for _ in later_in(plan.call.fill(talk.end))):
-        yield "prepare leaves values of the paid call open"
+    if isinstance(missing := _try(lambda: plan.call.fill(values)), KeyError):
+        yield f"prepare gives no {missing} for the paid call"
     for odd in _FOREIGN:
         yield from _prepare(service, plan, Reply(body=odd)).faults
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from .._messages import NowImageError, plain
-from .._protocol import Ask, Call, Listed, Offer, Option, Plan, Service, files_in, later_in
+from .._protocol import Ask, Call, File, Later, Listed, Offer, Plan, Service
 
 __all__ = ["faults_of_call", "faults_of_fields", "faults_of_offer", "faults_of_plan", "make_plan", "offer_of"]
 
@@ -65,11 +65,7 @@ def faults_of_offer(offer: object) -> Iterator[str]:
     if not isinstance(offer, Offer):
         yield f"it offers {type(offer).__name__} instead of an Offer"
         return
-    every: list[tuple[str, Any]] = [*offer.options.items(), *offer.raw.items()]
-    if odd := [name for name, option in every if not isinstance(option, Option)]:
-        yield f"{odd[0]} is offered as something that is no Option"
-        return
-    names = Counter(option.name or name for name, option in every)
+    names = Counter(option.name or name for name, option in (*offer.options.items(), *offer.raw.items()))
     yield from (f"the field {name} is offered twice" for name, count in names.items() if count > 1)
     if offer.most < 1:
         yield "a paid call of it gives less than one output"
@@ -82,9 +78,9 @@ def faults_of_plan(plan: object, ask: Ask) -> Iterator[str]:
         return
     for call in (plan.call, *plan.before):
         yield from faults_of_call(call, ask)
-    if any(True for _ in later_in(plan.call)) and not plan.before:
+    if not plan.before and any(_parts(plan.call, Later)):
         yield "the paid call waits for values, and no call before it gives them"
-    if any(True for call in plan.before for _ in later_in(call)):
+    if any(any(_parts(call, Later)) for call in plan.before):
         yield "a call before the paid one waits for values itself"
     if not plan.charge.times.is_finite() or plan.charge.times < 0 or not plan.charge.name:
         yield f"the charge is {plan.charge.times} × {plan.charge.name!r}"
@@ -107,7 +103,7 @@ def faults_of_call(call: Call, ask: Ask | None = None) -> Iterator[str]:
     if any(_SECRET.search(value) for value in call.headers.values()) or any("{key}" in value for value in unsafe):
         yield "a key stands in the call; only {key} in a header is filled in when it is sent"
     given = {one.sha256 for one in ask.request.inputs} if ask else set()
-    if ask and (foreign := [file for file in files_in(call) if file.sha256 not in given]):
+    if ask and (foreign := [file for file in _parts(call, File) if file.sha256 not in given]):
         yield f"the file {foreign[0].sha256[:12]!r} was not given"
 
 
@@ -129,3 +125,14 @@ def _float_ids(value: Any, name: str = "") -> Iterator[str]:  # noqa: ANN401 - J
     many = value if isinstance(value, list | tuple) else ()
     for key, one in value.items() if isinstance(value, Mapping) else ((name, one) for one in many):
         yield from _float_ids(one, str(key))
+
+
+def _parts(body: Any, kind: type[T]) -> Iterator[T]:  # noqa: ANN401 - a call, or a body of any shape
+    """Yield what of a kind a call or body holds: inputs (`File`), or places that a free call has to fill (`Later`)."""
+    if isinstance(body, Call):
+        body = (body.json, body.form)
+    if isinstance(body, kind):
+        yield body
+    many = body.values() if isinstance(body, Mapping) else body if isinstance(body, list | tuple) else ()
+    for one in many:
+        yield from _parts(one, kind)

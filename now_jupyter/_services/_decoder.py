@@ -12,7 +12,7 @@ from typing import Any
 from .._json import JSON, dig, number_of, text_of
 from .._messages import BadResponseError, NowImageError, Refusal, error_of_refusal, is_error, words_of
 from .._protocol import Conversation, Event, Found, Lost, Next, Outcome, Progress, Reply, Source, Step, Whole
-from ._finding import mark_of, outputs_in, outputs_in_words, without_pictures
+from ._finding import number, outputs_in, outputs_in_words, without_pictures
 
 __all__ = ["Reading", "outcome_of", "percent_of", "read_pictures", "require_output"]
 
@@ -144,12 +144,11 @@ class _Stream:
         self._note_end(data)
 
     def _new(self, every: Iterator[Found | Lost]) -> Iterator[Step[Any]]:
-        for one in every:
+        for one in number(every, self._seen):
             if isinstance(one, Lost):
                 yield self._lose(one.reason)
-            elif (mark := mark_of(one)) not in self._seen:
-                self._seen.add(mark)
-                yield replace(one, key=str(len(self._seen)))
+            else:
+                yield one
                 yield Progress(fraction=min(len(self._seen) / self._expected, 1.0))
 
     def _lose(self, reason: JSON) -> Lost:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from .._json import JSON, digest
 from .._protocol import Base64, Call, Found, Link, Lost, Source
 
-__all__ = ["mark_of", "outputs_in", "outputs_in_words", "without_pictures"]
+__all__ = ["number", "outputs_in", "outputs_in_words", "without_pictures"]
 
 _Read: TypeAlias = Callable[[str], "Source | None"]  # what a text means where it stands
 
@@ -61,16 +61,11 @@ _SHORT = 256
 def outputs_in(body: JSON) -> Iterator[Found | Lost]:
     """Yield what an answer holds, in its order, each output under its number; the same one is told once."""
     if isinstance(body, str):
-        return _number(_in_words(body))
+        return number(outputs_in_words(body), set())
     found = list(islice(_walk(body, _read_evident, 0), _MOST))
     if not any(isinstance(one, Found) for one in found):
         found += islice(_search(body, 0), _MOST)
-    return _number(found)
-
-
-def outputs_in_words(words: str, *, is_whole: bool = True) -> Iterator[Found | Lost]:
-    """Yield the pictures in words: Markdown, else data URIs, else links; `is_whole` False: only what surely ended."""
-    return _number(_in_words(words, is_whole=is_whole))
+    return number(found, set())
 
 
 def without_pictures(words: str) -> str:
@@ -78,17 +73,17 @@ def without_pictures(words: str) -> str:
     return _DATA_URI.sub("", _MARKDOWN.sub("", words)).strip()
 
 
-def _number(every: Iterable[Found | Lost]) -> Iterator[Found | Lost]:
-    seen: set[object] = set()
+def number(every: Iterable[Found | Lost], seen: set[str]) -> Iterator[Found | Lost]:
+    """Yield outputs under their numbers, each once; `seen` holds the marks of those that came before."""
     for one in every:
         if isinstance(one, Lost):
             yield one
-        elif (mark := mark_of(one)) not in seen:
+        elif (mark := _mark_of(one)) not in seen:
             seen.add(mark)
             yield replace(one, key=str(len(seen)))
 
 
-def mark_of(found: Found) -> str:
+def _mark_of(found: Found) -> str:
     """Return what tells an output's source from others, without holding on to it."""
     source = found.sources[0]
     text = source.text if isinstance(source, Base64) else source.url if isinstance(source, Link) else ""
@@ -138,7 +133,7 @@ def _in_containers(item: Mapping[str, Any], depth: int) -> Iterator[Found | Lost
         return
     content = item.get("content") or (item.get("text") if item.get("type") in ("text", "output_text") else None)
     if isinstance(content, str):
-        yield from _in_words(content)
+        yield from outputs_in_words(content)
     else:
         yield from _walk(content, _read_evident, depth + 1)
 
@@ -197,7 +192,8 @@ _READERS: Mapping[str, _Read] = {
 # In words, and anywhere
 
 
-def _in_words(words: str, *, is_whole: bool = True) -> Iterator[Found]:
+def outputs_in_words(words: str, *, is_whole: bool = True) -> Iterator[Found]:
+    """Yield the pictures in words: Markdown, else data URIs, else links; `is_whole` False: only what surely ended."""
     shown = [one["source"] for one in _MARKDOWN.finditer(words) if not _DECORATION.search(one["alt"])]
     if not shown and is_whole:
         bare = _MARKDOWN.sub("", words).strip()  # what it shows as decoration is none as a link either

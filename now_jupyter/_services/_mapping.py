@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from types import MappingProxyType
 
 from .._json import JSON, Texts
 from .._messages import InputError, Language, say
@@ -13,7 +12,7 @@ from ._sizes import fits_grid, resolve_size
 
 __all__ = ["fields", "form_of", "raw_fields", "require_prompt", "say_remark", "settle"]
 
-_NOTHING: Mapping[str, Option] = MappingProxyType({})
+_NOTHING: Mapping[str, Option] = {}
 _COUNTS = ("n", "batch_size", "num_images", "num_outputs")  # what wires call the number of pictures
 _OPTION_OF = {"model": "--model", "prompt": "the prompt itself"}  # what takes the place of a refused field
 
@@ -40,7 +39,7 @@ def fields(
                 "{flag} and -p {key} set the same field", advice="give one of them", flag=f"--{name}", key=field
             )
         sent[field] = every[name].spelled.get(str(value), value)
-    return sent, [*remarks, *_remarks_on_raw(ask), *_remarks_on_prompt(ask)]
+    return sent, [*remarks, *_remarks_on_raw_and_prompt(ask)]
 
 
 def settle(
@@ -131,16 +130,15 @@ def _is_known(value: JSON, option: Option) -> bool:
     return option.most is None or not is_number or value <= option.most  # type: ignore[operator]  # a number by now
 
 
-def _remarks_on_raw(ask: Ask) -> Iterator[Remark]:
+def _remarks_on_raw_and_prompt(ask: Ask) -> Iterator[Remark]:
+    if not ask.offer.known:
+        return
     for name, value in ask.request.raw.items():
-        option = ask.offer.raw.get(name)
-        if option is not None and ask.offer.known and not _is_known(value, option):
+        option = ask.offer.raw.get(name, Option())
+        if not _is_known(value, option):
             yield Remark(option=name, kind="unusual", given=value, known=option.values)
-
-
-def _remarks_on_prompt(ask: Ask) -> Iterator[Remark]:
     length, longest = len(ask.request.prompt), ask.offer.longest
-    if longest is not None and length > longest and ask.offer.known:
+    if longest is not None and length > longest:
         yield Remark(option="prompt", kind="unusual", given=length, known=(str(longest),))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from .._protocol import Fit, Listed, Offer, Option
 
@@ -49,20 +48,18 @@ _GPT_SIZES = ("auto", "1024x1024", "1536x1024", "1024x1536")
 _FIXED = Option(values=_GPT_SIZES)
 _FREE = Option(values=_GPT_SIZES, grid=16)
 _QUALITY = ("auto", "low", "medium", "high")
-_USER = MappingProxyType({"user": Option()})
-_GPT_RAW = MappingProxyType({"moderation": _words("low", "auto"), **_USER})
-_DALLE_RAW = MappingProxyType({"response_format": _words("url", "b64_json"), **_USER})
+_USER = {"user": Option()}
+_GPT_RAW = {"moderation": _words("low", "auto"), **_USER}
+_DALLE_RAW = {"response_format": _words("url", "b64_json"), **_USER}
 
 # All that the wire has a field for; a family that lacks one of these is not known to take it.
-ANY: Mapping[str, Option] = MappingProxyType(
-    {
-        "n": _N,
-        "format": Option(name="output_format"),
-        "compression": Option(name="output_compression"),
-        "negative": Option(name="negative_prompt"),
-        **dict.fromkeys(("size", "quality", "style", "background", "seed"), Option()),
-    }
-)
+ANY: Mapping[str, Option] = {
+    "n": _N,
+    "format": Option(name="output_format"),
+    "compression": Option(name="output_compression"),
+    "negative": Option(name="negative_prompt"),
+    **dict.fromkeys(("size", "quality", "style", "background", "seed"), Option()),
+}
 UNKNOWN = Family(options=ANY, inputs={"picture": 16}, known=False)
 
 

@@ -61,8 +61,9 @@ class OpenAIImages(Service):
             body["n"] = ask.n
         if ask.previews and family.streams and "stream" not in body:
             body |= {"stream": True, "partial_images": min(ask.previews, _MOST_PREVIEWS)}
+        call = _variation(body, vary[0]) if vary else _call(ask, family, body)
         return Plan(
-            call=_variation(body, vary[0]) if vary else _call(ask, family, body),
+            call=replace(call, expects="events") if body.get("stream") is True else call,
             charge=Charge(name=ask.offer.model, times=ask.n * _ratio(ask.offer.model, body), unit="picture"),
             expected=ask.n,
             remarks=tuple(remarks),
@@ -109,13 +110,11 @@ def _call(ask: Ask, family: Family, body: dict[str, JSON]) -> Call:
     if masks and not pictures:
         raise InputError("a mask needs a picture that it belongs to", advice="give the picture with -i")
     if not pictures:
-        return Call(path=_GENERATIONS, json=body, expects=_expects(body))
+        return Call(path=_GENERATIONS, json=body)
     if family.edits:
         return _edit(family, body, pictures, masks)
     links = [File(sha256=one.sha256, form="data-uri", convert=_convert(one)) for one in pictures]
-    return Call(
-        path=_GENERATIONS, json={**body, "image": links[0] if len(links) == 1 else links}, expects=_expects(body)
-    )
+    return Call(path=_GENERATIONS, json={**body, "image": links[0] if len(links) == 1 else links})
 
 
 def _edit(family: Family, body: dict[str, JSON], pictures: tuple[Input, ...], masks: tuple[Input, ...]) -> Call:
@@ -131,7 +130,7 @@ def _edit(family: Family, body: dict[str, JSON], pictures: tuple[Input, ...], ma
     name = "image" if len(pictures) == 1 else "image[]"
     files = [(name, File(sha256=one.sha256, convert="png" if family.only_png else _convert(one))) for one in pictures]
     files += [("mask", File(sha256=one.sha256, convert="mask-alpha")) for one in masks]
-    return Call(path="/images/edits", form=form_of(body, *files), expects=_expects(body))
+    return Call(path="/images/edits", form=form_of(body, *files))
 
 
 def _variation(body: dict[str, JSON], source: Input) -> Call:
@@ -140,7 +139,3 @@ def _variation(body: dict[str, JSON], source: Input) -> Call:
 
 def _convert(one: Input) -> Literal["", "png"]:
     return "" if not one.mime or one.mime in _TAKEN else "png"
-
-
-def _expects(body: Fields) -> Literal["events", "json"]:
-    return "events" if body.get("stream") is True else "json"

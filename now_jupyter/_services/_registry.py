@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from types import MappingProxyType
 
 from .._messages import InputError, Language, NowImageError, plain
+from .._options import closest
 from .._protocol import Service
 from ._openai_images import OpenAIImages
 
@@ -38,12 +37,12 @@ def service_named(name: str) -> Service:
     known = {one.name: one for one in services()}
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name.casefold(), known, n=1)
+    near = closest(name, known)
     raise InputError(
         "there is no service {service}",
         advice="did you mean {near}?" if near else "known services: {known}",
         service=name,
-        near="".join(near),
+        near=near or "",
         known=", ".join(known),
     )
 
@@ -57,19 +56,13 @@ def refused_plugins(language: Language = "en") -> Mapping[str, str]:
 def _look() -> tuple[tuple[Service, ...], Mapping[str, NowImageError]]:
     found = {one.name: one for one in _OURS}
     refused: dict[str, NowImageError] = {}
-    for point in _points():
+    for point in sorted(set(entry_points(group=GROUP))):  # an installation that is found twice counts once
         service = _load(point, taken=found)
         if isinstance(service, Service):
             found[service.name] = service
         else:
             refused[plain(point.name, _LONGEST_NAME)] = service
-    return tuple(found.values()), MappingProxyType(refused)
-
-
-def _points() -> Iterator[EntryPoint]:
-    """Yield the entry points by name; an installation that is found twice counts once."""
-    seen = {(point.name, point.value): point for point in entry_points(group=GROUP)}
-    yield from (seen[key] for key in sorted(seen))
+    return tuple(found.values()), refused
 
 
 def _load(point: EntryPoint, *, taken: Mapping[str, Service]) -> Service | NowImageError:

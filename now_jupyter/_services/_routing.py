@@ -88,13 +88,9 @@ def _find_routes(choice: Sequence[Service], listed: Listed, *, is_named: bool) -
             yield Route(service, offer)
 
 
-def _roles_too_many(offer: Offer, request: Request) -> dict[Role, int]:
-    """Return the roles of which more is given than the offer takes, with how many it takes."""
-    return {
-        one.role: offer.inputs.get(one.role, 0)
-        for one in request.inputs
-        if len(request.given(one.role)) > offer.inputs.get(one.role, 0)
-    }
+def _roles_too_many(offer: Offer, request: Request) -> list[Role]:
+    """Return the roles of which more is given than the offer takes."""
+    return [one.role for one in request.inputs if len(request.given(one.role)) > offer.inputs.get(one.role, 0)]
 
 
 def _no_service(listed: Listed, named: str, found: Sequence[Route]) -> InputError:
@@ -108,13 +104,13 @@ def _no_service(listed: Listed, named: str, found: Sequence[Route]) -> InputErro
 
 
 def _no_such_input(listed: Listed, route: Route, request: Request) -> InputError:
-    role, most = next(iter(_roles_too_many(route.offer, request).items()))
+    role = _roles_too_many(route.offer, request)[0]
     return InputError(
         "{model} at {service} takes at most {most} inputs as {role}",
         advice="give fewer, or choose another model or service",
         model=listed.name,
         service=route.service.name,
-        most=most,
+        most=route.offer.inputs.get(role, 0),
         role=role,
     )
 

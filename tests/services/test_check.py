@@ -106,6 +106,11 @@ def restless(self: Good, ask: Ask) -> Plan:
     return replan(memo={"x": next(COUNTER)})(self, ask)
 
 
+def unprepared(_self: Good, _plan: Plan) -> Any:
+    yield from ()
+    return {}
+
+
 @pytest.mark.parametrize(
     ("methods", "fault"),
     [
@@ -122,6 +127,7 @@ def restless(self: Good, ask: Ask) -> Plan:
         ),
         ({"offer": lambda _self, listed: listed}, "it offers Listed instead of an Offer"),
         ({"prepare": lambda _self, _plan: iter(())}, "prepare ends with"),
+        ({"prepare": unprepared}, "prepare gives no 'ticket'"),
     ],
 )
 def test_what_is_wrong_with_a_plan_is_said(methods: Any, fault: str) -> None:

@@ -11,13 +11,13 @@ from now_jupyter._protocol import Ask, Call, Charge, Fit, Input, Listed, Offer, 
 from now_jupyter._services import (
     asks,
     best_model,
-    leads_elsewhere,
     make_plan,
     makes_pictures,
     other_route,
     routes,
     well_known_names,
 )
+from now_jupyter._services._routing import leads_elsewhere
 
 MODEL = Listed(name="m")
 
