@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from . import _errors, _failure, _refusals, _text
+from . import _errors, _refusals, _text
 from ._errors import *
-from ._failure import *
 from ._refusals import *
 from ._text import *
 
 __all__: list[str] = []
 __all__ += _errors.__all__
-__all__ += _failure.__all__
 __all__ += _refusals.__all__
 __all__ += _text.__all__

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree.
+"""Everything that can go wrong, as one tree, and as records keep it.
 
     NowImageError
     ├── InputError            the request is not one that can be sent
@@ -34,7 +34,8 @@ traceback.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from ._text import Language, plain, say
@@ -47,6 +48,7 @@ __all__ = [
     "ConfigError",
     "ConnectFailed",
     "DownloadError",
+    "Failure",
     "InputError",
     "Interrupted",
     "LinkExpiredError",
@@ -67,8 +69,11 @@ __all__ = [
     "TaskStillPending",
     "UnsafeURLError",
     "class_of_error",
+    "error_of",
+    "failure_of",
 ]
 
+_SAME = ("advice", "kept", "status", "code", "request_id")  # what error and failure both call by these names
 Billed = Literal["no", "maybe", "yes"]
 
 
@@ -268,3 +273,41 @@ def class_of_error(name: str) -> type[NowImageError]:
     """Return the class that a record names; the base class for a name of tomorrow."""
     found = globals().get(name)
     return found if isinstance(found, type) and issubclass(found, NowImageError) else NowImageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a generation has no or too few pictures: the class and sentences of the error, and its facts.
+
+    `template`, `advice` and `kept` are sentences of the catalogue with `{places}`; `facts` fill the places.
+    """
+
+    type: str
+    template: str
+    advice: str = ""
+    kept: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    status: int | None = None
+    code: str | None = None
+    request_id: str | None = None
+
+    def message(self, language: Language = "en") -> str:
+        """Return what happened, in one sentence."""
+        return say(self.template, language, **self.facts)
+
+    def __str__(self) -> str:
+        return f"{self.type}: {self.message()}"
+
+
+def failure_of(error: NowImageError) -> Failure:
+    """Return what a record keeps of an error; whether it was billed, the record itself knows."""
+    same = {name: getattr(error, name) for name in _SAME}
+    return Failure(type=type(error).__name__, template=error.what, facts=dict(error.facts), **same)
+
+
+def error_of(failure: Failure, *, billed: Billed) -> NowImageError:
+    """Return the error that a failure was made of; it says the same, in either language."""
+    same = {name: getattr(failure, name) for name in _SAME}
+    error = class_of_error(failure.type)(failure.template, billed=billed, **same)
+    error.facts = dict(failure.facts)
+    return error
