@@ -13,7 +13,6 @@ import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
 from numbers import Integral, Rational, Real
-from typing import TypeVar
 
 from .._json import JSON, canonical
 from .._messages import InputError
@@ -39,7 +38,6 @@ __all__ = [
     "refuse_unsendable",
 ]
 
-_Value = TypeVar("_Value")
 _LONGEST_PROMPT_BYTES = 64 * 1024
 _MOST_PICTURES = 100
 _LARGEST_SEED = (1 << 63) - 1
@@ -107,61 +105,65 @@ def plain_number(value: object) -> int | float | None:
 def read_model(text: str) -> str:
     """Read the name of a model; any printable name may be one."""
     name = text.strip()
-    refusal = InputError("{value} is not a model name", advice="give a name such as gpt-image-2", value=text)
-    return _require(name if name and name.isprintable() else None, refusal)
+    if not name or not name.isprintable():
+        raise InputError("{value} is not a model name", advice="give a name such as gpt-image-2", value=text)
+    return name
 
 
 def read_count(text: str) -> int:
     """Read a number of pictures."""
-    refusal = InputError(
-        "{value} is not a number of pictures",
-        advice="give a whole number from 1 to {most}",
-        value=text,
-        most=_MOST_PICTURES,
-    )
-    return _require(_whole(text, least=1, most=_MOST_PICTURES), refusal)
+    if (count := _whole(text, least=1, most=_MOST_PICTURES)) is None:
+        raise InputError(
+            "{value} is not a number of pictures",
+            advice="give a whole number from 1 to {most}",
+            value=text,
+            most=_MOST_PICTURES,
+        )
+    return count
 
 
 def read_size(text: str) -> str:
     """Read a size into its one form: `1024x1024`, `16:9`, `portrait`, `auto`."""
     typed = unicodedata.normalize("NFKC", text).strip().lower()
-    refusal = InputError(
+    if size := _SHAPES.get(typed) or _two_numbers(_SIZE, typed, "x") or _two_numbers(_RATIO, typed, ":"):
+        return size
+    raise InputError(
         "{value} is not a size",
         advice="give WxH such as 1024x1024, a ratio such as 16:9, or square, portrait, landscape, auto",
         value=text,
     )
-    size = _SHAPES.get(typed) or _two_numbers(_SIZE, typed, "x") or _two_numbers(_RATIO, typed, ":")
-    return _require(size, refusal)
 
 
 def read_compression(text: str) -> int:
     """Read a compression in percent."""
-    refusal = InputError("{value} is not a compression", advice="give a whole number from 0 to 100", value=text)
-    return _require(_whole(text, least=0, most=100), refusal)
+    if (percent := _whole(text, least=0, most=100)) is None:
+        raise InputError("{value} is not a compression", advice="give a whole number from 0 to 100", value=text)
+    return percent
 
 
 def read_seed(text: str) -> int:
     """Read a seed."""
-    refusal = InputError("{value} is not a seed", advice="give a whole number, 0 or greater", value=text)
-    return _require(_whole(text, least=0, most=_LARGEST_SEED), refusal)
+    if (seed := _whole(text, least=0, most=_LARGEST_SEED)) is None:
+        raise InputError("{value} is not a seed", advice="give a whole number, 0 or greater", value=text)
+    return seed
 
 
 def read_timeout(text: str) -> float:
     """Read a time in seconds."""
     typed = unicodedata.normalize("NFKC", text).strip()
     seconds = float(typed) if _SECONDS.fullmatch(typed) else 0.0
-    refusal = InputError("{value} is not a time", advice="give seconds, more than 0, such as 90", value=text)
-    return _require(seconds if 0.0 < seconds < math.inf else None, refusal)
+    if not 0.0 < seconds < math.inf:
+        raise InputError("{value} is not a time", advice="give seconds, more than 0, such as 90", value=text)
+    return seconds
 
 
 def read_amount(text: str) -> Money:
     """Read an amount of money: `10`, `¥10`, `$0.5`, `10 CNY`, `10元`; without a sign its currency is empty."""
-    refusal = InputError(
-        "{value} is not an amount of money", advice="give a number such as 10, ¥10 or $0.5", value=text
-    )
-    match = _require(_AMOUNT.fullmatch(unicodedata.normalize("NFKC", text).strip()), refusal)
-    if match["before"] and match["after"]:
-        raise refusal
+    match = _AMOUNT.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    if match is None or (match["before"] and match["after"]):
+        raise InputError(
+            "{value} is not an amount of money", advice="give a number such as 10, ¥10 or $0.5", value=text
+        )
     sign = (match["before"] or match["after"] or "").strip()
     return Money(Decimal(match["number"]), _CURRENCIES.get(sign, sign), "reported")
 
@@ -169,28 +171,27 @@ def read_amount(text: str) -> Money:
 def read_show(text: str) -> str:
     """Read a way to show pictures."""
     way = text.strip().lower()
-    refusal = InputError("{value} is not a way to show pictures", advice="give preview, full, text or none", value=text)
-    return _require(way if way in ("preview", "full", "text", "none") else None, refusal)
+    if way not in ("preview", "full", "text", "none"):
+        raise InputError("{value} is not a way to show pictures", advice="give preview, full, text or none", value=text)
+    return way
 
 
 def read_name(text: str) -> str:
     """Read the name under which the result is bound in the notebook, normalised as Python does."""
     name = unicodedata.normalize("NFKC", text.strip())
-    is_free = name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
-    return _require(
-        name if is_free else None,
-        InputError(
+    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+        raise InputError(
             "{value} cannot name a result", advice="give a Python name such as fox, without _ in front", value=text
-        ),
-    )
+        )
+    return name
 
 
 def read_tag(text: str) -> str:
     """Read a tag."""
     tag = text.strip()
-    is_word = bool(tag) and tag != "*" and tag.isprintable()  # * is how the history marks a star
-    refusal = InputError("{value} cannot be a tag", advice="give a word such as draft", value=text)
-    return _require(tag if is_word else None, refusal)
+    if not tag or tag == "*" or not tag.isprintable():  # * is how the history marks a star
+        raise InputError("{value} cannot be a tag", advice="give a word such as draft", value=text)
+    return tag
 
 
 def read_param(text: str) -> tuple[str, object]:
@@ -219,12 +220,6 @@ def _key_refused() -> InputError:
         "this looks like an API key; it was neither kept nor sent",
         advice="it stands in the notebook now: withdraw it at the relay, make a new one, give that to %now login",
     )
-
-
-def _require(value: _Value | None, refusal: InputError) -> _Value:
-    if value is None:
-        raise refusal
-    return value
 
 
 def _whole(text: str, *, least: int, most: int) -> int | None:

@@ -273,8 +273,13 @@ class _Talk:
                 return next(self._answers)
             case Poll(task=task):
                 return self._poll(task)
-            case Found():
-                self._note(step)
+            case Found(key=key):
+                if not key or key in self.keys:
+                    self.faults.append(f"the key {key!r} names no output, or two")
+                if not step.sources and not step.words:
+                    self.faults.append(f"the output {key!r} has no source")
+                self.faults += faults_of_fields([step.about, step.handle], f"what is known of the output {key!r}")
+                self.keys.append(key)
             case Checkpoint(state=state):
                 self.faults += faults_of_fields(state, "a checkpoint")
                 self.states.append((state, len(self.keys)))
@@ -289,11 +294,3 @@ class _Talk:
             return known
         fields = known.get(task) if isinstance(known, Mapping) else None
         return TaskLost("the service no longer knows task {task}", task=task) if fields is None else fields
-
-    def _note(self, found: Found) -> None:
-        if not found.key or found.key in self.keys:
-            self.faults.append(f"the key {found.key!r} names no output, or two")
-        if not found.sources and not found.words:
-            self.faults.append(f"the output {found.key!r} has no source")
-        self.faults += faults_of_fields([found.about, found.handle], f"what is known of the output {found.key!r}")
-        self.keys.append(found.key)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 
-from .._json import Texts
 from .._protocol import Option
 
 __all__ = ["fits_grid", "resolve_size"]
@@ -37,18 +36,14 @@ def resolve_size(given: str, option: Option) -> str:
         return given
     if option.grid and wanted == given:
         return _on_grid(shape, option.grid)
-    return _nearest(shape, option.values, pixels) or given
+    shaped = pixels or [value for value in option.values if _shape(value)]
+    return min(shaped, key=lambda value: (_distance(value, shape), -_area(value)), default=given)
 
 
 def fits_grid(size: str, grid: int) -> bool:
     """Whether both sides of a size are divisible by the grid."""
     sides = _sides(size, "x")
     return bool(grid and sides) and all(side % grid == 0 for side in sides or ())
-
-
-def _nearest(shape: float, values: Texts, pixels: list[str]) -> str | None:
-    shaped = pixels or [value for value in values if _shape(value)]
-    return min(shaped, key=lambda value: (_distance(value, shape), -_area(value)), default=None)
 
 
 def _of_tier(thousands: int, option: Option) -> str | None:
@@ -90,5 +85,4 @@ def _distance(size: str, shape: float) -> float:
 
 
 def _area(size: str) -> int:
-    width, height = _sides(size, "x") or (1, 1)
-    return width * height
+    return math.prod(_sides(size, "x") or (1, 1))
