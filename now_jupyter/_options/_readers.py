@@ -46,6 +46,7 @@ _DEEPEST_JSON = 100
 _MOST_DIGITS = 19
 _SIZE = re.compile(r"(\d{1,5})\s*[x×*]\s*(\d{1,5})")
 _RATIO = re.compile(r"(\d{1,4})\s*[:∶]\s*(\d{1,4})")  # U+2236 is the sign of ratio
+_TIER = re.compile(r"[1-9]k")
 _SECONDS = re.compile(r"\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?")
 _SHAPES = {one: one for one in ("auto", "square", "portrait", "landscape")}
 _SHAPES |= {"方": "square", "竖": "portrait", "横": "landscape"}
@@ -123,8 +124,10 @@ def read_count(text: str) -> int:
 
 
 def read_size(text: str) -> str:
-    """Read a size into its one form: `1024x1024`, `16:9`, `portrait`, `auto`."""
+    """Read a size into its one form: `1024x1024`, `16:9`, `2K`, `portrait`, `auto`."""
     typed = unicodedata.normalize("NFKC", text).strip().lower()
+    if _TIER.fullmatch(typed):
+        return typed.upper()
     if size := _SHAPES.get(typed) or _two_numbers(_SIZE, typed, "x") or _two_numbers(_RATIO, typed, ":"):
         return size
     raise InputError(

@@ -63,7 +63,7 @@ OPTIONS: tuple[Option, ...] = (
     _row(
         "-s --size",
         "WxH",
-        "1024x1024, a ratio (16:9), square, portrait, landscape or auto",
+        "1024x1024, a ratio (16:9), a tier (2K), square, portrait, landscape or auto",
         read=to.read_size,
         choices=_SIZES,
         marks="sent",
