@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import example, given
@@ -336,14 +337,19 @@ KNOWN = st.fixed_dictionaries(
         "style": MODELS,
         "background": MODELS,
         "compression": st.integers(0, 100),
-        "negative": MODELS,
+        "negative": TEXT,
         "seed": st.integers(0, 2**40),
     },
 )
 
 
 def again(text: str) -> Request:
-    """Read a cell as a notebook would."""
+    """Read a cell as a notebook would, a call in Python by its arguments."""
+    if not text.startswith("%%"):
+        call = cast("ast.Call", cast("ast.Expr", ast.parse(text).body[-1]).value)
+        given = {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
+        assert ast.unparse(call.func) == "nj.generate"
+        return order_of(parse_keywords(ast.literal_eval(call.args[0]), given)).request
     line, _, body = text.partition("\n")
     parsed = parse_cell(line.removeprefix("%%nowimage").strip(" "), body)
     return order_of(fill(parsed, {"name": "filled"}, literal=bool(parsed.options.get("literal")))).request
@@ -353,6 +359,7 @@ def again(text: str) -> Request:
 @example("a {name}\n", "na me", {"style": "a {name}"}, {"x": "{name}"})
 @example("\n a fox \n\n", "a\"b'c", {"negative": 'it\'s a "cat" “x”'}, {"y": "[1", "z": " "})
 @example("--size 3", "-m", {"quality": "--size"}, {"x": "true", "w": 1.0})
+@example("a\nfox", "m", {"negative": "rain\nsnow", "seed": 0}, {"x": [None, "{y}"]})
 def test_the_cell_of_a_request_orders_the_same_again(
     prompt: str, model: str | None, known: dict[str, JSON], extra: dict[str, JSON]
 ) -> None:

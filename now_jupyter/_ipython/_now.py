@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from .._history import reason_of
 from .._messages import InputError, Language, printable, say
+from .._options import cell_text
 from .._orders import budget_line
 from .._relay import spent
-from .._session import Session, try_file
+from .._session import Session, request_in, try_file
+from .._store import read_file
 from ._commands import command_named, usage_of_now
 from ._login import LoginTalk
 from ._nest import nest_off, nest_on
-from ._reports import cell_of, facts_of, price_of, recipe_in, require_ref, status_text, viewer
+from ._reports import cell_of, facts_of, price_of, require_ref, status_text, viewer
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["NowCommands"]
 
 _MOST_ROWS = 50
+_LARGEST_FILE = 256 << 20
 
 
 class NowCommands:
@@ -96,7 +99,7 @@ class NowCommands:
         if recall(self._session, path or require_ref(ref)):
             return say("the draft of the panel is filled", self._language)
         if path is not None:
-            return recipe_in(path)
+            return cell_text(request_in(read_file(path.resolve(), limit=_LARGEST_FILE)))
         generation = self._session.generation(require_ref(ref))
         return "\n".join([cell_of(generation), "", *facts_of(generation, self._language)])
 

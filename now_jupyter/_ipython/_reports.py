@@ -8,15 +8,12 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 
-from .._media import extract
 from .._messages import InputError, Language, error_of, say
-from .._options import cell_text, request_from
+from .._options import cell_text
 from .._orders import Rehearsal, RehearsedCall, budget_line
 from .._relay import ListedModel, in_currency
-from .._services import service_to_name
+from .._services import request_again
 from .._session import Session
 from .._settings import Settings
 from .._values import Generation, Status
@@ -25,14 +22,11 @@ __all__ = [
     "cell_of",
     "facts_of",
     "price_of",
-    "recipe_in",
     "rehearsal_text",
     "require_ref",
     "status_text",
     "viewer",
 ]
-
-_LARGEST_FILE = 256 << 20
 
 
 def rehearsal_text(rehearsal: Rehearsal, settings: Settings) -> str:
@@ -111,8 +105,7 @@ def price_of(model: ListedModel, settings: Settings) -> str:
 
 def cell_of(generation: Generation) -> str:
     """Return the cell that makes a generation again, by the service and model that made it."""
-    request, model = generation.request, generation.model
-    return cell_text(request, model=model, service=service_to_name(request, model, generation.service))
+    return cell_text(request_again(generation.request, generation.model, generation.service))
 
 
 def facts_of(generation: Generation, language: Language) -> list[str]:
@@ -124,19 +117,6 @@ def facts_of(generation: Generation, language: Language) -> list[str]:
     if generation.error is not None:
         facts += error_of(generation.error, billed=generation.billed).in_language(language).lines()
     return facts
-
-
-def recipe_in(path: Path) -> str:
-    if path.stat().st_size > _LARGEST_FILE:
-        raise InputError("{path} is too large to be a picture", path=path)
-    made = extract(path.read_bytes())
-    if not made or not isinstance(made.get("prompt"), str):
-        raise InputError(
-            "{path} does not say how it was made", advice="files saved with --save or Picture.save do", path=path
-        )
-    request = request_from(made)
-    typed, service = replace(request, service=None), request.service or ""
-    return cell_text(typed, service=service_to_name(typed, request.model or "", service))
 
 
 def viewer() -> list[str] | None:

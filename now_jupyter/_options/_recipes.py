@@ -23,12 +23,14 @@ _CLOSERS = {"“": "”", "‘": "’"}
 _FIELD = re.compile(r"[^\W\d][\w.-]*")
 
 
-def cell_text(request: Request, *, model: str = "", service: str = "") -> str:
-    """Return the `%%nowimage` cell of a request; a prompt with braces is marked as literal.
+def cell_text(request: Request) -> str:
+    """Return the cell of a request: `%%nowimage`, or Python where an option cannot be typed in a line.
 
-    `model` and `service` are those that were used where the request names none.
+    A prompt with braces is marked as literal.
     """
-    words = list(_words(request, request.model or model, request.service or service))
+    if any(_is_untypable(name, value) for name, value in request.params.items()):
+        return _python_text(request)
+    words = list(_words(request))
     if "{" in request.prompt:
         words.append("--literal")
     # A cell gives its last newline to whoever wrote it, so that a prompt that ends with one needs another.
@@ -55,8 +57,20 @@ def _fields(value: JSON) -> Mapping[str, JSON]:
     return {str(name): one for name, one in value.items()} if isinstance(value, Mapping) else {}
 
 
-def _words(request: Request, model: str, service: str) -> Iterator[str]:
-    for flag, named in (("--model", model), ("--service", service)):
+def _is_untypable(name: str, value: JSON) -> bool:
+    return name in _BY_NAME and _reads_back(_BY_NAME[name], value) and _quote(str(value)) is None
+
+
+def _python_text(request: Request) -> str:
+    named = {"model": request.model, "service": request.service, "params": dict(request.raw)}
+    options = {name: value for name, value in request.params.items() if name in _BY_NAME}
+    given = {**options, **{name: value for name, value in named.items() if value}}
+    words = [repr(request.prompt), *(f"{name}={value!r}" for name, value in given.items())]
+    return f"import now_jupyter as nj\n\nnj.generate({', '.join(words)})"
+
+
+def _words(request: Request) -> Iterator[str]:
+    for flag, named in (("--model", request.model), ("--service", request.service)):
         if named and (quoted := _quote(named)):
             yield f"{flag} {quoted}"
     for name, value in request.params.items():

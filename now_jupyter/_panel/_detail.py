@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from .._json import digest
-from .._media import extract
 from .._messages import InputError, Language, error_of, plain, printable, say
-from .._options import cell_text, request_from
-from .._services import service_to_name
+from .._options import cell_text
+from .._services import request_again
+from .._session import request_in
 from .._store import Record
 from ._diff import parameters
 from ._draft import Draft, draft_of, read_draft, recipe_of
@@ -27,7 +26,7 @@ _PROMPT_SHOWN = 20_000
 def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Sequence[str]) -> dict[str, Any]:
     """Return the full view's text, the draft that makes it again, and its cell."""
     folder = gallery.pictures
-    pictures, service = pictures_of(record), service_to_name(record.request, record.model, record.service)
+    pictures, again = pictures_of(record), request_again(record.request, record.model, record.service)
     return {
         **row_of(record, language),
         "prompt": record.request.prompt[:_PROMPT_SHOWN],
@@ -52,8 +51,8 @@ def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Se
         "verbs": [verb for verb in verbs if pictures and verb != "press"],
         "buttons": [plain(button.label, 40) for button in record.buttons] if "press" in verbs else [],
         **gallery.family(record),
-        "draft": recipe_of(record).to_json(),
-        "cell": cell_text(record.request, model=record.model, service=service),
+        "draft": draft_of(again, parent=record.id).to_json(),
+        "cell": cell_text(again),
     }
 
 
@@ -90,14 +89,11 @@ def draft_in(data: bytes, gallery: Gallery) -> Draft:
     Raises:
         InputError: it does not say how it was made.
     """
-    sha256, made = digest(data), extract(data) or {}
+    sha256 = digest(data)
     for record in gallery.records().values():
         if any(one.sha256 == sha256 for one in record.outputs):
             return recipe_of(record)
+    request = request_in(data)
     with suppress(ValueError):
-        if isinstance(made.get("prompt"), str):
-            request = request_from(made)
-            typed, model = replace(request, service=None), request.model or ""
-            service = service_to_name(typed, model, request.service or "")
-            return read_draft(draft_of(typed, service=service).to_json())
-    raise InputError("this file does not say how it was made", advice="files saved with --save or Picture.save do")
+        return read_draft(draft_of(request).to_json())
+    raise InputError("what this file says is too much for the form")

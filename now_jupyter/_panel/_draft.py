@@ -20,7 +20,7 @@ from .._json import JSON
 from .._messages import InputError, NowImageError
 from .._options import OPTIONS, Deferred, Option, Parsed, checked_prompt, gather, option, read_param
 from .._orders import Order, order_of
-from .._services import service_to_name
+from .._services import request_again
 from .._store import Record
 from .._values import Request
 
@@ -96,8 +96,8 @@ def _param(key: str, text: str) -> tuple[str, object]:
     return name, text if isinstance(value, Deferred) else value  # names are looked up in cells only
 
 
-def draft_of(request: Request, *, model: str = "", service: str = "", parent: str = "") -> Draft:
-    """Return the draft of a request; `model` and `service` are those that were used where it names none."""
+def draft_of(request: Request, *, parent: str = "") -> Draft:
+    """Return the draft of a request; `parent` is the identity of the generation that it made."""
     options: dict[str, str] = {}
     params: list[Pair] = [(name, _param_text(name, value)) for name, value in request.raw.items()]
     for name, value in request.params.items():
@@ -108,8 +108,8 @@ def draft_of(request: Request, *, model: str = "", service: str = "", parent: st
             params.append((name, _param_text(name, value)))
     return Draft(
         prompt=request.prompt,
-        model=request.model or model,
-        service=request.service or service,
+        model=request.model or "",
+        service=request.service or "",
         options=options,
         params=tuple(params),
         parent=parent,
@@ -117,9 +117,8 @@ def draft_of(request: Request, *, model: str = "", service: str = "", parent: st
 
 
 def recipe_of(record: Record) -> Draft:
-    """Return the draft that makes a record again, with the service that it was made by where that has to be named."""
-    service = service_to_name(record.request, record.model, record.service)
-    return draft_of(record.request, model=record.model, service=service, parent=record.id)
+    """Return the draft that makes a record again."""
+    return draft_of(request_again(record.request, record.model, record.service), parent=record.id)
 
 
 def _says(one: Option, text: str, value: JSON) -> bool:

@@ -14,8 +14,8 @@ from ._routing import (
     best_model,
     makes_pictures,
     other_route,
+    request_again,
     routes,
-    service_to_name,
     well_known_names,
 )
 from ._tasks import begin_task, follow_pictures, follow_task, poll_task, task_in
@@ -41,12 +41,12 @@ __all__ = [
     "raw_fields",
     "read_pictures",
     "refused_plugins",
+    "request_again",
     "require_output",
     "require_prompt",
     "routes",
     "say_remark",
     "service_named",
-    "service_to_name",
     "services",
     "settle",
     "task_in",

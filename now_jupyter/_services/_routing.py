@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from .._messages import InputError, NowImageError
 from .._protocol import Ask, Fit, Kind, Listed, Offer, Request, Role, Service
@@ -19,8 +20,8 @@ __all__ = [
     "leads_elsewhere",
     "makes_pictures",
     "other_route",
+    "request_again",
     "routes",
-    "service_to_name",
     "well_known_names",
 ]
 
@@ -115,15 +116,15 @@ def _no_such_input(listed: Listed, route: Route, request: Request) -> InputError
     )
 
 
-def service_to_name(request: Request, model: str, service: str) -> str:
-    """Return the service that a cell must name to come to it again; empty where the model leads there."""
-    if request.service:
-        return request.service
-    try:
-        leads_to = routes(Listed(name=model), request)[0].service.name
-    except NowImageError:
-        return service
-    return "" if leads_to == service else service
+def request_again(request: Request, model: str, service: str) -> Request:
+    """Return a request with the model that made it and, unless the model leads there, the service."""
+    named = replace(request, model=request.model or model or None)
+    if request.service or not service:
+        return named
+    with suppress(NowImageError):
+        if routes(Listed(name=model), request)[0].service.name == service:
+            return named
+    return replace(named, service=service)
 
 
 def asks(route: Route, request: Request, *, n: int, previews: int = 0) -> list[Ask]:

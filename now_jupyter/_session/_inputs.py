@@ -11,14 +11,16 @@ from typing import Any
 
 from .._history import History
 from .._json import digest
-from .._media import examine
+from .._media import examine, extract
 from .._messages import BadImageError, InputError
+from .._options import request_from
 from .._orders import Order
+from .._services import request_again
 from .._store import Record, RecordedOutput
-from .._values import Button, Generation, Input, Kind, Origin, Output, Picture, Role
+from .._values import Button, Generation, Input, Kind, Origin, Output, Picture, Request, Role
 from ._references import Reference, References
 
-__all__ = ["Inputs", "try_file"]
+__all__ = ["Inputs", "request_in", "try_file"]
 
 _LARGEST = 256 << 20
 _ROLES: Mapping[Kind, Role] = {"picture": "picture", "video": "video", "audio": "audio", "words": "words"}
@@ -156,6 +158,19 @@ def try_file(text: str) -> Path | None:
         return path if text and path.is_file() else None
     except (OSError, RuntimeError, ValueError):  # too long, ~nobody: no name of a file
         return None
+
+
+def request_in(data: bytes) -> Request:
+    """Return the request that makes a picture file again, by what the file says of itself.
+
+    Raises:
+        InputError: it does not say how it was made.
+    """
+    made = extract(data) or {}
+    if isinstance(made.get("prompt"), str):
+        request = request_from(made)
+        return request_again(replace(request, service=None), request.model or "", request.service or "")
+    raise InputError("this file does not say how it was made", advice="files saved with --save or Picture.save do")
 
 
 def _from_file(role: Role, path: Path, known: Output | None = None) -> _Found:

@@ -22,7 +22,7 @@ from now_jupyter._options import complete, parse_cell, usage
 from now_jupyter._orders import order_of
 from now_jupyter._panel._draft import Draft, draft_of
 from now_jupyter._panel._quote import quote_of
-from now_jupyter._services import services
+from now_jupyter._services import request_again, services
 from now_jupyter._session import Session
 from now_jupyter._values import Status
 from now_jupyter.services import Ask, Exchange, Input, Listed, Reply, Request, check
@@ -157,7 +157,7 @@ def test_its_cell_and_draft_come_back_to_it(relay: TwoServices, tmp_path: Path) 
         order = order_of(parse_cell(line.removeprefix("%%nowimage"), body))
         assert session.preview(order).offer.fit.name == "RESERVED"
         assert order.request.fingerprint() == made.request.fingerprint()
-        draft = draft_of(made.request, model=made.model)
+        draft = draft_of(request_again(made.request, made.model, made.service))
         assert (draft.model, draft.options, draft.params) == ("atelier-2", {"size": "16:9"}, (("grain", "fine"),))
 
 
