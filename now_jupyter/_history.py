@@ -113,10 +113,20 @@ class History(Sequence[Generation]):
     def _find_record(self, number: str | None, name: str | None) -> Record | None:
         if number is None:
             return next((record for record in reversed(self.records()) if record.name == name), None)
+        with suppress(InputError):
+            return self.record(int(number))
+        return None
+
+    def record(self, number: int) -> Record:
+        """Return one record as it stands now.
+
+        Raises:
+            InputError: there is none of that number.
+        """
         store = self._store()
         with suppress(StoreCorrupt):
-            return live_record(store, store.read(int(number)))
-        return None
+            return live_record(store, store.read(number))
+        raise InputError("there is no {ref} in this history", ref=f"#{number}")
 
     def search(self, words: str) -> list[Generation]:
         """Return the generations with these words in prompt, model, name, alt text or tags, newest first."""

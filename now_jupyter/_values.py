@@ -273,7 +273,8 @@ class Generation:
 
     `params` are the options as typed, `raw` the `-p` fields; `outputs` what came, in the order of their numbers, what
     only came along last; `text` what came as words. `elapsed` is in seconds, `created` in Unix seconds. An order that
-    had to be sent as several requests (`4 × dall-e-3`) has them in `parts`.
+    had to be sent as several requests (`4 × dall-e-3`) has them in `parts`; `rerouted` is one that went another way
+    than the first that was tried.
     """
 
     id: str
@@ -300,6 +301,7 @@ class Generation:
     demo: bool = False
     error: Failure | None = None
     parts: tuple[Generation, ...] = ()
+    rerouted: bool = False
     request: Request = field(default_factory=Request, repr=False)
 
     @property

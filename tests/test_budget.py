@@ -15,7 +15,7 @@ import pytest
 
 from now_jupyter._messages import InputError, NowImageError, StoreCorrupt
 from now_jupyter._options._readers import read_amount
-from now_jupyter._orders import Budget, read_budget
+from now_jupyter._orders._quotes import Budget
 from now_jupyter._session import Session
 from now_jupyter._store._record import Record
 from now_jupyter._values import Money, Request, Status
@@ -245,7 +245,7 @@ def test_a_kill_leaves_the_expected_price_in_the_record(session: Session) -> Non
     store = session.context.home().store
     store.write(replace(store.read(1), status=Status.UNKNOWN, billed="maybe", outputs=()))
     assert str(session.history.cost(billed="maybe")) == "~¥0.30"
-    assert read_budget(store) is not None
+    assert session.budget() is not None
 
 
 # One run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,7 +17,8 @@ from now_jupyter._display._waiting import WaitingLine
 from now_jupyter._json import digest
 from now_jupyter._orders import Job
 from now_jupyter._settings import Settings
-from now_jupyter._values import Audio, Generation, Output, Picture, Request, Status
+from now_jupyter._store import Record, RecordedOutput, generation_of
+from now_jupyter._values import Attempt, Audio, Generation, Output, Picture, Request, Status
 
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
 
@@ -114,6 +116,19 @@ def test_a_sheet_is_numbered_as_its_pictures_are(folder: Path, monkeypatch: pyte
     monkeypatch.setattr(_display._display, "sheet", sheet)
     bundle_of(_generation(*(_picture(folder, f"{one}.png", ref=f"#12.{one}") for one in (2, 3))), Settings())
     assert numbered == [2, 3]
+
+
+def test_the_service_is_named_where_another_way_was_taken(folder: Path) -> None:
+    """An order that its first service could not make says which one made it, whenever it is shown."""
+    tried = tuple(Attempt(at=float(at), service=name) for at, name in enumerate(("images", "ideogram")))
+    output = RecordedOutput(key="1", number=1, sha256="b" * 64, file="x.png", mime="image/png", width=8, height=8)
+    record = Record(id="a" * 32, request=Request(prompt="a song of foxes"), number=12, created=0.0)
+    record = replace(
+        record, status=Status.DONE, model="song-maker", service="ideogram", outputs=(output,), attempts=tried
+    )
+    named, other = (caption_of(generation_of(one, folder)) for one in (record, replace(record, attempts=tried[1:])))
+    assert named.startswith("a song of foxes · song-maker · ideogram · 8×8\n")
+    assert other.startswith("a song of foxes · song-maker · 8×8\n")
 
 
 def test_the_service_is_named_where_the_user_named_it(folder: Path) -> None:

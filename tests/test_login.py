@@ -161,7 +161,7 @@ def test_a_relay_that_lists_no_models_is_no_obstacle(models: bytes, session: Ses
 
 def test_what_is_no_amount_is_refused(session: Session) -> None:
     """Before anything is remembered."""
-    with relay_on_loopback() as served, pytest.raises(InputError, match="no amount"):
+    with relay_on_loopback() as served, pytest.raises(InputError, match="not an amount"):
         Talk(session, [served.url, "a lot"]).run()
     assert session.context.logins.current() is None
 

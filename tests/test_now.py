@@ -294,7 +294,7 @@ def test_a_rehearsal_is_told_in_full(paid: tuple[Desk, Served]) -> None:
     """The body, notes, price, balance, and what the history would do."""
     now, served = paid
     order = order_of(parse_keywords("a fox", {"model": "dall-e-3", "quality": "low"}))
-    text = rehearsal_text(now.session.rehearse(order), now.session.settings())
+    text = rehearsal_text(now.session, order)
     lines = text.splitlines()
     assert lines[0] == f"POST {served.url}/v1/images/generations"
     assert '"quality": "low"' in text

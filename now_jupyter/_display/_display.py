@@ -97,7 +97,7 @@ def _stable_line(generation: Generation) -> str:
     facts = [
         plain(generation.prompt, _PROMPT_SHOWN),
         f"{len(generation.parts)} × {model}" if generation.parts else model,
-        plain(generation.request.service or "", 40),
+        plain(generation.service if generation.rerouted else generation.request.service or "", 40),
         count + ", ".join(sizes) if generation.has_answer else generation.status.value,
     ]
     return " · ".join(fact for fact in facts if fact)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import getpass
 import re
 from collections.abc import Awaitable, Callable
-from decimal import Decimal
 
 import anyio
 
-from .._messages import BadResponseError, ConfigError, InputError, NowImageError, RejectedError, say
+from .._messages import BadResponseError, ConfigError, NowImageError, RejectedError, say
+from .._options import read_amount
 from .._relay import ListedModel, in_currency, spent
 from .._services import best_model
 from .._session import Session
 from .._settings import Key, Login
 from .._transport import RelayAccess, connect, is_loopback, normal_base_url
+from .._values import Money
 
 __all__ = ["LoginTalk", "address_in"]
 
@@ -108,18 +109,11 @@ class LoginTalk:
             return {}
         question = say("one relay dollar costs (¥ for CNY, Enter for {rate}): ", self._language, rate=f"¥{status.rate}")
         answer = self._ask(question).strip()
-        amount = _amount(answer) if answer else status.rate
-        return {"currency": "USD" if answer.startswith("$") else "CNY", "rate": float(amount)}
+        amount = read_amount(answer) if answer else Money(status.rate, "CNY")
+        return {"currency": "USD" if amount.currency == "USD" else "CNY", "rate": float(amount.amount or 0)}
 
     def _model(self, models: list[ListedModel]) -> dict[str, object]:
         best = best_model([one.listed for one in models]) or ""
         question = say("default model (Enter for {model}): ", self._language, model=best or "–")
         answer = self._ask(question).strip() or best
         return {"model": answer} if answer else {}
-
-
-def _amount(text: str) -> Decimal:
-    digits = text.strip().lstrip("¥￥$").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", digits):
-        return Decimal(digits)
-    raise InputError("{text} is no amount", advice="give a number such as 7.2", text=text)

@@ -141,7 +141,7 @@ class Extension:
         parsed = fill(parsed, self._users_names(names), literal=bool(parsed.options.get("literal")))
         order = order_of(parsed, execution=self.cells.current)
         if parsed.options.get("dry_run"):
-            return print(rehearsal_text(self.session.rehearse(order), settings))  # noqa: T201 - as above
+            return print(rehearsal_text(self.session, order))  # noqa: T201 - as above
         job, how = self.session.place(order), cast("str | None", parsed.options.get("show"))
         timeout = cast("float | None", parsed.options.get("timeout")) or settings.timeout
         progress = self._progress(awaited=awaited)

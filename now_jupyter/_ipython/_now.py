@@ -9,13 +9,13 @@ from .._history import reason_of
 from .._messages import InputError, Language, printable, say
 from .._options import cell_text
 from .._orders import budget_line
-from .._relay import spent
+from .._relay import say_price, spent
 from .._session import Session, request_in, try_file
 from .._store import read_file
 from ._commands import command_named, usage_of_now
 from ._login import LoginTalk
 from ._nest import nest_off, nest_on
-from ._reports import cell_of, facts_of, price_of, require_ref, status_text, viewer
+from ._reports import cell_of, facts_of, require_ref, status_text, viewer
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -76,7 +76,7 @@ class NowCommands:
         if not models:
             return say("the relay lists no picture model of that name", self._language)
         width = max(len(one.name) for one in models) + 2
-        return "\n".join(f"{one.name:<{width}}{price_of(one, self._session.settings())}" for one in models)
+        return "\n".join(f"{one.name:<{width}}{say_price(one, self._session.settings())}" for one in models)
 
     # History
 

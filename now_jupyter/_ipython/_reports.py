@@ -8,20 +8,20 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 
-from .._messages import InputError, Language, error_of, say
+from .._messages import InputError, Language, NowImageError, error_of, say
 from .._options import cell_text
-from .._orders import Rehearsal, RehearsedCall, budget_line
-from .._relay import ListedModel, in_currency
+from .._orders import Order, RehearsedCall, budget_line
+from .._relay import spent
 from .._services import request_again
 from .._session import Session
-from .._settings import Settings
-from .._values import Generation, Status
+from .._values import Generation, Money, Status
 
 __all__ = [
     "cell_of",
     "facts_of",
-    "price_of",
     "rehearsal_text",
     "require_ref",
     "status_text",
@@ -29,9 +29,9 @@ __all__ = [
 ]
 
 
-def rehearsal_text(rehearsal: Rehearsal, settings: Settings) -> str:
+def rehearsal_text(session: Session, order: Order) -> str:
     """Return what an order would send, what it would cost and what the history would serve, as text."""
-    language = settings.language
+    rehearsal, language = session.rehearse(order), session.settings().language
     lines = [line for call in rehearsal.calls for line in _call_lines(call)]
     lines += rehearsal.notes
     lines.append(
@@ -41,10 +41,20 @@ def rehearsal_text(rehearsal: Rehearsal, settings: Settings) -> str:
             price="0 (demo)" if rehearsal.demo else rehearsal.price,
         )
     )
-    if rehearsal.balance_after is not None:
-        lines.append(say("balance after it: {balance}", language, balance=rehearsal.balance_after))
+    if (balance := _balance_after(rehearsal.price, session)) is not None:
+        lines.append(say("balance after it: {balance}", language, balance=balance))
     lines.append(" · ".join(_would(kind, language) + ref for kind, ref in rehearsal.decisions))
     return "\n".join(lines)
+
+
+def _balance_after(price: Money, session: Session) -> Money | None:
+    """Return what would be left after paying `price`; None where that cannot be told, as in the demo."""
+    if price.amount is None:
+        return None
+    with suppress(NowImageError):
+        left, _used = spent(session.balance(), session.settings())
+        return None if left is None or left.amount is None else replace(left, amount=left.amount - price.amount)
+    return None
 
 
 def _call_lines(call: RehearsedCall) -> Iterator[str]:
@@ -93,14 +103,6 @@ def _spent_line(session: Session, language: Language) -> str:
     worth = " + ".join(str(one) for one in history.costs(billed="maybe")) or "?"
     unclear = say("{count} maybe: {worth}", language, count=maybe, worth=worth) if maybe else ""
     return " · ".join(part for part in (line, unclear, budget_line(session.budget(), language)) if part)
-
-
-def price_of(model: ListedModel, settings: Settings) -> str:
-    if model.price is None:
-        return "?"
-    if model.price.per_call is None:
-        return say("by tokens", settings.language)
-    return str(in_currency(model.price.per_call, settings, reported=True))
 
 
 def cell_of(generation: Generation) -> str:

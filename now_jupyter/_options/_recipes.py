@@ -14,7 +14,7 @@ from .._messages import InputError
 from .._values import Request
 from ._table import OPTIONS, Option
 
-__all__ = ["cell_text", "request_from"]
+__all__ = ["cell_text", "reads_back", "request_from"]
 
 _BY_NAME = {one.name: one for one in OPTIONS if one.is_sent}
 _NEEDS_QUOTES = frozenset(" \t\"'“”‘’{}[]|=，＝｜×—－　\\")
@@ -58,7 +58,7 @@ def _fields(value: JSON) -> Mapping[str, JSON]:
 
 
 def _is_untypable(name: str, value: JSON) -> bool:
-    return name in _BY_NAME and _reads_back(_BY_NAME[name], value) and _quote(str(value)) is None
+    return name in _BY_NAME and reads_back(_BY_NAME[name], value) and _quote(str(value)) is None
 
 
 def _python_text(request: Request) -> str:
@@ -84,10 +84,11 @@ def _option_word(one: Option | None, value: JSON) -> str | None:
     if one is None or isinstance(value, bool) or not isinstance(value, str | int):
         return None
     text = _quote(str(value))
-    return f"{one.flags[-1]} {text}" if text and _reads_back(one, value) else None
+    return f"{one.flags[-1]} {text}" if text and reads_back(one, value) else None
 
 
-def _reads_back(one: Option, value: JSON) -> bool:
+def reads_back(one: Option, value: JSON) -> bool:
+    """Whether an option, typed as the text of this value, is this value again."""
     try:
         read = one.read(str(value))
     except InputError:

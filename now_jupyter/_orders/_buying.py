@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -17,7 +17,7 @@ from .._background import Waking, run_in_thread
 from .._history import live_record
 from .._messages import NowImageError, StoreError, say
 from .._relay import in_currency
-from .._runner import ProgressReport, Runner, RunResult
+from .._runner import Runner, RunResult, Watch
 from .._services import other_route
 from .._store import Home, JobLock, Record, Store, generation_of
 from .._transport import RelayAccess
@@ -35,6 +35,15 @@ Work: TypeAlias = Callable[[], Awaitable[RunResult]]
 _LOOK_AGAIN = 0.5
 _PATIENCE_FOR_A_PRICE = 5.0
 _PATIENCE_AFTER_SLEEP = 120.0  # then whoever hangs on a dead connection holds up nobody any longer
+
+
+@dataclass(slots=True)
+class _Live:
+    """What this kernel works on: its lock, whether it was sent, and the event of its end."""
+
+    lock: JobLock | None
+    is_sent: bool = False
+    over: anyio.Event = field(default_factory=anyio.Event)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +81,7 @@ class Buyer:
         self._runner = runner
         self._note_sent = note_sent
         self._slots: anyio.CapacityLimiter | None = None
-        self._live: dict[str, anyio.Event] = {}
-        self._locks: dict[str, JobLock | None] = {}
-        self._sending: dict[str, anyio.Event] = {}
+        self._live: dict[str, _Live] = {}
         self._held_up_by: list[anyio.Event] = []
         self._minutes_slept = 0
         self.waking = Waking()
@@ -117,7 +124,7 @@ class Buyer:
         """Claim a number; where another kernel was faster with the same order, join it instead."""
         snapshot, store = purchase.snapshot, purchase.snapshot.home.store
         record, lock = await run_in_thread(store.claim_and_hold, self._record_of(purchase))
-        self._mark_live(record, lock)
+        self._live[record.id] = _Live(lock)
         claimed.append(record)
         faster = await self._planner.find_faster(purchase.placed, record)
         if faster.answers:
@@ -156,13 +163,11 @@ class Buyer:
         self._release(record)
         return record
 
-    def _mark_live(self, record: Record, lock: JobLock | None) -> None:
-        self._live[record.id], self._locks[record.id] = anyio.Event(), lock
-
     def _release(self, record: Record) -> None:
-        self._live.pop(record.id).set()
-        if (lock := self._locks.pop(record.id)) is not None:
-            lock.release()
+        live = self._live.pop(record.id)
+        live.over.set()
+        if live.lock is not None:
+            live.lock.release()
 
     def _answer(self, decision: Decision, placed: Placed, job: Job) -> list[Work]:
         if decision.answers:
@@ -182,9 +187,9 @@ class Buyer:
     async def _join(self, record: Record, job: Job) -> RunResult:
         store = self._workspace.home().store
         job.changed(record)
-        while (event := self._live.get(record.id)) is not None or store.is_held(record.number):
-            if event is not None:
-                await event.wait()
+        while (live := self._live.get(record.id)) is not None or store.is_held(record.number):
+            if live is not None:
+                await live.over.wait()
             else:
                 await anyio.sleep(_LOOK_AGAIN)  # another kernel makes it; its record tells when it is there
         record = live_record(store, await run_in_thread(store.read, record.number))
@@ -194,17 +199,15 @@ class Buyer:
         return await self.resume(record, job)
 
     async def _buy(self, record: Record, purchase: _Purchase, job: Job) -> RunResult:
-        began = False
+        live = self._live[record.id]
         try:
             async with self._slot(purchase.snapshot):
                 await self._wait_after_sleep(job, purchase.snapshot)
-                began = True
-                self._sending[record.id] = self._live[record.id]
+                live.is_sent = True
                 result = await self._run(record, purchase, job)
             return await self._add_cost(result, purchase, job)
         finally:
-            self._sending.pop(record.id, None)
-            if began:
+            if live.is_sent:
                 self._release(record)
             else:
                 with CancelScope(shield=True):
@@ -246,7 +249,7 @@ class Buyer:
         """Hold a new order after the machine slept until what was under way has ended one way or the other."""
         if seconds := self.waking.slept():
             self._minutes_slept = max(1, round(seconds / 60))
-            self._held_up_by = list(self._sending.values())
+            self._held_up_by = [one.over for one in self._live.values() if one.is_sent]
         if all(event.is_set() for event in self._held_up_by):
             return
         job.notes.append(
@@ -286,7 +289,7 @@ class Buyer:
         lock = home.store.hold(record.number)
         if lock is None:
             return RunResult(record)
-        self._mark_live(record, lock)
+        self._live[record.id] = _Live(lock)
         try:
             record = await run_in_thread(home.store.read, record.number)
             if record.is_over:
@@ -302,7 +305,8 @@ class Buyer:
         self._slots.total_tokens = most
         return self._slots
 
-    def _watch(self, job: Job) -> _JobWatch:
+    def _watch(self, job: Job) -> Watch:
+        """Return what tells the job and whoever observes the history."""
         folder = self._workspace.home().store.pictures
 
         def changed(record: Record) -> None:
@@ -311,7 +315,7 @@ class Buyer:
                 self._note_sent(job)
             self._workspace.history.tell(generation_of(record, folder))
 
-        return _JobWatch(changed, job.progressed)
+        return Watch(changed, job.progressed)
 
 
 def _keep_inputs(order: Order, store: Store) -> None:
@@ -332,11 +336,3 @@ def _with_plan(record: Record, call: PlannedCall) -> Record:
         charge={"name": charge.name, "times": str(charge.times), "unit": charge.unit},
         expected=call.plan.expected,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _JobWatch:
-    """Tells the job and whoever observes the history."""
-
-    changed: Callable[[Record], None]
-    progressed: Callable[[ProgressReport], None]

@@ -16,7 +16,7 @@ import anyio
 from anyio import CancelScope
 
 from .._background import run_in_thread
-from .._messages import InputError, Interrupted, NowImageError, RejectedError, TaskStillPending, error_of
+from .._messages import Interrupted, NowImageError, RejectedError, TaskStillPending, error_of
 from .._protocol import Service
 from .._relay import RelayFacts
 from .._runner import Runner, RunResult
@@ -28,7 +28,7 @@ from ._job import Job
 from ._order import Order
 from ._planning import Placed, Planner, position_of, say_remarks
 from ._quotes import Quotes
-from ._rehearsal import Preview, Rehearsal, rehearse_calls, say_decision
+from ._rehearsal import Rehearsal, rehearse_calls, say_decision
 from ._reuse import Decision
 from ._workspace import Snapshot, Workspace
 
@@ -169,41 +169,21 @@ class Orders:
         async with self._turn:
             decision = await self._planner.try_decide(order, snapshot)
         calls = await self._planner.plan(order.request, snapshot, n=decision.missing or None)
-        bought = calls if decision.missing else []
-        price = await self.quotes.price([one.plan for one in bought], snapshot)
+        bought = [one.plan for one in calls] if decision.missing else []
+        price, doubt = Money(None, snapshot.settings.currency), None
+        with suppress(NowImageError):
+            price = await self.quotes.price(bought, snapshot)
+            doubt = await self.quotes.find_doubt(price, order, snapshot)
         return Rehearsal(
             calls=tuple(rehearse_calls(calls, snapshot.access.client)),
             decisions=tuple(say_decision(decision)),
             price=price,
             notes=tuple(say_remarks(calls, snapshot.settings.language)),
             demo=snapshot.is_demo,
-            balance_after=await self.quotes.balance_after(price, snapshot),
+            offer=calls[0].route.offer,
+            unsettled=tuple(one.ref for one in decision.unsettled),
+            doubt=doubt,
         )
-
-    async def preview(self, order: Order) -> Preview:
-        """Return what is known of an order if all of it is bought."""
-        snapshot = self._workspace.snapshot()
-        calls = await self._planner.plan(order.request, snapshot)
-        price = Money(None, snapshot.settings.currency)
-        with suppress(NowImageError):
-            price = await self.quotes.price([one.plan for one in calls], snapshot)
-        notes = tuple(say_remarks(calls, snapshot.settings.language))
-        return Preview(offer=calls[0].route.offer, notes=notes, price=price)
-
-    async def find_doubt(self, order: Order) -> InputError | None:
-        """Return what the price of an order needs the user's word for, if all of it is bought."""
-        snapshot = self._workspace.snapshot()
-        limits = await self.quotes.find_limits(order, snapshot)
-        if limits is None or order.agreed:
-            return None
-        calls = await self._planner.plan(order.request, snapshot)
-        return limits.find_doubt(await self.quotes.price([one.plan for one in calls], snapshot))
-
-    async def find_unsettled(self, order: Order) -> list[Record]:
-        """Return the equal orders of unknown outcome that stand before this one."""
-        async with self._turn:
-            decision = await self._planner.try_decide(order, self._workspace.snapshot())
-        return list(decision.unsettled)
 
     async def _explain(self, error: NowImageError, generation: Generation, snapshot: Snapshot) -> NowImageError:
         """Add what the user can use: the number it is kept under, and the models that there are."""

@@ -16,24 +16,16 @@ import msgspec
 
 from .._background import run_in_thread
 from .._history import History
-from .._messages import InputError, Language, NowImageError, StoreCorrupt, StoreError, say
+from .._messages import InputError, Language, StoreCorrupt, StoreError, say
 from .._protocol import Plan
-from .._relay import RelayFacts, estimate, spent
+from .._relay import RelayFacts, estimate
 from .._settings import Settings
 from .._store import Record, Store, encode, parse_json, remove_file, try_read_file, write_durably
 from .._values import Money
 from ._order import Order
 from ._workspace import Snapshot
 
-__all__ = [
-    "Budget",
-    "Quotes",
-    "budget_line",
-    "ensure_currency",
-    "lift_budget",
-    "read_budget",
-    "set_budget",
-]
+__all__ = ["Budget", "Quotes", "budget_line"]
 
 _FILE = "budget.json"
 _LARGEST = 1 << 16
@@ -61,7 +53,7 @@ def _worth(record: Record, currency: str) -> Decimal:
     return record.cost.amount or Decimal(0)
 
 
-def ensure_currency(amount: Money, settings: Settings) -> Money:
+def _ensure_currency(amount: Money, settings: Settings) -> Money:
     """Give an amount as the user typed it in the currency of the settings."""
     counted = replace(amount, currency=settings.currency)
     if not amount.currency or amount.sign == counted.sign:
@@ -82,7 +74,7 @@ def budget_line(budget: tuple[Money, Money] | None, language: Language) -> str:
     return say("budget: {amount}, {left} left", language, amount=amount, left=left)
 
 
-def read_budget(store: Store) -> Budget | None:
+def _read_budget(store: Store) -> Budget | None:
     """Read the budget of a history; None where there is none."""
     data = try_read_file(store.folder / _FILE, limit=_LARGEST)
     if data is None:
@@ -94,20 +86,6 @@ def read_budget(store: Store) -> Budget | None:
     raise StoreCorrupt(
         "the budget of this history cannot be read", advice="%now budget AMOUNT sets it anew, %now budget off lifts it"
     )
-
-
-def set_budget(store: Store, amount: Money) -> Budget:
-    """Let so much be spent from now on."""
-    store.preflight()
-    every = [*store.records(), *store.trashed()]
-    budget = Budget(amount=amount, after=max((record.number for record in every), default=0))
-    write_durably(store.folder / _FILE, encode(msgspec.to_builtins(budget)))
-    return budget
-
-
-def lift_budget(store: Store) -> None:
-    """Let anything be spent again; nothing happens where there was no budget."""
-    remove_file(store.folder / _FILE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +120,22 @@ class Quotes:
         self._facts = facts
         self._history = history
 
+    def budget(self, store: Store) -> tuple[Money, Money] | None:
+        """Return the budget of a history and what is left of it; None where none is set."""
+        budget = _read_budget(store)
+        return None if budget is None else (budget.amount, self._left_of(budget, store))
+
+    def set_budget(self, store: Store, amount: Money | None, settings: Settings) -> None:
+        """Let so much be spent from now on, anything where the amount is None."""
+        if amount is None:
+            remove_file(store.folder / _FILE)
+            return
+        counted = _ensure_currency(amount, settings)
+        store.preflight()
+        every = [*store.records(), *store.trashed()]
+        budget = Budget(amount=counted, after=max((record.number for record in every), default=0))
+        write_durably(store.folder / _FILE, encode(msgspec.to_builtins(budget)))
+
     async def price(self, plans: Sequence[Plan], snapshot: Snapshot) -> Money:
         """Return the expected price of all plans together; unknown if one of them is."""
         return _sum(await self._price_each(plans, snapshot), snapshot.settings)
@@ -162,7 +156,7 @@ class Quotes:
         An unknown price is above each of them. With the user's word (`Order.agreed`) it is not, nor is anything above
         `Now.confirm_over`; limit and budget stay.
         """
-        limits = await self.find_limits(order, snapshot)
+        limits = await self._find_limits(order, snapshot)
         if limits is None:
             return [None] * len(plans), None
         prices = await self._price_each(plans, snapshot)
@@ -175,11 +169,16 @@ class Quotes:
             await run_in_thread(self._refuse_beyond, price, limits.budget, snapshot)
         return prices, limits.budget
 
-    async def find_limits(self, order: Order, snapshot: Snapshot) -> Limits | None:
+    async def find_doubt(self, price: Money, order: Order, snapshot: Snapshot) -> InputError | None:
+        """Return what the price of an order needs the user's word for."""
+        limits = await self._find_limits(order, snapshot)
+        return None if limits is None or order.agreed else limits.find_doubt(price)
+
+    async def _find_limits(self, order: Order, snapshot: Snapshot) -> Limits | None:
         """Return what stands before a purchase now; None where nothing does."""
         if snapshot.is_demo:
             return None
-        budget = await run_in_thread(read_budget, snapshot.home.store)
+        budget = await run_in_thread(_read_budget, snapshot.home.store)
         limits = Limits(ask_above=snapshot.settings.confirm_over, most=order.budget, budget=budget)
         return None if limits == Limits() else limits
 
@@ -189,8 +188,8 @@ class Quotes:
             await run_in_thread(self._refuse_beyond, record.cost, budget, snapshot, record.number)
 
     def _refuse_beyond(self, price: Money, budget: Budget, snapshot: Snapshot, below: int | None = None) -> None:
-        ensure_currency(budget.amount, snapshot.settings)
-        left = self.left_of(budget, snapshot.home.store, below=below)
+        _ensure_currency(budget.amount, snapshot.settings)
+        left = self._left_of(budget, snapshot.home.store, below=below)
         if _is_above(price, left):
             raise InputError(
                 "the expected price is {price}, and {left} is left of the budget of {budget}",
@@ -200,20 +199,10 @@ class Quotes:
                 budget=budget.amount,
             )
 
-    def left_of(self, budget: Budget, store: Store, *, below: int | None = None) -> Money:
+    def _left_of(self, budget: Budget, store: Store, *, below: int | None = None) -> Money:
         """Return what is left of a budget, counting everything of this history, in the trash too."""
         every = [*self._history.records(), *(store.trashed() if store.exists else [])]
         return budget.left(every, below=below)
-
-    async def balance_after(self, price: Money, snapshot: Snapshot) -> Money | None:
-        """Return what would be left after paying `price`; None where that cannot be told."""
-        if price.amount is None or snapshot.is_demo:
-            return None
-        try:
-            left, _used = spent(await self._facts.balance(snapshot.access), snapshot.settings)
-        except NowImageError:
-            return None
-        return None if left is None or left.amount is None else replace(left, amount=left.amount - price.amount)
 
 
 def _sum(prices: Sequence[Money], settings: Settings) -> Money:
@@ -228,7 +217,7 @@ def _is_above(price: Money, limit: Money) -> bool:
 
 
 def _refuse_above(price: Money, most: Money, settings: Settings) -> None:
-    limit = ensure_currency(most, settings)
+    limit = _ensure_currency(most, settings)
     if _is_above(price, limit):
         raise InputError(
             "the expected price is {price}, and --budget is {limit}",

@@ -1,4 +1,4 @@
-"""What an order would do, exactly: the calls in order, what the history serves, the expected price."""
+"""What an order would do, exactly: the calls in order, what the history serves, the expected price and its doubts."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._json import JSON
+from .._messages import InputError
 from .._protocol import Call, File, Later, Offer
 from .._transport import RelayClient
-from .._values import Money, Request
+from .._values import Input, Money, Request
 from ._planning import PlannedCall
 from ._reuse import Decision
 
-__all__ = ["Preview", "Rehearsal", "RehearsedCall", "rehearse_calls", "say_decision"]
+__all__ = ["Rehearsal", "RehearsedCall", "rehearse_calls", "say_decision"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,14 +24,15 @@ class RehearsedCall:
     method: str
     url: str
     body: JSON = None
-    is_free: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """What an order would do: its calls, what the history serves, remarks, the expected price, the balance after it.
+    """What an order would do: its calls, what the history serves, remarks, and the expected price.
 
-    `decisions` are pairs of a word (serve, join, unsettled, buy) and a number.
+    `decisions` are pairs of a word (serve, join, unsettled, buy) and a number; `offer` is what its model is known to
+    take. The user's word is needed for equal orders of unknown outcome (`unsettled`, as `#12`) and where the price is
+    in `doubt`.
     """
 
     calls: tuple[RehearsedCall, ...]
@@ -38,32 +40,26 @@ class Rehearsal:
     price: Money
     notes: tuple[str, ...]
     demo: bool
-    balance_after: Money | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
-    """What the model of an order is known to take, what its plans remark, and its price, unknown in the demo."""
-
     offer: Offer
-    notes: tuple[str, ...]
-    price: Money
+    unsettled: tuple[str, ...] = ()
+    doubt: InputError | None = None
 
 
 def rehearse_calls(planned: Sequence[PlannedCall], client: RelayClient) -> Iterator[RehearsedCall]:
     """Yield the calls of all plans, in the order in which they would go out."""
     for one in planned:
-        for call in one.plan.before:
-            yield _rehearse(call, one.ask.request, client, is_free=True)
-        yield _rehearse(one.plan.call, one.ask.request, client, is_free=False)
+        yield from (_rehearse(call, one.ask.request, client) for call in (*one.plan.before, one.plan.call))
 
 
-def _rehearse(call: Call, request: Request, client: RelayClient, *, is_free: bool) -> RehearsedCall:
-    sizes = {one.sha256: f" {one.width}x{one.height}" if one.width else "" for one in request.inputs}
-    names = {one.sha256: f"{one.role} {one.sha256[:12]}{sizes[one.sha256]}" for one in request.inputs}
+def _rehearse(call: Call, request: Request, client: RelayClient) -> RehearsedCall:
+    names = {one.sha256: _name_of(one) for one in request.inputs}
     form = None if call.form is None else [[name, _show(part, names)] for name, part in call.form]
     body = _show(call.json, names) if form is None else form
-    return RehearsedCall(method=call.method, url=client.url_of(call), body=body, is_free=is_free)
+    return RehearsedCall(method=call.method, url=client.url_of(call), body=body)
+
+
+def _name_of(one: Input) -> str:
+    return f"{one.role} {one.sha256[:12]}" + (f" {one.width}x{one.height}" if one.width else "")
 
 
 def _show(body: Any, names: Mapping[str, str]) -> JSON:  # noqa: ANN401 - a body of any shape

@@ -13,7 +13,6 @@ from .._store import Record
 from .._values import Picture
 from ._diff import differences
 from ._fallback import Bundle, static_bundle
-from ._gallery import Gallery
 from ._messages import MOST_PICTURES, Message
 from ._pictures import picture_at, picture_bytes, pictures_of, ref_of
 from ._rpc import Answer
@@ -41,8 +40,7 @@ class Comparison(Standing):
         """
         if not 2 <= len(refs) <= MOST_PICTURES:  # noqa: PLR2004 - one picture cannot be compared
             raise InputError("{count} pictures cannot be compared", advice="give two to four", count=len(refs))
-        gallery = Gallery(session)
-        return cls(session, [_spot(session.picture(ref), gallery) for ref in refs])
+        return cls(session, [_spot(session.picture(ref), session) for ref in refs])
 
     def answers(self) -> Mapping[str, tuple[str, Callable[[Message], Answer]]]:
         """Return for each action the worker that does it, and how."""
@@ -74,8 +72,8 @@ class Comparison(Standing):
         return static_bundle(shown, self._session.context.home().store.pictures, language=self.language, text=text)
 
 
-def _spot(picture: Picture, gallery: Gallery) -> tuple[Record, int]:
-    record = gallery.record(int(picture.ref.removeprefix("#").partition(".")[0]))
+def _spot(picture: Picture, session: Session) -> tuple[Record, int]:
+    record = session.history.record(int(picture.ref.removeprefix("#").partition(".")[0]))
     for place, one in enumerate(pictures_of(record), 1):
         if one.sha256 == picture.sha256:
             return record, place

@@ -17,8 +17,8 @@ import msgspec
 from msgspec import Meta
 
 from .._json import JSON
-from .._messages import InputError, NowImageError
-from .._options import OPTIONS, Deferred, Option, Parsed, checked_prompt, gather, option, read_param
+from .._messages import InputError
+from .._options import OPTIONS, Deferred, Option, Parsed, checked_prompt, gather, option, read_param, reads_back
 from .._orders import Order, order_of
 from .._services import request_again
 from .._store import Record
@@ -102,7 +102,7 @@ def draft_of(request: Request, *, parent: str = "") -> Draft:
     params: list[Pair] = [(name, _param_text(name, value)) for name, value in request.raw.items()]
     for name, value in request.params.items():
         one = _BY_NAME.get(name)
-        if one is not None and _says(one, str(value), value):
+        if one is not None and str(value).strip() and reads_back(one, value):
             options[one.name] = str(value)
         else:
             params.append((name, _param_text(name, value)))
@@ -119,14 +119,6 @@ def draft_of(request: Request, *, parent: str = "") -> Draft:
 def recipe_of(record: Record) -> Draft:
     """Return the draft that makes a record again."""
     return draft_of(request_again(record.request, record.model, record.service), parent=record.id)
-
-
-def _says(one: Option, text: str, value: JSON) -> bool:
-    """Whether the option, typed as this text, is this value again."""
-    with suppress(NowImageError):
-        again = one.read(text)
-        return bool(text.strip()) and type(again) is type(value) and again == value
-    return False
 
 
 def _param_text(name: str, value: JSON) -> str:

@@ -11,9 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .._history import live_record
 from .._json import digest
-from .._messages import InputError, Language, NowImageError, plain
+from .._messages import Language, NowImageError, plain
 from .._session import Session
 from .._store import Record, Search
 from ._pictures import others_of, pictures_of
@@ -38,20 +37,9 @@ class Gallery:
         self._known = {record.number: record for record in self._session.history.records()}
         return self._known
 
-    def record(self, number: int) -> Record:
-        """Read one record as it stands now.
-
-        Raises:
-            InputError: there is none of that number.
-        """
-        store = self._session.context.home().store
-        with suppress(NowImageError):
-            return live_record(store, store.read(number))
-        raise InputError("there is no {ref} in this history", ref=f"#{number}")
-
     def known(self, number: int) -> Record:
         """Return one record as it was when the history was last read, else as it stands now."""
-        return self._known.get(number) or self.record(number)
+        return self._known.get(number) or self._session.history.record(number)
 
     def forget(self) -> None:
         """Know nothing of the folder that was read before."""
@@ -59,7 +47,7 @@ class Gallery:
 
     def renew(self, number: int) -> Record:
         """Read one record as it stands now, and take note of it."""
-        self._known[number] = self.record(number)
+        self._known[number] = self._session.history.record(number)
         return self._known[number]
 
     def find(self, *, text: str, model: str, tag: str, status: str, starred: bool) -> list[int]:

@@ -12,7 +12,6 @@ from .._options import checked_prompt
 from .._orders import Job, Order
 from .._session import Session
 from ._draft import Draft, order_from
-from ._gallery import Gallery
 from ._jobs import JobBoard
 from ._messages import Message
 from ._pictures import picture_at, ref_of
@@ -32,10 +31,9 @@ _REPEAT = {"repeat": True}
 class Ordering:
     """Places the orders of one panel; used on one worker thread."""
 
-    def __init__(self, session: Session, board: JobBoard, gallery: Gallery) -> None:
+    def __init__(self, session: Session, board: JobBoard) -> None:
         self._session = session
         self._board = board
-        self._gallery = gallery
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._last: tuple[str, float] = ("", float("-inf"))
 
@@ -74,7 +72,7 @@ class Ordering:
         return {"job": self._board.add(job, words[0] if words else "")} if isinstance(job, Job) else {}
 
     def _ref(self, fields: Mapping[str, Any]) -> str:
-        record = self._gallery.record(fields["number"])
+        record = self._session.history.record(fields["number"])
         return ref_of(record, picture_at(record, fields["place"])) if "place" in fields else record.ref
 
     def _is_repeat(self, message: Message, mark: str) -> bool:
@@ -90,7 +88,8 @@ class Ordering:
     def _ask_first(self, order: Order, agreed: frozenset[str]) -> None:
         """Ask about equal orders of unknown outcome, which one with `reuse="never"` settles, and about the price."""
         language = self._session.settings().language
-        if refs := [ref for ref in self._session.find_unsettled(order) if ref not in agreed]:
+        rehearsal = self._session.rehearse(order)
+        if refs := [ref for ref in rehearsal.unsettled if ref not in agreed]:
             error = MaybeBilledError(
                 "{ref} is the same order and may have been billed",
                 advice="%now resume looks for it, free",
@@ -98,8 +97,8 @@ class Ordering:
                 ref=", ".join(refs),
             )
             raise Asked(error.in_language(language).lines(), [*agreed, *refs])
-        if _PRICE not in agreed and (doubt := self._session.find_doubt(order)) is not None:
-            raise Asked([doubt.in_language(language).message()], [*agreed, _PRICE])
+        if rehearsal.doubt is not None and _PRICE not in agreed:
+            raise Asked([rehearsal.doubt.in_language(language).message()], [*agreed, _PRICE])
 
 
 def verbs_of(session: Session) -> list[str]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from traitlets import Dict, List
 
@@ -45,7 +45,9 @@ __all__ = ["Panel", "follow", "recall"]
 _PARTIAL_PX = 640
 _LARGEST_FILE = 32 << 20
 _UNDER_WAY = (Status.PENDING, Status.RUNNING)
-_OPEN: WeakSet[Panel] = WeakSet()  # `%now recall` finds those of its session; none is kept alive
+_OPEN: WeakKeyDictionary[Panel, Session] = (
+    WeakKeyDictionary()
+)  # `%now recall` finds those of its session; none is kept alive
 
 
 class Panel(Standing):
@@ -67,13 +69,13 @@ class Panel(Standing):
         self._wanted = Wanted()
         self._folder = session.context.home().store.folder
         self._board = JobBoard(session, lambda forms: self.put("jobs", forms), self._send_partial_soon)
-        self._ordering = Ordering(session, self._board, self._gallery)
+        self._ordering = Ordering(session, self._board)
         self._answering: object = None
         self._asking = threading.Event()
         self._end_observing = session.history.observe(self._receive_change)
         self.have("files", self._begin)
         self._board.look()
-        _OPEN.add(self)
+        _OPEN[self] = session
 
     def _begin(self) -> None:
         """Read the history, then ask the relay: at once they would both read all of it."""
@@ -97,16 +99,12 @@ class Panel(Standing):
         if isinstance(source, Path):
             draft = draft_in(read_file(source, limit=_LARGEST_FILE), self._gallery)
         else:
-            draft = recipe_of(self._gallery.record(int(self._session.generation(source).ref.removeprefix("#"))))
+            draft = recipe_of(self._session.history.record(int(self._session.generation(source).ref.removeprefix("#"))))
         self.put("draft", draft.to_json())
-
-    def belongs_to(self, session: Session) -> bool:
-        """Whether this is the session that it shows."""
-        return self._session is session
 
     def close(self) -> None:
         """End the panel; what is under way goes on."""
-        _OPEN.discard(self)
+        _OPEN.pop(self, None)
         self._end_observing()
         self._board.close()
         super().close()
@@ -195,11 +193,11 @@ class Panel(Standing):
         return detail_of(record, self._gallery, language=self.language, verbs=verbs_of(self._session))
 
     def _picture(self, message: Message) -> Answer:
-        record = self._gallery.record(message.fields["number"])
+        record = self._session.history.record(message.fields["number"])
         return picture_bytes(record, message.fields["place"], self._gallery.pictures)
 
     def _compare(self, message: Message) -> Answer:
-        records = [self._gallery.record(number) for number, _ in message.fields["pictures"]]
+        records = [self._session.history.record(number) for number, _ in message.fields["pictures"]]
         if not records:
             raise InputError("there is nothing to compare", advice="choose two to four pictures")
         return differences(records)
@@ -284,4 +282,4 @@ def recall(session: Session, source: str | Path) -> bool:
 
 
 def _panels_of(session: Session) -> list[Panel]:
-    return [one for one in _OPEN if one.belongs_to(session)]
+    return [one for one, shown in _OPEN.items() if shown is session]

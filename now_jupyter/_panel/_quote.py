@@ -12,8 +12,9 @@ from .._messages import Language, NowImageError, plain, say
 from .._options import option
 from .._orders import Order, budget_line
 from .._protocol import Offer
-from .._relay import ListedModel, in_currency, spent
+from .._relay import ListedModel, say_price, spent
 from .._session import Session
+from .._settings import Settings
 from ._draft import FIELDS, Draft, request_of
 
 __all__ = ["controls_of", "quote_of", "relay_of"]
@@ -26,14 +27,14 @@ _ROOM_FOR_MODELS = 24_000
 def quote_of(session: Session, draft: Draft) -> dict[str, Any]:
     """Return price, controls and remarks for a draft."""
     settings = session.settings()
-    order = Order(request=request_of(draft if draft.prompt.strip() else replace(draft, prompt=_ANY_PROMPT)))
-    preview = session.preview(order)
+    request = request_of(draft if draft.prompt.strip() else replace(draft, prompt=_ANY_PROMPT))
+    rehearsal = session.rehearse(Order(request=request, reuse="never"))
     return {
-        "model": plain(preview.offer.model, 200),
-        "price": "" if preview.price.amount is None else str(preview.price),
-        "demo": session.context.is_demo(),
-        "controls": controls_of(preview.offer, draft, settings.language),
-        "notes": [plain(note) for note in preview.notes],
+        "model": plain(rehearsal.offer.model, 200),
+        "price": "" if rehearsal.price.amount is None else str(rehearsal.price),
+        "demo": rehearsal.demo,
+        "controls": controls_of(rehearsal.offer, draft, settings.language),
+        "notes": [plain(note) for note in rehearsal.notes],
     }
 
 
@@ -69,25 +70,20 @@ def _control(name: str, offer: Offer, draft: Draft, language: Language) -> dict[
 
 def relay_of(session: Session) -> dict[str, Any]:
     """Return who answers, with which models, and what is left; what cannot be told is left out."""
-    language = session.settings().language
+    settings, language = session.settings(), session.settings().language
     facts: dict[str, Any] = {"demo": False, "models": [], "default": "", "left": "", "budget": "", "lines": []}
     try:
         facts["demo"] = demo = session.context.is_demo()
         facts["default"] = plain(session.default_model(), 200)
         facts["budget"] = "" if demo else budget_line(session.budget(), language)
-        facts["models"] = _few([_model(one, session, demo=demo) for one in session.models() if one.makes_pictures])
+        facts["models"] = _few([_model(one, settings, demo=demo) for one in session.models() if one.makes_pictures])
     except NowImageError as error:
         return {**facts, "lines": error.in_language(language).lines()}
     return facts if demo else {**facts, "left": _try(lambda: _left(session))}
 
 
-def _model(one: ListedModel, session: Session, *, demo: bool) -> dict[str, str]:
-    settings, price = session.settings(), one.price
-    if price is None or demo:
-        return {"name": one.name, "price": ""}
-    by_tokens = say("by tokens", settings.language)
-    each = price.per_call
-    return {"name": one.name, "price": by_tokens if each is None else str(in_currency(each, settings, reported=True))}
+def _model(one: ListedModel, settings: Settings, *, demo: bool) -> dict[str, str]:
+    return {"name": one.name, "price": "" if demo else say_price(one, settings, unknown="")}
 
 
 def _few(models: Sequence[dict[str, str]]) -> list[dict[str, str]]:

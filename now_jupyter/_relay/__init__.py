@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._catalogue import Balance, ListedModel, Price, RelayStatus
 from ._facts import LAST_RESORT, RelayFacts, relay_mark
-from ._money import estimate, in_currency, spent
+from ._money import estimate, in_currency, say_price, spent
 
 __all__ = [
     "LAST_RESORT",
@@ -16,5 +16,6 @@ __all__ = [
     "estimate",
     "in_currency",
     "relay_mark",
+    "say_price",
     "spent",
 ]

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from .._messages import say
 from .._protocol import Plan
 from .._settings import Settings
 from .._values import Money
-from ._catalogue import Balance, Price
+from ._catalogue import Balance, ListedModel, Price
 
-__all__ = ["estimate", "in_currency", "spent"]
+__all__ = ["estimate", "in_currency", "say_price", "spent"]
 
 
 def in_currency(dollars: Decimal | None, settings: Settings, *, reported: bool = False) -> Money:
@@ -23,6 +24,15 @@ def in_currency(dollars: Decimal | None, settings: Settings, *, reported: bool =
         return Money(None, settings.currency)
     amount = dollars * Decimal(str(settings.rate))
     return Money(amount, settings.currency, "reported" if reported else "estimated")
+
+
+def say_price(model: ListedModel, settings: Settings, *, unknown: str = "?") -> str:
+    """Return the price of a model by the relay's list, in words."""
+    if model.price is None:
+        return unknown
+    if model.price.per_call is None:
+        return say("by tokens", settings.language)
+    return str(in_currency(model.price.per_call, settings, reported=True))
 
 
 def estimate(plan: Plan, prices: Mapping[str, Price], settings: Settings) -> Money:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, 
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio import CancelScope
@@ -31,7 +31,6 @@ from .._messages import (
     TaskNeedsAction,
     TaskStillPending,
     failure_of,
-    plain,
 )
 from .._protocol import (
     Base64,
@@ -72,23 +71,20 @@ _MOST_OUTPUTS = 64
 _MOST_STEPS = 1_000_000  # a conversation that goes on for longer never ends
 
 
-class Watch(Protocol):
-    """Whoever looks on: told of every change of the record and of progress; must return at once."""
-
-    def changed(self, record: Record) -> None:
-        """Take note of the record as it is now."""
-
-    def progressed(self, progress: ProgressReport) -> None:
-        """Take note of how far it is."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressReport:
-    """How far a run is: a fraction of 1, an unfinished picture (encoded), words; what is not known is left out."""
+    """How far a run is: a fraction of 1, an unfinished picture (encoded); what is not known is left out."""
 
     fraction: float | None = None
     preview: bytes | None = None
-    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Whoever looks on: told of every change of the record and of progress; both return at once."""
+
+    changed: Callable[[Record], None]
+    progressed: Callable[[ProgressReport], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +299,7 @@ class Run:
                 preview = await self._saver.load(progress.preview)
         if fraction is not None:
             fraction = min(max(float(fraction), 0.0), 1.0) if math.isfinite(fraction) else None
-        self._watch.progressed(ProgressReport(fraction=fraction, preview=preview, words=plain(progress.words)))
+        self._watch.progressed(ProgressReport(fraction=fraction, preview=preview))
 
     def _take(self, found: Found, saving: TaskGroup) -> None:
         known = next((one for one in self.record.outputs if one.key == found.key), None)

@@ -17,19 +17,7 @@ import anyio.lowlevel
 from .._background import Background, run_in_thread
 from .._messages import ConfigError, InputError
 from .._options import Parsed, parse_keywords, read_amount
-from .._orders import (
-    Job,
-    Order,
-    Orders,
-    Preview,
-    Rehearsal,
-    Workspace,
-    ensure_currency,
-    lift_budget,
-    order_of,
-    read_budget,
-    set_budget,
-)
+from .._orders import Job, Order, Orders, Rehearsal, Workspace, order_of
 from .._protocol import Service
 from .._relay import Balance, ListedModel, RelayFacts
 from .._runner import Runner, recover_all_rescued
@@ -146,18 +134,6 @@ class Session:
         """Return exactly what an order would send and cost, without sending it."""
         return self._background.call(self._orders.rehearse, self._resolve(order))
 
-    def preview(self, order: Order) -> Preview:
-        """Return what is known of an order if none of it is taken from the history."""
-        return self._background.call(self._orders.preview, self._resolve(order))
-
-    def find_doubt(self, order: Order) -> InputError | None:
-        """Return what would refuse this order for its price without the user's word; None if nothing."""
-        return self._background.call(self._orders.find_doubt, self._resolve(order))
-
-    def find_unsettled(self, order: Order) -> list[str]:
-        """Return the equal orders that may have been billed and of which nobody knows what became (`#12`)."""
-        return [record.ref for record in self._background.call(self._orders.find_unsettled, self._resolve(order))]
-
     def place(self, order: Order) -> Job:
         """Take an order and return its job."""
         return self._start(self._orders.place, self._resolve(order))
@@ -262,17 +238,12 @@ class Session:
 
     def budget(self) -> tuple[Money, Money] | None:
         """Return the budget of this history and what is left of it; None where none is set."""
-        store = self.context.home().store
-        budget = read_budget(store)
-        return None if budget is None else (budget.amount, self._orders.quotes.left_of(budget, store))
+        return self._orders.quotes.budget(self.context.home().store)
 
     def set_budget(self, amount: str | float | None) -> None:
         """Let orders of this history spend at most so much from now on (`"¥10"`, `10`); None lifts the budget."""
-        store = self.context.home().store
-        if amount is None:
-            lift_budget(store)
-        else:
-            set_budget(store, ensure_currency(read_amount(str(amount)), self.settings()))
+        given = None if amount is None else read_amount(str(amount))
+        self._orders.quotes.set_budget(self.context.home().store, given, self.settings())
 
     def default_model(self) -> str:
         """Return the model that is used where none is named."""

@@ -275,6 +275,7 @@ def generation_of(record: Record, pictures: Path) -> Generation:
         cost=None if record.billed == "no" and record.is_over else record.cost,
         tags=tuple(tag for tag in record.tags if tag != "*"),
         starred="*" in record.tags,
+        rerouted=len({one.service for one in record.attempts}) > 1,
     )
 
 

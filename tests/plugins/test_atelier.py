@@ -89,7 +89,7 @@ def test_a_dry_run_shows_its_own_calls_and_price(relay: TwoServices, tmp_path: P
     with session_at(relay, tmp_path) as session:
         order = order_of(parse_cell(f"-m atelier-2 -s 9:16 -i {pictures[0]}", "two foxes"))
         rehearsal = session.rehearse(order)
-        text = rehearsal_text(rehearsal, session.settings())
+        text = rehearsal_text(session, order)
     assert [(one.method, one.url) for one in rehearsal.calls] == [
         ("GET", f"{relay.url}/atelier/v2/ticket"),
         ("POST", f"{relay.url}/atelier/v2/jobs"),
@@ -155,7 +155,7 @@ def test_its_cell_and_draft_come_back_to_it(relay: TwoServices, tmp_path: Path) 
         made = session.generate("two foxes", model="atelier-2", size="16:9", params={"grain": "fine"})
         line, _, body = cell_of(made).partition("\n")
         order = order_of(parse_cell(line.removeprefix("%%nowimage"), body))
-        assert session.preview(order).offer.fit.name == "RESERVED"
+        assert session.rehearse(order).offer.fit.name == "RESERVED"
         assert order.request.fingerprint() == made.request.fingerprint()
         draft = draft_of(request_again(made.request, made.model, made.service))
         assert (draft.model, draft.options, draft.params) == ("atelier-2", {"size": "16:9"}, (("grain", "fine"),))
