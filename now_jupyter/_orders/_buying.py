@@ -64,7 +64,7 @@ class _Purchase:
 class Buyer:
     """Carries out what was planned; knows what is under way in this kernel."""
 
-    def __init__(  # noqa: PLR0913 - the parts it works with
+    def __init__(
         self,
         workspace: Workspace,
         planner: Planner,
@@ -72,14 +72,12 @@ class Buyer:
         *,
         kernel: str,
         runner: Callable[[RelayAccess, Home], Runner],
-        note_sent: Callable[[Job], None],
     ) -> None:
         self._workspace = workspace
         self._planner = planner
         self._quotes = quotes
         self._kernel = kernel
         self._runner = runner
-        self._note_sent = note_sent
         self._slots: anyio.CapacityLimiter | None = None
         self._live: dict[str, _Live] = {}
         self._held_up_by: list[anyio.Event] = []
@@ -311,8 +309,6 @@ class Buyer:
 
         def changed(record: Record) -> None:
             job.changed(record)
-            if record.billed != "no":
-                self._note_sent(job)
             self._workspace.history.tell(generation_of(record, folder))
 
         return Watch(changed, job.progressed)

@@ -42,6 +42,7 @@ class Job:
         self._waiting: list[Waiting[Generation]] = []
         self._records: dict[str, Record] = {}
         self._scope: CancelScope | None = None
+        self._work: CancelScope | None = None
         self._cancelled = False
         self._view = view
         self.began = time.monotonic()
@@ -167,9 +168,9 @@ class Job:
         numbers = sorted(record.number for record in self._records.values() if record.number)
         return "–".join(f"#{number}" for number in dict.fromkeys((*numbers[:1], *numbers[-1:])))
 
-    def begin(self, scope: CancelScope) -> None:
-        """Take the scope that `cancel` ends; called on the background loop."""
-        self._scope = scope
+    def begin(self, scope: CancelScope, work: CancelScope) -> None:
+        """Take the scope that `cancel` ends, and the one in it that is shielded once something was sent."""
+        self._scope, self._work = scope, work
         if self._cancelled:
             scope.cancel()
 
@@ -181,6 +182,8 @@ class Job:
     def changed(self, record: Record) -> None:
         """Take note of a record as it is now."""
         self._records = {**self._records, record.id: record}
+        if self._work is not None and self.is_sent:
+            self._work.shield = True  # what was sent can no longer be taken back
 
     def progressed(self, progress: ProgressReport) -> None:
         """Take note of how far it is."""

@@ -59,9 +59,7 @@ class Orders:
         self._facts = facts
         self._planner = Planner(workspace, facts, kernel=kernel, services=services)
         self.quotes = Quotes(facts, workspace.history)
-        self._buyer = Buyer(
-            workspace, self._planner, self.quotes, kernel=kernel, runner=runner, note_sent=self._note_sent
-        )
+        self._buyer = Buyer(workspace, self._planner, self.quotes, kernel=kernel, runner=runner)
         self._turn = anyio.Lock()
         self._running: dict[Job, _Running] = {}
 
@@ -82,7 +80,7 @@ class Orders:
         try:
             with CancelScope() as taken_back, CancelScope() as scope:
                 self._running[job] = _Running(scope)
-                job.begin(taken_back)
+                job.begin(taken_back, scope)
                 job.finish(await work())
         except NowImageError as error:
             job.finish(None, strip_frames(error).in_language(self._workspace.settings().language))
@@ -103,11 +101,6 @@ class Orders:
             billed="maybe",
             ref=job.refs,
         ).in_language(language)
-
-    def _note_sent(self, job: Job) -> None:
-        """What was sent can no longer be taken back: only `abandon` ends it."""
-        if job in self._running:
-            self._running[job].scope.shield = True
 
     def take_back(self) -> None:
         """End what was not sent yet."""

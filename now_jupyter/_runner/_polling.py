@@ -8,9 +8,7 @@ from copy import copy
 import anyio
 
 from .._json import Fields
-from .._messages import BadResponseError, NowImageError, TaskLost
-from .._protocol import Fetch, Service
-from .._transport import RelayClient
+from .._messages import NowImageError, TaskLost
 
 __all__ = ["Pace", "Poller"]
 
@@ -18,7 +16,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 10.0
 _GROWTH = 1.25
 _TOLERATED = 60.0  # seconds for which a service may not know a task that it has accepted
 _GATHER = 0.05
-_MOST_STEPS = 100
 
 
 class Pace:
@@ -58,20 +55,19 @@ class _Round:
 class Poller:
     """Asks for many tasks of a service with one poll: whoever asks within a moment shares it."""
 
-    def __init__(self, client: RelayClient, service: Service, sleep: Callable[[float], Awaitable[None]]) -> None:
-        self._client = client
-        self._service = service
+    def __init__(self, batch: int, sleep: Callable[[float], Awaitable[None]]) -> None:
+        self._batch = max(1, batch)
         self._sleep = sleep
         self._round = _Round()
 
-    async def ask(self, task: str) -> Fields | None:
-        """Return what the service says of the task; None where it does not know it."""
+    async def ask(self, task: str, poll: Callable[[tuple[str, ...]], Awaitable[Fields]]) -> Fields | None:
+        """Return what the service says of the task by one `poll` of many; None where it does not know it."""
         while True:  # who gets no answer, as whoever asked was stopped, asks again
             current = self._round
             is_first = not current.tasks
             current.tasks[task] = None
             if is_first:
-                await self._ask_for_all(current)
+                await self._ask_for_all(current, poll)
             await current.over.wait()
             answer = current.answers.get(task)
             if isinstance(answer, NowImageError):
@@ -79,14 +75,14 @@ class Poller:
             if task in current.answers:
                 return answer
 
-    async def _ask_for_all(self, current: _Round) -> None:
+    async def _ask_for_all(self, current: _Round, poll: Callable[[tuple[str, ...]], Awaitable[Fields]]) -> None:
         try:
             await self._sleep(_GATHER)
             self._round = _Round()
-            tasks, size = tuple(current.tasks), max(1, self._service.batch)
-            for some in (tasks[start : start + size] for start in range(0, len(tasks), size)):
+            tasks = tuple(current.tasks)
+            for some in (tasks[start : start + self._batch] for start in range(0, len(tasks), self._batch)):
                 try:
-                    answers = await self._converse(some)
+                    answers = await poll(some)
                 except NowImageError as problem:
                     current.answers |= dict.fromkeys(some, problem)
                 else:
@@ -96,20 +92,3 @@ class Poller:
             if self._round is current:
                 self._round = _Round()
             current.over.set()
-
-    async def _converse(self, tasks: tuple[str, ...]) -> Fields:
-        """Perform the service's own way of asking; it may only fetch."""
-        conversation, answer, error = self._service.poll(tasks), None, None
-        for _ in range(_MOST_STEPS):
-            try:
-                step = conversation.send(answer) if error is None else conversation.throw(error)
-            except StopIteration as end:
-                return end.value if isinstance(end.value, dict) else {}
-            answer = error = None
-            if not isinstance(step, Fetch):
-                break
-            try:
-                answer = await self._client.fetch(step.call)
-            except NowImageError as problem:
-                error = problem
-        raise BadResponseError("the service {service} cannot be asked about its tasks", service=self._service.name)

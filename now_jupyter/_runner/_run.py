@@ -19,7 +19,7 @@ from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 
 from .._background import run_in_thread
-from .._json import JSON
+from .._json import JSON, Fields
 from .._messages import (
     BadResponseError,
     ConnectFailed,
@@ -211,7 +211,7 @@ class Run:
                         raise self._misbehaved(f"it ends with {type(end.value).__name__}") from None
                     return end.value
                 if is_free and not isinstance(step, Fetch | Progress):
-                    raise self._misbehaved(f"{type(step).__name__} comes before anything is paid")
+                    raise self._misbehaved(f"{type(step).__name__} stands where only free calls may")
                 answer = error = None
                 try:
                     answer = await self._perform(step, saving)
@@ -248,7 +248,7 @@ class Run:
             case Fetch(call):
                 return await self._runner.client.fetch(call, inputs=self._store.input_path)
             case Poll(task):
-                return await self._poll(task)
+                return await self._poll(task, saving)
             case Progress():
                 await self._show_progress(step, saving)
             case Checkpoint(state=state, billed=billed):
@@ -264,13 +264,18 @@ class Run:
                 raise self._misbehaved(f"{type(step).__name__} is no step")
         return None
 
-    async def _poll(self, task: str) -> JSON:
+    async def _poll(self, task: str, saving: TaskGroup) -> JSON:
         """Ask how a task is doing until its service knows it; a free question may fail on its way."""
         runner = self._runner
+
+        async def poll(tasks: tuple[str, ...]) -> Fields:
+            known: Fields = await self._converse(lambda: self._service.poll(tasks), saving, is_free=True)
+            return known
+
         while runner.stopwatch() - self._began <= runner.task_limit:
             await runner.sleep(self._pace.next_pause())
             try:
-                known = await runner.poller(self._service).ask(task)
+                known = await runner.poller(self._service).ask(task, poll)
             except _PASSING:
                 await runner.sleep(_POLL_AGAIN)
                 continue

@@ -63,7 +63,7 @@ class Runner:
 
     def poller(self, service: Service) -> Poller:
         """Return the one poller of a service."""
-        return self._pollers.setdefault(service.name, Poller(self.client, service, self.sleep))
+        return self._pollers.setdefault(service.name, Poller(service.batch, self.sleep))
 
     async def run(self, record: Record, plan: Plan, service: Service, watch: Watch) -> RunResult:
         """Send the plan of a claimed record and read its answer; an error of ours is returned, not raised."""
