@@ -483,7 +483,7 @@ def test_rehearsing_changes_nothing(folder: Path) -> None:
         session.generate("a fox")
     with new_session(folder) as session:
         order = order_of(parse_keywords("a fox", {}), execution=Execution(serial="1", cell="a"))
-        assert [session.rehearse(order).decisions for _ in range(2)] == [(("serve", " #1"),)] * 2
+        assert [session.rehearse(order).decisions for _ in range(2)] == [("would be served from #1",)] * 2
         assert session.place(order).result(30).ref == "#1"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from .._media import can_show, examine, is_inline, preview, sheet
-from .._messages import BadImageError, NowImageError, plain, printable, say
+from .._messages import BadImageError, NowImageError, lines_of, plain, printable, say
 from .._orders import Job
 from .._settings import Settings
 from .._values import Generation, Picture, Status
@@ -276,9 +276,7 @@ class View:
     def _arrive(self, job: Job) -> None:
         error = job.error()
         if error is not None:
-            other = f"{type(error).__name__}: {plain(error, 200)}"
-            text = "\n".join(error.lines()) if isinstance(error, NowImageError) else other
-            self._picture.put({"text/plain": text})
+            self._picture.put({"text/plain": "\n".join(lines_of(error))})
             _show_rescued(error, self._caption)  # other cells may run now: nothing new is shown if possible
         elif (generation := job.generation) is not None:
             self.finish(generation)

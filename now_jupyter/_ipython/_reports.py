@@ -7,13 +7,12 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
 from .._messages import InputError, Language, NowImageError, error_of, say
 from .._options import cell_text
-from .._orders import Order, RehearsedCall, budget_line
+from .._orders import Order, budget_line
 from .._relay import spent
 from .._services import request_again
 from .._session import Session
@@ -32,7 +31,10 @@ __all__ = [
 def rehearsal_text(session: Session, order: Order) -> str:
     """Return what an order would send, what it would cost and what the history would serve, as text."""
     rehearsal, language = session.rehearse(order), session.settings().language
-    lines = [line for call in rehearsal.calls for line in _call_lines(call)]
+    lines: list[str] = []
+    for call in rehearsal.calls:
+        lines.append(f"{call.method} {call.url}")
+        lines += [] if call.body is None else [json.dumps(call.body, ensure_ascii=False, indent=1)]
     lines += rehearsal.notes
     lines.append(
         say(
@@ -43,7 +45,7 @@ def rehearsal_text(session: Session, order: Order) -> str:
     )
     if (balance := _balance_after(rehearsal.price, session)) is not None:
         lines.append(say("balance after it: {balance}", language, balance=balance))
-    lines.append(" · ".join(_would(kind, language) + ref for kind, ref in rehearsal.decisions))
+    lines.append(" · ".join(rehearsal.decisions))
     return "\n".join(lines)
 
 
@@ -55,21 +57,6 @@ def _balance_after(price: Money, session: Session) -> Money | None:
         left, _used = spent(session.balance(), session.settings())
         return None if left is None or left.amount is None else replace(left, amount=left.amount - price.amount)
     return None
-
-
-def _call_lines(call: RehearsedCall) -> Iterator[str]:
-    yield f"{call.method} {call.url}"
-    if call.body is not None:
-        yield json.dumps(call.body, ensure_ascii=False, indent=1)
-
-
-def _would(kind: str, language: Language) -> str:
-    words = {
-        "serve": say("would be served from", language),
-        "join": say("would join", language),
-        "unsettled": say("would be refused because of", language),
-    }
-    return words.get(kind) or say("would be bought", language)
 
 
 def require_ref(text: str) -> str:

@@ -71,6 +71,7 @@ __all__ = [
     "class_of_error",
     "error_of",
     "failure_of",
+    "lines_of",
 ]
 
 _SAME = ("advice", "kept", "status", "code", "request_id")  # what error and failure both call by these names
@@ -152,6 +153,11 @@ class NowImageError(Exception):
         """Set the language in which the error speaks, and return the error."""
         self.language = language
         return self
+
+
+def lines_of(error: BaseException) -> list[str]:
+    """Return what people see of an error: ours in its lines, a bug in one."""
+    return error.lines() if isinstance(error, NowImageError) else [f"{type(error).__name__}: {plain(error, 200)}"]
 
 
 class InputError(NowImageError):

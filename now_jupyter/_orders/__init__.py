@@ -6,7 +6,7 @@ from ._job import Job
 from ._order import Order, order_of
 from ._orders import Orders
 from ._quotes import budget_line
-from ._rehearsal import Rehearsal, RehearsedCall
+from ._rehearsal import Rehearsal
 from ._workspace import Snapshot, Workspace
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "Order",
     "Orders",
     "Rehearsal",
-    "RehearsedCall",
     "Snapshot",
     "Workspace",
     "budget_line",

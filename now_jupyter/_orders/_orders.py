@@ -169,7 +169,7 @@ class Orders:
             doubt = await self.quotes.find_doubt(price, order, snapshot)
         return Rehearsal(
             calls=tuple(rehearse_calls(calls, snapshot.access.client)),
-            decisions=tuple(say_decision(decision)),
+            decisions=tuple(say_decision(decision, snapshot.settings.language)),
             price=price,
             notes=tuple(say_remarks(calls, snapshot.settings.language)),
             demo=snapshot.is_demo,

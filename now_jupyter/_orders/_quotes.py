@@ -88,29 +88,23 @@ def _read_budget(store: Store) -> Budget | None:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What stands before a purchase: a price above which we ask, the order's own limit, the folder's budget."""
-
-    ask_above: float | None = None
-    most: Money | None = None
-    budget: Budget | None = None
-
-    def find_doubt(self, price: Money) -> InputError | None:
-        """Return what the user's word is needed for; an unknown price is above every limit."""
-        if self.ask_above is not None and (price.amount is None or price.amount > self.ask_above):
-            return InputError(
-                "the expected price is {price}, and Now.confirm_over is {limit}",
-                advice="add --yes (-y) to order it all the same",
-                price=price,
-                limit=self.ask_above,
-            )
-        if price.amount is None and (self.most is not None or self.budget is not None):
-            return InputError(
-                "the price of this order is not known, and there is a budget",
-                advice="add --yes (-y) to order it all the same",
-            )
+def _find_doubt(price: Money, order: Order, budget: Budget | None, settings: Settings) -> InputError | None:
+    """Return what the user's word is needed for; an unknown price is above every limit."""
+    if order.agreed:
         return None
+    if settings.confirm_over is not None and (price.amount is None or price.amount > settings.confirm_over):
+        return InputError(
+            "the expected price is {price}, and Now.confirm_over is {limit}",
+            advice="add --yes (-y) to order it all the same",
+            price=price,
+            limit=settings.confirm_over,
+        )
+    if price.amount is None and (order.budget is not None or budget is not None):
+        return InputError(
+            "the price of this order is not known, and there is a budget",
+            advice="add --yes (-y) to order it all the same",
+        )
+    return None
 
 
 class Quotes:
@@ -156,31 +150,27 @@ class Quotes:
         An unknown price is above each of them. With the user's word (`Order.agreed`) it is not, nor is anything above
         `Now.confirm_over`; limit and budget stay.
         """
-        limits = await self._find_limits(order, snapshot)
-        if limits is None:
+        if snapshot.is_demo:
+            return [None] * len(plans), None
+        budget = await run_in_thread(_read_budget, snapshot.home.store)
+        if budget is None and order.budget is None and snapshot.settings.confirm_over is None:
             return [None] * len(plans), None
         prices = await self._price_each(plans, snapshot)
         price = _sum(prices, snapshot.settings)
-        if not order.agreed and (doubt := limits.find_doubt(price)) is not None:
+        if (doubt := _find_doubt(price, order, budget, snapshot.settings)) is not None:
             raise doubt
-        if limits.most is not None:
-            _refuse_above(price, limits.most, snapshot.settings)
-        if limits.budget is not None:
-            await run_in_thread(self._refuse_beyond, price, limits.budget, snapshot)
-        return prices, limits.budget
+        if order.budget is not None:
+            _refuse_above(price, order.budget, snapshot.settings)
+        if budget is not None:
+            await run_in_thread(self._refuse_beyond, price, budget, snapshot)
+        return prices, budget
 
     async def find_doubt(self, price: Money, order: Order, snapshot: Snapshot) -> InputError | None:
         """Return what the price of an order needs the user's word for."""
-        limits = await self._find_limits(order, snapshot)
-        return None if limits is None or order.agreed else limits.find_doubt(price)
-
-    async def _find_limits(self, order: Order, snapshot: Snapshot) -> Limits | None:
-        """Return what stands before a purchase now; None where nothing does."""
         if snapshot.is_demo:
             return None
         budget = await run_in_thread(_read_budget, snapshot.home.store)
-        limits = Limits(ask_above=snapshot.settings.confirm_over, most=order.budget, budget=budget)
-        return None if limits == Limits() else limits
+        return _find_doubt(price, order, budget, snapshot.settings)
 
     async def stay_within(self, budget: Budget | None, record: Record, snapshot: Snapshot) -> None:
         """Look once more when a number is claimed: other kernels may have claimed lower ones meanwhile."""

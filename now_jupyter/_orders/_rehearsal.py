@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._json import JSON
-from .._messages import InputError
+from .._messages import InputError, Language, say
 from .._protocol import Call, File, Later, Offer
 from .._transport import RelayClient
 from .._values import Input, Money, Request
@@ -30,13 +30,12 @@ class RehearsedCall:
 class Rehearsal:
     """What an order would do: its calls, what the history serves, remarks, and the expected price.
 
-    `decisions` are pairs of a word (serve, join, unsettled, buy) and a number; `offer` is what its model is known to
-    take. The user's word is needed for equal orders of unknown outcome (`unsettled`, as `#12`) and where the price is
-    in `doubt`.
+    `decisions` say it in the user's language; `offer` is what its model is known to take. The user's word is needed
+    for equal orders of unknown outcome (`unsettled`, as `#12`) and where the price is in `doubt`.
     """
 
     calls: tuple[RehearsedCall, ...]
-    decisions: tuple[tuple[str, str], ...]
+    decisions: tuple[str, ...]
     price: Money
     notes: tuple[str, ...]
     demo: bool
@@ -77,11 +76,11 @@ def _show(body: Any, names: Mapping[str, str]) -> JSON:  # noqa: ANN401 - a body
             return shown
 
 
-def say_decision(decision: Decision) -> Iterator[tuple[str, str]]:
-    """Yield what was decided, as pairs of a word and a number."""
-    yield from (("serve", f" {one.record.ref}") for one in decision.served)
-    yield from (("join", f" {one.record.ref}") for one in decision.joined)
+def say_decision(decision: Decision, language: Language) -> Iterator[str]:
+    """Yield what was decided, in words."""
+    yield from (f"{say('would be served from', language)} {one.record.ref}" for one in decision.served)
+    yield from (f"{say('would join', language)} {one.record.ref}" for one in decision.joined)
     if decision.is_refused:
-        yield "unsettled", f" {decision.unsettled[-1].ref}"
+        yield f"{say('would be refused because of', language)} {decision.unsettled[-1].ref}"
     elif decision.missing:
-        yield "buy", ""
+        yield say("would be bought", language)

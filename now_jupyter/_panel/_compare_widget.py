@@ -14,7 +14,7 @@ from .._values import Picture
 from ._diff import differences
 from ._fallback import Bundle, static_bundle
 from ._messages import MOST_PICTURES, Message
-from ._pictures import picture_at, picture_bytes, pictures_of, ref_of
+from ._pictures import picture_at, picture_bytes, pictures_of
 from ._rpc import Answer
 from ._static_output import Standing
 
@@ -84,6 +84,6 @@ def _form(record: Record, place: int) -> dict[str, Any]:
     return {
         "number": record.number,
         "place": place,
-        "ref": ref_of(record, picture_at(record, place)),
+        "ref": record.ref_of(picture_at(record, place)),
         "alt": plain(record.alt or record.request.prompt, 300),
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from .._messages import NowImageError, plain
+from .._messages import lines_of, plain
 from .._orders import Job
 from .._session import Session
 
@@ -143,7 +143,7 @@ class JobBoard:
             "sent": job.is_sent,
             "fraction": progress.fraction if progress else None,
             "state": "failed" if error is not None else "running",
-            "lines": _lines(error) if error is not None else [],
+            "lines": lines_of(error) if error is not None else [],
             "notes": [plain(note) for note in job.notes],
             "own": entry.is_own,
         }
@@ -157,8 +157,3 @@ class JobBoard:
 def _went_well(job: Job) -> bool:
     """Whether there is nothing more to say: the picture is in the gallery, or the user took the order back."""
     return job.done() and (job.error() is None or isinstance(job.error(), KeyboardInterrupt))
-
-
-def _lines(error: BaseException) -> list[str]:
-    """Return an error in the words of a cell."""
-    return error.lines() if isinstance(error, NowImageError) else [f"{type(error).__name__}: {plain(error)}"]

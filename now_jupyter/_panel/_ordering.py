@@ -14,7 +14,7 @@ from .._session import Session
 from ._draft import Draft, order_from
 from ._jobs import JobBoard
 from ._messages import Message
-from ._pictures import picture_at, ref_of
+from ._pictures import picture_at
 from ._rpc import Answer, Asked
 
 __all__ = ["VERBS", "Ordering", "verbs_of"]
@@ -73,7 +73,7 @@ class Ordering:
 
     def _ref(self, fields: Mapping[str, Any]) -> str:
         record = self._session.history.record(fields["number"])
-        return ref_of(record, picture_at(record, fields["place"])) if "place" in fields else record.ref
+        return record.ref_of(picture_at(record, fields["place"])) if "place" in fields else record.ref
 
     def _is_repeat(self, message: Message, mark: str) -> bool:
         last, at = self._last

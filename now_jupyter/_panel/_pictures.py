@@ -9,7 +9,7 @@ from .._media import can_show, media_type, preview, read_verified
 from .._messages import InputError
 from .._store import Record, RecordedOutput
 
-__all__ = ["others_of", "picture_at", "picture_bytes", "pictures_of", "ref_of"]
+__all__ = ["others_of", "picture_at", "picture_bytes", "pictures_of"]
 
 _LARGEST = 8 << 20
 _LONGEST = 2048
@@ -17,26 +17,16 @@ _LONGEST = 2048
 
 def pictures_of(record: Record) -> list[RecordedOutput]:
     """Return the pictures of a record that are here and can be shown, those that count first."""
-    return [one for one in _outputs_of(record) if _is_shown(one)]
+    return [one for one in record.shown if _is_shown(one)]
 
 
 def others_of(record: Record) -> list[RecordedOutput]:
     """Return what else came of a record: sounds, films, words, and pictures that cannot be shown."""
-    return [one for one in _outputs_of(record) if not _is_shown(one)]
-
-
-def _outputs_of(record: Record) -> list[RecordedOutput]:
-    here = (one for one in record.outputs if one.is_here and not one.is_trashed)
-    return sorted(here, key=lambda one: (one.is_side, one.number))
+    return [one for one in record.shown if not _is_shown(one)]
 
 
 def _is_shown(one: RecordedOutput) -> bool:
     return one.kind == "picture" and can_show(one.mime)
-
-
-def ref_of(record: Record, one: RecordedOutput) -> str:
-    """Return the reference of an output, as the history writes it."""
-    return record.ref if len(record.outputs) == 1 else f"{record.ref}.{one.number}"
 
 
 def picture_at(record: Record, place: int) -> RecordedOutput:

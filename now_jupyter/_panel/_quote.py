@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -36,13 +36,6 @@ def quote_of(session: Session, draft: Draft) -> dict[str, Any]:
         "controls": controls_of(rehearsal.offer, draft, settings.language),
         "notes": [plain(note) for note in rehearsal.notes],
     }
-
-
-def _try(ask: Callable[[], str]) -> str:
-    """Return an answer; nothing where it cannot be had."""
-    with suppress(NowImageError):
-        return ask()
-    return ""
 
 
 # Controls
@@ -79,7 +72,7 @@ def relay_of(session: Session) -> dict[str, Any]:
         facts["models"] = _few([_model(one, settings, demo=demo) for one in session.models() if one.makes_pictures])
     except NowImageError as error:
         return {**facts, "lines": error.in_language(language).lines()}
-    return facts if demo else {**facts, "left": _try(lambda: _left(session))}
+    return facts if demo else {**facts, "left": _left(session)}
 
 
 def _model(one: ListedModel, settings: Settings, *, demo: bool) -> dict[str, str]:
@@ -98,5 +91,8 @@ def _few(models: Sequence[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def _left(session: Session) -> str:
-    left, _used = spent(session.balance(), session.settings())
-    return "∞" if left is None else str(left)
+    """Return what is left; nothing where the relay does not tell."""
+    with suppress(NowImageError):
+        left, _used = spent(session.balance(), session.settings())
+        return "∞" if left is None else str(left)
+    return ""

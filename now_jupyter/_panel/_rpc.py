@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import anywidget
 
-from .._messages import InputError, Language, NowImageError, plain
+from .._messages import InputError, Language, NowImageError, lines_of, plain
 from .._session import Session
 from ._assets import loader, script, styles
 from ._draft import read_draft
@@ -101,7 +101,7 @@ class Wired(anywidget.AnyWidget):
             content = {"error": {"lines": error.in_language(self.language).lines()}}
         except Exception as bug:  # noqa: BLE001 - seen nowhere else: the panel says it, the log has all of it
             _LOG.exception("the panel could not do %s", message.action)
-            content = {"error": {"lines": [f"{type(bug).__name__}: {plain(bug)}"]}}
+            content = {"error": {"lines": lines_of(bug)}}
         buffers = content.pop("buffers", ())
         self.tell({**content, "re": message.id}, buffers)
 

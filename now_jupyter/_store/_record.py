@@ -148,6 +148,16 @@ class Record:
         return tuple(one for one in self.outputs if not one.is_side)
 
     @property
+    def shown(self) -> list[RecordedOutput]:
+        """The outputs that are here and not in the trash, those that only come along last."""
+        here = (one for one in self.outputs if one.is_here and not one.is_trashed)
+        return sorted(here, key=lambda one: (one.is_side, one.number))
+
+    def ref_of(self, output: RecordedOutput) -> str:
+        """Return an output's reference, which needs no number of its own where it is the only one."""
+        return self.ref if len(self.outputs) == 1 else f"{self.ref}.{output.number}"
+
+    @property
     def has_answer(self) -> bool:
         """Whether an output that counts is here."""
         return any(one.is_here for one in self.counted)
@@ -260,17 +270,14 @@ def is_file_name(name: str) -> bool:
 
 def generation_of(record: Record, pictures: Path) -> Generation:
     """Return the view of a record that people see, without what is in the trash; `pictures` holds the originals."""
-    made = _made(record)
-    shown = (one for one in record.outputs if one.is_here and not one.is_trashed)
-    here = sorted(shown, key=lambda one: (one.is_side, one.number))
-    is_only = len(record.outputs) == 1
+    made, here = _made(record), record.shown
     return Generation(
         **{name: getattr(record, name) for name in _SHOWN_AS_IT_IS},
         prompt=record.request.prompt,
         model=record.model or record.request.model or "",
         params=dict(record.request.params),
         raw=dict(record.request.raw),
-        outputs=tuple(_output_of(record, one, pictures, made, is_only=is_only) for one in here if one.sha256),
+        outputs=tuple(_output_of(record, one, pictures, made) for one in here if one.sha256),
         text="\n\n".join(one.words for one in here if one.words),
         cost=None if record.billed == "no" and record.is_over else record.cost,
         tags=tuple(tag for tag in record.tags if tag != "*"),
@@ -279,10 +286,10 @@ def generation_of(record: Record, pictures: Path) -> Generation:
     )
 
 
-def _output_of(record: Record, one: RecordedOutput, folder: Path, made: Fields, *, is_only: bool) -> Output:
+def _output_of(record: Record, one: RecordedOutput, folder: Path, made: Fields) -> Output:
     common: dict[str, Any] = {
         **{name: getattr(one, name) for name in ("key", "sha256", "mime", "size_bytes", "is_side", "about")},
-        "ref": record.ref if is_only else f"{record.ref}.{one.number}",
+        "ref": record.ref_of(one),
         "path": folder / one.file,
         "made": {**made, **({"seed": one.about["seed"]} if "seed" in one.about else {})},
     }
