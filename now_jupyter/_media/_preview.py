@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ._decoding import Opened, load, open_picture, upright
 from ._files import read_file
+from ._types import is_inline
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -48,9 +49,9 @@ def preview(data: bytes, *, longest: int = 512, original_if_smaller: bool = True
     """
     opened = open_picture(data)
     size = opened.size
-    is_small = len(data) <= _SMALL_BYTES and max(size) <= longest
+    fits = len(data) <= _SMALL_BYTES and max(size) <= longest and is_inline(opened.media.mime)
     image = load(opened, within=longest)
-    if original_if_smaller and is_small and opened.media.inline and opened.orientation == 1 and image.mode != "CMYK":
+    if original_if_smaller and fits and opened.orientation == 1 and image.mode != "CMYK":
         return data, opened.media.mime, *size
     return _encode(_shrink(opened, image, (longest, longest)))
 

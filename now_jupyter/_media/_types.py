@@ -29,7 +29,6 @@ __all__ = [
 Kind: TypeAlias = Literal["picture", "video", "audio", "words", "vectors"]
 
 HEAD = 4096  # bytes that are looked at: comments and a DTD may stand before the first tag
-_NEVER = r"(?!)"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _PROLOG = r"\ufeff?\s*+(?>(?:<\?.*?\?>|<!--.*?-->)\s*)*+"  # atomic, so that hostile text costs one pass
 _SVG = re.compile(_PROLOG + r"<(?:svg\b|!doctype\s+svg)", re.IGNORECASE | re.DOTALL)
@@ -39,23 +38,22 @@ _WEB_PAGE = re.compile(
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class MediaType:
     """A row of the table.
 
-    `suffixes` have their dot, the first is the one that files get; `pillow` is Pillow's name of the type where it can
-    decode it. `native` types are read part by part, decoded before they are kept, and written; `inline` ones go into
-    notebooks as they are, `in_browser` ones into the panel's full view.
+    `suffixes` have their dot, the first is the one that files get; `begins` is a pattern of their first bytes;
+    `pillow` is Pillow's name of the type where it can decode it. `native` types are read part by part, decoded before
+    they are kept, and written; those `shown` go as they are into the panel's full view, "inline" also into notebooks.
     """
 
     mime: str
     name: str
     suffixes: tuple[str, ...]
-    begins: re.Pattern[bytes]
+    begins: bytes = b"(?!)"
     pillow: str = ""
     native: bool = False
-    inline: bool = False
-    in_browser: bool = False
+    shown: Literal["", "browser", "inline"] = ""
 
     @property
     def kind(self) -> Kind:
@@ -69,45 +67,30 @@ class MediaType:
         return self.suffixes[0]
 
 
-def _row(  # noqa: PLR0913 - its columns
-    mime: str, name: str, suffixes: str, begins: str = _NEVER, *, pillow: str = "", shown: str = ""
-) -> MediaType:
-    return MediaType(
-        mime=mime,
-        name=name,
-        suffixes=tuple(suffixes.split()),
-        begins=re.compile(begins.encode("latin-1"), re.DOTALL),
-        pillow=pillow,
-        native="native" in shown,
-        inline="inline" in shown,
-        in_browser="browser" in shown,
-    )
-
-
 # The first row that fits is taken. Containers of the ISO family say after `ftyp` which one they are.
 MEDIA_TYPES = (
-    _row("image/png", "PNG", ".png", r"\x89PNG\r\n\x1a\n", pillow="Png", shown="native inline browser"),
-    _row("image/jpeg", "JPEG", ".jpg .jpeg", r"\xff\xd8\xff", pillow="Jpeg", shown="native inline browser"),
-    _row("image/webp", "WebP", ".webp", r"RIFF.{4}WEBP", pillow="WebP", shown="native browser"),
-    _row("image/gif", "GIF", ".gif", r"GIF8[79]a", pillow="Gif", shown="browser"),
-    _row("image/avif", "AVIF", ".avif", r"\0\0..ftyp(?:avi[fs]|mif1.{4}(?:.{4}){0,8}avi[fs])", pillow="Avif"),
-    _row("image/heic", "HEIC", ".heic .heif", r"\0\0..ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)"),
-    _row("image/svg+xml", "SVG", ".svg"),  # told by its text
-    _row("image/bmp", "BMP", ".bmp", r"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", pillow="Bmp"),
-    _row("image/tiff", "TIFF", ".tiff .tif", r"II\*\0|MM\0\*", pillow="Tiff"),
-    _row("audio/mp4", "M4A", ".m4a", r"\0\0..ftypM4[AB] "),
-    _row("video/quicktime", "MOV", ".mov", r"\0.{3}(?:ftypqt  |moov|mdat|wide|free)"),
-    _row("video/mp4", "MP4", ".mp4 .m4v", r"\0\0..ftyp"),
-    _row("video/webm", "WebM", ".webm", r"\x1aE\xdf\xa3.{0,60}webm"),
-    _row("audio/mpeg", "MP3", ".mp3", r"ID3[\x02-\x04]|\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x10-\xef]"),
-    _row("audio/wav", "WAV", ".wav", r"RIFF.{4}WAVE"),
-    _row("audio/opus", "Opus", ".opus", r"OggS.{24}OpusHead"),
-    _row("audio/ogg", "Ogg", ".ogg .oga", r"OggS"),
-    _row("audio/flac", "FLAC", ".flac", r"fLaC"),
-    _row("audio/aac", "AAC", ".aac", r"\xff[\xf0\xf1\xf8\xf9][\x40-\xbf]"),
-    _row("application/pdf", "PDF", ".pdf", r"%PDF-"),
-    _row("application/json", "JSON", ".json"),  # what reads JSON decides
-    _row("text/plain", "text", ".txt"),
+    MediaType("image/png", "PNG", (".png",), rb"\x89PNG\r\n\x1a\n", pillow="Png", native=True, shown="inline"),
+    MediaType("image/jpeg", "JPEG", (".jpg", ".jpeg"), rb"\xff\xd8\xff", pillow="Jpeg", native=True, shown="inline"),
+    MediaType("image/webp", "WebP", (".webp",), rb"RIFF.{4}WEBP", pillow="WebP", native=True, shown="browser"),
+    MediaType("image/gif", "GIF", (".gif",), rb"GIF8[79]a", pillow="Gif", shown="browser"),
+    MediaType("image/avif", "AVIF", (".avif",), rb"\0\0..ftyp(?:avi[fs]|mif1.{4}(?:.{4}){0,8}avi[fs])", pillow="Avif"),
+    MediaType("image/heic", "HEIC", (".heic", ".heif"), rb"\0\0..ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)"),
+    MediaType("image/svg+xml", "SVG", (".svg",)),  # told by its text
+    MediaType("image/bmp", "BMP", (".bmp",), rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", pillow="Bmp"),
+    MediaType("image/tiff", "TIFF", (".tiff", ".tif"), rb"II\*\0|MM\0\*", pillow="Tiff"),
+    MediaType("audio/mp4", "M4A", (".m4a",), rb"\0\0..ftypM4[AB] "),
+    MediaType("video/quicktime", "MOV", (".mov",), rb"\0.{3}(?:ftypqt  |moov|mdat|wide|free)"),
+    MediaType("video/mp4", "MP4", (".mp4", ".m4v"), rb"\0\0..ftyp"),
+    MediaType("video/webm", "WebM", (".webm",), rb"\x1aE\xdf\xa3.{0,60}webm"),
+    MediaType("audio/mpeg", "MP3", (".mp3",), rb"ID3[\x02-\x04]|\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x10-\xef]"),
+    MediaType("audio/wav", "WAV", (".wav",), rb"RIFF.{4}WAVE"),
+    MediaType("audio/opus", "Opus", (".opus",), rb"OggS.{24}OpusHead"),
+    MediaType("audio/ogg", "Ogg", (".ogg", ".oga"), rb"OggS"),
+    MediaType("audio/flac", "FLAC", (".flac",), rb"fLaC"),
+    MediaType("audio/aac", "AAC", (".aac",), rb"\xff[\xf0\xf1\xf8\xf9][\x40-\xbf]"),
+    MediaType("application/pdf", "PDF", (".pdf",), rb"%PDF-"),
+    MediaType("application/json", "JSON", (".json",)),  # what reads JSON decides
+    MediaType("text/plain", "text", (".txt",)),
 )
 _BY_NAME = {name: one for one in MEDIA_TYPES for name in (one.mime, *one.suffixes)}
 
@@ -124,7 +107,7 @@ def can_show(name: str) -> bool:
 
 def is_inline(name: str) -> bool:
     """Whether notebooks show files of this MIME type or suffix as they are."""
-    return (media := media_type(name)) is not None and media.inline
+    return (media := media_type(name)) is not None and media.shown == "inline"
 
 
 def identify(source: bytes | Path) -> MediaType | None:
@@ -134,7 +117,7 @@ def identify(source: bytes | Path) -> MediaType | None:
         BadImageError: the file at this path cannot be read.
     """
     head = head_of(source)
-    known = next((one for one in MEDIA_TYPES if one.begins.match(head)), None)
+    known = next((one for one in MEDIA_TYPES if re.match(one.begins, head, re.DOTALL)), None)
     return known or (media_type(".svg") if _SVG.match(_text_of(head)) else None)
 
 

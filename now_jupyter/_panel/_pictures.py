@@ -46,7 +46,7 @@ def picture_bytes(record: Record, place: int, folder: Path) -> dict[str, Any]:
     one = picture_at(record, place)
     data = read_verified(folder / one.file, one.sha256)
     media = media_type(one.mime)
-    if media is not None and media.in_browser and len(data) <= _LARGEST:
+    if media is not None and media.shown and len(data) <= _LARGEST:
         return {"mime": one.mime, "buffers": (data,)}
     small, mime, *_ = preview(data, longest=_LONGEST)
     return {"mime": mime, "buffers": (small,)}
