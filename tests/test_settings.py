@@ -20,9 +20,9 @@ from PIL import Image
 from faultserver import FaultServer, Send, json_answer, response
 from now_jupyter._messages import AuthError, ConfigError, DownloadError, NowImageError
 from now_jupyter._session import Session
-from now_jupyter._settings import Configuration, Now, Settings
+from now_jupyter._settings import Configuration, Now, Settings, _logins
 from now_jupyter._settings._key import Key
-from now_jupyter._settings._logins import Login, Logins, is_same_address, key_from_environment, keyring_backend
+from now_jupyter._settings._logins import Login, Logins, is_same_address, key_from_environment
 from now_jupyter._transport import check_address
 from relays import new_session, relay_on_loopback
 
@@ -303,7 +303,6 @@ def test_two_logins_at_one_relay_have_a_key_each(tmp_path: Path, keeper: InMemor
 
 def test_without_a_keyring_the_key_is_for_this_kernel_only(tmp_path: Path, key: str) -> None:
     """There is none in this test run: said, and the next kernel does not have it."""
-    assert keyring_backend() is None
     stored, login = logins(tmp_path), Login(name="a", base_url=A)
     assert not stored.remember(login, Key(key))
     assert stored.key(login) is not None
@@ -355,7 +354,7 @@ def test_a_place_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path) -> N
     """No bare OSError."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be written"):
-        Logins(tmp_path / "file" / "logins.json")._write({})
+        Logins(tmp_path / "file" / "logins.json")._write(_logins._Form())
 
 
 def test_the_stored_key_goes_to_its_own_address_only(tmp_path: Path, keeper: InMemory, key: str) -> None:

@@ -6,19 +6,20 @@ per user (0600) remembers address, model and currency of each login by name; it 
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from platformdirs import user_config_path
 
 from .._messages import ConfigError
 from ._key import Key
 
-__all__ = ["Login", "Logins", "is_same_address", "key_from_environment", "keyring_backend"]
+__all__ = ["Login", "Logins", "is_same_address", "key_from_environment"]
 
 _SERVICE = "now_jupyter"
 _KEPT: Mapping[str, Any] = {"model": str, "currency": str, "rate": int | float}
@@ -62,17 +63,18 @@ def is_same_address(first: str, second: str) -> bool:
     return one == other
 
 
-def keyring_backend() -> Any | None:  # noqa: ANN401 - the optional module
-    """Return the `keyring` module where it is installed and has a place to keep secrets."""
-    try:
-        import keyring  # noqa: PLC0415 - optional extra
-        from keyring.backends.fail import Keyring as Nowhere  # noqa: PLC0415
-    except ImportError:
-        return None
-    try:
-        return None if isinstance(keyring.get_keyring(), Nowhere) else keyring
-    except Exception:  # noqa: BLE001 - a broken desktop service must not stop anyone: there is no keyring then
-        return None
+class _Form(msgspec.Struct, frozen=True):
+    """The file: which login is in use, and what each is made of, by its name."""
+
+    current: str = ""
+    logins: Mapping[str, Any] = {}
+
+    def login(self, name: str) -> Login | None:
+        kept = self.logins.get(name)
+        if not isinstance(kept, dict) or not isinstance(kept.get("base_url"), str):
+            return None
+        settings = {key: kept[key] for key, kind in _KEPT.items() if isinstance(kept.get(key), kind)}
+        return Login(name=name, base_url=kept["base_url"], settings=settings)
 
 
 class Logins:
@@ -84,18 +86,18 @@ class Logins:
     def __init__(self, path: Path | None = None) -> None:
         """Use the file `path`; the default is the user's configuration folder."""
         self._path = path or user_config_path(_SERVICE) / "logins.json"
-        self._known: tuple[object, dict[str, Any]] = (None, {})
+        self._known: tuple[object, _Form] = (None, _Form())
         self._of_kernel: dict[str, Key] = {}
         self._of_keyring: dict[str, Key | None] = {}
 
     def current(self) -> Login | None:
         """Return the login in use, where there is one."""
         form = self._read()
-        return _login_in(form, str(form.get("current", "")))
+        return form.login(form.current)
 
     def names(self) -> list[str]:
         """Return the names of all logins."""
-        return sorted(self._read().get("logins", {}))
+        return sorted(self._read().logins)
 
     def use(self, name: str) -> Login:
         """Make another login the one in use.
@@ -104,7 +106,7 @@ class Logins:
             ConfigError: there is none of that name.
         """
         form = self._read()
-        login = _login_in(form, name)
+        login = form.login(name)
         if login is None:
             raise ConfigError(
                 "there is no login named {name}",
@@ -112,27 +114,26 @@ class Logins:
                 name=name,
                 known=", ".join(self.names()) or "–",
             )
-        self._write({**form, "current": name})
+        self._write(_Form(name, form.logins))
         return login
 
     def remember(self, login: Login, key: Key | None) -> bool:
         """Keep a login and make it the one in use; False where its key is kept for this kernel only."""
-        form = self._read()
-        logins = {**form.get("logins", {}), login.name: {"base_url": login.base_url, **login.settings}}
-        self._write({"current": login.name, "logins": logins})
+        known = self._read().logins
+        self._write(_Form(login.name, {**known, login.name: {"base_url": login.base_url, **login.settings}}))
         return self._keep_key(login.account, key) if key else True
 
     def forget(self, name: str | None = None) -> str | None:
         """Forget a login (the one in use where none is named) with its key, and return its name."""
         form = self._read()
-        name = name or str(form.get("current", ""))
-        login = _login_in(form, name)
+        name = name or form.current
+        login = form.login(name)
         if login is None:
             return None
         self._of_kernel.pop(login.account, None)
         self._ask_keyring(lambda keyring: keyring.delete_password(_SERVICE, login.account))
-        logins = {key: value for key, value in form.get("logins", {}).items() if key != name}
-        self._write({"current": next(iter(logins), ""), "logins": logins})
+        logins = {key: value for key, value in form.logins.items() if key != name}
+        self._write(_Form(next(iter(logins), ""), logins))
         return name
 
     def key(self, login: Login) -> Key | None:
@@ -155,19 +156,18 @@ class Logins:
 
     def _ask_keyring(self, question: Callable[[Any], object]) -> object:
         """Ask the keyring; None where there is none, or where it fails as each desktop does in its own way."""
-        keyring = keyring_backend()
-        if keyring is None:
-            return None
         try:
+            import keyring  # noqa: PLC0415 - optional extra
+
             return question(keyring)
-        except Exception:  # noqa: BLE001 - see above; the key is then kept for this kernel only
+        except Exception:  # noqa: BLE001 - nobody is stopped: the key is then kept for this kernel only
             return None
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> _Form:
         stamp = self._stamp()
         if self._known[0] != stamp:
             self._of_keyring.clear()
-            self._known = (stamp, {} if stamp is None else self._parse())
+            self._known = (stamp, _Form() if stamp is None else self._parse())
         return self._known[1]
 
     def _stamp(self) -> tuple[int, ...] | None:
@@ -177,24 +177,20 @@ class Logins:
             return None if isinstance(problem, FileNotFoundError) else ()  # what is wrong is said when it is read
         return (found.st_mtime_ns, found.st_size, found.st_ino)
 
-    def _parse(self) -> dict[str, Any]:
-        try:
-            form = json.loads(self._path.read_text("utf-8"))
-        except (OSError, ValueError):
-            form = None
-        if isinstance(form, dict) and isinstance(form.get("logins", {}), dict):
-            return form
+    def _parse(self) -> _Form:
+        with suppress(OSError, ValueError):
+            return msgspec.json.decode(self._path.read_bytes(), type=_Form)
         raise ConfigError(
             "the file of logins cannot be read: {path}", advice="move it away and use %now login", path=self._path
         )
 
-    def _write(self, form: Mapping[str, Any]) -> None:
+    def _write(self, form: _Form) -> None:
         temporary = self._path.with_suffix(f".{os.getpid()}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(form, file, ensure_ascii=False, indent=1)
+            with os.fdopen(handle, "wb") as file:
+                file.write(msgspec.json.format(msgspec.json.encode(form), indent=1))
             temporary.replace(self._path)
         except OSError as problem:
             raise ConfigError(
@@ -203,11 +199,3 @@ class Logins:
                 path=self._path,
                 problem=problem.strerror or type(problem).__name__,
             ) from None
-
-
-def _login_in(form: Mapping[str, Any], name: str) -> Login | None:
-    kept = form.get("logins", {}).get(name)
-    if not isinstance(kept, dict) or not isinstance(kept.get("base_url"), str):
-        return None
-    settings = {key: kept[key] for key, kind in _KEPT.items() if isinstance(kept.get(key), kind)}
-    return Login(name=name, base_url=kept["base_url"], settings=settings)
