@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from ._base64 import unpack_base64
 from ._copies import save_copy
-from ._decoding import decode, pixels_only
-from ._examine import Facts, examine
+from ._decoding import decode, examine, pixels_only
 from ._files import read_verified
 from ._preview import crop_picture, fill, preview, sheet
 from ._provenance import extract
-from ._types import Kind, MediaType, can_show, identify, is_inline, media_type
+from ._types import MediaType, can_show, identify, is_inline, media_type
 
 __all__ = [
-    "Facts",
-    "Kind",
     "MediaType",
     "can_show",
     "crop_picture",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .._json import JSON
 from .._messages import InputError
-from ._decoding import load, open_picture, refusal_of, upright
+from ._decoding import decode, refusal_of
 from ._preview import displayable
 from ._provenance import embed
 from ._types import MediaType, identify, media_type
@@ -83,8 +83,7 @@ def _expand(path: Path | str) -> Path:
 def _convert(data: bytes, wanted: MediaType) -> bytes:
     from PIL import Image  # noqa: PLC0415 - Pillow is loaded when it is used
 
-    opened = open_picture(data)
-    image = upright(displayable(load(opened)), opened.orientation)
+    image = displayable(decode(data))
     if wanted.pillow == "Jpeg" and image.mode == "RGBA":
         ground = Image.new("RGB", image.size, "white")
         ground.paste(image, mask=image.getchannel("A"))

@@ -1,4 +1,4 @@
-"""From bytes of unknown origin to pixels, safely.
+"""What a file is and whether it is sound; from bytes of unknown origin to pixels, safely.
 
 The type is read from the bytes, never believed from elsewhere. PNG, JPEG and WebP reach Pillow without the parts that
 no pixel needs; Pillow tells the size before it decodes, and what is too large is refused then. The plugins are called
@@ -8,21 +8,24 @@ threads may do this at once.
 
 from __future__ import annotations
 
+import hashlib
 import io
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._json import digest
 from .._messages import BadImageError
 from ._containers import CutOffError, strip
-from ._files import MOST_BYTES
-from ._types import MediaType, identify, is_web_page
+from ._files import MOST_BYTES, read_file, use_plain_file
+from ._types import Kind, MediaType, head_of, identify, identify_words, is_web_page
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
-__all__ = ["MOST_PIXELS", "Opened", "decode", "load", "open_picture", "pixels_only", "refusal_of", "upright"]
+__all__ = ["MOST_PIXELS", "decode", "examine", "load", "open_picture", "pixels_only", "refusal_of"]
 
 MOST_PIXELS = 80_000_000
 
@@ -43,6 +46,18 @@ class Opened:
     def size(self) -> tuple[int, int]:
         """Width and height as people see the picture."""
         return self.image.size[::-1] if self.orientation in _TURNED else self.image.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is true of a file's bytes; width and height in pixels as people see it (turned upright), 0 where unknown."""
+
+    mime: str
+    kind: Kind
+    width: int
+    height: int
+    sha256: str
+    size_bytes: int
 
 
 def open_picture(data: bytes, *, max_pixels: int = MOST_PIXELS) -> Opened:
@@ -111,7 +126,7 @@ def _damage(media: MediaType, problem: Exception) -> BadImageError:
 
 
 def load(opened: Opened, *, within: int | None = None) -> Image:
-    """Return the decoded picture, as it lies in the file.
+    """Return the decoded picture, turned upright as its EXIF orientation asks.
 
     Args:
         opened: What `open_picture` returned; it is used up.
@@ -126,10 +141,9 @@ def load(opened: Opened, *, within: int | None = None) -> Image:
             scale = within / max(image.size)
             image.draft(None, (max(1, round(image.width * scale)), max(1, round(image.height * scale))))
         image.load()
+        return _turn(image, opened.orientation)
     except Exception as problem:  # noqa: BLE001 - as above
         refusal = _damage(opened.media, problem)
-    else:
-        return image
     raise refusal
 
 
@@ -139,15 +153,58 @@ def decode(data: bytes) -> Image:
     Raises:
         BadImageError: the bytes are no picture that can be decoded, or a damaged one.
     """
-    opened = open_picture(data)
-    return upright(load(opened), opened.orientation)
+    return load(open_picture(data))
 
 
-def upright(image: Image, orientation: int) -> Image:
-    """Turn the picture as its EXIF orientation asks."""
+def _turn(image: Image, orientation: int) -> Image:
     from PIL.Image import Transpose  # noqa: PLC0415 - Pillow is loaded when it is used
 
     return image.transpose(Transpose[_TURNS[orientation - 2]]) if orientation > 1 else image
+
+
+def examine(source: bytes | Path, *, expected: Kind = "picture", max_pixels: int = MOST_PIXELS) -> Facts:
+    """Return the facts of a sound file of any kind; PNG, JPEG and WebP are decoded to make sure that they are whole.
+
+    Everything else is known by its beginning: it is kept, whether it can be shown or not. Words are a sound file only
+    where they are expected, since a link that has expired gives words too.
+
+    Raises:
+        BadImageError: it is none, or a damaged one; says what it is instead.
+    """
+    head = head_of(source)
+    media = _type_of(head, expected)
+    if media is None:
+        raise refusal_of(head)
+    if media.pillow:
+        whole = source if isinstance(source, bytes) else read_file(source)
+        (width, height), (sha256, size_bytes) = _size_of(whole, media, max_pixels), (digest(whole), len(whole))
+    else:
+        (width, height), (sha256, size_bytes) = (0, 0), _digest_of(source)
+    return Facts(mime=media.mime, kind=media.kind, width=width, height=height, sha256=sha256, size_bytes=size_bytes)
+
+
+def _type_of(head: bytes, expected: Kind) -> MediaType | None:
+    media = identify(head)
+    if expected in ("words", "vectors"):
+        return media or identify_words(head)
+    return None if media is None or media.kind == "words" else media
+
+
+def _digest_of(source: bytes | Path) -> tuple[str, int]:
+    if isinstance(source, bytes):
+        return digest(source), len(source)
+    return use_plain_file(source, lambda file: (hashlib.file_digest(file, "sha256").hexdigest(), file.tell()))
+
+
+def _size_of(data: bytes, media: MediaType, max_pixels: int) -> tuple[int, int]:
+    if media.native:
+        opened = open_picture(data, max_pixels=max_pixels)
+        load(opened)
+        return opened.size
+    try:
+        return open_picture(data, max_pixels=max_pixels).size
+    except BadImageError:
+        return 0, 0
 
 
 def pixels_only(data: bytes) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._decoding import Opened, load, open_picture, upright
+from ._decoding import decode, load, open_picture
 from ._files import read_file
 from ._types import is_inline
 
@@ -53,7 +53,7 @@ def preview(data: bytes, *, longest: int = 512, original_if_smaller: bool = True
     image = load(opened, within=longest)
     if original_if_smaller and fits and opened.orientation == 1 and image.mode != "CMYK":
         return data, opened.media.mime, *size
-    return _encode(_shrink(opened, image, (longest, longest)))
+    return _encode(_shrink(image, (longest, longest)))
 
 
 def fill(data: bytes, size: Size) -> Image:
@@ -66,8 +66,7 @@ def fill(data: bytes, size: Size) -> Image:
 
     opened = open_picture(data)
     enough = round(max(size) * max(opened.size) / min(opened.size))  # the shortest side still fills the place
-    image = load(opened, within=max(*size, enough))
-    return ImageOps.fit(upright(displayable(image), opened.orientation), size)
+    return ImageOps.fit(displayable(load(opened, within=max(*size, enough))), size)
 
 
 def crop_picture(source: bytes | Path, box: tuple[float, float, float, float]) -> bytes:
@@ -76,22 +75,20 @@ def crop_picture(source: bytes | Path, box: tuple[float, float, float, float]) -
     Raises:
         BadImageError: the picture cannot be decoded.
     """
-    opened = open_picture(source if isinstance(source, bytes) else read_file(source))
-    profile = opened.image.info.get("icc_profile")
-    image = upright(load(opened), opened.orientation)
+    image = decode(source if isinstance(source, bytes) else read_file(source))
     left, top, right, bottom = (min(max(part, 0.0), 1.0) for part in box)
     edges = (round(left * image.width), round(top * image.height))
     ends = (max(edges[0] + 1, round(right * image.width)), max(edges[1] + 1, round(bottom * image.height)))
     target = io.BytesIO()
-    image.crop((*edges, *ends)).save(target, "PNG", icc_profile=profile)
+    image.crop((*edges, *ends)).save(target, "PNG", icc_profile=image.info.get("icc_profile"))
     return target.getvalue()
 
 
-def _shrink(opened: Opened, image: Image, box: Size) -> Image:
+def _shrink(image: Image, box: Size) -> Image:
     """Return the picture as it is shown, small enough for the box."""
     from PIL.Image import Resampling  # noqa: PLC0415 - Pillow is loaded when it is used
 
-    shown = upright(displayable(image), opened.orientation)
+    shown = displayable(image)
     shown.thumbnail(box, Resampling.LANCZOS, reducing_gap=1.0)
     return shown
 
@@ -144,7 +141,7 @@ def sheet(pictures: Sequence[bytes], *, longest: int = 512, numbers: Sequence[in
         BadImageError: one of them is no picture that can be shown.
     """
     grid = _grid([open_picture(data).size for data in pictures], round(longest * _SHEET_SCALE))
-    cells = [_cell(data, grid.cell) for data in pictures]
+    cells = [_shrink(load(open_picture(data), within=max(grid.cell)), grid.cell) for data in pictures]
     return _encode(_draw(cells, grid, numbers or range(1, len(cells) + 1)))
 
 
@@ -169,11 +166,6 @@ def _columns(count: int, aspect: float) -> int:
         return abs(math.log(columns * aspect / rows / _SHEET_SHAPE)) + (columns * rows - count) / count
 
     return min(range(1, count + 1), key=flaw)
-
-
-def _cell(data: bytes, box: Size) -> Image:
-    opened = open_picture(data)
-    return _shrink(opened, load(opened, within=max(box)), box)
 
 
 def _draw(cells: Sequence[Image], grid: _Grid, numbers: Sequence[int]) -> Image:

@@ -33,7 +33,6 @@ from ._containers import (
     webp_file,
 )
 from ._decoding import open_picture
-from ._foreign import read_foreign
 from ._types import identify
 
 __all__ = ["embed", "extract"]
@@ -46,6 +45,9 @@ _TEXT_KINDS = {b"tEXt", b"zTXt", b"iTXt"}
 _LARGEST_SEGMENT = 65_533
 _MADE = re.compile(r"<now:made[^<>]{0,200}>([^<]*)</now:made>")
 _DESCRIBED = re.compile(r"<dc:description[^<>]{0,200}>\s*+(?:<rdf:Alt[^<>]{0,200}>\s*+<rdf:li[^<>]{0,200}>)?([^<]*)</")
+_STEPS = re.compile(r"^Steps: \d", re.MULTILINE)
+_PAIRS = re.compile(r'(?:^|, )([A-Z][\w ]{0,40}): ("(?:[^"\\]|\\.)*"|[^,]*)')
+_JOB_ID = re.compile(r"\s+Job ID: [0-9a-f-]{36}\s*$")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _BLOCK_START = '<rdf:Description rdf:about="" xmlns:now="urn:now-jupyter:1"'
 _BLOCK_END = "</rdf:Description>"
@@ -61,10 +63,9 @@ _UNREADABLE = (ValueError, TypeError, KeyError, RecursionError, OverflowError, S
 
 def embed(data: bytes, made: Mapping[str, JSON]) -> bytes:
     """Return the same picture with `made` in it; bytes that cannot hold it, or are signed, come back as they are."""
-    form = _form_of(data)
     try:
-        parts = list(form.parts(data)) if form else []
-        if form is None or not parts or find_part(data, parts, *form.signature):
+        form, parts = _parts_of(data)
+        if form is None or find_part(data, parts, *form.signature):
             return data
         old = find_part(data, parts, *form.xmp)
         packet = _packet(_packet_in(data, form, old), made)
@@ -75,10 +76,9 @@ def embed(data: bytes, made: Mapping[str, JSON]) -> bytes:
 
 def extract(data: bytes) -> dict[str, JSON] | None:
     """Return how a picture was made: what `embed` wrote, else what other tools wrote; None where there is nothing."""
-    form = _form_of(data)
     try:
-        parts = list(form.parts(data)) if form else []
-        if form is None or not parts:
+        form, parts = _parts_of(data)
+        if form is None:
             return None
         packet = _packet_in(data, form, find_part(data, parts, *form.xmp))
         text = "" if len(packet) > _LARGEST or b"<!DOCTYPE" in packet else packet.decode()
@@ -86,7 +86,7 @@ def extract(data: bytes) -> dict[str, JSON] | None:
             return _made_from(unescape(blocks[-1]))  # one that another tool has rewritten may stand before it
         described = _DESCRIBED.search(text)
         texts = {"Description": unescape(described[1])} if described else {}
-        return read_foreign(texts | (_png_texts(data, parts) if form.parts is png_chunks else {}))
+        return _read_foreign(texts | (_png_texts(data, parts) if form.parts is png_chunks else {}))
     except _UNREADABLE:
         return None
 
@@ -108,6 +108,34 @@ def _made_from(text: str) -> dict[str, JSON] | None:
 
 def _refuse_constant(word: str) -> JSON:
     raise ValueError(word)
+
+
+# What other tools wrote: AUTOMATIC1111 and Midjourney, believed in nothing but text
+
+
+def _read_foreign(texts: Mapping[str, str]) -> dict[str, JSON] | None:
+    """Read prompt, and what else is plain, from the texts in a picture; None where no known tool wrote them."""
+    if "parameters" in texts:
+        made = _automatic1111(texts["parameters"])
+    else:
+        made = {"prompt": _JOB_ID.sub("", texts.get("Description", "")).strip()}
+    return made if made["prompt"] else None
+
+
+def _automatic1111(text: str) -> dict[str, JSON]:
+    """Read `prompt`, `Negative prompt: …`, `Steps: 20, Sampler: …`, each on lines of its own."""
+    last = max(_STEPS.finditer(text), key=re.Match.start, default=None)
+    said, settings = (text[: last.start()], text[last.start() :]) if last else (text, "")
+    prompt, _, negative = said.partition("Negative prompt:")
+    facts = dict(_PAIRS.findall(settings[:4000]))
+    made: dict[str, JSON] = {"prompt": prompt.strip()}
+    if model := facts.get("Model"):
+        made["model"] = model.strip('"')
+    if (seed := facts.get("Seed", "")).isdecimal() and len(seed) < 20:  # noqa: PLR2004 - digits of 64 bits
+        made["seed"] = int(seed)
+    params: dict[str, JSON] = {"negative_prompt": negative.strip(), "size": facts.get("Size", "")}
+    given = {name: value for name, value in params.items() if value}
+    return {**made, "params": given} if given else made
 
 
 def _png_texts(data: bytes, parts: list[Part]) -> dict[str, str]:
@@ -216,6 +244,9 @@ _FORMS = {
 }
 
 
-def _form_of(data: bytes) -> _Form | None:
+def _parts_of(data: bytes) -> tuple[_Form | None, list[Part]]:
+    """Return how files of this type hold XMP, and the parts of this one; None where it can hold none."""
     media = identify(data)
-    return _FORMS.get(media.mime) if media else None
+    form = _FORMS.get(media.mime) if media else None
+    parts = list(form.parts(data)) if form else []
+    return (form, parts) if parts else (None, [])
