@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from .._history import History
 from .._messages import ConfigError
-from .._relay import relay_mark
 from .._settings import Configuration, Key, Settings
 from .._store import Home, Record, adopt, find_home, notebook_path
 from .._transport import RelayAccess, check_address, connect, connect_demo, make_demo
@@ -171,4 +170,4 @@ class Workspace:
 
 
 def _mark(access: RelayAccess) -> str:
-    return "" if access.demo is not None else relay_mark(access.client.origin)
+    return "" if access.demo is not None else access.mark

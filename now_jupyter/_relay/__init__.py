@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from ._catalogue import Balance, ListedModel, Price, RelayStatus
-from ._facts import LAST_RESORT, RelayFacts, relay_mark
+from ._catalogue import Balance, ListedModel
+from ._facts import RelayFacts
 from ._money import estimate, in_currency, say_price, spent
 
 __all__ = [
-    "LAST_RESORT",
     "Balance",
     "ListedModel",
-    "Price",
     "RelayFacts",
-    "RelayStatus",
     "estimate",
     "in_currency",
-    "relay_mark",
     "say_price",
     "spent",
 ]

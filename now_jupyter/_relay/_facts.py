@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from .._background import run_in_thread
-from .._json import digest
 from .._messages import NowImageError
 from .._protocol import Listed
 from .._services import best_model, well_known_names
@@ -19,7 +18,7 @@ from ._catalogue import Balance, ListedModel, Price, RelayStatus, read_balance, 
 from ._memory import recall, remember_model, remember_service
 from ._money import in_currency
 
-__all__ = ["LAST_RESORT", "RelayFacts", "relay_mark"]
+__all__ = ["LAST_RESORT", "RelayFacts"]
 
 T = TypeVar("T")
 LAST_RESORT = well_known_names()[0]
@@ -83,7 +82,7 @@ class RelayFacts:
 
     async def default_model(self, access: RelayAccess) -> str:
         """Return the model where none is named: as remembered, else the best known of the relay's list."""
-        if name := recall(relay_mark(access.client.origin), "model"):
+        if name := recall(access.mark).model:
             return name
         with suppress(NowImageError):
             models = await self._ask_once("models", access, read_models)
@@ -94,18 +93,17 @@ class RelayFacts:
 
     async def remember_choice(self, access: RelayAccess) -> None:
         """Remember which model was chosen, so that it stays the same."""
-        name, mark = self._chosen.get(access.client), relay_mark(access.client.origin)
-        if name and recall(mark, "model") != name:
-            await run_in_thread(remember_model, mark, name)
+        name = self._chosen.get(access.client)
+        if name and recall(access.mark).model != name:
+            await run_in_thread(remember_model, access.mark, name)
 
     def remembered_service(self, access: RelayAccess, model: str) -> str:
         """Return by which service a model was made at this relay; empty where nothing is known."""
-        return recall(relay_mark(access.client.origin), "services", model)
+        return recall(access.mark).services.get(model, "")
 
     async def remember_service(self, access: RelayAccess, model: str, service: str) -> None:
         """Remember by which service a model is made at this relay."""
-        mark = relay_mark(access.client.origin)
-        await run_in_thread(remember_service, mark, model, service)
+        await run_in_thread(remember_service, access.mark, model, service)
 
     async def _ask_once(
         self, what: str, access: RelayAccess, ask: Callable[[RelayClient], Awaitable[T]], *, instead: T | None = None
@@ -123,11 +121,6 @@ class RelayFacts:
             found, fresh = instead, _MOMENT  # to ask at every order would hold up each of them
         self._known[what, access.client] = (self._clock() + fresh, found)
         return found
-
-
-def relay_mark(origin: str) -> str:
-    """Return what tells relays apart without writing their addresses beside a notebook."""
-    return digest(origin.encode())[:16]
 
 
 def _with_price(model: ListedModel, settings: Settings) -> str:
