@@ -100,7 +100,7 @@ def test_a_renamed_notebook_takes_its_history_along(tmp_path: Path) -> None:
     old = tmp_path / "Untitled.ipynb"
     identity = history(tmp_path / "Untitled.now", used_by=old)
     home = find_home("", notebook(tmp_path / "fox.ipynb", identity), tmp_path)
-    assert (home.moved_from, home.in_doubt) == ("Untitled.now", False)
+    assert not home.in_doubt
     assert [one.id for one in home.store.records()] == [identity]
     assert not (tmp_path / "Untitled.now").exists()
 
@@ -114,8 +114,9 @@ def test_a_history_in_use_is_not_moved_away(tmp_path: Path) -> None:
     shown = notebook(tmp_path / "fox.ipynb", identity)
     with hold:
         home = find_home("", shown, tmp_path)
-        assert (home.moved_from, home.in_doubt, busy.exists) == ("", True, True)
-    assert find_home("", shown, tmp_path).moved_from == "Untitled.now"
+        assert (home.store.exists, home.in_doubt, busy.exists) == (False, True, True)
+    assert find_home("", shown, tmp_path).store.exists
+    assert not busy.exists
 
 
 def test_a_copied_notebook_gets_a_new_folder_and_leaves_the_other_alone(tmp_path: Path) -> None:

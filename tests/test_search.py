@@ -11,7 +11,8 @@ from uuid import uuid4
 import pytest
 
 from now_jupyter._history import History
-from now_jupyter._store import Record, RecordedOutput, Search, Store, needles
+from now_jupyter._store import Record, RecordedOutput, Search, Store
+from now_jupyter._store._search import needles
 from now_jupyter._values import Request
 
 LONG = 10_000

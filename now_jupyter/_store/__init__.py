@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ._answers import AnswerFile, StoredAnswer
 from ._files import digest_of_file, is_missing, list_names, read_file, remove_file, try_read_file, write_durably
 from ._folder import Home, adopt, find_home, sibling_stores
 from ._job_locks import JobLock
@@ -10,11 +9,10 @@ from ._notebook import notebook_path
 from ._record import Record, RecordedOutput, generation_of
 from ._record_files import encode, parse_json
 from ._rescue import RescueFolder
-from ._search import Search, needles, words_of
+from ._search import Search
 from ._store import Store
 
 __all__ = [
-    "AnswerFile",
     "Home",
     "JobLock",
     "Record",
@@ -22,7 +20,6 @@ __all__ = [
     "RescueFolder",
     "Search",
     "Store",
-    "StoredAnswer",
     "adopt",
     "digest_of_file",
     "encode",
@@ -30,13 +27,11 @@ __all__ = [
     "generation_of",
     "is_missing",
     "list_names",
-    "needles",
     "notebook_path",
     "parse_json",
     "read_file",
     "remove_file",
     "sibling_stores",
     "try_read_file",
-    "words_of",
     "write_durably",
 ]

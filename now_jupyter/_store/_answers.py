@@ -25,12 +25,11 @@ _LARGEST_BODY = 256 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAnswer:
-    """An answer on disk: its head, and where its body begins in the file at `path`; not `complete` if it was cut."""
+    """An answer on disk: its head, and where its body begins in the file at `path`, a `.part` if it was cut."""
 
     head: Mapping[str, JSON] = field(default_factory=dict)
     path: Path
     offset: int
-    complete: bool
 
     def body(self, *, limit: int = _LARGEST_BODY) -> bytes:
         """Return the body, at most `limit` bytes of it."""
@@ -108,9 +107,8 @@ def find_answer(folder: Path, number: int) -> StoredAnswer | None:
         if is_missing(path):
             continue
         first, end, _ = _read_from(path, 0, _LONGEST_HEAD).partition(b"\n")
-        complete = path.suffix != ".part"
-        if end or complete:
-            return StoredAnswer(head=_head(first), path=path, offset=len(first) + len(end), complete=complete)
+        if end or path.suffix != ".part":
+            return StoredAnswer(head=_head(first), path=path, offset=len(first) + len(end))
     return None
 
 

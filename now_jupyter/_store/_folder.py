@@ -27,7 +27,6 @@ class Home:
 
     store: Store
     shown: ShownBefore = _NOTHING
-    moved_from: str = ""
     in_doubt: bool = False
 
     def check(self) -> None:
@@ -58,7 +57,7 @@ def find_home(folder: str, notebook: Path | None, working: Path) -> Home:
     orphans = [one for one in holders if _is_orphan(one)]
     if len(holders) == len(orphans) == 1 and not _is_at_work(orphans[0]):
         move_durably(orphans[0].folder, store.folder)
-        return Home(store=Store(store.folder, notebook=notebook), shown=shown, moved_from=orphans[0].folder.name)
+        return Home(store=Store(store.folder, notebook=notebook), shown=shown)
     return Home(store=store, shown=shown, in_doubt=shown.paid and (not holders or bool(orphans)))
 
 

@@ -195,24 +195,16 @@ def _make_plain(record: Record) -> Record:
         name=None if record.name is None else plain(record.name),
         tags=tuple(plain(tag) for tag in record.tags),
         buttons=tuple(replace(one, label=plain(one.label)) for one in record.buttons),
-        error=_make_failure_plain(record.error),
+        error=_make_failure_plain(record.error) if record.error else None,
         outputs=tuple(
             replace(one, error=_make_failure_plain(one.error)) if one.error else one for one in record.outputs
         ),
     )
 
 
-def _make_failure_plain(failure: Failure | None) -> Failure | None:
-    if failure is None:
-        return None
-    return replace(
-        failure,
-        type=plain(failure.type),
-        template=plain(failure.template),
-        advice=plain(failure.advice),
-        kept=plain(failure.kept),
-        facts={plain(name): plain(value) for name, value in failure.facts.items()},
-    )
+def _make_failure_plain(failure: Failure) -> Failure:
+    texts: dict[str, Any] = {name: plain(getattr(failure, name)) for name in ("type", "template", "advice", "kept")}
+    return replace(failure, **texts, facts={plain(name): plain(value) for name, value in failure.facts.items()})
 
 
 def _without_defaults(value: Any) -> Any:  # noqa: ANN401 - any field of a record

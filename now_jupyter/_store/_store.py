@@ -27,7 +27,7 @@ from ._output_files import FileStore
 from ._record import Record
 from ._record_files import RecordFiles, clean_tags, highest_number
 
-__all__ = ["AnswerFile", "JobLock", "Store", "StoredAnswer"]
+__all__ = ["Store"]
 
 _LARGEST_NUMBER = 10**15 - 1
 _TURN = 0  # no job has this number; its lock says whose turn it is to claim one

@@ -31,7 +31,6 @@ def test_an_answer_is_kept_byte_for_byte(store: Store) -> None:
     assert found is not None
     assert found.head == {"status": 200, "content_type": "application/json"}
     assert found.body() == b'{"data":\n\x00\xff}'
-    assert found.complete
     assert found.path.read_bytes()[found.offset :] == found.body()
     assert [path.name for path in (store.folder / "answers").iterdir()] == ["3"]
     copy = store.temp_path()
@@ -51,7 +50,7 @@ def test_a_cut_answer_is_kept_and_says_so(store: Store) -> None:
     answer.abandon()
     found = store.answer(3)
     assert found is not None
-    assert (found.body(), found.complete) == (b"half", False)
+    assert (found.body(), found.path.name) == (b"half", "3.part")
     with pytest.raises(StoreError):
         answer.write(b"more")
 
