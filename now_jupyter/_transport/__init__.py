@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ._access import RelayAccess, check_address, connect, connect_demo, make_demo
 from ._addresses import is_loopback, normal_base_url
-from ._answers import Sink
 from ._client import RelayClient, Submission
 from ._decoding import read_kept
 from ._download import Downloader
@@ -15,7 +14,6 @@ __all__ = [
     "Inputs",
     "RelayAccess",
     "RelayClient",
-    "Sink",
     "Submission",
     "check_address",
     "connect",

@@ -11,7 +11,7 @@ import io
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
@@ -52,7 +52,7 @@ class Sink(Protocol):
 
 
 class Answer:
-    """One answer being read: `pieces` are its bytes, unpacked, and `kept` counts those that the sink took.
+    """One answer being read: `pieces` are its bytes, unpacked.
 
     Close it whatever happens; closed before its end, it counts as cut.
     """
@@ -73,13 +73,14 @@ class Answer:
         self.status = response.status_code
         self.expects = expects
         self.headers = {name.lower(): redactor.redact(value) for name, value in response.headers.items()}
+        self.request_id = request_id_of(self.headers)
         self.pieces = self._read(response.aiter_raw())
-        self.kept = 0
+        self._kept = 0
         self._response: httpx.Response | None = response
         self._until = until
         self._judge = judge
         self._redactor = redactor
-        self._billed: Billed = billed
+        self._known: dict[str, Any] = {"billed": billed, "status": self.status, "request_id": self.request_id}
         self._cap = JSON_CAP if cap is None else cap
         self._at_end = at_end
         self._inflater = Inflater(self.headers.get("content-encoding", ""), cap=self._cap, excess=self._too_large)
@@ -93,7 +94,7 @@ class Answer:
             "status": self.status,
             "content_type": self.headers.get("content-type"),
             "content_encoding": None if self._inflater.is_readable else self.headers["content-encoding"],
-            "request_id": request_id_of(self.headers),
+            "request_id": self.request_id,
             "expects": "" if self.expects == "json" else self.expects,
         }
         return {name: value for name, value in facts.items() if value}
@@ -127,7 +128,7 @@ class Answer:
 
     def unkept_part(self, data: bytes, at: int = 0) -> bytes:
         """Return the end of these bytes, which began at `at`, that the sink did not take because it failed."""
-        return data[max(0, self.kept - at) :] if self._has_sink_failed else b""
+        return data[max(0, self._kept - at) :] if self._has_sink_failed else b""
 
     async def _read(self, raw: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         size = 0
@@ -148,6 +149,12 @@ class Answer:
         self.finish()
         if rest:
             yield rest
+        if not self._inflater.is_readable:  # packed in a way that nobody asked for
+            raise BadResponseError(
+                "the answer is packed as {encoding}, which cannot be read",
+                encoding=self.headers["content-encoding"],
+                **self._known,
+            )
 
     def _unpack(self, data: bytes) -> Iterator[bytes]:
         for packed in self._inflater.feed(data):
@@ -159,7 +166,7 @@ class Answer:
 
     def _keep(self, data: bytes) -> None:
         if self._tell_sink(lambda sink: sink.write(data)):
-            self.kept += len(data)
+            self._kept += len(data)
 
     def _tell_sink(self, action: Callable[[Sink], None]) -> bool:
         if self._sink is None:
@@ -180,17 +187,6 @@ class Answer:
         self._sink = None
         self._at_end()
 
-    def ensure_readable(self) -> None:
-        """Raise where the answer is packed in a way that nobody asked for and that cannot be undone."""
-        if not self._inflater.is_readable:
-            raise BadResponseError(
-                "the answer is packed as {encoding}, which cannot be read",
-                billed=self._billed,
-                status=self.status,
-                request_id=request_id_of(self.headers),
-                encoding=self.headers["content-encoding"],
-            )
-
     async def aclose(self) -> None:
         """Let go of the connection; may be called twice."""
         self._tell_sink(lambda sink: sink.abandon())
@@ -203,11 +199,7 @@ class Answer:
 
     def _too_large(self) -> NowImageError:
         return BadResponseError(
-            "the answer is larger than {size} MiB",
-            billed=self._billed,
-            status=self.status,
-            request_id=request_id_of(self.headers),
-            size=f"{self._cap / (1 << 20):g}",
+            "the answer is larger than {size} MiB", size=f"{self._cap / (1 << 20):g}", **self._known
         )
 
 

@@ -27,8 +27,8 @@ from ._addresses import origin_of
 from ._answers import Answer, Sink
 from ._connections import ConnectionPool, RequestTrace
 from ._decoding import EventDecoder, file_type, is_stream, read_reply
-from ._exception_map import UNTRUSTED
-from ._exchange import Exchange
+from ._error_responses import refusal_error, wait_asked
+from ._exception_map import UNTRUSTED, free_error, from_network, paid_error, send_error
 from ._private_files import private_file, restart, write
 from ._requests import Inputs, open_body, url_of
 from ._retries import Deadline, Retries
@@ -44,6 +44,9 @@ PAID_REPEATS, FREE_REPEATS = 2, 3
 FREE_SECONDS = 30.0
 FILE_SECONDS = 120.0
 CONNECT_SECONDS = 10.0
+ERROR_CAP = 64 << 10
+_OPENING_SECONDS = 30.0  # for name, proxy, connection and TLS together
+_ERROR_SECONDS = 10.0  # for the body of a refusal, whose status is known already
 _LEAVING_SECONDS = 2.0  # for the end of a stream that nobody waits for
 _LARGEST_FILE = 64 << 20
 _EVENT_PEEK, _FILE_PEEK = 8, 512  # bytes that tell events from JSON, and one file from another
@@ -60,13 +63,11 @@ _HEADERS = {
 class Submission:
     """The answer to a paid call: `reply` at once, then its events where it is a stream.
 
-    Of an answer that is a file the sink has the bytes. Where the sink failed, it has the first `kept` of them, and
-    `content` the others.
+    Of an answer that is a file the sink has the bytes; `content` are those that it did not take, where it failed.
     """
 
     reply: Reply
     events: AsyncGenerator[Event, None]
-    kept: int = 0
     content: bytes = b""
 
     async def next(self) -> Event | None:
@@ -125,7 +126,6 @@ class RelayClient:
                     restart(file)
                     async for piece in answer.pieces:
                         write(file, piece)
-                    answer.ensure_readable()
                 return answer.headers.get("content-type", "").partition(";")[0].strip().lower()
 
             return await self._send(call, save, seconds=FILE_SECONDS, inputs=inputs, cap=self._largest_file)
@@ -192,7 +192,7 @@ class RelayClient:
                     content=body,
                     extensions={"timeout": {"connect": self._connecting}, "trace": trace},
                 )
-                exchange = Exchange(
+                exchange = _Exchange(
                     pool=self._pool,
                     trace=trace,
                     until=until,
@@ -205,6 +205,80 @@ class RelayClient:
                 return await use(await exchange.send(request))
 
             return await retries.run(attempt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Exchange:
+    """One attempt at one call: a request goes out, and an answer begins or an error says why not."""
+
+    pool: ConnectionPool
+    trace: RequestTrace
+    until: Deadline
+    is_paid: bool
+    retries: Retries
+    expects: str
+    cap: int | None
+    sink: Sink | None
+
+    async def send(self, request: httpx.Request) -> Answer:
+        """Send the request and return the answer that begins; where none does, or a refusal, raise what it means."""
+        with from_network(self._judge), self.until.scope(_OPENING_SECONDS) as opening:
+            connect = self.pool.for_paid_call if self.is_paid else self.pool.for_free_call
+            whole = anyio.current_time() + self.until.left()  # counts from the first byte on
+            self.trace.at_sending = partial(setattr, opening, "deadline", whole)
+            try:
+                response = await connect().send(request)
+            finally:
+                await self.trace.hang_up()
+        is_refusal = not response.is_success
+        answer = Answer(
+            response,
+            until=Deadline(min(_ERROR_SECONDS, self.until.left())) if is_refusal else self.until,
+            judge=partial(free_error, seconds=_ERROR_SECONDS) if is_refusal else self._judge,
+            redactor=Redactor(self.pool.key),
+            billed="maybe" if self.is_paid else "no",
+            cap=ERROR_CAP if is_refusal else self.cap,
+            expects=self.expects,
+            sink=None if is_refusal else self.sink,
+            at_end=(lambda: None) if is_refusal else partial(self.trace.note, phase="answered"),
+        )
+        self.trace.note(phase="answering", status=answer.status, request_id=answer.request_id)
+        if is_refusal:
+            raise await self._refuse(answer)
+        return answer
+
+    async def _refuse(self, answer: Answer) -> NowImageError:
+        """Read what a refusal says, as far as it comes: its status is enough to judge it."""
+        body = bytearray()
+        async with aclosing(answer):
+            with suppress(NowImageError):
+                async for piece in answer.pieces:
+                    body += piece
+        error = refusal_error(
+            answer.status,
+            answer.headers,
+            bytes(body),
+            paid=self.is_paid,
+            key_source=self.pool.key.source or "Key(…)" if self.pool.key else "",
+            redact=Redactor(self.pool.key).redact,
+        )
+        if isinstance(error, RateLimitError):
+            self.retries.asked = wait_asked(answer.headers)
+        self.trace.note(error=type(error).__name__)
+        return error
+
+    def _judge(self, problem: Exception) -> NowImageError:
+        attempt = self.trace.attempt
+        seconds = self.until.seconds
+        if attempt.phase == "connecting":
+            error = send_error(problem, host=self.pool.host, proxy=self.pool.shown_proxy)
+        elif not self.is_paid:
+            error = free_error(problem, seconds=seconds)
+        else:
+            has_begun = attempt.phase == "answering"
+            error = paid_error(problem, seconds=seconds, has_begun=has_begun, request_id=attempt.request_id)
+        self.trace.note(error=type(error).__name__)
+        return error
 
 
 async def _pass_on(answer: Answer) -> Answer:
@@ -225,19 +299,16 @@ async def _read(answer: Answer) -> Submission:
     if answer.expects == "events":
         start = await answer.start(_EVENT_PEEK)
         if is_stream(answer.head, start):
-            answer.ensure_readable()
             return Submission(Reply(media_type="text/event-stream", streamed=True), _live_events(answer, start))
     elif answer.expects == "file":
         start = await answer.start(_FILE_PEEK)
         if (mime := file_type(answer.head, start)) is not None:
             content = await answer.drain(start)
-            answer.ensure_readable()
-            return Submission(Reply(media_type=mime, is_file=True), _each(()), kept=answer.kept, content=content)
+            return Submission(Reply(media_type=mime, is_file=True), _each(()), content=content)
     data = await answer.rest(start)
-    answer.ensure_readable()
     reply, events = read_reply(answer.head, data)
     content = answer.unkept_part(data) if reply.is_file else b""
-    return Submission(reply, _each(events), kept=answer.kept, content=content)
+    return Submission(reply, _each(events), content=content)
 
 
 async def _live_events(answer: Answer, start: bytes) -> AsyncGenerator[Event, None]:

@@ -244,8 +244,8 @@ def test_memory_stays_bounded_under_bombs(campaign: Campaign) -> None:
 def test_the_cap_of_an_answer_is_the_documented_one(campaign: Campaign) -> None:
     """The caps are those that are written down: 256 MiB of answer, 64 MiB of picture, 64 KiB of refusal."""
     from now_jupyter._media._decoding import MOST_PIXELS
-    from now_jupyter._transport import _download, _exchange
+    from now_jupyter._transport import _client, _download
 
-    assert (_answers.JSON_CAP, _download.CAP_MIB << 20, _exchange.ERROR_CAP) == (256 << 20, 64 << 20, 64 << 10)
+    assert (_answers.JSON_CAP, _download.CAP_MIB << 20, _client.ERROR_CAP) == (256 << 20, 64 << 20, 64 << 10)
     assert MOST_PIXELS == 80_000_000
     campaign.outcome(outcome="caps as documented", billed="–", kept="–")

@@ -77,7 +77,7 @@ class Outcome:
     sink: Kept = field(default_factory=Kept)
     attempts: list[Attempt] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
-    left: tuple[int, bytes] = (0, b"")
+    left: bytes = b""
 
     @property
     def phases(self) -> list[str]:
@@ -113,7 +113,7 @@ def order(
                 call, sink=came.sink, idempotency_key="one-order", inputs=inputs, on_attempt=told
             ) as submission:
                 came.reply = submission.reply
-                came.left = submission.kept, submission.content
+                came.left = submission.content
                 while (event := await submission.next()) is not None:
                     came.events.append(event)
         except NowImageError as problem:

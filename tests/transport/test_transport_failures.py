@@ -37,7 +37,7 @@ from now_jupyter._messages import (
 )
 from now_jupyter._protocol import Call, Reply
 from now_jupyter._settings import Key
-from now_jupyter._transport import RelayClient, _exchange
+from now_jupyter._transport import RelayClient, _client
 from paid_calls import MODELS_CALL, OK, ORDER, PATH, PICTURE, Kept, ask, order
 
 
@@ -221,7 +221,7 @@ def test_opening_has_a_limit_of_its_own_that_ends_with_the_first_byte(
     server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dead proxy or TLS handshake is given up soon, a slow answer is not."""
-    monkeypatch.setattr(_exchange, "_OPENING_SECONDS", 0.1)
+    monkeypatch.setattr(_client, "_OPENING_SECONDS", 0.1)
     server.script([Hang()])
     begun = time.monotonic()
     came = order(server.url, deadline=0.5)
