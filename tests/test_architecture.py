@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from clean_room import ROOT
+from sources import nodes_of, tree_of
 
 PACKAGE = ROOT / "now_jupyter"
 HEAVY = ("IPython", "httpx", "PIL", "ipywidgets", "anyio", "anywidget", "pandas", "numpy", "traitlets", "sqlite3")
@@ -82,26 +83,28 @@ def imports() -> tuple[Import, ...]:
 
 
 def imports_of(module: Path) -> Iterator[Import]:
-    tree = ast.parse(module.read_text(encoding="utf-8"))
-    inside = {id(node) for outer in ast.walk(tree) if is_function(outer) for node in ast.walk(outer)}
-    for node in run_nodes(tree):
+    for node, at_load in run_nodes(tree_of(module), at_load=True):
         for target, outside in targets_of(node, module):
             place = f"{module.relative_to(ROOT)}:{node.lineno}"  # type: ignore[attr-defined]  # a statement has it
-            yield Import(module, target, outside, place, id(node) not in inside)
+            yield Import(module, target, outside, place, at_load)
 
 
 def is_function(node: ast.AST) -> bool:
-    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
 
 
-def run_nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """Walk what is run; imports for types only are none of the package's imports."""
+def run_nodes(tree: ast.AST, *, at_load: bool) -> Iterator[tuple[ast.AST, bool]]:
+    """Walk what is run, and say whether loading runs it; imports for types only are none of the package's imports."""
     for child in ast.iter_child_nodes(tree):
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            yield from (node for other in child.orelse for node in [other, *run_nodes(other)])
+        if isinstance(child, ast.expr):  # holds no import
             continue
-        yield child
-        yield from run_nodes(child)
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            for other in child.orelse:
+                yield other, at_load
+                yield from run_nodes(other, at_load=at_load)
+            continue
+        yield child, at_load
+        yield from run_nodes(child, at_load=at_load and not is_function(child))
 
 
 def targets_of(node: ast.AST, module: Path) -> Iterator[tuple[str, str]]:
@@ -155,7 +158,7 @@ def test_no_package_reaches_into_another() -> None:
 
 
 def reaching_into_others(module: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+    for node in nodes_of(module):
         if isinstance(node, ast.ImportFrom) and node.level and node.module:
             target = module.parents[node.level - 1].joinpath(*node.module.split("."))
             parts = target.relative_to(PACKAGE).parts
@@ -221,8 +224,7 @@ def test_every_module_says_what_it_gives() -> None:
 
 
 def names_of(module: Path) -> set[str]:
-    tree = ast.parse(module.read_text(encoding="utf-8"))
-    return {name for node in tree.body for name in assigned_by(node)}
+    return {name for node in tree_of(module).body for name in assigned_by(node)}
 
 
 def assigned_by(node: ast.stmt) -> list[str]:

@@ -7,6 +7,7 @@ import json
 import re
 import string
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -17,6 +18,7 @@ from now_jupyter._ipython._commands import COMMANDS
 from now_jupyter._messages import Language, _errors, load_chinese, say
 from now_jupyter._options import OPTIONS, usage
 from now_jupyter._panel._assets import LABELS
+from sources import nodes_of, tree_of
 
 PACKAGE = Path(now_jupyter.__file__).parent
 CATALOGUE = PACKAGE / "_messages" / "zh.json"
@@ -40,11 +42,15 @@ def sources() -> list[Path]:
     return [path for path in paths if "demo" not in path.relative_to(PACKAGE).parts]
 
 
-def templates_of(path: Path) -> Iterator[tuple[str, ast.expr, str | None]]:
+@cache
+def templates_of(path: Path) -> tuple[tuple[str, ast.expr, str | None], ...]:
     """Give the place, the expression and the text (None: it is no literal) of every template in a source."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    constants = constants_of(tree)
-    for node in ast.walk(tree):
+    return tuple(find_templates(path))
+
+
+def find_templates(path: Path) -> Iterator[tuple[str, ast.expr, str | None]]:
+    constants = constants_of(tree_of(path))
+    for node in nodes_of(path):
         if isinstance(node, ast.Call | ast.Assign):
             for expression in spoken_in(node) if isinstance(node, ast.Call) else assigned_in(node):
                 place = f"{path.relative_to(PACKAGE)}:{expression.lineno}"
@@ -96,13 +102,12 @@ def places(template: str) -> list[str]:
 
 
 def literal_strings(path: Path) -> set[str]:
-    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {node.value for node in nodes_of(path) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 def test_the_whole_package_is_looked_at() -> None:
     """Every package that says something is among the sources, and each has been heard."""
-    speaking = {path.relative_to(PACKAGE).parts[0] for path in sources() if next(templates_of(path), None)}
+    speaking = {path.relative_to(PACKAGE).parts[0] for path in sources() if templates_of(path)}
     packages = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
     assert packages - speaking <= {"_background", "_json", "demo"}
 
@@ -166,8 +171,7 @@ def test_there_is_one_catalogue() -> None:
 
 
 def docstrings(path: Path) -> set[str]:
-    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    alone = (node.value for node in nodes if isinstance(node, ast.Expr))
+    alone = (node.value for node in nodes_of(path) if isinstance(node, ast.Expr))
     return {node.value for node in alone if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
