@@ -44,9 +44,9 @@ environment: $(VENV)/test.stamp
 test: $(VENV)/test.stamp kernel6 programs lint pythons
 	$(RUN) -m pytest $(WORKERS) $(NBVAL) $(PYTEST_ARGS)
 
-# What nobody waits long for: no kernel, no browser, no faults.
+# What nobody waits long for: no kernel, no browser, no faults; and no nbval, whose imports take seconds in each worker.
 quick: lint
-	$(RUN) -m pytest tests --quick --ignore=tests/faults $(WORKERS) $(PYTEST_ARGS)
+	$(RUN) -m pytest tests --quick --ignore=tests/faults -p no:nbval $(WORKERS) $(PYTEST_ARGS)
 
 lint: $(VENV)/test.stamp $(VENV)/js.stamp
 	$(RUN) -m ruff check

@@ -6,15 +6,17 @@ import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
 from clean_room import folders_below
-from kernels import KERNEL_6, KERNEL_7, overlay_is_there, write_kernelspecs
-from lab import Lab, LabServer
 from network_guard import LOG
-from panels import Browser
+
+if TYPE_CHECKING:  # the tools are loaded where they are used: most runs need none of them
+    from lab import Lab, LabServer
+    from panels import Browser
 
 QUICK = "--quick"
 _SLOW_FIXTURES = {"kernels_folder", "lab_server", "browser"}  # without the first, no kernel of the tests is found
@@ -26,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: starts dozens of processes, or the tests themselves")
+        "markers", "slow: starts dozens of processes or the tests themselves, or loads another's library"
     hypothesis.settings.register_profile("quick", max_examples=20, deadline=None)
     if config.getoption(QUICK):
         hypothesis.settings.load_profile("quick")
@@ -54,6 +56,8 @@ def _is_slow(item: pytest.Item) -> bool:
 @pytest.fixture(scope="session")
 def kernels_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both kernels are described where jupyter_client, nbclient and Lab look."""
+    from kernels import write_kernelspecs
+
     folder = tmp_path_factory.mktemp("jupyter-path")
     write_kernelspecs(folder)
     os.environ["JUPYTER_PATH"] = str(folder)
@@ -90,12 +94,16 @@ def stays_on_this_machine() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def kernel7(kernels_folder: Path) -> str:
     """The kernel of today."""
+    from kernels import KERNEL_7
+
     return KERNEL_7
 
 
 @pytest.fixture(scope="session")
 def kernel6(kernels_folder: Path) -> str:
     """The kernel that many still have: ipykernel 6.31."""
+    from kernels import KERNEL_6, overlay_is_there
+
     assert overlay_is_there(), "the second kernel is missing: run `make kernel6`"
     return KERNEL_6
 
@@ -109,6 +117,8 @@ def either_kernel(request: pytest.FixtureRequest, kernels_folder: Path) -> str:
 @pytest.fixture(scope="session")
 def lab_server(kernels_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
     """One JupyterLab server and one Chromium for the whole run."""
+    from lab import LabServer
+
     with LabServer(tmp_path_factory.mktemp("lab")) as server:
         yield server
 
@@ -116,6 +126,8 @@ def lab_server(kernels_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A Chromium for pages that show a panel without a kernel."""
+    from panels import Browser
+
     with Browser.started() as browser:
         yield browser
 

@@ -25,16 +25,17 @@ import urllib.request
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
-import nbformat
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from playwright import async_api as playwright
 
 from clean_room import folders_below
 from ensure_programs import find_browser
 from kernels import KERNEL_7
+
+if TYPE_CHECKING:  # both take seconds to load, in every worker
+    from playwright import async_api as playwright
 
 __all__ = ["Lab", "LabServer", "Page"]
 
@@ -153,7 +154,9 @@ class LabServer:
 
     @contextmanager
     def _chromium(self, portal: BlockingPortal) -> Iterator[playwright.Browser]:
-        driver = portal.call(playwright.async_playwright().start)
+        from playwright.async_api import async_playwright
+
+        driver = portal.call(async_playwright().start)
         try:
             browser = portal.call(_launch, driver)
             yield browser
@@ -193,6 +196,8 @@ class Lab:
 
     def write(self, cells: Sequence[str], name: str = "notebook.ipynb", kernel: str = KERNEL_7) -> Path:
         """Write a notebook of code cells into the test's folder."""
+        import nbformat
+
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
         notebook.metadata["kernelspec"] = {"name": kernel, "display_name": kernel, "language": "python"}
         path = self.folder / name
@@ -264,6 +269,8 @@ class Page:
     def save(self) -> Any:
         """Save, and give the notebook as the file then holds it."""
         self._command("docmanager:save")
+        import nbformat
+
         return nbformat.read(self.path, as_version=4)
 
     def interrupt(self) -> None:

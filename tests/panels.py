@@ -19,12 +19,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import comm
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from comm.base_comm import BaseComm
-from playwright import async_api as playwright
 
 from lab import _launch
 from now_jupyter._json import digest
@@ -33,6 +32,9 @@ from now_jupyter._panel._draft import Draft
 from now_jupyter._session import Session
 from now_jupyter._store import Record, RecordedOutput, Store
 from now_jupyter._values import Request, Status
+
+if TYPE_CHECKING:  # it takes a second to load, in every worker
+    from playwright import async_api as playwright
 
 __all__ = ["Browser", "Page", "Said", "Wire", "draft", "fill_store", "opened", "quiet_session", "wired"]
 
@@ -274,7 +276,9 @@ class Browser:
     def __init__(self, portal: BlockingPortal) -> None:
         self.portal = portal
         self.loop = portal.call(_running_loop)
-        self._driver = portal.call(playwright.async_playwright().start)
+        from playwright.async_api import async_playwright
+
+        self._driver = portal.call(async_playwright().start)
         self.chromium = portal.call(_launch, self._driver)
 
     @classmethod
@@ -366,12 +370,14 @@ class Page:
         task.add_done_callback(self._tasks.discard)
 
     async def _pass_on(self, said: Said) -> None:
+        from playwright.async_api import Error
+
         try:
             await self.raw.evaluate(
                 "([data, buffers]) => window.from_kernel?.(data, buffers)",
                 [dict(said.data), [base64.b64encode(one).decode() for one in said.buffers]],
             )
-        except playwright.Error as error:
+        except Error as error:
             if not self._is_closed:
                 self.errors.append(str(error))
 

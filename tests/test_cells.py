@@ -12,9 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from kernels import KERNEL_6, KERNEL_7, Kernel, Ran
 from now_jupyter._store._record import Record
@@ -347,6 +345,8 @@ CELLS = [
 
 
 def _notebook(folder: Path) -> Path:
+    import nbformat
+
     path = folder / "fox.ipynb"
     nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in CELLS])
     nbformat.write(nb, path)
@@ -358,6 +358,9 @@ def _outputs(nb: Any) -> list[list[Any]]:
 
 
 def _run_all(path: Path, tool: str, kernel: str) -> Any:
+    import nbformat
+    from nbclient import NotebookClient
+
     if tool == "nbclient":
         nb = nbformat.read(path, as_version=4)
         NotebookClient(nb, kernel_name=kernel, timeout=60, resources={"metadata": {"path": str(path.parent)}}).execute()

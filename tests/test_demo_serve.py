@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-import openai
 import pytest
 
 from demo_calls import opened
@@ -127,8 +126,11 @@ def program() -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     assert not errors
 
 
+@pytest.mark.slow
 def test_the_official_client_generates_from_both_kinds_of_model(program: tuple[object, dict[str, str]]) -> None:
     """Base64 from a GPT model, a link from dall-e, unmodified client."""
+    import openai
+
     with openai.OpenAI(base_url=program[1]["base_url"] + "/v1", api_key=program[1]["key"], max_retries=0) as client:
         coded = client.images.generate(model="gpt-image-2", prompt="a fox", size="1024x1536", n=2)
         assert coded.data is not None
@@ -142,16 +144,22 @@ def test_the_official_client_generates_from_both_kinds_of_model(program: tuple[o
         assert "gpt-image-2" in [model.id for model in client.models.list()]
 
 
+@pytest.mark.slow
 def test_the_official_client_streams_partials(program: tuple[object, dict[str, str]]) -> None:
     """Two partial pictures, then the picture."""
+    import openai
+
     with openai.OpenAI(base_url=program[1]["base_url"] + "/v1", api_key=program[1]["key"], max_retries=0) as client:
         stream = client.images.generate(model="gpt-image-2", prompt="a fox", stream=True, partial_images=2)
         types = [event.type for event in stream]
     assert types == ["image_generation.partial_image"] * 2 + ["image_generation.completed"]
 
 
+@pytest.mark.slow
 def test_the_official_client_edits_and_is_refused_as_by_the_real_ones(program: tuple[object, dict[str, str]]) -> None:
     """Its multipart is read, its errors are its own classes."""
+    import openai
+
     with openai.OpenAI(base_url=program[1]["base_url"] + "/v1", api_key=program[1]["key"], max_retries=0) as client:
         first = client.images.generate(model="gpt-image-2", prompt="a fox")
         assert first.data is not None

@@ -6,7 +6,6 @@ import base64
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 
 from kernels import KERNEL_6, KERNEL_7
@@ -141,6 +140,8 @@ def test_the_panel_outlives_a_reload_and_stands_as_a_picture_without_a_kernel(la
 
 def _open_without_a_kernel(lab: Lab, path: Path) -> Page:
     """Open a copy whose kernel nobody started; its widget has no model anywhere."""
+    import nbformat
+
     notebook: Any = nbformat.read(path, as_version=4)
     copy = path.with_name("copy.ipynb")
     nbformat.write(notebook, copy)

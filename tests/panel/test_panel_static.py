@@ -11,9 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbconvert import HTMLExporter
 
 from now_jupyter._panel._fallback import MARK
 from panels import Browser
@@ -43,6 +41,8 @@ class Seen(HTMLParser):
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The notebook, run by `jupyter nbconvert --execute` as people do, which saves the state of widgets."""
+    import nbformat
+
     folder = tmp_path_factory.mktemp("executed")
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in CELLS])
     book.metadata["kernelspec"] = {"name": "python3", "display_name": "python3", "language": "python"}
@@ -53,9 +53,21 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "panel.ipynb"
 
 
+def _read(path: Path) -> Any:
+    import nbformat
+
+    return nbformat.read(path, as_version=4)
+
+
+def _exporter(template: str) -> Any:
+    from nbconvert import HTMLExporter
+
+    return HTMLExporter(template_name=template)
+
+
 def test_the_saved_state_of_widgets_is_small(executed: Path) -> None:
     """An executed notebook holds both widgets in far less than 100 KB; scripts, rows and pictures are no part of it."""
-    book: Any = nbformat.read(executed, as_version=4)
+    book: Any = _read(executed)
     state = json.dumps(book.metadata["widgets"][WIDGET_STATE])
     assert 0 < len(state) < 100_000
     assert "a red fox in snow" not in json.dumps([one["state"].get("rows") for one in _models(book)])
@@ -68,7 +80,7 @@ def _models(book: Any) -> list[Any]:
 
 def test_the_outputs_bear_the_pictures_and_their_words(executed: Path) -> None:
     """Beside each widget's view stands a marked picture with captions, and the difference of the two pictures."""
-    book: Any = nbformat.read(executed, as_version=4)
+    book: Any = _read(executed)
     panel, comparison = book.cells[2].outputs, book.cells[3].outputs
     assert "#2 · a blue fox in snow" in panel[2].data["text/plain"]
     assert "quality:  | high" in comparison[2].data["text/plain"]
@@ -81,10 +93,10 @@ def test_the_outputs_bear_the_pictures_and_their_words(executed: Path) -> None:
 @pytest.mark.parametrize("stripped", [False, True], ids=["with widget state", "without"])
 def test_html_shows_the_pictures_and_runs_nothing_of_ours(executed: Path, template: str, stripped: bool) -> None:
     """`nbconvert --to html` holds both pictures, described in words; no script of ours is on the page."""
-    book: Any = nbformat.read(executed, as_version=4)
+    book: Any = _read(executed)
     if stripped:
         del book.metadata["widgets"]
-    page, _ = HTMLExporter(template_name=template).from_notebook_node(book)
+    page, _ = _exporter(template).from_notebook_node(book)
     seen = Seen()
     seen.feed(page)
     marked = [one for one in seen.pictures if MARK in (one.get("src") or "").replace("\n", "")]
@@ -97,8 +109,8 @@ def test_html_shows_the_pictures_and_runs_nothing_of_ours(executed: Path, templa
 
 def test_a_page_without_require_and_network_shows_the_pictures(executed: Path) -> None:
     """As on nbviewer with everything blocked: scripts from elsewhere never come, the pictures are painted."""
-    book: Any = nbformat.read(executed, as_version=4)
-    html, _ = HTMLExporter(template_name="classic").from_notebook_node(book)
+    book: Any = _read(executed)
+    html, _ = _exporter("classic").from_notebook_node(book)
     with Browser.started() as browser:
         context = browser.portal.call(browser.chromium.new_context)
         try:
@@ -127,7 +139,7 @@ async def _painted(context: Any, html: str) -> int:
 
 def test_the_picture_is_a_plain_jpeg(executed: Path) -> None:
     """Whatever shows pictures shows this one."""
-    book: Any = nbformat.read(executed, as_version=4)
+    book: Any = _read(executed)
     data = base64.b64decode(book.cells[2].outputs[1].data["image/jpeg"])
     assert data[:3] == b"\xff\xd8\xff"
     assert len(data) < 100_000
