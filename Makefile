@@ -4,6 +4,7 @@
 #   make test    everything: lint, types, tests with real kernels and a real browser, notebooks
 #   make quick   lint, types, and the tests that need no kernel and no browser: while you work
 #   make lint    ruff, mypy, tsc and biome      make format  let ruff and biome write
+#   make steady  the tests with kernels and browser, RUNS=20 times beside a busy process: does one fail sometimes?
 #   make pythons the package in every CPython of this machine
 #   make faults  the fault campaign             make mutants guards taken out, one at a time: does a test notice?
 #   make bench   the benchmarks                 make clean   what tools left behind
@@ -31,9 +32,10 @@ TSC := node $(NODE_MODULES)/typescript/bin/tsc --project tools/js
 BIOME := node $(NODE_MODULES)/@biomejs/biome/bin/biome check --config-path=tools/js --error-on-warnings
 SCRIPTS := $(wildcard now_jupyter/_panel/static/*.js now_jupyter/_panel/static/*.ts)
 PYTEST_ARGS ?=
+RUNS ?= 20
 MUTANTS ?=
 
-.PHONY: try test quick lint format pythons faults mutants bench clean programs kernel6 environment
+.PHONY: try test quick steady lint format pythons faults mutants bench clean programs kernel6 environment
 .DEFAULT_GOAL := try
 
 try: $(VENV)/try.stamp
@@ -47,6 +49,9 @@ test: $(VENV)/test.stamp kernel6 programs lint pythons
 # What nobody waits long for: no kernel, no browser, no faults; and no nbval, whose imports take seconds in each worker.
 quick: lint
 	$(RUN) -m pytest tests --quick --ignore=tests/faults -p no:nbval $(WORKERS) $(PYTEST_ARGS)
+
+steady: $(VENV)/test.stamp kernel6 programs
+	$(RUN) tools/steady.py $(RUNS) $(PYTEST_ARGS)
 
 lint: $(VENV)/test.stamp $(VENV)/js.stamp
 	$(RUN) -m ruff check

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from network_guard import LOG
 
-__all__ = ["GUARD", "ROOT", "clean_environment", "folders_below"]
+__all__ = ["GUARD", "ROOT", "Homes", "clean_environment", "folders_below"]
 
 ROOT = Path(__file__).parents[1]
 GUARD = ROOT / "tests" / "guard"
@@ -51,6 +51,33 @@ def folders_below(home: Path) -> dict[str, str]:
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
     return {name: str(folder) for name, folder in folders.items()}
+
+
+class Homes:
+    """Homes for one test after the other; one in which nothing was written serves the next test, too."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made = 0
+        self._empty: set[str] = set()
+        self._environment: dict[str, str] = {}
+
+    @property
+    def home(self) -> Path:
+        """The home of now."""
+        return self._folder / str(self._made)
+
+    def open(self) -> dict[str, str]:
+        """Give the environment of a home in which nothing lies but empty folders."""
+        if not self._made or _everything_below(self.home) != self._empty:
+            self._made += 1
+            self._environment = folders_below(self.home)
+            self._empty = _everything_below(self.home)
+        return self._environment
+
+
+def _everything_below(folder: Path) -> set[str]:
+    return {os.path.join(at, name) for at, folders, files in os.walk(folder) for name in (*folders, *files)}  # noqa: PTH118 - quick, as it is done for every test
 
 
 def _manners(home: Path) -> dict[str, str]:

@@ -11,35 +11,39 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from clean_room import folders_below
+from clean_room import Homes
 from network_guard import LOG
 
 if TYPE_CHECKING:  # the tools are loaded where they are used: most runs need none of them
     from lab import Lab, LabServer
     from panels import Browser
 
-QUICK = "--quick"
-_SLOW_FIXTURES = {"kernels_folder", "lab_server", "browser"}  # without the first, no kernel of the tests is found
+QUICK, KERNELS = "--quick", "--kernels"
+_KERNEL_FIXTURES = {"kernels_folder", "lab_server", "browser"}  # without the first, no kernel of the tests is found
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     words = "leave out what asks for a kernel, JupyterLab or a browser, what is marked slow, and the faults"
     parser.addoption(QUICK, action="store_true", default=False, help=words)
+    words = "run only what asks for a kernel, JupyterLab or a browser"
+    parser.addoption(KERNELS, action="store_true", default=False, help=words)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
         "markers", "slow: starts dozens of processes or the tests themselves, or loads another's library"
+    )
     hypothesis.settings.register_profile("quick", max_examples=20, deadline=None)
     if config.getoption(QUICK):
         hypothesis.settings.load_profile("quick")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`--quick` goes by what a test asks for, so that new tests fall on the right side by themselves."""
-    if config.getoption(QUICK):
-        slow = [item for item in items if _is_slow(item)]
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if item not in slow]
+    """Both options go by what a test asks for, so that new tests fall on the right side by themselves."""
+    left_out = [item for item in items if not _is_wanted(item, config)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _is_wanted(item, config)]
 
 
 def pytest_collection_finish() -> None:
@@ -47,10 +51,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def _is_slow(item: pytest.Item) -> bool:
-    if item.get_closest_marker("slow"):
-        return True
-    return not _SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+def _is_wanted(item: pytest.Item, config: pytest.Config) -> bool:
+    has_kernel = not _KERNEL_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+    if config.getoption(QUICK) and (has_kernel or item.get_closest_marker("slow")):
+        return False
+    return has_kernel or not config.getoption(KERNELS)
 
 
 @pytest.fixture(scope="session")
@@ -64,13 +69,16 @@ def kernels_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Homes:
+    return Homes(tmp_path_factory.mktemp("homes"))
+
+
 @pytest.fixture(autouse=True)
-def clean_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def clean_home(homes: Homes, environment_is_put_back: None) -> Path:
     """Every test has home folders of its own: it finds no login, setting or history of another."""
-    home = tmp_path_factory.mktemp("home")
-    for name, value in folders_below(home).items():
-        monkeypatch.setenv(name, value)
-    return home
+    os.environ.update(homes.open())
+    return homes.home
 
 
 @pytest.fixture(autouse=True)
@@ -86,9 +94,9 @@ def environment_is_put_back() -> Iterator[None]:
 def stays_on_this_machine() -> Iterator[None]:
     """A test fails if it, or a kernel or server it started, wanted to reach another machine."""
     log = Path(os.environ[LOG])
-    log.write_text("", encoding="utf-8")
+    log.unlink(missing_ok=True)
     yield
-    assert not (wanted := log.read_text(encoding="utf-8")), f"wanted to leave this machine:\n{wanted}"
+    assert not log.exists(), f"wanted to leave this machine:\n{log.read_text(encoding='utf-8')}"
 
 
 @pytest.fixture(scope="session")

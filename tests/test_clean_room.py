@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clean_room import ROOT, clean_environment
+from clean_room import ROOT, Homes, clean_environment
 from network_guard import LOG, is_here
 
 LEAVING = """
@@ -92,3 +92,15 @@ def test_every_worker_collects_the_same_tests(request: pytest.FixtureRequest) ->
     theirs = ran.stdout.splitlines()
     chosen = set(mine)
     assert [name for name in theirs if name in chosen] == mine
+
+
+def test_a_home_in_which_something_lies_serves_no_other_test(tmp_path: Path) -> None:
+    """Nor one from which something was taken; an untouched one goes on, since making one is slow."""
+    homes = Homes(tmp_path)
+    first = homes.open()
+    assert homes.open() == first
+    Path(first["HOME"], "note.txt").touch()
+    second = homes.open()
+    assert set(second.values()).isdisjoint(first.values())
+    Path(second["XDG_CACHE_HOME"]).rmdir()
+    assert set(homes.open().values()).isdisjoint(second.values())
