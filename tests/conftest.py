@@ -13,6 +13,7 @@ import pytest
 
 from clean_room import Homes
 from network_guard import LOG
+from plain_pictures import PLAINLY, WELL, paint
 
 if TYPE_CHECKING:  # the tools are loaded where they are used: most runs need none of them
     from lab import Lab, LabServer
@@ -33,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "slow: starts dozens of processes or the tests themselves, or loads another's library"
     )
+    config.addinivalue_line("markers", "drawn: looks at what the demo draws; all others get plain pictures")
     hypothesis.settings.register_profile("quick", max_examples=20, deadline=None)
     if config.getoption(QUICK):
         hypothesis.settings.load_profile("quick")
@@ -97,6 +99,23 @@ def stays_on_this_machine() -> Iterator[None]:
     log.unlink(missing_ok=True)
     yield
     assert not log.exists(), f"wanted to leave this machine:\n{log.read_text(encoding='utf-8')}"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def pictures_are_plain() -> Iterator[None]:
+    """The demo draws only for the tests that look at its drawings."""
+    with paint(PLAINLY):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def pictures_are_drawn_where_it_matters(request: pytest.FixtureRequest, pictures_are_plain: None) -> Iterator[None]:
+    """A test marked `drawn` has the demo as people have it."""
+    if request.node.get_closest_marker("drawn") is None:
+        yield
+        return
+    with paint(WELL):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -71,6 +71,7 @@ def test_a_stream_brings_partials_in_order_then_the_picture_then_done(partials: 
     assert answer.events[-1][1]["usage"]["output_tokens"] > 0
 
 
+@pytest.mark.drawn
 def test_partials_come_closer_and_closer_to_the_very_picture() -> None:
     """Each stage differs less from the end than the one before."""
     events = asyncio.run(generate(new_relay(), "misty mountains", stream=True, partial_images=3)).events
@@ -123,6 +124,7 @@ def test_a_seed_pins_the_picture_and_another_seed_changes_it() -> None:
     asyncio.run(story())
 
 
+@pytest.mark.drawn
 def test_n_pictures_are_n_different_pictures() -> None:
     """Four of one order, billed as four."""
     relay = new_relay()
@@ -132,6 +134,7 @@ def test_n_pictures_are_n_different_pictures() -> None:
     assert relay.ledger[0].amount == pytest.approx(0.04)
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize(("name", "kind"), [("png", "PNG"), ("jpeg", "JPEG"), ("webp", "WEBP")])
 def test_the_file_is_of_the_asked_format(name: str, kind: str) -> None:
     """`output_format` is told and true."""
@@ -140,6 +143,7 @@ def test_the_file_is_of_the_asked_format(name: str, kind: str) -> None:
     assert opened(picture_of(answer)).format == kind
 
 
+@pytest.mark.drawn
 def test_a_transparent_background_is_transparent() -> None:
     """The corner is clear, the animal is not."""
     answer = asyncio.run(generate(new_relay(), "a fox sticker", background="transparent"))
@@ -197,6 +201,7 @@ def test_a_body_that_is_no_json_is_refused_and_stands_in_the_books() -> None:
     assert len(relay.ledger) == 1
 
 
+@pytest.mark.drawn
 def test_a_mask_keeps_what_is_opaque_and_changes_what_is_clear() -> None:
     """The right half stays navy, the left half does not."""
     mask = Image.new("RGBA", (1024, 1024), (0, 0, 0, 255))
@@ -231,6 +236,7 @@ def test_an_edit_as_json_is_refused_as_on_new_api() -> None:
     assert asyncio.run(post(new_relay(), "/v1/images/edits", prompt="x")).error["code"] == "convert_request_failed"
 
 
+@pytest.mark.drawn
 def test_a_variation_needs_no_prompt_and_looks_different() -> None:
     """dall-e-2 answers a link."""
 

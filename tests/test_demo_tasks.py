@@ -64,6 +64,7 @@ def test_a_task_lives_from_not_start_to_success_with_the_clock() -> None:
     asyncio.run(story())
 
 
+@pytest.mark.drawn
 def test_u2_is_exactly_the_second_quarter_of_the_grid() -> None:
     """It looks like that quarter, and like no other."""
 
@@ -85,6 +86,7 @@ def test_u2_is_exactly_the_second_quarter_of_the_grid() -> None:
     asyncio.run(story())
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize("label", ["🔄", "V3"])
 def test_rerolls_and_variations_are_new_grids(label: str) -> None:
     """With the buttons of a grid."""
@@ -99,6 +101,7 @@ def test_rerolls_and_variations_are_new_grids(label: str) -> None:
     asyncio.run(story())
 
 
+@pytest.mark.drawn
 def test_inpaint_waits_for_a_modal_with_a_mask() -> None:
     """Code 21, status MODAL, no progress by itself; the modal's white area is repainted, and it alone."""
 
