@@ -8,12 +8,11 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, overload
 
 from ._messages import Billed, InputError, Language, StoreCorrupt, plain
 from ._store import Record, Search, Store, generation_of
-from ._values import Generation, Money, Output, Status
+from ._values import Generation, Money, Output, Status, sum_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,7 +157,7 @@ class History(Sequence[Generation]):
     def cost(self, *, billed: Billed = "yes") -> Money:
         """Return what was spent, or with `billed="maybe"` what may have been, in the currency of the newest order."""
         every = self.costs(billed=billed)
-        return every[-1] if every else Money(Decimal(0), source="estimated")
+        return every[-1] if every else sum_of([])
 
     def costs(self, *, billed: Billed = "yes") -> list[Money]:
         """Return the sums by currency, the one of the newest order last; what lies in the trash was paid for, too."""
@@ -168,7 +167,7 @@ class History(Sequence[Generation]):
             if one.demo or one.billed != billed or one.cost is None or one.cost.amount is None:
                 continue
             before = sums.pop(one.cost.currency, None)
-            sums[one.cost.currency] = one.cost if before is None else _sum(before, one.cost)
+            sums[one.cost.currency] = one.cost if before is None else sum_of([before, one.cost])
         return list(sums.values())
 
     def usual_seconds(self, model: str) -> float | None:
@@ -195,12 +194,6 @@ class History(Sequence[Generation]):
                 observer(generation)
             except Exception:  # noqa: BLE001 - written to the log, where its author finds it
                 _LOG.exception("an observer of the history failed")
-
-
-def _sum(first: Money, second: Money) -> Money:
-    amounts = (first.amount or Decimal(0)) + (second.amount or Decimal(0))
-    is_reported = first.source == second.source == "reported"
-    return Money(amounts, first.currency, "reported" if is_reported else "estimated")
 
 
 def _output_of(record: Record, generation: Generation, number: int, ref: str) -> Output:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-__all__ = ["JSON", "Fields", "Texts", "canonical", "dig", "digest", "number_of", "text_of"]
+__all__ = ["JSON", "Fields", "Texts", "amount_of", "canonical", "dig", "digest", "number_of", "text_of"]
 
 if TYPE_CHECKING:
     JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
 else:
     JSON = Any  # the library that reads records resolves annotations; a type that names itself has no end
 
-_MOST_DIGITS = 18  # of an amount or a time, before the point or behind it
+_MOST_DIGITS = 18  # of a number, before the point or behind it
+_ROUNDING = Context(prec=28)
 Fields: TypeAlias = Mapping[str, JSON]
 Texts: TypeAlias = tuple[str, ...]
 
@@ -48,11 +49,17 @@ def text_of(value: Any) -> str:  # noqa: ANN401 - untrusted JSON
 
 
 def number_of(value: Any) -> Decimal | None:  # noqa: ANN401 - untrusted JSON
-    """Return a number of a sane size, also one that is written as text, else None."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    """Return a number of a sane size and length, also one that is written as text, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None
     try:
         number = Decimal(str(value))
     except (InvalidOperation, ValueError):  # no number, or one of thousands of digits
         return None
-    return number if number.is_finite() and abs(number.adjusted()) <= _MOST_DIGITS else None
+    return _ROUNDING.plus(number) if number.is_finite() and abs(number.adjusted()) <= _MOST_DIGITS else None
+
+
+def amount_of(value: Any) -> Decimal | None:  # noqa: ANN401 - as above
+    """Return an amount of money: a number as `number_of` takes it that is not negative, else None (unknown)."""
+    number = number_of(value)
+    return None if number is None or number < 0 else abs(number)

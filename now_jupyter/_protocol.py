@@ -371,7 +371,6 @@ class Outcome:
     needs: str = ""
     usage: Fields = field(default_factory=dict)
     cost: Decimal | None = None
-    created: float | None = None
 
 
 class Service(ABC):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ._json import JSON, Fields, Texts, canonical, digest
-from ._messages import Billed, Failure
+from ._json import JSON, Fields, Texts, amount_of, canonical, digest
+from ._messages import Billed, Failure, plain
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -34,11 +34,14 @@ __all__ = [
     "Role",
     "Status",
     "Video",
+    "sum_of",
     "together",
 ]
 
 _SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "JPY": "¥", "GBP": "£"}
 _SHORT_DIGEST = 12
+_LONGEST_CURRENCY = 12
+_COUNTING = Context(prec=50)  # a program may have set its own to anything
 
 Kind: TypeAlias = Literal["picture", "video", "audio", "words", "vectors"]
 Role: TypeAlias = Literal["picture", "video", "audio", "words", "mask", "vary", "press"]
@@ -58,11 +61,21 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """An amount, its currency (ISO 4217) and who says so: `reported` by the relay, `estimated` by us, or `unknown`."""
+    """An amount, its currency (ISO 4217) and who says so: `reported` by the relay, `estimated` by us, or `unknown`.
+
+    An amount is finite, of a sane size and not negative; whatever else is given for one, it is unknown.
+    """
 
     amount: Decimal | None
     currency: str = "USD"
     source: Literal["reported", "estimated", "unknown"] = "unknown"
+
+    def __post_init__(self) -> None:
+        amount = amount_of(self.amount)
+        object.__setattr__(self, "amount", amount)
+        object.__setattr__(self, "currency", plain(self.currency, _LONGEST_CURRENCY))
+        if amount is None:
+            object.__setattr__(self, "source", "unknown")
 
     def __str__(self) -> str:
         if self.amount is None:
@@ -346,7 +359,7 @@ def together(parts: Sequence[Generation]) -> Generation:
         outputs=tuple(output for part in parts for output in part.outputs),
         text="\n\n".join(part.text for part in parts if part.text),
         elapsed=max((part.elapsed or 0.0) for part in parts),
-        cost=_joined_cost([part.cost for part in parts]),
+        cost=sum_of([part.cost for part in parts]),
         error=next((part.error for part in parts if part.error), None),
         parts=tuple(parts),
     )
@@ -358,7 +371,13 @@ def _joined_status(statuses: set[Status]) -> Status:
     return next((status for status in _WORST_FIRST if status in statuses), Status.PARTIAL)
 
 
-def _joined_cost(costs: Sequence[Money | None]) -> Money | None:
-    amounts = [cost.amount for cost in costs if cost is not None and cost.amount is not None]
-    first = costs[0]
-    return replace(first, amount=sum(amounts, Decimal(0))) if first and len(amounts) == len(costs) else None
+def sum_of(costs: Sequence[Money | None], currency: str = "USD") -> Money:
+    """Return what all come to, nothing (in `currency`) if there are none; unknown if one is, or is in another one."""
+    known = [cost for cost in costs if cost is not None and cost.amount is not None]
+    currencies = {cost.currency for cost in known} or {currency}
+    if len(known) < len(costs) or len(currencies) > 1:
+        return Money(None, currency)
+    is_reported = known and all(cost.source == "reported" for cost in known)
+    with localcontext(_COUNTING):
+        amount = sum((cost.amount for cost in known if cost.amount), start=Decimal(0))
+    return Money(amount, currencies.pop(), "reported" if is_reported else "estimated")

@@ -159,10 +159,12 @@ def test_a_relay_that_lists_no_models_is_no_obstacle(models: bytes, session: Ses
     assert (session.settings().model, session.settings().rate) == ("", 1.0)
 
 
-def test_what_is_no_amount_is_refused(session: Session) -> None:
-    """Before anything is remembered."""
-    with relay_on_loopback() as served, pytest.raises(InputError, match="not an amount"):
-        Talk(session, [served.url, "a lot"]).run()
+@pytest.mark.parametrize("answer", ["a lot", "0", "-7", "1e3", "9" * 900_000])
+def test_what_is_no_amount_is_refused(session: Session, answer: str) -> None:
+    """Before anything is remembered, and in a few words."""
+    with relay_on_loopback() as served, pytest.raises(InputError, match=r"no amount|not an amount") as caught:
+        Talk(session, [served.url, answer]).run()
+    assert len(str(caught.value)) < 600
     assert session.context.logins.current() is None
 
 

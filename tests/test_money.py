@@ -169,7 +169,6 @@ def test_prices_and_models_are_read_with_all_their_oddities() -> None:
     assert {name: price.per_call for name, price in prices.items()} == {
         "gpt-image-1": Decimal("0.020"),
         "flux": None,
-        "odd": None,
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
-from .._messages import BadResponseError, ConfigError, NowImageError, RejectedError, say
+from .._messages import BadResponseError, ConfigError, InputError, NowImageError, RejectedError, say
 from .._options import read_amount
 from .._relay import ListedModel, in_currency, spent
 from .._services import best_model
@@ -110,7 +110,11 @@ class LoginTalk:
         question = say("one relay dollar costs (¥ for CNY, Enter for {rate}): ", self._language, rate=f"¥{status.rate}")
         answer = self._ask(question).strip()
         amount = read_amount(answer) if answer else Money(status.rate, "CNY")
-        return {"currency": "USD" if amount.currency == "USD" else "CNY", "rate": float(amount.amount or 0)}
+        if not amount.amount:
+            raise InputError(
+                "{value} is not an amount of money", advice="give a number such as 10, ¥10 or $0.5", value=answer
+            )
+        return {"currency": "USD" if amount.currency == "USD" else "CNY", "rate": float(amount.amount)}
 
     def _model(self, models: list[ListedModel]) -> dict[str, object]:
         best = best_model([one.listed for one in models]) or ""

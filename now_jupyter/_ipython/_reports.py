@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
+from decimal import Decimal
 
 from .._messages import InputError, Language, NowImageError, error_of, say
 from .._options import cell_text
@@ -55,7 +56,8 @@ def _balance_after(price: Money, session: Session) -> Money | None:
         return None
     with suppress(NowImageError):
         left, _used = spent(session.balance(), session.settings())
-        return None if left is None or left.amount is None else replace(left, amount=left.amount - price.amount)
+        if left is not None and left.amount is not None:
+            return replace(left, amount=max(Decimal(0), left.amount - price.amount))
     return None
 
 

@@ -16,12 +16,12 @@ import msgspec
 
 from .._background import run_in_thread
 from .._history import History
-from .._messages import InputError, Language, StoreCorrupt, StoreError, say
+from .._messages import InputError, Language, StoreCorrupt, say
 from .._protocol import Plan
 from .._relay import RelayFacts, estimate
 from .._settings import Settings
 from .._store import Record, Store, encode, parse_json, remove_file, try_read_file, write_durably
-from .._values import Money
+from .._values import Money, sum_of
 from ._order import Order
 from ._workspace import Snapshot
 
@@ -40,17 +40,21 @@ class Budget:
 
     def left(self, records: Iterable[Record], *, below: int | None = None) -> Money:
         """Give what is left, at least nothing, after these records; `below` looks at lower numbers only."""
+        records = list(records)
+        if self.after > max((one.number for one in records), default=0):
+            raise _unreadable()  # no order ever had that number: it would count none of the next ones
         counted = [one for one in records if one.number > self.after and (below is None or one.number < below)]
-        spent = sum((_worth(one, self.amount.currency) for one in counted), start=Decimal(0))
+        costs = [one.cost for one in counted if _has_price(one, self.amount.currency)]
+        spent = sum_of(costs, self.amount.currency).amount or Decimal(0)
         return replace(self.amount, amount=max(Decimal(0), (self.amount.amount or Decimal(0)) - spent))
 
 
-def _worth(record: Record, currency: str) -> Decimal:
-    """Give what an order counts; one whose price nobody knew was sent by the user's word and counts nothing."""
+def _has_price(record: Record, currency: str) -> bool:
+    """Whether an order counts; one whose price nobody knew was sent by the user's word and counts nothing."""
     is_free = record.demo or (record.is_over and record.billed == "no")
-    if is_free or record.cost is None or record.cost.currency != currency:
-        return Decimal(0)
-    return record.cost.amount or Decimal(0)
+    return (
+        not is_free and record.cost is not None and record.cost.amount is not None and record.cost.currency == currency
+    )
 
 
 def _ensure_currency(amount: Money, settings: Settings) -> Money:
@@ -58,7 +62,11 @@ def _ensure_currency(amount: Money, settings: Settings) -> Money:
     counted = replace(amount, currency=settings.currency)
     if not amount.currency or amount.sign == counted.sign:
         return counted
-    raise InputError(
+    raise _other_currency(amount, settings)
+
+
+def _other_currency(amount: Money, settings: Settings) -> InputError:
+    return InputError(
         "{amount} is not in {currency}, in which prices are counted here",
         advice="give the amount in {currency}, or set Now.currency and Now.rate",
         amount=amount,
@@ -76,14 +84,18 @@ def budget_line(budget: tuple[Money, Money] | None, language: Language) -> str:
 
 def _read_budget(store: Store) -> Budget | None:
     """Read the budget of a history; None where there is none."""
-    data = try_read_file(store.folder / _FILE, limit=_LARGEST)
-    if data is None:
-        return None
-    with suppress(StoreError, msgspec.ValidationError):
+    with suppress(StoreCorrupt, ValueError, ArithmeticError, RecursionError):
+        data = try_read_file(store.folder / _FILE, limit=_LARGEST)
+        if data is None:
+            return None
         budget = msgspec.convert(parse_json(data), Budget)
-        if budget.amount.amount is not None and budget.amount.amount.is_finite() and budget.amount.amount >= 0:
+        if budget.amount.amount is not None:
             return budget
-    raise StoreCorrupt(
+    raise _unreadable()
+
+
+def _unreadable() -> StoreCorrupt:
+    return StoreCorrupt(
         "the budget of this history cannot be read", advice="%now budget AMOUNT sets it anew, %now budget off lifts it"
     )
 
@@ -132,7 +144,7 @@ class Quotes:
 
     async def price(self, plans: Sequence[Plan], snapshot: Snapshot) -> Money:
         """Return the expected price of all plans together; unknown if one of them is."""
-        return _sum(await self._price_each(plans, snapshot), snapshot.settings)
+        return sum_of(await self._price_each(plans, snapshot), snapshot.settings.currency)
 
     async def _price_each(self, plans: Sequence[Plan], snapshot: Snapshot) -> list[Money]:
         settings = snapshot.settings
@@ -156,7 +168,7 @@ class Quotes:
         if budget is None and order.budget is None and snapshot.settings.confirm_over is None:
             return [None] * len(plans), None
         prices = await self._price_each(plans, snapshot)
-        price = _sum(prices, snapshot.settings)
+        price = sum_of(prices, snapshot.settings.currency)
         if (doubt := _find_doubt(price, order, budget, snapshot.settings)) is not None:
             raise doubt
         if order.budget is not None:
@@ -178,7 +190,8 @@ class Quotes:
             await run_in_thread(self._refuse_beyond, record.cost, budget, snapshot, record.number)
 
     def _refuse_beyond(self, price: Money, budget: Budget, snapshot: Snapshot, below: int | None = None) -> None:
-        _ensure_currency(budget.amount, snapshot.settings)
+        if budget.amount.currency != snapshot.settings.currency:  # signs are shared, and orders are counted by currency
+            raise _other_currency(budget.amount, snapshot.settings)
         left = self._left_of(budget, snapshot.home.store, below=below)
         if _is_above(price, left):
             raise InputError(
@@ -193,13 +206,6 @@ class Quotes:
         """Return what is left of a budget, counting everything of this history, in the trash too."""
         every = [*self._history.records(), *(store.trashed() if store.exists else [])]
         return budget.left(every, below=below)
-
-
-def _sum(prices: Sequence[Money], settings: Settings) -> Money:
-    amounts = [one.amount for one in prices if one.amount is not None]
-    if len(amounts) < len(prices):
-        return Money(None, settings.currency)
-    return Money(sum(amounts, start=Decimal(0)), settings.currency, "estimated")
 
 
 def _is_above(price: Money, limit: Money) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
-from .._json import JSON, dig, number_of
+from .._json import JSON, amount_of, dig, number_of
 from .._messages import NowImageError, Refusal, error_of_refusal, is_error
 from .._protocol import Call, Listed
 from .._services import makes_pictures
@@ -32,6 +32,7 @@ __all__ = [
 _UNLIMITED = Decimal(100_000_000)
 _POINTS_PER_DOLLAR = Decimal(500_000)
 _LONGEST_NAME = 200
+_MOST_LISTED = 5000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,8 @@ async def read_models(client: RelayClient) -> list[ListedModel]:
     """List the models that the key may use, sorted by name; prices are joined from `read_prices` by the caller."""
     items = _items(await _ask(client, "/models"))
     models = [_read_model(name, item) for item in items if isinstance(name := item.get("id"), str)]
-    return sorted((one for one in models if 0 < len(one.name) <= _LONGEST_NAME), key=lambda one: one.name)
+    named = [one for one in models if 0 < len(one.name) <= _LONGEST_NAME and one.name.isprintable()]
+    return sorted(named, key=lambda one: one.name)
 
 
 def _read_model(name: str, item: Mapping[str, Any]) -> ListedModel:
@@ -102,19 +104,22 @@ async def _ask(client: RelayClient, path: str, *, base: Literal["api", "host"] =
 
 def _items(body: JSON) -> list[Mapping[str, Any]]:
     data = dig(body, "data")
-    return [item for item in data if isinstance(item, Mapping)] if isinstance(data, list) else []
+    return [item for item in data[:_MOST_LISTED] if isinstance(item, Mapping)] if isinstance(data, list) else []
 
 
 async def read_prices(client: RelayClient) -> dict[str, Price]:
-    """Read the relay's price list: model name → price in relay dollars for the default group."""
+    """Read the relay's price list: model name → price in relay dollars for the default group, where it makes sense."""
     body = await _ask(client, "/api/pricing", base="host")
     ratio = number_of(dig(body, "group_ratio", "default")) or Decimal(1)
-    return {str(item.get("model_name")): _price(item, ratio) for item in _items(body)}
+    prices = {str(item.get("model_name")): _price(item, ratio) for item in _items(body)}
+    return {name: price for name, price in prices.items() if price is not None}
 
 
-def _price(item: Mapping[str, Any], ratio: Decimal) -> Price:
-    amount = number_of(item.get("model_price")) if item.get("quota_type") == 1 else None
-    return Price(per_call=None if amount is None or amount < 0 or ratio < 0 else amount * ratio)
+def _price(item: Mapping[str, Any], ratio: Decimal) -> Price | None:
+    if item.get("quota_type") != 1:
+        return Price(per_call=None)
+    amount = amount_of(item.get("model_price"))
+    return None if amount is None or ratio < 0 else Price(per_call=amount * ratio)
 
 
 async def read_status(client: RelayClient) -> RelayStatus:
@@ -157,14 +162,15 @@ async def _by_usage(client: RelayClient) -> Balance | None:
 
 
 async def _by_subscription(client: RelayClient) -> Balance | None:
-    limit = number_of(dig(await _ask(client, "/dashboard/billing/subscription"), "hard_limit_usd"))
+    limit = amount_of(dig(await _ask(client, "/dashboard/billing/subscription"), "hard_limit_usd"))
     if limit is None:
         return None
     usage = dig(await _ask(client, "/dashboard/billing/usage"), "total_usage")
-    used = (number_of(usage) or Decimal(0)) / 100
+    used = (amount_of(usage) or Decimal(0)) / 100
     status = await _status(client)  # some relays call their numbers usd and mean yuan
     per_dollar = status.rate if status.currency == "CNY" and status.rate else Decimal(1)
-    return Balance(left=None if limit >= _UNLIMITED else (limit - used) / per_dollar, used=used / per_dollar)
+    left = None if limit >= _UNLIMITED else max(Decimal(0), limit - used) / per_dollar
+    return Balance(left=left, used=used / per_dollar)
 
 
 async def _by_token(client: RelayClient) -> Balance | None:
@@ -174,7 +180,8 @@ async def _by_token(client: RelayClient) -> Balance | None:
         return None
     points = (await _status(client)).points_per_dollar
     unlimited = dig(data, "unlimited_quota") is True
-    return Balance(left=None if unlimited else left / points, used=None if used is None else used / points)
+    left = None if unlimited else max(Decimal(0), left) / points
+    return Balance(left=left, used=None if used is None else used / points)
 
 
 async def _status(client: RelayClient) -> RelayStatus:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from .._json import amount_of
 from .._messages import say
 from .._protocol import Plan
 from .._settings import Settings
@@ -20,10 +21,12 @@ __all__ = ["estimate", "in_currency", "say_price", "spent"]
 
 def in_currency(dollars: Decimal | None, settings: Settings, *, reported: bool = False) -> Money:
     """Return relay dollars in the user's currency."""
-    if dollars is None:
-        return Money(None, settings.currency)
-    amount = dollars * Decimal(str(settings.rate))
-    return Money(amount, settings.currency, "reported" if reported else "estimated")
+    amount = amount_of(dollars)
+    return Money(
+        None if amount is None else amount * Decimal(str(settings.rate)),
+        settings.currency,
+        "reported" if reported else "estimated",
+    )
 
 
 def say_price(model: ListedModel, settings: Settings, *, unknown: str = "?") -> str:
@@ -42,9 +45,8 @@ def estimate(plan: Plan, prices: Mapping[str, Price], settings: Settings) -> Mon
         times = Decimal(plan.expected) if charge.unit == "picture" else charge.times
         return Money(Decimal(str(settings.prices[charge.name])) * times, settings.currency, "estimated")
     price = prices.get(charge.name)
-    if price is None or price.per_call is None:
-        return Money(None, settings.currency)
-    return in_currency(price.per_call * charge.times, settings)
+    each = None if price is None else price.per_call
+    return in_currency(None if each is None else each * charge.times, settings)
 
 
 def spent(balance: Balance, settings: Settings) -> tuple[Money | None, Money | None]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._json import JSON, dig, number_of, text_of
+from .._json import JSON, amount_of, dig, text_of
 from .._messages import BadResponseError, NowImageError, Refusal, error_of_refusal, is_error, words_of
 from .._protocol import Conversation, Event, Found, Lost, Next, Outcome, Progress, Reply, Source, Step, Whole
 from ._finding import number, outputs_in, outputs_in_words, without_pictures
@@ -17,7 +17,6 @@ from ._finding import number, outputs_in, outputs_in_words, without_pictures
 __all__ = ["Reading", "outcome_of", "percent_of", "read_pictures", "require_output"]
 
 _ERROR_TYPES = ("error", "upstream_error")
-_MILLISECONDS = 1e11  # a time beyond the year 5000 counts thousandths
 _WORDS_KEPT = 1 << 16
 _SENSIBLE = 10**9
 
@@ -163,7 +162,7 @@ class _Stream:
 
     def _note_end(self, data: JSON) -> None:
         known = outcome_of(data)
-        news = {name: getattr(known, name) for name in ("usage", "cost", "created")}
+        news = {name: getattr(known, name) for name in ("usage", "cost")}
         self._outcome = replace(self._outcome, **{name: one for name, one in news.items() if one not in (None, {})})
 
 
@@ -171,15 +170,10 @@ class _Stream:
 
 
 def outcome_of(body: JSON) -> Outcome:
-    """Return when, what was used and what it cost, as far as an answer says so; zeros only are no usage."""
+    """Return what was used and what it cost, as far as an answer says so; zeros only are no usage."""
     usage = dig(body, "usage") or dig(body, "response", "usage")
     is_usage = isinstance(usage, Mapping) and any(usage.values())
-    cost = number_of(dig(usage, "cost"))
-    return Outcome(
-        usage=dict(usage) if is_usage else {},
-        cost=cost if cost is not None and 0 <= cost < _SENSIBLE else None,
-        created=_time(dig(body, "created") or dig(body, "created_at")),
-    )
+    return Outcome(usage=dict(usage) if is_usage else {}, cost=amount_of(dig(usage, "cost")))
 
 
 def percent_of(value: Any) -> float | None:  # noqa: ANN401 - untrusted JSON
@@ -200,9 +194,3 @@ def _words_in(body: JSON) -> str:
         content = "\n".join(text_of(dig(part, "text")) for part in content)
     words = without_pictures(text_of(content)) or text_of(dig(body, "choices", 0, "message", "refusal"))
     return words[:_WORDS_KEPT]
-
-
-def _time(value: Any) -> float | None:  # noqa: ANN401 - untrusted JSON
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _MILLISECONDS * 1000:
-        return None
-    return float(value) / 1000 if value > _MILLISECONDS else float(value)

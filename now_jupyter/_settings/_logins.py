@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from platformdirs import user_config_path
 
+from .._json import amount_of
 from .._messages import ConfigError
 from ._key import Key
 
@@ -74,6 +75,8 @@ class _Form(msgspec.Struct, frozen=True):
         if not isinstance(kept, dict) or not isinstance(kept.get("base_url"), str):
             return None
         settings = {key: kept[key] for key, kind in _KEPT.items() if isinstance(kept.get(key), kind)}
+        if not amount_of(settings.get("rate")):
+            settings.pop("rate", None)
         return Login(name=name, base_url=kept["base_url"], settings=settings)
 
 

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from .._json import amount_of
 from .._messages import ConfigError, Language, language_of
 from ._key import Key
 from ._logins import Login, Logins, is_same_address, key_from_environment
 
-__all__ = ["Configuration", "Reuse", "Settings"]
+__all__ = ["Configuration", "Reuse", "Settings", "check_amounts"]
 
 Reuse = Literal["restart", "always", "never"]
 
@@ -82,7 +83,8 @@ class Configuration:
         """Return a snapshot of all settings.
 
         Raises:
-            ConfigError: a layer has a name that is no setting, or the file of logins cannot be read.
+            ConfigError: a layer has a name that is no setting, or an amount that cannot be meant, or the file of logins
+                cannot be read.
         """
         login = self.logins.current()
         layers: tuple[Mapping[str, Any], ...] = (
@@ -97,6 +99,7 @@ class Configuration:
         if unknown := sorted(merged.keys() - _NAMES):
             known = ", ".join(sorted(_NAMES))
             raise ConfigError("{name} is no setting", advice="known settings: {known}", name=unknown[0], known=known)
+        check_amounts(merged)
         return Settings(**merged, login=login)
 
     def key(self, settings: Settings) -> Key | None:
@@ -115,6 +118,21 @@ class Configuration:
     def override(self, **settings: Any) -> None:  # noqa: ANN401 - any setting's value
         """Put settings over all other layers from now on."""
         self._given |= settings
+
+
+def check_amounts(settings: Mapping[str, Any]) -> None:
+    """Refuse prices, a rate and a limit that cannot be meant, among whatever settings these are."""
+    prices = settings.get("prices", {})
+    amounts = {"confirm_over": settings.get("confirm_over") or 0, "rate": settings.get("rate", 1)}
+    amounts |= {f"prices[{name!r}]": price for name, price in prices.items()}
+    for name, amount in amounts.items():
+        if amount_of(amount) is None or (name == "rate" and not amount_of(amount)):
+            raise ConfigError(
+                "Now.{name} is {value}, which is no amount of money",
+                advice="set it to a number such as 7.2",
+                name=name,
+                value=amount,
+            )
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -8,11 +8,28 @@ from traitlets import Bool, CaselessStrEnum, Dict, Float, Int, List, Unicode
 from traitlets.config import SingletonConfigurable
 
 from .._messages import Language
-from ._settings import Reuse, Settings
+from ._settings import Reuse, Settings, check_amounts
 
 __all__ = ["Now"]
 
 _DEFAULTS = Settings()
+
+
+class _Checked:
+    """A trait that refuses at once what is no amount of money."""
+
+    def validate(self: Any, obj: Any, value: Any) -> Any:  # noqa: ANN401 - traitlets' own signature
+        value = super().validate(obj, value)  # type: ignore[misc]
+        check_amounts({self.name: value})
+        return value
+
+
+class _Amount(_Checked, Float):  # type: ignore[type-arg]
+    pass
+
+
+class _Prices(_Checked, Dict):
+    pass
 
 
 class Now(SingletonConfigurable):
@@ -25,15 +42,15 @@ class Now(SingletonConfigurable):
     reuse = CaselessStrEnum(
         get_args(Reuse), _DEFAULTS.reuse, help="When the history serves a cell: first in a new kernel, always or never."
     )
-    confirm_over = Float(None, allow_none=True, help="A price above this needs --yes, in Now.currency. None: never.")
+    confirm_over = _Amount(None, allow_none=True, help="A price above this needs --yes, in Now.currency. None: never.")
     preview_px = Int(_DEFAULTS.preview_px, min=64, max=4096, help="Longest side of the picture kept in the notebook.")
     embed = CaselessStrEnum(
         ["preview", "full", "text", "none"], _DEFAULTS.embed, help="What a cell shows where --show is not given."
     )
     folder = Unicode(help="The history's folder. Empty: <notebook>.now beside the notebook.")
     currency = Unicode(_DEFAULTS.currency, help="The currency that you pay the relay in, such as CNY or USD.")
-    rate = Float(_DEFAULTS.rate, help="Units of Now.currency per dollar of the relay.")
-    prices = Dict(per_key_traits=None, help="Your own prices per picture by model, in Now.currency; they win.")
+    rate = _Amount(_DEFAULTS.rate, help="Units of Now.currency per dollar of the relay.")
+    prices = _Prices(per_key_traits=None, help="Your own prices per picture by model, in Now.currency; they win.")
     download_hosts = List(Unicode(), help="Hosts on private networks that pictures may be fetched from.")
     largest_download = Int(_DEFAULTS.largest_download, min=1, max=1 << 14, help="MiB that a fetched file may have.")
     await_cells = Bool(_DEFAULTS.await_cells, help="Let the kernel go on while a top-level cell waits.")

@@ -31,6 +31,7 @@ _FILES = ("image/", "audio/", "video/")
 _PIECE = 1 << 20
 _PEEK = 4096
 _MOST_VALUES = 1 << 20  # of one document: small ones take twenty times their text in memory
+_MOST_DIGITS = 400
 _SHOWN = 1024  # characters of an unusable answer
 
 
@@ -189,8 +190,14 @@ def read_json(data: bytes | str) -> JSON:
         with suppress(msgspec.DecodeError):
             value: JSON = msgspec.json.decode(plain)  # not from text, which one emoji makes four times as large
             return value
-        return _without_halves(json.loads(plain.decode("utf-8", "replace"), parse_constant=lambda _: None))
+        text = plain.decode("utf-8", "replace")
+        return _without_halves(json.loads(text, parse_constant=lambda _: None, parse_int=_whole))
     raise ValueError("nested too deeply")
+
+
+def _whole(digits: str) -> int | None:
+    """Return a whole number; one of hundreds of digits is none, and Python itself would refuse all of the JSON."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else None
 
 
 def _is_huge(data: bytes) -> bool:
