@@ -19,7 +19,7 @@ from .._orders import Job
 from .._settings import Settings
 from .._values import Generation, Picture, Status
 from .._values import Output as SavedOutput
-from ._outputs import CellOutput
+from ._outputs import CellOutput, attempt
 
 if TYPE_CHECKING:
     from ._waiting import WaitingLine
@@ -151,8 +151,7 @@ def register_formatters(
 
     def show_generation(generation: Generation) -> None:
         if not was_shown(generation) and settings().embed != "none":
-            CellOutput().put(*bundle_of(generation, settings(), how=settings().embed))
-            CellOutput().put({"text/plain": caption_of(generation)})
+            _show(generation, settings(), CellOutput(), CellOutput(), how=settings().embed)
 
     def show_output(output: SavedOutput) -> None:
         show_one(output, settings())
@@ -179,8 +178,29 @@ def show_one(output: SavedOutput, settings: Settings, *, how: str = "preview") -
     text = repr(output) if _is_seen(output) else f"{output!r}\n{_file_line(output)}"
     pictures = [one for one in (output,) if isinstance(one, Picture)]
     alt = "".join(one.alt for one in pictures)
-    image, about = _image_bundle(pictures, settings.preview_px, whole=how == "full", alt=alt)
-    CellOutput().put({"text/plain": text, **image}, {"now": {"sha256": [output.sha256]}, **about})
+
+    def made() -> tuple[dict[str, Any], dict[str, Any]]:
+        image, about = _image_bundle(pictures, settings.preview_px, whole=how == "full", alt=alt)
+        return {"text/plain": text, **image}, {"now": {"sha256": [output.sha256]}, **about}
+
+    CellOutput().put_made(made, instead=output)
+
+
+def _show(  # noqa: PLR0913 - what is shown, where, and how
+    generation: Generation,
+    settings: Settings,
+    picture: CellOutput,
+    caption: CellOutput,
+    *,
+    how: str,
+    origin: str = "bought",
+    notes: Sequence[str] = (),
+) -> None:
+    """Show picture and caption, each in its output."""
+    picture.put_made(lambda: bundle_of(generation, settings, how=how), instead=generation)
+    caption.put_made(
+        lambda: ({"text/plain": caption_of(generation, origin=origin, notes=notes)}, {}), instead=generation.ref
+    )
 
 
 def _show_rescued(error: BaseException, *places: CellOutput) -> None:
@@ -220,8 +240,15 @@ class View:
 
     def tick(self) -> None:
         """Show how far it is; called a few times a second by the waiting cell, and nothing for the first moment."""
-        if "none" in (self._how, self._progress) or self._job.elapsed < self._settings.progress_after:
-            return
+        if "none" not in (self._how, self._progress) and self._job.elapsed >= self._settings.progress_after:
+            attempt(self._show_progress, self._end_progress)
+
+    def _end_progress(self, fault: str) -> None:
+        """Show no more how far it is; the caption will tell why."""
+        self._progress = "none"
+        self._job.notes.append(fault)
+
+    def _show_progress(self) -> None:
         from ._waiting import WaitingLine, line_of  # noqa: PLC0415 - widgets are loaded when one is shown
 
         language = self._settings.language
@@ -238,11 +265,14 @@ class View:
         """Turn the output into the picture and put its caption under it."""
         self._end()
         if self._how != "none":
-            self._picture.put(*bundle_of(generation, self._settings, how=self._how))
-            self._caption.put({"text/plain": caption_of(generation, origin=self._job.origin, notes=self._job.notes)})
+            origin, notes = self._job.origin, self._job.notes
+            _show(generation, self._settings, self._picture, self._caption, how=self._how, origin=origin, notes=notes)
 
     def fail(self, error: BaseException) -> None:
         """Leave no waiting line behind; the error itself is shown by the cell."""
+        attempt(lambda: self._fail(error), self._end_progress)
+
+    def _fail(self, error: BaseException) -> None:
         self._end()
         _show_rescued(error)
         if not self._picture.is_there:
@@ -253,6 +283,9 @@ class View:
 
     def leave(self) -> None:
         """The cell is freed: leave two outputs that the late picture will fill."""
+        attempt(self._leave, self._end_progress)
+
+    def _leave(self) -> None:
         self._end()
         if self._how == "none":
             return
@@ -263,14 +296,14 @@ class View:
         )
         self._caption.put({"text/plain": self._prompt})
         # In a context of its own: programs that run notebooks take an update only as one of the cell that runs now.
-        self._job.on_done(lambda job: Context().run(self._arrive, job))
+        self._job.on_done(lambda job: Context().run(attempt, lambda: self._arrive(job), self._end_progress))
 
     def show_again(self) -> bool:
         """Show once more what may have come between two cells, where programs lose it; whether it is still to come."""
         if not self._job.is_decided:
             return True
         if self._how != "none":
-            self._arrive(self._job)
+            attempt(lambda: self._arrive(self._job), self._end_progress)
         return False
 
     def _arrive(self, job: Job) -> None:
@@ -283,5 +316,5 @@ class View:
 
     def _end(self) -> None:
         if self._waiting is not None:
-            self._waiting.close()
+            attempt(self._waiting.close, self._end_progress)
             self._waiting = None

@@ -1,16 +1,37 @@
-"""One output of a cell: created in the cell, afterwards only updated, from any thread (reference/jupyter.md §2)."""
+"""One output of a cell: created in the cell, afterwards only updated, from any thread (reference/jupyter.md §2).
+
+What is shown has been paid for. So nothing on its way to the screen may end a cell, and `attempt` is the one place that
+sees to it.
+"""
 
 from __future__ import annotations
 
+import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from IPython import display as ipython_display
 
-__all__ = ["CellOutput"]
+from .._messages import name_bug
+
+__all__ = ["CellOutput", "attempt"]
 
 _display: Any = ipython_display.display  # IPython ships no types for it
+
+
+def attempt(act: Callable[[], object], tell: Callable[[str], object]) -> None:
+    """Do what only shows something; a fault in it is told in one line, and stops nothing."""
+    try:
+        act()
+    except Exception as bug:  # noqa: BLE001 - see above
+        line = name_bug(bug)
+        try:
+            tell(line)
+        except Exception:  # noqa: BLE001 - the display takes nothing at all
+            with suppress(Exception):
+                print(line, file=sys.stderr)  # noqa: T201 - the last way to be seen
 
 
 class CellOutput:
@@ -24,6 +45,10 @@ class CellOutput:
         """Show `data` here, in the place of what was here before."""
         _display(dict(data), raw=True, metadata=dict(metadata or {}), display_id=self._id, update=self.is_there)
         self.is_there = True
+
+    def put_made(self, make: Callable[[], tuple[Mapping[str, Any], Mapping[str, Any]]], *, instead: object) -> None:
+        """Show what `make` returns; where it cannot be made or shown, `instead` in words, and why."""
+        attempt(lambda: self.put(*make()), lambda line: self.put({"text/plain": f"{instead!r}\n{line}"}))
 
     def put_value(self, value: object) -> None:
         """Show a value (a widget) here."""

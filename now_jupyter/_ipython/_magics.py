@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from itertools import product
 from typing import TYPE_CHECKING, Any, cast
 
 from IPython.core.magic import needs_local_scope, no_var_expand
 
 from .._background import Cells
-from .._display import Progress, View, register_formatters, unregister_formatters
+from .._display import Progress, View, attempt, register_formatters, unregister_formatters
 from .._messages import NowImageError
 from .._options import complete, fill, parse_cell, parse_line, usage
 from .._orders import Job, order_of
@@ -182,10 +182,10 @@ class Extension:
                 raise
 
     def _finish(self, generation: Generation, pending: _Pending) -> Generation:
-        pending.view.finish(generation)
-        self.cells.current.note_shown(generation)
-        self.session.remember_shown(generation)
         self._bind(pending, generation)
+        pending.view.finish(generation)
+        for note in (self.cells.current.note_shown, self.session.remember_shown):
+            attempt(partial(note, generation), print)
         return generation
 
     def _leave_early(self, pending: _Pending) -> Generation | None:

@@ -34,8 +34,10 @@ traceback.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Self
 
 from ._text import Language, plain, say
@@ -71,10 +73,12 @@ __all__ = [
     "class_of_error",
     "error_of",
     "failure_of",
+    "name_bug",
     "lines_of",
 ]
 
 _SAME = ("advice", "kept", "status", "code", "request_id")  # what error and failure both call by these names
+_PACKAGE = __name__.partition(".")[0]
 Billed = Literal["no", "maybe", "yes"]
 
 
@@ -317,3 +321,11 @@ def error_of(failure: Failure, *, billed: Billed) -> NowImageError:
     error = class_of_error(failure.type)(failure.template, billed=billed, **same)
     error.facts = dict(failure.facts)
     return error
+
+
+def name_bug(bug: BaseException) -> str:
+    """Return one line for a bug of ours that stopped nothing: its name and place, without any value in it."""
+    places = traceback.extract_tb(bug.__traceback__)
+    ours = [one for one in places if _PACKAGE in Path(one.filename).parts] or places
+    place = "/".join(Path(ours[-1].filename).parts[-2:]) + f":{ours[-1].lineno}" if ours else "?"
+    return f"{type(bug).__name__} ({place})"

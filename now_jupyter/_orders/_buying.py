@@ -203,7 +203,7 @@ class Buyer:
                 await self._wait_after_sleep(job, purchase.snapshot)
                 live.is_sent = True
                 result = await self._run(record, purchase, job)
-            return await self._add_cost(result, purchase, job)
+            return await self._note_facts(result, purchase, job)
         finally:
             if live.is_sent:
                 self._release(record)
@@ -223,10 +223,7 @@ class Buyer:
             replace(result.record, idempotency_key=uuid.uuid4().hex, status=Status.PENDING, error=None), other
         )
         job.notes += say_remarks([other], snapshot.settings.language)
-        again = await runner.run(record, other.plan, other.route.service, watch)
-        if again.error is None:
-            await self._planner.facts.remember_service(snapshot.access, other.model, other.route.service.name)
-        return again
+        return await runner.run(record, other.plan, other.route.service, watch)
 
     async def _find_other_way(self, result: RunResult, purchase: _Purchase) -> PlannedCall | None:
         """Return the same share by another way, planned, priced and agreed anew; None where there is none."""
@@ -260,6 +257,16 @@ class Buyer:
         with anyio.move_on_after(_PATIENCE_AFTER_SLEEP):
             for event in self._held_up_by:
                 await event.wait()
+
+    async def _note_facts(self, result: RunResult, purchase: _Purchase, job: Job) -> RunResult:
+        """Keep what was learned by the way; whatever goes wrong with that, what came of it is here."""
+        record = result.record
+        try:
+            if result.error is None and record.service != purchase.call.route.service.name:
+                await self._planner.facts.remember_service(purchase.snapshot.access, record.model, record.service)
+            return await self._add_cost(result, purchase, job)
+        except Exception as bug:  # noqa: BLE001 - told beside the outputs
+            return replace(result, bug=bug)
 
     async def _add_cost(self, result: RunResult, purchase: _Purchase, job: Job) -> RunResult:
         """Write down what an order cost: as the relay reports it, else as its list says."""

@@ -16,7 +16,7 @@ import anyio
 from anyio import CancelScope
 
 from .._background import run_in_thread
-from .._messages import Interrupted, NowImageError, RejectedError, TaskStillPending, error_of
+from .._messages import Interrupted, NowImageError, RejectedError, TaskStillPending, error_of, name_bug
 from .._protocol import Service
 from .._relay import RelayFacts
 from .._runner import Runner, RunResult
@@ -72,6 +72,7 @@ class Orders:
 
         async def work() -> Generation:
             result = await self._buyer.resume(record, job)
+            _tell_bugs([result], [], job)
             return generation_of(result.record, self._workspace.home().store.pictures)
 
         await self._run(job, work)
@@ -129,7 +130,9 @@ class Orders:
             except BaseException:
                 self._planner.reruns.forget(decision)
                 raise
-        whole = await self._sum_up(order, decision, await _run_all(works), snapshot)
+        results, bugs = await _run_all(works)
+        _tell_bugs(results, bugs, job)
+        whole = await self._sum_up(order, decision, results, snapshot)
         self._planner.reruns.note_run(placed.position)
         return whole
 
@@ -203,8 +206,16 @@ def clear_locals(bug: Exception) -> Exception:
     return bug
 
 
-async def _run_all(works: Sequence[Work]) -> list[RunResult]:
-    """Return how each call went; a bug in one is raised again when all are over."""
+def _tell_bugs(results: Sequence[RunResult], bugs: Sequence[Exception], job: Job) -> None:
+    """Name bugs beside what came; where nothing came and nothing else says why, the first one is raised."""
+    every = [*bugs, *(one.bug for one in results if one.bug is not None)]
+    if every and not any(one.error is not None or one.record.has_answer for one in results):
+        raise every[0]
+    job.notes += dict.fromkeys(map(name_bug, every))
+
+
+async def _run_all(works: Sequence[Work]) -> tuple[list[RunResult], list[Exception]]:
+    """Return how each call went, and the bugs that ended calls without telling how."""
     results: dict[int, RunResult] = {}
     bugs: list[Exception] = []
 
@@ -217,9 +228,7 @@ async def _run_all(works: Sequence[Work]) -> list[RunResult]:
     async with anyio.create_task_group() as group:
         for place, work in enumerate(works):
             group.start_soon(run, place, work)
-    if bugs:
-        raise bugs[0]
-    return [results[place] for place in sorted(results)]
+    return [results[place] for place in sorted(results)], bugs
 
 
 def _error_to_raise(results: Sequence[RunResult], *, has_answer: bool) -> NowImageError | None:

@@ -89,11 +89,12 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a run ended: the record's last state, the error that ended it, and what the relay says that it cost."""
+    """How a run ended: the record's last state, the error that ended it, what the relay says that it cost, a bug."""
 
     record: Record
     error: NowImageError | None = None
     cost: Decimal | None = None
+    bug: Exception | None = None
 
 
 class Run:
@@ -136,13 +137,13 @@ class Run:
                         outcome = await work(saving)
                     except NowImageError as problem:
                         error = problem
-                    except Exception as bug:  # noqa: BLE001 - raised again when the outputs are safe
+                    except Exception as bug:  # noqa: BLE001 - told when the outputs are safe
                         self._bug = bug
             except anyio.get_cancelled_exc_class():
                 with CancelScope(shield=True):
                     await self._note_cancelled()
                 raise
-        if self._bug is not None:
+        if self._bug is not None and outcome is None and error is None and self.record.billed == "no":
             raise self._bug
         if self._scope.cancelled_caught:
             if self.record.status is Status.CANCELLED:
@@ -150,7 +151,7 @@ class Run:
             error = error_of_abandoned(self.record)
         with CancelScope(shield=True):
             error = await self._finish(outcome or Outcome(), error)
-        return RunResult(self.record, error, outcome.cost if outcome else None)
+        return RunResult(self.record, error, outcome.cost if outcome else None, self._bug)
 
     async def _send_and_read(self, plan: Plan, saving: TaskGroup) -> Outcome:
         values = await self._converse(lambda: self._service.prepare(plan), saving, is_free=True) if plan.before else {}
@@ -292,10 +293,16 @@ class Run:
 
     async def _show_progress(self, progress: Progress, saving: TaskGroup) -> None:
         if isinstance(progress.preview, Link):
-            saving.start_soon(self._report, progress)
+            saving.start_soon(self._try_to_report, progress)
         else:
-            await self._report(progress)
+            await self._try_to_report(progress)
         await checkpoint()  # a service that only reports progress must not keep the loop for itself
+
+    async def _try_to_report(self, progress: Progress) -> None:
+        try:
+            await self._report(progress)
+        except Exception as bug:  # noqa: BLE001 - how far it is matters less than that it comes
+            self._bug = bug
 
     async def _report(self, progress: Progress) -> None:
         preview, fraction = None, progress.fraction
@@ -316,7 +323,14 @@ class Run:
 
     def _keep(self, one: RecordedOutput) -> None:
         self.record = with_output(self.record, one)
-        self._watch.changed(self.record)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell whoever looks on of the record; what goes wrong there costs nothing that is paid for."""
+        try:
+            self._watch.changed(self.record)
+        except Exception as bug:  # noqa: BLE001 - told when the outputs are safe
+            self._bug = bug
 
     async def _save(self, found: Found, announced: RecordedOutput) -> None:
         try:
@@ -327,7 +341,7 @@ class Run:
             self._lost[announced.key] = problem
             if not any(one.key == announced.key and one.is_here for one in self.record.outputs):
                 self._keep(replace(announced, error=failure_of(problem)))
-        except Exception as bug:  # noqa: BLE001 - raised again when the other outputs are safe
+        except Exception as bug:  # noqa: BLE001 - told when the other outputs are safe
             self._bug = bug
 
     async def _write(self, **changes: Any) -> None:  # noqa: ANN401 - fields of the record
@@ -335,7 +349,7 @@ class Run:
         async with self._writing:
             await run_in_thread(_write_insisting, self._store, replace(self.record, **changes))
             self.record = replace(self.record, **changes)
-        self._watch.changed(self.record)
+        self._tell()
 
     async def _note_cancelled(self) -> None:
         if self.record.billed == "no" and self._is_new:
@@ -354,7 +368,7 @@ class Run:
         except StoreError as problem:
             told = told or problem
             await self._saver.rescue_kept(self.record)
-            self._watch.changed(self.record)
+            self._tell()
         else:
             if self.record.status is Status.DONE:  # of fewer than asked for, the answer may still hold more
                 with suppress(StoreError):
