@@ -13,7 +13,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from .._media import can_show, examine, is_inline, preview, sheet
+from .._media import DecoderError, can_show, examine, is_inline, preview, sheet
 from .._messages import BadImageError, NowImageError, lines_of, plain, printable, say
 from .._orders import Job
 from .._settings import Settings
@@ -66,7 +66,7 @@ def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tupl
     sheets = [pair for pair in here if pair[0].is_side]
     if not shown or (len(shown) > 1 and len(sheets) == 1):
         shown = sheets  # the service's own sheet of them, or a cover
-    with suppress(BadImageError):  # the bytes are as they came, but this Pillow cannot read their type
+    try:
         if len(shown) > 1:
             numbers = [_number_of(one, place) for place, (one, _) in enumerate(shown, 1)]
             return sheet([data for _, data in shown], longest=longest, numbers=numbers)
@@ -74,6 +74,10 @@ def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tupl
             if whole and is_inline(one.mime):
                 return data, one.mime, one.width, one.height
             return preview(data, longest=max(one.width, one.height, 1) if whole else longest)
+    except DecoderError:
+        raise
+    except BadImageError:  # the bytes are as they came, but this Pillow cannot read their type
+        return None
     return None
 
 
@@ -183,7 +187,7 @@ def show_one(output: SavedOutput, settings: Settings, *, how: str = "preview") -
         image, about = _image_bundle(pictures, settings.preview_px, whole=how == "full", alt=alt)
         return {"text/plain": text, **image}, {"now": {"sha256": [output.sha256]}, **about}
 
-    CellOutput().put_made(made, instead=output)
+    CellOutput().put_made(made, instead=output, language=settings.language)
 
 
 def _show(  # noqa: PLR0913 - what is shown, where, and how
@@ -197,9 +201,10 @@ def _show(  # noqa: PLR0913 - what is shown, where, and how
     notes: Sequence[str] = (),
 ) -> None:
     """Show picture and caption, each in its output."""
-    picture.put_made(lambda: bundle_of(generation, settings, how=how), instead=generation)
+    language = settings.language
+    picture.put_made(lambda: bundle_of(generation, settings, how=how), instead=generation, language=language)
     caption.put_made(
-        lambda: ({"text/plain": caption_of(generation, origin=origin, notes=notes)}, {}), instead=generation.ref
+        lambda: ({"text/plain": caption_of(generation, origin=origin, notes=notes)}, {}), instead=generation
     )
 
 

@@ -10,23 +10,24 @@ import sys
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 from IPython import display as ipython_display
 
-from .._messages import name_bug
+from .._messages import Language, name_bug
 
 __all__ = ["CellOutput", "attempt"]
 
+_Bundle: TypeAlias = tuple[Mapping[str, Any], Mapping[str, Any]]
 _display: Any = ipython_display.display  # IPython ships no types for it
 
 
-def attempt(act: Callable[[], object], tell: Callable[[str], object]) -> None:
+def attempt(act: Callable[[], object], tell: Callable[[str], object], language: Language = "en") -> None:
     """Do what only shows something; a fault in it is told in one line, and stops nothing."""
     try:
         act()
     except Exception as bug:  # noqa: BLE001 - see above
-        line = name_bug(bug)
+        line = name_bug(bug, language)
         try:
             tell(line)
         except Exception:  # noqa: BLE001 - the display takes nothing at all
@@ -46,9 +47,13 @@ class CellOutput:
         _display(dict(data), raw=True, metadata=dict(metadata or {}), display_id=self._id, update=self.is_there)
         self.is_there = True
 
-    def put_made(self, make: Callable[[], tuple[Mapping[str, Any], Mapping[str, Any]]], *, instead: object) -> None:
+    def put_made(self, make: Callable[[], _Bundle], *, instead: object, language: Language = "en") -> None:
         """Show what `make` returns; where it cannot be made or shown, `instead` in words, and why."""
-        attempt(lambda: self.put(*make()), lambda line: self.put({"text/plain": f"{instead!r}\n{line}"}))
+
+        def tell(line: str) -> None:
+            self.put({"text/plain": f"{instead!r}\n{line}"})
+
+        attempt(lambda: self.put(*make()), tell, language)
 
     def put_value(self, value: object) -> None:
         """Show a value (a widget) here."""

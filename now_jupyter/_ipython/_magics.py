@@ -183,8 +183,7 @@ class Extension:
 
     def _finish(self, generation: Generation, pending: _Pending) -> Generation:
         self._bind(pending, generation)
-        pending.view.finish(generation)
-        for note in (self.cells.current.note_shown, self.session.remember_shown):
+        for note in (pending.view.finish, self.cells.current.note_shown, self.session.remember_shown):
             attempt(partial(note, generation), print)
         return generation
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from ._base64 import unpack_base64
 from ._copies import save_copy
-from ._decoding import decode, examine, pixels_only
+from ._decoding import DecoderError, decode, examine, pixels_only
 from ._files import read_verified
 from ._preview import crop_picture, fill, preview, sheet
 from ._provenance import extract
 from ._types import MediaType, can_show, identify, is_inline, media_type
 
 __all__ = [
+    "DecoderError",
     "MediaType",
     "can_show",
     "crop_picture",

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,13 +27,17 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
-__all__ = ["MOST_PIXELS", "decode", "examine", "load", "open_picture", "pixels_only", "refusal_of"]
+__all__ = ["MOST_PIXELS", "DecoderError", "decode", "examine", "load", "open_picture", "pixels_only", "refusal_of"]
 
 MOST_PIXELS = 80_000_000
 
 _TURNS = ("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90")
 _TURNED = range(5, 9)  # orientations that exchange width and height
 _EXCERPT = 80
+
+
+class DecoderError(BadImageError):
+    """It is the decoder that failed; nothing is known against the picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +125,25 @@ def refusal_of(data: bytes, media: MediaType | None = None) -> BadImageError:
 
 
 def _damage(media: MediaType, problem: Exception) -> BadImageError:
+    if isinstance(problem, MemoryError):
+        return DecoderError("there is not enough memory to decode this {kind} picture", kind=media.name)
+    if isinstance(problem, ImportError) or _was_replaced():
+        return DecoderError(
+            "Pillow was changed under this kernel and cannot decode pictures any more", advice="restart the kernel"
+        )
     if isinstance(problem, CutOffError) or "truncated" in str(problem):
         return BadImageError("this {kind} picture is cut off: its end is missing", kind=media.name)
     reason = str(problem) or type(problem).__name__
     return BadImageError("this {kind} picture is damaged: {reason}", kind=media.name, reason=reason)
+
+
+def _was_replaced() -> bool:
+    """Whether the Pillow on the disk is another one than that in memory, parts of which may still be loaded from it."""
+    import PIL  # noqa: PLC0415 - Pillow is loaded when it is used
+
+    with suppress(PackageNotFoundError):
+        return version("pillow") != PIL.__version__
+    return False
 
 
 def load(opened: Opened, *, within: int | None = None) -> Image:
@@ -197,14 +218,15 @@ def _digest_of(source: bytes | Path) -> tuple[str, int]:
 
 
 def _size_of(data: bytes, media: MediaType, max_pixels: int) -> tuple[int, int]:
-    if media.native:
-        opened = open_picture(data, max_pixels=max_pixels)
-        load(opened)
-        return opened.size
     try:
-        return open_picture(data, max_pixels=max_pixels).size
-    except BadImageError:
-        return 0, 0
+        opened = open_picture(data, max_pixels=max_pixels)
+        if media.native:
+            load(opened)
+    except BadImageError as problem:
+        if media.native and not isinstance(problem, DecoderError):
+            raise
+        return 0, 0  # nothing is known against it
+    return opened.size
 
 
 def pixels_only(data: bytes) -> bytes:

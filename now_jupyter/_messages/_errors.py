@@ -73,8 +73,8 @@ __all__ = [
     "class_of_error",
     "error_of",
     "failure_of",
-    "name_bug",
     "lines_of",
+    "name_bug",
 ]
 
 _SAME = ("advice", "kept", "status", "code", "request_id")  # what error and failure both call by these names
@@ -323,8 +323,11 @@ def error_of(failure: Failure, *, billed: Billed) -> NowImageError:
     return error
 
 
-def name_bug(bug: BaseException) -> str:
-    """Return one line for a bug of ours that stopped nothing: its name and place, without any value in it."""
+def name_bug(bug: BaseException, language: Language = "en") -> str:
+    """Return one line for what went wrong and stopped nothing: a bug's name and place, without any value in it."""
+    if isinstance(bug, NowImageError):
+        said = bug.in_language(language)
+        return " → ".join(part for part in (said.message(), said.next_step()) if part)
     places = traceback.extract_tb(bug.__traceback__)
     ours = [one for one in places if _PACKAGE in Path(one.filename).parts] or places
     place = "/".join(Path(ours[-1].filename).parts[-2:]) + f":{ours[-1].lineno}" if ours else "?"

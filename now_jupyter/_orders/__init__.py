@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._job import Job
+from ._job import Job, ensure_asyncio
 from ._order import Order, order_of
 from ._orders import Orders
 from ._quotes import budget_line
@@ -17,5 +17,6 @@ __all__ = [
     "Snapshot",
     "Workspace",
     "budget_line",
+    "ensure_asyncio",
     "order_of",
 ]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .._background import Background, Left, Waiting
-from .._messages import Interrupted, Language, TaskStillPending, say
+from .._messages import InputError, Interrupted, Language, TaskStillPending, say
 from .._runner import ProgressReport
 from .._store import Record
 from .._values import Generation
@@ -18,7 +19,19 @@ from .._values import Generation
 if TYPE_CHECKING:
     from anyio import CancelScope
 
-__all__ = ["Job"]
+__all__ = ["Job", "ensure_asyncio"]
+
+
+def ensure_asyncio() -> None:
+    """Refuse to be awaited by another kind of loop (`%autoawait trio`), which would end the wait after it is paid."""
+    sniffio: Any = sys.modules.get("sniffio")  # whoever brings another kind of loop brings it
+    with suppress(Exception):  # where there is no loop at all, none will await this
+        if sniffio is None or sniffio.current_async_library() == "asyncio":
+            return
+    raise InputError(
+        "this can be awaited on asyncio only",
+        advice="%autoawait asyncio, or nj.generate(…) and job.result(), which wait",
+    )
 
 
 class Job:
@@ -83,6 +96,7 @@ class Job:
         tick: Callable[[], None] = lambda: None,
     ) -> Generation:
         """Wait as `result` does, without blocking the running loop."""
+        ensure_asyncio()
         with self._wait(timeout) as waiting:
             return await waiting.awaited(tick)
 

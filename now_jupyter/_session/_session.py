@@ -17,7 +17,7 @@ import anyio.lowlevel
 from .._background import Background, run_in_thread
 from .._messages import ConfigError, InputError
 from .._options import Parsed, parse_keywords, read_amount
-from .._orders import Job, Order, Orders, Rehearsal, Workspace, order_of
+from .._orders import Job, Order, Orders, Rehearsal, Workspace, ensure_asyncio, order_of
 from .._protocol import Service
 from .._relay import Balance, ListedModel, RelayFacts
 from .._runner import Runner, recover_all_rescued
@@ -123,6 +123,7 @@ class Session:
     @expand_options
     async def agenerate(self, prompt: str, **options: Unpack[GenerateOptions]) -> Generation:
         """Make pictures and await them; as `generate`."""
+        ensure_asyncio()
         parsed = parse_keywords(prompt, options)
         return await self.place(order_of(parsed)).await_result(self._timeout_of(parsed))
 

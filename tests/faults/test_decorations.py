@@ -1,0 +1,176 @@
+"""Whatever decorates a picture that is paid for may break: its cell is well, nothing is bought twice.
+
+Each function that a cell calls between its paid answer and its end is found by tracing one, then broken in turn.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self
+
+import pytest
+
+from demo_calls import png
+from faultserver import Await, FaultServer, Seen, Send, chunked, json_answer, stream_answer
+from now_jupyter import _display
+from now_jupyter._display import View
+from now_jupyter._ipython._magics import Extension
+from now_jupyter._values import Generation
+from shells import Shell, shell_in
+
+PACKAGE = Path(_display.__file__).parents[1]
+FAULTS = (RuntimeError, RecursionError, OverflowError, MemoryError, FileNotFoundError, ZeroDivisionError)
+DECORATING = (
+    "_display/",
+    "_media/_preview.py",
+    "_relay/",
+    "_session/_references.py",
+    "_history.py",
+    "_background/_cells.py",
+)
+DECORATING_ALONE = ("Buyer._add_cost", "Run._report", "Job.progressed", "Quotes.price", "Job.origin")
+BOUNDARY = (
+    *("attempt", "View.tick", "View.__init__", "CellOutput.__init__"),  # what holds the faults, and what comes before
+    *("Cells.depth", "Cells._before", "Cells._after", "Cells._call_at_edge", "Cells._is_over", "Cells._request"),
+    *("Cells._message", "Cells._may_type", "Execution.next_place"),  # IPython's own hooks, at the edges of a cell
+    *("live_record", "History._read", "History.records", "History.__init__"),  # what an order is decided by
+)
+
+
+class Breaking:
+    """Notes the functions of ours that are called once the order is paid (`called`), or breaks one of them."""
+
+    def __init__(self, server: FaultServer, broken: str = "", fault: type[Exception] = RuntimeError) -> None:
+        self.called: dict[str, None] = {}
+        self.has_struck = False
+        self._server, self._broken, self._fault = server, broken, fault
+
+    def __enter__(self) -> Self:
+        threading.settrace(self._trace)
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+        threading.settrace(None)
+
+    def _trace(self, frame: FrameType, event: str, _: object) -> None:
+        file = frame.f_code.co_filename
+        if event != "call" or not file.startswith(str(PACKAGE)) or frame.f_code.co_name.startswith("<"):
+            return
+        if "/demo/" in file or not self._server.posts:
+            return
+        name = f"{Path(file).relative_to(PACKAGE)} {frame.f_code.co_qualname}"
+        self.called[name] = None
+        if name == self._broken:
+            self.has_struck = True
+            raise self._fault("broken")
+
+
+def answer(paid: threading.Event) -> Any:
+    """Send a partial picture and, once the cell has shown it, the whole one."""
+    picture = base64.b64encode(png((8, 8))).decode()
+    events = [
+        {"type": "image_generation.partial_image", "b64_json": picture, "partial_image_index": 0},
+        {"type": "image_generation.completed", "b64_json": picture, "usage": {"total_tokens": 3, "cost": 0.02}},
+    ]
+    first, last = (f"event: {one['type']}\ndata: {json.dumps(one)}\n\n".encode() for one in events)
+
+    def act(seen: Seen) -> list[Any]:
+        if seen.method == "POST":
+            return [Send(stream_answer()), Send(chunked(first, end=False)), Await(paid), Send(chunked(last))]
+        return [Send(json_answer({}, status=404))]
+
+    return act
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as one:
+        yield one
+
+
+@contextmanager
+def notebook(folder: Path, server: FaultServer) -> Iterator[Shell]:
+    settings = {"base_url": server.url, "progress_after": 0.0, "partial_images": 1}
+    with shell_in(folder / "ipython", **settings) as shell:
+        shell.run("%load_ext now_jupyter")
+        shell.run(f"%config Now.folder = {str(folder / 'n.now')!r}")
+        yield shell
+
+
+@pytest.fixture(autouse=True)
+def watched(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Have cells show widgets as in a front end; the event is set when the paid answer was looked at a few times."""
+    seen, ticks, tick = threading.Event(), count(), View.tick
+
+    def look(view: View) -> None:
+        tick(view)
+        if (view._job.progress is not None and next(ticks) > 2) or next(ticks) > 40:
+            seen.set()
+
+    monkeypatch.setattr(View, "tick", look)
+    monkeypatch.setattr(Extension, "_progress", lambda _, *, awaited: "line" if awaited else "buttons")
+    return seen
+
+
+CELL = "%nowimage -m gpt-image-2 -o fox a red fox"
+
+
+def functions_called(folder: Path, server: FaultServer, watched: threading.Event) -> list[str]:
+    server.script(answer(watched))
+    with Breaking(server) as walk, notebook(folder, server) as shell:
+        assert isinstance(shell.run(CELL), Generation)
+    server.forget()
+    watched.clear()
+    return list(walk.called)
+
+
+def is_decorating(name: str) -> bool:
+    file, function = name.split(" ")
+    if function.removesuffix(".<locals>").partition(".<locals>")[0] in BOUNDARY:
+        return False
+    return file.startswith(DECORATING) or function in DECORATING_ALONE
+
+
+def test_each_thing_that_decorates_a_paid_picture_may_break(
+    server: FaultServer, tmp_path: Path, watched: threading.Event, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The cell is well and its value bound; one order was sent; after a restart it is served; the fault is named where
+    the user sees it.
+    """
+    every = [one for one in functions_called(tmp_path / "whole", server, watched) if is_decorating(one)]
+    assert len(every) >= 25, every
+    for place, name in enumerate(every):
+        fault = FAULTS[place % len(FAULTS)]
+        told = broken(name, fault, tmp_path / str(place), server, watched)
+        assert fault.__name__ in told + "".join(capsys.readouterr()), f"{name}: {fault.__name__} is told nowhere"
+
+
+def broken(name: str, fault: type[Exception], folder: Path, server: FaultServer, watched: threading.Event) -> str:
+    """Break one function, hold what must be true all the same, and give what the cell showed."""
+    server.forget()
+    server.script(answer(watched))
+    watched.clear()
+    with notebook(folder, server) as shell, Breaking(server, name, fault) as walk:
+        result = shell.ip.run_cell(CELL, store_history=True)
+        sys.settrace(None)
+        assert walk.has_struck, name
+        assert result.success, f"{name}: the cell failed with {result.error_in_exec!r}"
+        made = result.result
+        assert isinstance(made, Generation), name
+        assert made.pictures, name
+        assert shell.ip.user_ns.get("fox") is made, name
+        shown = json.dumps([one["data"] for one in shell.outputs()], default=str)
+    with notebook(folder, server) as shell:
+        assert shell.run(CELL).id == made.id, name
+    assert server.posts == 1, name
+    return shown
