@@ -16,7 +16,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
+import PIL
 import pytest
+from PIL.PngImagePlugin import PngImageFile
 
 from demo_calls import png
 from faultserver import Await, FaultServer, Seen, Send, chunked, json_answer, stream_answer
@@ -174,3 +176,49 @@ def broken(name: str, fault: type[Exception], folder: Path, server: FaultServer,
         assert shell.run(CELL).id == made.id, name
     assert server.posts == 1, name
     return shown
+
+
+def test_pillow_that_was_changed_under_the_kernel_costs_no_picture(
+    server: FaultServer, tmp_path: Path, watched: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bytes are kept and nothing is quarantined, the cell is well and says what helps; after the restart the
+    picture is served.
+    """
+
+    def fails(*_: object) -> None:
+        raise AttributeError("module 'PIL.Image' has no attribute 'core'")
+
+    server.script(answer(watched))
+    with notebook(tmp_path, server) as shell, monkeypatch.context() as changed:
+        changed.setattr(PIL, "__version__", "1.1.7")
+        changed.setattr(PngImageFile, "load", fails)
+        made = shell.run(CELL)
+        shown = [one["data"]["text/plain"] for one in shell.outputs()]
+    assert made.pictures[0].bytes() == png((8, 8))
+    assert any("restart the kernel" in one for one in shown), shown
+    assert not list((tmp_path / "n.now" / "quarantine").glob("*"))
+    with notebook(tmp_path, server) as shell:
+        assert shell.pictures(CELL) == 1
+    assert server.posts == 1
+
+
+def test_a_display_that_takes_nothing_and_a_folder_that_is_gone_cost_no_picture(
+    server: FaultServer, tmp_path: Path, watched: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The value is bound; run again after a restart the picture is there."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    server.script(answer(watched))
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    with notebook(tmp_path, server) as shell, monkeypatch.context() as changed:
+        shell.session.settings()
+        (tmp_path / "gone").rmdir()
+        changed.setattr(shell.ip.display_pub, "publish", fails)
+        assert shell.run(CELL) is shell.ip.user_ns["fox"]
+        monkeypatch.chdir(tmp_path)  # IPython itself cannot end elsewhere
+    with notebook(tmp_path, server) as shell:
+        assert shell.pictures(CELL) == 1
+    assert server.posts == 1
