@@ -217,10 +217,10 @@ def test_a_setting_that_cannot_be_meant_is_refused_where_it_is_typed(
 
 
 def test_a_stored_rate_that_cannot_be_meant_is_left_out(tmp_path: Path) -> None:
-    """A file of logins with a rate of Infinity locks nobody out."""
+    """A file of logins with a negative rate locks nobody out."""
     form = {
         "current": "x",
-        "logins": {"x": {"base_url": "https://relay.example/v1", "rate": float("inf"), "model": "m"}},
+        "logins": {"x": {"base_url": "https://relay.example/v1", "rate": -7.2, "model": "m"}},
     }
     (tmp_path / "logins.json").write_text(json.dumps(form))
     settings = Configuration(environ={}, logins=Logins(tmp_path / "logins.json")).settings()
