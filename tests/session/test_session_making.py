@@ -58,10 +58,11 @@ def test_a_job_may_be_awaited(session: Session) -> None:
 
 def test_a_time_limit_frees_the_caller_and_not_the_job(session: Session) -> None:
     """`timeout` ends the wait; the picture arrives in the history."""
-    with pytest.raises(TaskStillPending, match="#1 goes on"):
-        session.generate("a fox", timeout=0.1, **slow())
+    session.generate("warm up")
+    with pytest.raises(TaskStillPending, match="#2 goes on"):
+        session.generate("a fox", timeout=1, **slow(3))
     session.wait()
-    assert session.history["#1"].status is Status.DONE
+    assert session.history["#2"].status is Status.DONE
 
 
 def test_stop_waiting_frees_the_waiter(session: Session, served: Served) -> None:
