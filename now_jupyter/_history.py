@@ -56,7 +56,7 @@ class History(Sequence[Generation]):
 
     def _read(self, read: Callable[[Store], list[Record]]) -> list[Record]:
         store = self._store()
-        return [live_record(store, record) for record in read(store)] if store.exists else []
+        return [live_record(store, record) for record in read(store)]
 
     def _views(self, records: Iterable[Record]) -> list[Generation]:
         folder = self._store().pictures

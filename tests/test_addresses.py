@@ -64,9 +64,15 @@ def test_what_is_no_safe_address_is_refused_with_advice(typed: str) -> None:
         normal_base_url(typed)
 
 
-@pytest.mark.parametrize("form", ["https://u:{}@api.example.com", "https://api.example.com?key={}", "sk-{}", "x/#{}"])
+KEYS = (
+    *("https://u:{}@api.example.com", "https://api.example.com?key={}", "https://api.example.com/v1/sk-{}", "x/#{}"),
+    *("sk-{}", "https://sk-{}", "Bearer {}", "{0}{0}", "{0}{0}.a1B2", "{0}==", "sk {}"),
+)
+
+
+@pytest.mark.parametrize("form", KEYS)
 def test_a_key_in_an_address_is_not_repeated(form: str) -> None:
-    """Userinfo, query, fragment and a key pasted as the address are refused without their text."""
+    """Userinfo, query, fragment, and a key in the address or in its place, are refused without their text."""
     secret = secrets.token_hex(12)
     with pytest.raises(ConfigError) as caught:
         normal_base_url(form.format(secret))
@@ -99,6 +105,7 @@ def test_equal_origins_are_equal_text() -> None:
         *("127.0.0.1", "10.1.1.1", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1", "198.18.0.5"),
         *("0.0.0.0", "224.0.0.1", "240.0.0.1", "255.255.255.255", "192.0.0.1", "127.1", "2130706433", "0x7f.1"),
         *("::", "::1", "fc00::1", "fe80::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1"),
+        *("168.63.129.16", "::ffff:168.63.129.16", "fec0::1", "feff::1"),
         *("2002:7f00:1::", "64:ff9b::7f00:1", "64:ff9b::a00:1", "64:ff9b:1::808:808", "2001:0:7f00:1::"),
     ],
 )
@@ -139,6 +146,14 @@ def test_a_key_shows_itself_nowhere() -> None:
         with pytest.raises(TypeError):
             escape(key)
     assert not hasattr(key, "__dict__")
+
+
+def test_an_address_in_the_place_of_the_key_is_told() -> None:
+    """Where the two were swapped, both say so, and neither is repeated."""
+    address = f"https://{secrets.token_hex(12)}.example.com"
+    with pytest.raises(ConfigError, match="is an address") as caught:
+        Key(address, source="environment NOW_API_KEY")
+    assert address not in "\n".join([*caught.value.lines(), str(caught.value.facts)])
 
 
 def test_a_key_is_tidied_and_checked_without_echo() -> None:

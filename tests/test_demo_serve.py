@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -92,6 +93,56 @@ def test_the_key_is_demanded_over_the_wire() -> None:
     lines = ("GET /v1/models HTTP/1.1", "Host: {host}")
     assert status_of(asyncio.run(knock(*lines, key="toy"))) == 401
     assert status_of(asyncio.run(knock(*lines, "Authorization: Bearer toy", key="toy"))) == 200
+
+
+async def send_at_length(address: str, chunks: int) -> bytes:
+    """Send a long body without a key, never holding it whole."""
+    host, _, port = address.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = ("POST /v1/images/edits HTTP/1.1", f"Host: {host}:{port}", "Content-Type: application/json")
+    writer.write("\r\n".join([*head, f"Content-Length: {chunks << 16}", "Connection: close", "", ""]).encode())
+    for _ in range(chunks):
+        writer.write(bytes(1 << 16))
+        await writer.drain()
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+def test_a_stranger_is_heard_and_not_kept() -> None:
+    """The key is looked at before the body: what somebody without it sends takes no memory, and is answered."""
+
+    async def story() -> bytes:
+        async with serve(Relay(base_url="http://localhost", latency=0, key="toy")) as address:
+            return await send_at_length(address, 320)
+
+    tracemalloc.start()
+    try:
+        answer = asyncio.run(story())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert status_of(answer) == 401
+    assert peak < 8 << 20  # of the 20 MiB that were sent
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "0" * 5000 + "9" * 9])
+def test_a_length_of_any_length_is_answered(length: str) -> None:
+    """A number that Python would not even read is too large."""
+    lines = ("POST /v1/images/edits HTTP/1.1", "Host: {host}", "Content-Type: application/json")
+    answer = asyncio.run(knock(*lines, f"Content-Length: {length}", body=b"x"))
+    assert status_of(answer) == 413
+
+
+@pytest.mark.parametrize("path", ["/v1/images/generations", "/mj/submit/imagine", "/ideogram/generate"])
+@pytest.mark.parametrize("text", [r"\ud800 fox", r"\udfff", r"\ud83d\ude00"])
+def test_half_a_character_is_answered(path: str, text: str) -> None:
+    """A lone surrogate is legal in JSON and can be written in no UTF-8: wherever it stands, there is an answer."""
+    for fields in (f'{{"model":"gpt-image-2","prompt":"{text}"}}', f'{{"model":"{text}","image_request":"{text}"}}'):
+        lines = (f"POST {path} HTTP/1.1", "Host: {host}", "Content-Type: application/json")
+        answer = asyncio.run(knock(*lines, f"Content-Length: {len(fields)}", body=fields.encode()))
+        assert answer.startswith(b"HTTP/1.1 ")
 
 
 @pytest.mark.parametrize(("fault", "begins"), [("reset", b""), ("cut", b"HTTP/1.1 200")])

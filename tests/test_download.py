@@ -262,6 +262,19 @@ def test_a_redirect_is_judged_like_a_link(server: FaultServer, into: Path, statu
     assert sockets.dialled == [PUBLIC]
 
 
+@pytest.mark.parametrize("status", [302, 308])
+def test_a_public_host_may_not_lead_into_the_relays_own_place(server: FaultServer, into: Path, status: int) -> None:
+    """The relay's private address is open to its own links, and not to those of others that it names."""
+    onward = [Send(response(status, headers={"Location": f"{server.url}/admin"}))]
+    server.script(onward)
+    names = Names({"pictures.invalid": [PUBLIC]})
+    sockets = Elsewhere(server.port)
+    error = fetch("http://pictures.invalid/a", into, origin=server.url, resolver=names, sockets=sockets)
+    assert isinstance(error, UnsafeURLError)
+    assert sockets.dialled == [PUBLIC]
+    assert [one.path for one in server.seen] == ["/a"]
+
+
 def test_five_redirects_are_followed_and_no_more(server: FaultServer, into: Path) -> None:
     """A loop ends."""
     onward = [Send(response(302, headers={"Location": "/again"}))]

@@ -163,11 +163,12 @@ def test_adopting_moves_a_history_here(tmp_path: Path) -> None:
     history(tmp_path / "old.now")
     mine = Store(tmp_path / "fox.now")
     with pytest.raises(InputError, match="no history"):
-        adopt(mine, tmp_path / "nothing.now")
-    assert adopt(mine, tmp_path / "old.now").exists
+        adopt(mine, "nothing.now", tmp_path)
+    assert adopt(mine, "old.now", tmp_path)
+    assert mine.exists
     history(tmp_path / "other.now")
     with pytest.raises(InputError, match="already"):
-        adopt(Store(tmp_path / "fox.now"), tmp_path / "other.now")
+        adopt(Store(tmp_path / "fox.now"), "other.now", tmp_path)
 
 
 # With a session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -121,6 +122,22 @@ def test_the_source_of_the_key_is_shown_and_never_the_key(tmp_path: Path, capsys
         text = now()
     assert "key: environment NOW_API_KEY" in text
     assert key not in text
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["https://me:{}@relay.invalid", "https://relay.invalid?api_key={}", "sk-{}", "{0}{0}", "https://x.invalid/sk-{}"],
+)
+def test_an_address_is_never_shown_raw(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A password, a query or the key in the address's place: the status says what is wrong with it, masked."""
+    secret = secrets.token_hex(16)
+    typed = form.format(secret)
+    with desk(tmp_path, capsys, environ={"NOW_BASE_URL": typed}) as now:
+        text = now()
+        now.session.context.logins.remember(Login(name="odd", base_url=typed), None)
+        text += now("use odd")
+    assert text.count("*** (") == 2
+    assert secret not in text
 
 
 # Commands

@@ -77,10 +77,10 @@ class LoginTalk:
         return f"{said} · {say('no keyring was found: the key is kept for this kernel only', self._language)}"
 
     def _key(self, address: str) -> Key | None:
-        text = self._ask_hidden(say("key (not shown): ", self._language))
-        if not text.strip() and is_loopback(address):
+        typed = [self._ask_hidden(say("key (not shown): ", self._language))]
+        if not typed[0].strip() and is_loopback(address):
             return None
-        return Key(text, source="login")
+        return Key(typed.pop(), source="login")  # no frame holds it any longer, should it be none
 
     def _look_around(self, access: RelayAccess) -> list[ListedModel]:
         """Show models and balance; a relay that tells neither is no obstacle, one that refuses the key is."""

@@ -15,7 +15,7 @@ from .._store import read_file
 from ._commands import command_named, usage_of_now
 from ._login import LoginTalk
 from ._nest import nest_off, nest_on
-from ._reports import cell_of, facts_of, require_ref, status_text, viewer
+from ._reports import address_of, cell_of, facts_of, require_ref, status_text, viewer
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -155,9 +155,13 @@ class NowCommands:
         return str(folder)
 
     def _adopt(self, path: str) -> str:
-        folder = self._session.context.adopt(require_ref(path))
+        context = self._session.context
+        is_remembered = context.adopt(require_ref(path))
         self._have_panels_follow()
-        return say("the history is now {path}", self._language, path=folder)
+        folder = context.home().store.folder
+        if is_remembered:
+            return say("the history is now {path}", self._language, path=folder)
+        return say("the history is now {path}; after a restart it is asked for again", self._language, path=folder)
 
     def _have_panels_follow(self) -> None:
         from .._panel import follow  # noqa: PLC0415 - widgets are loaded when a panel is shown
@@ -185,7 +189,8 @@ class NowCommands:
 
     def _use(self, name: str) -> str:
         login = self._session.context.logins.use(require_ref(name))
-        return say("{name} is in use: {address}", self._language, name=login.name, address=login.base_url)
+        address = address_of(login.base_url, self._language)
+        return say("{name} is in use: {address}", self._language, name=login.name, address=address)
 
     def _logout(self, name: str) -> str:
         forgotten = self._session.context.logins.forget(name or None)

@@ -11,15 +11,17 @@ from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
-from .._messages import InputError, Language, NowImageError, error_of, say
+from .._messages import ConfigError, InputError, Language, NowImageError, error_of, say
 from .._options import cell_text
 from .._orders import Order, budget_line
 from .._relay import spent
 from .._services import request_again
 from .._session import Session
+from .._transport import normal_base_url
 from .._values import Generation, Money, Status
 
 __all__ = [
+    "address_of",
     "cell_of",
     "facts_of",
     "rehearsal_text",
@@ -71,11 +73,12 @@ def status_text(session: Session) -> str:
     """Return what a bare `%now` shows."""
     settings, context, language = session.settings(), session.context, session.settings().language
     demo = say("the built-in demo (no address and no key are set)", language)
-    key = context.key()
+    key, address = context.key(), address_of(settings.base_url, language)
     model = settings.model or say("the relay's best known", language)
-    folder, unknown = context.home().store.folder, sum(one.status is Status.UNKNOWN for one in session.history)
+    store, unknown = context.home().store, sum(one.status is Status.UNKNOWN for one in session.history)
+    folder = store.folder if store.is_own else say("{path} (looked at only)", language, path=store.folder)
     lines = (
-        say("endpoint: {value}", language, value=demo if context.is_demo() else settings.base_url or "–"),
+        say("endpoint: {value}", language, value=demo if context.is_demo() else address),
         say("key: {value}", language, value=key.source if key else "–"),
         say("model: {value}", language, value=model),
         say("spent: {value}", language, value=_spent_line(session, language)),
@@ -83,6 +86,14 @@ def status_text(session: Session) -> str:
         say("under way: {count}, unsettled: {unknown}", language, count=len(session.jobs()), unknown=unknown),
     )
     return "\n".join(lines)
+
+
+def address_of(text: str, language: Language) -> str:
+    """Return an address as it will be called; of what is none, only why: it may hold a password or the key."""
+    try:
+        return normal_base_url(text) if text else "–"
+    except ConfigError as problem:
+        return f"*** ({problem.in_language(language).message()})"
 
 
 def _spent_line(session: Session, language: Language) -> str:

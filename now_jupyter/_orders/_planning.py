@@ -88,6 +88,7 @@ class Planner:
         self, memory: Reruns, placed: Placed, *, below: int | None = None, share: int | None = None
     ) -> Decision:
         order, snapshot = placed.order, placed.snapshot
+        snapshot.home.store.require_own()  # what others made answers no order
         records = self._workspace.history.records()
         return memory.decide(
             order.request,
@@ -100,9 +101,9 @@ class Planner:
         )
 
     def _find_beside(self, snapshot: Snapshot) -> list[Candidate]:
-        """Return what the histories beside this one hold; one that cannot be read stands in nobody's way."""
+        """Return what the user's own histories beside this one hold; what cannot be read stands in nobody's way."""
         found: list[Candidate] = []
-        for store in sibling_stores(snapshot.home.store):
+        for store in (one for one in sibling_stores(snapshot.home.store) if one.is_own):
             known = self._siblings.setdefault(store.folder, store)
             with suppress(StoreError):
                 live = (live_record(known, record) for record in known.records())

@@ -133,6 +133,7 @@ class Quotes:
 
     def set_budget(self, store: Store, amount: Money | None, settings: Settings) -> None:
         """Let so much be spent from now on, anything where the amount is None."""
+        store.require_own()
         if amount is None:
             remove_file(store.folder / _FILE)
             return
@@ -204,7 +205,7 @@ class Quotes:
 
     def _left_of(self, budget: Budget, store: Store, *, below: int | None = None) -> Money:
         """Return what is left of a budget, counting everything of this history, in the trash too."""
-        every = [*self._history.records(), *(store.trashed() if store.exists else [])]
+        every = [*self._history.records(), *store.trashed()]
         return budget.left(every, below=below)
 
 

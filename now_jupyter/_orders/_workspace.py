@@ -150,15 +150,14 @@ class Workspace:
                 self._open[replaced] = replaced  # it is closed at the end
 
     def use_folder(self, path: str) -> Path:
-        """Keep the history in another folder from now on."""
+        """Keep the history in another folder from now on; one of something else is refused."""
+        find_home(path, self.notebook(), self._working).store.require_own()
         self._configuration.override(folder=path)
         return self.home().store.folder
 
-    def adopt(self, path: str) -> Path:
-        """Make another folder this notebook's history."""
-        store = adopt(self.home().store, self._working / Path(path).expanduser())
-        self._homes.clear()
-        return store.folder
+    def adopt(self, path: str) -> bool:
+        """Make another folder this notebook's history; False where that can be remembered in this kernel only."""
+        return adopt(self.home().store, path, self._working)
 
     async def aclose(self) -> None:
         """Close what was opened; may be called twice."""

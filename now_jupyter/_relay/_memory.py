@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from .._messages import StoreError
+from .._settings import user_folder
 from .._store import try_read_file, write_durably
 
 __all__ = ["recall", "remember_model", "remember_service"]
@@ -24,9 +25,7 @@ _Value = TypeVar("_Value")
 
 
 def _memory_file() -> Path:
-    from platformdirs import user_state_path  # noqa: PLC0415 - asked for when something is chosen
-
-    return user_state_path("now_jupyter") / "relays.json"
+    return user_folder("state") / "relays.json"
 
 
 class Remembered(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,8 +52,8 @@ def remember_service(mark: str, model: str, service: str) -> None:
 
 
 def _write(mark: str, known: Remembered) -> None:
-    path = _memory_file()
     with suppress(StoreError, OSError):  # what is not remembered is asked for again
+        path = _memory_file()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_durably(path, msgspec.json.encode(_put_last(_read(), mark, known, most=_MOST_RELAYS)))
 

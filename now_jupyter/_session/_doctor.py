@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, TypeAlias
 
 from .._history import live_record
-from .._messages import Language, StoreCorrupt, StoreError, plain
+from .._messages import Language, StoreError, plain
 from .._messages import say as translate
 from .._services import refused_plugins
 from .._store import Record, RecordedOutput, RescueFolder, Store, digest_of_file, is_missing, list_names
@@ -92,6 +92,7 @@ class _Doctor:
 
     def __init__(self, store: Store, language: Language) -> None:
         self._store = store
+        self._may_repair = store.is_own
         self._language = language
         self.findings: list[Finding] = []
 
@@ -169,7 +170,7 @@ class _Doctor:
         states = [(ref, one.file, self._state_of(one)) for ref, one in kept]
         intact = {file for _, file, state in states if state == "intact"}  # whatever another record may say of it
         changed = {file: ref for ref, file, state in states if state == "changed" and file not in intact}
-        for file, ref in changed.items():
+        for file, ref in changed.items() if self._may_repair else ():
             place = self._store.quarantine(self._store.output_path(file), reason="other bytes than its record says")
             self.say(
                 "{file} of {ref} had other bytes than its record says; it is now {place}",
@@ -193,10 +194,8 @@ class _Doctor:
         path = self._store.output_path(one.file)
         try:
             return "intact" if digest_of_file(path) == one.sha256 else "changed"
-        except StoreCorrupt:
-            return "changed"
         except StoreError:
-            return "missing"
+            return "missing"  # or something else bears its name, which is left alone
 
     def look_for_strangers(self, records: Sequence[Record]) -> None:
         """Look for files that no record names; one of an order under way is about to be named."""
@@ -215,7 +214,8 @@ class _Doctor:
             )
 
     def clear_leftovers(self, now: float) -> None:
-        left = [path for path in self._store.leftovers() if now - path.lstat().st_mtime > _LEFT_BEHIND_SECONDS]
+        paths = self._store.leftovers() if self._may_repair else []
+        left = [path for path in paths if now - path.lstat().st_mtime > _LEFT_BEHIND_SECONDS]
         for path in left:
             self._store.quarantine(path, reason="left behind by a kernel that was killed")
         if left:

@@ -59,7 +59,7 @@ class References:
 
     def _find_in_trash(self, ref: str) -> Generation:
         store, word = self._store(), ref.partition(".")[0]
-        trashed = store.trashed() if store.exists else []
+        trashed = store.trashed()
         found = [one for one in trashed if word in (one.ref, str(one.number), one.name)]
         return generation_of(found[-1], store.pictures) if found else self._history[ref]
 

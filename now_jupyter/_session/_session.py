@@ -15,13 +15,13 @@ import anyio
 import anyio.lowlevel
 
 from .._background import Background, run_in_thread
-from .._messages import ConfigError, InputError
+from .._messages import ConfigError, InputError, StoreError
 from .._options import Parsed, parse_keywords, read_amount
 from .._orders import Job, Order, Orders, Rehearsal, Workspace, ensure_asyncio, order_of
 from .._protocol import Service
 from .._relay import Balance, ListedModel, RelayFacts
 from .._runner import Runner, recover_all_rescued
-from .._settings import Configuration, Key, Logins
+from .._settings import Configuration, Environment, Key, Logins
 from .._store import Home, Record, RescueFolder, generation_of
 from .._transport import RelayAccess, is_loopback
 from .._values import Generation, Money, Picture, Status, together
@@ -55,11 +55,12 @@ class Session:
         services: Sequence[Service] | None = None,
         background: Background | None = None,
     ) -> None:
-        environ = os.environ if environ is None else environ
+        environ = Environment(os.environ if environ is None else environ)
+        typed_key, api_key = [api_key], ""  # no frame holds it any longer, should it be none
         given = {"base_url": base_url, "folder": str(folder)}
         configuration = Configuration(
             given={name: value for name, value in given.items() if value},
-            key=Key(api_key, source="api_key") if api_key else None,
+            key=Key(typed_key.pop(), source="api_key") if typed_key[0] else None,
             environ=environ,
             configured=configured,
             typed=typed,
@@ -184,7 +185,7 @@ class Session:
     async def _are_names_faked(self) -> bool | None:
         try:
             access = self.context.access()
-        except ConfigError:
+        except (ConfigError, StoreError):
             return None
         if access.demo is not None or is_loopback(access.client.origin):
             return None

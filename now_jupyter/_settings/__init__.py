@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from ._environment import Environment, user_folder
 from ._key import Key, Redactor
 from ._logins import Login, Logins
 from ._settings import Configuration, Reuse, Settings
 from ._traits import Now
 
-__all__ = ["Configuration", "Key", "Login", "Logins", "Now", "Redactor", "Reuse", "Settings"]
+__all__ = [
+    "Configuration",
+    "Environment",
+    "Key",
+    "Login",
+    "Logins",
+    "Now",
+    "Redactor",
+    "Reuse",
+    "Settings",
+    "user_folder",
+]

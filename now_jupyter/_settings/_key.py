@@ -33,7 +33,12 @@ class Key:
     __slots__ = ("_pattern", "_text", "source")
 
     def __init__(self, text: str, *, source: str = "") -> None:
-        self._text = _bare_key(text, source or "Key(…)")
+        bare = _BEARER.sub("", text.strip().strip("\"'`").strip(), count=1)
+        fault = _fault_of(bare, source or "Key(…)")
+        self._text = "" if fault else bare
+        text = bare = ""  # a traceback may print what a frame holds
+        if fault is not None:
+            raise fault
         self._pattern: re.Pattern[bytes] | None = None
         self.source = source
 
@@ -129,20 +134,26 @@ def _is_cut_off(key: list[tuple[bytes, ...]], data: bytes, at: int) -> bool:
     return False
 
 
-def _bare_key(text: str, source: str) -> str:
-    bare = _BEARER.sub("", text.strip().strip("\"'`").strip(), count=1)
+def _fault_of(bare: str, source: str) -> ConfigError | None:
+    """Return why a text cannot be a key, not repeating it; None where it can."""
     if not bare:
-        raise ConfigError("the key from {source} is empty", advice="%now login asks for it", source=source)
+        return ConfigError("the key from {source} is empty", advice="%now login asks for it", source=source)
+    if "://" in bare:
+        return ConfigError(
+            "the key from {source} is an address",
+            advice="see whether key and address were swapped, or use %now login",
+            source=source,
+        )
     if not _PRINTABLE.fullmatch(bare) or len(bare) > _LONGEST:
-        raise ConfigError(
+        return ConfigError(
             "the key from {source} holds blanks or characters that no key has",
             advice="copy it again from the relay's key page, then %now login",
             source=source,
         )
     if _PLACEHOLDER.fullmatch(bare):
-        raise ConfigError(
+        return ConfigError(
             "the key from {source} is a placeholder, not a key",
             advice="copy your own key from the relay's key page, then %now login",
             source=source,
         )
-    return bare
+    return None

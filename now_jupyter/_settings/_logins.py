@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from platformdirs import user_config_path
 
 from .._json import amount_of
 from .._messages import ConfigError
+from ._environment import user_folder
 from ._key import Key
 
 __all__ = ["Login", "Logins", "is_same_address", "key_from_environment"]
@@ -52,9 +52,9 @@ def key_from_environment(environ: Mapping[str, str], address: str = "") -> Key |
     """
     own, openai = environ.get("NOW_BASE_URL", "").strip(), environ.get("OPENAI_BASE_URL", "").strip()
     for name, relay in (("NOW_API_KEY", own or address), ("OPENAI_API_KEY", openai)):
-        text = environ.get(name, "").strip()
-        if text and (relay or name == "NOW_API_KEY") and is_same_address(relay, address):
-            return Key(text, source=f"environment {name}")
+        is_meant = (relay or name == "NOW_API_KEY") and is_same_address(relay, address)
+        if is_meant and environ.get(name, "").strip():
+            return Key(environ[name], source=f"environment {name}")
     return None
 
 
@@ -88,10 +88,14 @@ class Logins:
 
     def __init__(self, path: Path | None = None) -> None:
         """Use the file `path`; the default is the user's configuration folder."""
-        self._path = path or user_config_path(_SERVICE) / "logins.json"
+        self._given_path = path
         self._known: tuple[object, _Form] = (None, _Form())
         self._of_kernel: dict[str, Key] = {}
         self._of_keyring: dict[str, Key | None] = {}
+
+    @property
+    def _path(self) -> Path:
+        return self._given_path or user_folder("config") / "logins.json"
 
     def current(self) -> Login | None:
         """Return the login in use, where there is one."""
@@ -146,8 +150,8 @@ class Logins:
             return self._of_kernel[account]
         self._read()
         if account not in self._of_keyring:
-            text = self._ask_keyring(lambda keyring: keyring.get_password(_SERVICE, account))
-            self._of_keyring[account] = Key(str(text), source="keyring") if text else None
+            found = [self._ask_keyring(lambda keyring: keyring.get_password(_SERVICE, account))]  # see `Key`
+            self._of_keyring[account] = Key(str(found.pop()), source="keyring") if found[0] else None
         return self._of_keyring[account]
 
     def _keep_key(self, account: str, key: Key) -> bool:
@@ -188,8 +192,8 @@ class Logins:
         )
 
     def _write(self, form: _Form) -> None:
-        temporary = self._path.with_suffix(f".{os.getpid()}")
         try:
+            temporary = self._path.with_suffix(f".{os.getpid()}")
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(handle, "wb") as file:
@@ -199,6 +203,6 @@ class Logins:
             raise ConfigError(
                 "the file of logins cannot be written: {path}: {problem}",
                 advice="see that the folder is yours; NOW_BASE_URL and NOW_API_KEY work without it",
-                path=self._path,
+                path=problem.filename,
                 problem=problem.strerror or type(problem).__name__,
             ) from None

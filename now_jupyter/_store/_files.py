@@ -38,6 +38,7 @@ __all__ = [
     "private_folder",
     "read_file",
     "remove_file",
+    "require_folder",
     "sync_file",
     "sync_folder",
     "temp_beside",
@@ -73,7 +74,6 @@ _ALWAYS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(o
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _ALWAYS
 # O_NONBLOCK, because opening a FIFO would wait for its other end; O_NOCTTY, because a terminal would become ours.
 _READ = os.O_RDONLY | _ALWAYS | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
-_OTHERS_MAY_WRITE = 0o022
 _MOVE_AWAY = "move it away, or choose another folder with %now folder PATH"
 _CHOOSE_OWN = "choose a folder of your own with %now folder PATH"
 _CHUNK = 1 << 20
@@ -229,11 +229,9 @@ def move_durably(source: Path, target: Path) -> None:
 
 @with_store_errors
 def sync_file(path: Path) -> None:
-    """Flush a file to the disk and close it to others."""
+    """Flush a file to the disk."""
     file = os.open(path, _READ)
     try:
-        if hasattr(os, "fchmod") and os.fstat(file).st_nlink == 1:  # else it is somebody's file elsewhere, too
-            os.fchmod(file, 0o600)
         os.fsync(file)
     finally:
         os.close(file)
@@ -247,20 +245,38 @@ def remove_file(path: Path) -> None:
 
 @with_store_errors
 def private_folder(path: Path) -> None:
-    """Make sure that `path` is a folder of ours that nobody else may write; its parent must be there."""
-    is_new = is_missing(path)
-    if is_new:
+    """Make a folder that nobody else may enter, in a parent that must be there; one that is there stays as it is."""
+    if is_missing(path):
         with suppress(FileExistsError):  # another kernel was faster; what it made is checked like any other
             path.mkdir(mode=0o700)
+            with suppress(OSError):  # whatever the umask; drives of Windows under WSL know no modes
+                path.chmod(0o700)
         sync_folder(path.parent)
+    require_folder(path)
+
+
+@with_store_errors
+def require_folder(path: Path) -> None:
+    """Refuse what is no folder, or one of another user; nothing is changed."""
     seen = os.lstat(path)
     if not stat.S_ISDIR(seen.st_mode):
         raise StoreUnavailable("{path} is a link or a file, not a folder of its own", advice=_MOVE_AWAY, path=path)
     if hasattr(os, "geteuid") and seen.st_uid != os.geteuid():
-        raise StoreUnavailable("{path} belongs to another user of this machine", advice=_CHOOSE_OWN, path=path)
-    if is_new or seen.st_mode & _OTHERS_MAY_WRITE:
-        with suppress(OSError):  # drives of Windows under WSL know no modes
-            path.chmod(0o700)
+        raise StoreUnavailable(
+            "{path} belongs to {owner}, another user of this machine",
+            advice=_CHOOSE_OWN,
+            path=path,
+            owner=_name_of_user(seen.st_uid),
+        )
+
+
+def _name_of_user(number: int) -> str:
+    import pwd  # noqa: PLC0415 - where there are such users
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 def is_missing(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,16 +19,21 @@ from ._store import Store
 __all__ = ["Home", "adopt", "find_home", "sibling_stores"]
 
 _NOTHING = ShownBefore()
+_ANY = "OTHER.now"
 _LARGEST_NOTE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """The store in use, what the saved notebook shows, and a doubt that stands before any purchase."""
+    """The store in use, what the saved notebook shows, and a doubt that stands before any purchase.
+
+    Where one history beside it may be the notebook's, that is the `candidate`.
+    """
 
     store: Store
     shown: ShownBefore = _NOTHING
     in_doubt: bool = False
+    candidate: str = _ANY
 
     def check(self) -> None:
         """Refuse a purchase where the notebook shows pictures that were paid for, and their history is not here."""
@@ -35,7 +41,8 @@ class Home:
             _write_note(self.store, self.shown)
             raise ConfigError(
                 "this notebook shows pictures whose history is not beside it; nothing is bought until that is clear",
-                advice="%now adopt OTHER.now takes it over, %now folder {name} starts a new one",
+                advice="%now adopt {other} takes it over, %now folder {name} starts a new one",
+                other=self.candidate,
                 name=self.store.folder.name,
             )
 
@@ -43,7 +50,8 @@ class Home:
 def find_home(folder: str, notebook: Path | None, working: Path) -> Home:
     """Return the store in use: the folder that is set, else the notebook's own; one that came loose is taken back."""
     if folder:
-        chosen = Store((working / Path(folder).expanduser()).absolute(), notebook=notebook)
+        chosen = Store(working / os.path.expanduser(folder), notebook=notebook)  # noqa: PTH111 - Path's raises
+        chosen.agree()  # whoever sets a folder wants to live in it
         return Home(store=chosen, shown=pictures_shown(notebook))
     store = Store(folder_of(notebook, working), notebook=notebook)
     shown = pictures_shown(notebook)
@@ -54,11 +62,13 @@ def find_home(folder: str, notebook: Path | None, working: Path) -> Home:
     if not shown.ids:
         return Home(store=store, shown=shown)
     holders = [one for one in sibling_stores(store) if _holds_any(one, shown)]
-    orphans = [one for one in holders if _is_orphan(one)]
-    if len(holders) == len(orphans) == 1 and not _is_at_work(orphans[0]):
+    orphans = [one for one in holders if _is_orphan(one) or not one.is_own]
+    if len(holders) == len(orphans) == 1 and orphans[0].is_own and not _is_at_work(orphans[0]):
         move_durably(orphans[0].folder, store.folder)
         return Home(store=Store(store.folder, notebook=notebook), shown=shown)
-    return Home(store=store, shown=shown, in_doubt=shown.paid and (not holders or bool(orphans)))
+    in_doubt = shown.paid and (not holders or bool(orphans))
+    candidate = orphans[0].folder.name if len(orphans) == 1 else _ANY
+    return Home(store=store, shown=shown, in_doubt=in_doubt, candidate=candidate)
 
 
 def sibling_stores(store: Store) -> Iterator[Store]:
@@ -68,20 +78,27 @@ def sibling_stores(store: Store) -> Iterator[Store]:
             yield one
 
 
-def adopt(store: Store, other: Path) -> Store:
-    """Make the history in `other` this notebook's own, and return its store."""
-    if not Store(other).exists:
-        raise InputError("{path} is no history", advice="give a folder such as Untitled.now", path=other)
+def adopt(store: Store, name: str, working: Path) -> bool:
+    """Make a history this notebook's own by the user's word; one that is not in its place is moved there.
+
+    A name is looked for beside the notebook, then in the working folder. False where the word cannot be remembered.
+    """
+    places = [place / os.path.expanduser(name) for place in (store.folder.parent, working)]  # noqa: PTH111
+    found = next((one for one in map(Store, places) if one.exists), None)
+    if found is None:
+        raise InputError("{path} is no history", advice="give a folder such as Untitled.now", path=name)
+    if found.folder == store.folder:
+        return store.agree()
     if store.exists:
         raise InputError(
             "this notebook has a history already: {path}",
             advice="%now folder {other} uses the other one",
             path=store.folder.name,
-            other=other,
+            other=name,
         )
-    move_durably(other, store.folder)
+    move_durably(found.folder, store.folder)
     remove_file(_note_of(store))
-    return Store(store.folder)
+    return store.agree()
 
 
 def _note_of(store: Store) -> Path:

@@ -13,6 +13,7 @@ import re
 import secrets
 import shutil
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -26,15 +27,18 @@ from ._files import (
     copy_new,
     folder_stamp,
     is_missing,
+    list_names,
     move_durably,
     private_folder,
     remove_file,
+    require_folder,
     sync_folder,
     temp_beside,
     try_read_file,
     with_store_errors,
     write_durably,
 )
+from ._own import is_known, remember
 from ._record import FORMAT
 from ._record_files import encode, parse_json
 
@@ -54,31 +58,76 @@ class FolderLayout:
         self._format_path = path / "format"
         self._notebook = notebook
         self._was_probed = False
+        self._is_agreed = False
         self._looked: tuple[FolderStamp, dict[str, JSON]] | None = None  # when its parts were fine, and its format
         self._complete: FolderStamp | None = None  # when nothing was missing
 
     def try_format(self) -> dict[str, JSON]:
-        """Return what the `format` file says; nothing where there is no history that can be used."""
+        """Return what the `format` file says; nothing where there is none, or a folder that cannot be used."""
         with suppress(StoreError):
-            return {} if is_missing(self.path) else self._look()
+            return self.require()
         return {}
 
-    def require(self) -> None:
-        """Refuse a place that is no folder of ours, or has parts that are not; what is not there yet is fine."""
-        with suppress(StoreCorrupt):
-            self._look()
+    @property
+    def is_history(self) -> bool:
+        """Whether its `format` says that the folder is a history; where that is lost, whether it looks like one."""
+        with suppress(StoreError):
+            return bool(self.require()) or _looks_like_history(list_names(self.path))
+        return False
 
-    def _look(self) -> dict[str, JSON]:
-        """Return the `format` file of a folder whose parts are fine; looked at again only after a change in it."""
+    def require(self) -> dict[str, JSON]:
+        """Return the `format` of a folder that can be read, nothing where it is missing or spoilt; change nothing.
+
+        Refused are folders of other users, and links in the place of a part: they are not followed. A folder is looked
+        at again only after a change in it.
+        """
         stamp = folder_stamp(self.path)
         if self._looked is not None and stamp == self._looked[0]:
             return self._looked[1]
         for path in (self.path, *(self.path / name for name in _PARTS)):
             if not is_missing(path):
-                private_folder(path)
+                require_folder(path)
         form = self._read_format()
         self._looked = (stamp, form) if stamp is not None else None
         return form
+
+    def require_own(self) -> dict[str, JSON]:
+        """Return the same of a folder that may be lived in; this alone decides whether it is this user's.
+
+        Refused are folders of anything else than a history, and histories that this user neither made nor agreed to.
+        """
+        names = list_names(self.path)  # before the format is read, which another kernel may be about to write
+        form = self.require()
+        if not form and all(name.startswith(".format.") for name in names):  # nothing, or what a crash left
+            return form
+        if not form and not _looks_like_history(names):
+            raise StoreUnavailable(
+                "{path} is a folder of something else, and stays as it is",
+                advice="give an empty folder or a new one: %now folder PATH",
+                path=self.path,
+            )
+        if not self._is_agreed and not is_known(str(form.get("id"))):
+            raise StoreUnavailable(
+                "whether {name} was made by you is not known here, so it is looked at only",
+                advice="%now adopt {name} makes it yours, once and for all; %now folder PATH keeps yours elsewhere",
+                kept="%now history shows what is in it",
+                name=self.path.name,
+            )
+        return form
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the folder is this user's; one that is not there yet will be."""
+        with suppress(StoreError):
+            self.require_own()
+            return True
+        return False
+
+    def agree(self) -> bool:
+        """Take the user's word that the folder is to be lived in; False where that holds for this kernel only."""
+        self._is_agreed = True
+        form = self.try_format()
+        return not form or remember(str(form.get("id")))
 
     def repair(self) -> None:
         """Make what is missing in a folder that is there; making one that is gone anew would split the history."""
@@ -96,25 +145,7 @@ class FolderLayout:
         if stamp is not None and stamp == self._complete:
             return
         private_folder(self.path)
-        form = self._known_format()
-        for name in _PARTS:
-            private_folder(self.path / name)
-        notebook = "" if self._notebook is None else str(self._notebook)
-        if not form:
-            form = {"format": FORMAT, "id": uuid4().hex, "notebook": notebook}
-            claim_exclusively(self._format_path, encode(form))
-        elif notebook and form.get("notebook") != notebook:
-            write_durably(self._format_path, encode({**form, "notebook": notebook}))
-        if is_missing(self.path / ".gitignore"):
-            claim_exclusively(self.path / ".gitignore", _IGNORED.encode())
-        self._complete = stamp
-
-    def _known_format(self) -> dict[str, JSON]:
-        try:
-            form = self._read_format()
-        except StoreCorrupt as problem:
-            self.set_aside(self._format_path, problem.message())
-            return {}
+        form = self.require_own()
         number = form.get("format")
         if isinstance(number, int) and number > FORMAT:
             raise StoreTooNew(
@@ -123,7 +154,25 @@ class FolderLayout:
                 kept="the history can be read as it is",
                 version=number,
             )
-        return form
+        notebook = "" if self._notebook is None else str(self._notebook)
+        if not form:
+            self._begin(notebook)
+        elif notebook and form.get("notebook") != notebook:
+            write_durably(self._format_path, encode({**form, "notebook": notebook}))
+        self._is_agreed = True
+        for name in _PARTS:
+            private_folder(self.path / name)
+        if is_missing(self.path / ".gitignore"):
+            claim_exclusively(self.path / ".gitignore", _IGNORED.encode())
+        self._complete = stamp
+
+    def _begin(self, notebook: str) -> None:
+        """Write the `format`, before anything else, so that no other folder is ever taken for one begun."""
+        if not is_missing(self._format_path):
+            self.set_aside(self._format_path, "this is not what this package writes")
+        identity = uuid4().hex
+        remember(identity)
+        claim_exclusively(self._format_path, encode({"format": FORMAT, "id": identity, "notebook": notebook}))
 
     def check(self, need_bytes: int) -> None:
         """Prove that pictures of `need_bytes` can be kept here."""
@@ -167,11 +216,15 @@ class FolderLayout:
         return target
 
     def _read_format(self) -> dict[str, JSON]:
-        data = try_read_file(self._format_path, limit=_LARGEST_FORMAT)
-        form = {} if data is None else parse_json(data)
-        if not isinstance(form, dict) or not (form or data is None):
-            raise StoreCorrupt("{path} is not what this package writes", path=self._format_path)
-        return form
+        try:
+            form = parse_json(try_read_file(self._format_path, limit=_LARGEST_FORMAT) or b"{}")
+        except StoreCorrupt:
+            return {}
+        return form if isinstance(form, dict) else {}
+
+
+def _looks_like_history(names: Collection[str]) -> bool:
+    return set(_PARTS) <= set(names)
 
 
 @with_store_errors

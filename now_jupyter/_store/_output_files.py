@@ -7,6 +7,7 @@ order is ever replaced. Inputs are named by their digests.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,7 +40,8 @@ class FileStore:
 
     def __init__(self, folder: Path, *, notebook: Path | None = None) -> None:
         """Touch nothing on disk and open nothing; the place is fixed, whatever the working directory becomes."""
-        self.folder = folder.absolute()
+        place = folder.absolute()
+        self.folder = Path(os.path.realpath(place.parent)) / place.name  # links above are ordinary, the folder is none
         self.pictures = self.folder / "pictures"
         self._inputs = self.folder / "inputs"
         self._answers = self.folder / "answers"
@@ -47,8 +49,21 @@ class FileStore:
 
     @property
     def exists(self) -> bool:
-        """Whether the folder is there and is a history."""
-        return bool(self._layout.try_format())
+        """Whether the folder is there and is a history that can be read."""
+        return self._layout.is_history
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this user made the history or agreed to it; others are looked at only."""
+        return self._layout.is_own
+
+    def require_own(self) -> None:
+        """Refuse a folder that is not this user's to live in: a StoreUnavailable says why, and what to do."""
+        self._layout.require_own()
+
+    def agree(self) -> bool:
+        """Take the user's word that this history is to be lived in; False where that holds for this kernel only."""
+        return self._layout.agree()
 
     @property
     def last_notebook(self) -> str:
@@ -118,7 +133,7 @@ class FileStore:
         """Return the unfinished files of writes and downloads: those of a living kernel are young."""
         folders = (self.folder, *(self.folder / part for part in ("jobs", "trash", "answers", "pictures", "inputs")))
         paths = (folder / name for folder in folders for name in list_names(folder))
-        return [path for path in paths if path.name.startswith(".") and path.suffix == ".tmp"]
+        return [path for path in paths if path.name.startswith(".") and path.suffix == ".tmp" and _is_regular(path)]
 
     @contextmanager
     def _as_temp(self, source: bytes | Path) -> Iterator[Path]:
@@ -148,6 +163,10 @@ class FileStore:
     def _clear(self, target: Path, sha256: str) -> None:
         if not is_missing(target) and not _is_intact(target, sha256):
             self._layout.set_aside(target, "other bytes than its record says")
+
+
+def _is_regular(path: Path) -> bool:
+    return stat.S_ISREG(os.lstat(path).st_mode)
 
 
 def _suffix_of(mime: str) -> str:

@@ -35,7 +35,7 @@ from .._values import (
     Video,
 )
 
-__all__ = ["FORMAT", "Record", "RecordedOutput", "generation_of", "is_digest", "is_file_name"]
+__all__ = ["FORMAT", "Record", "RecordedOutput", "generation_of", "is_digest", "is_file_name", "is_identity"]
 
 FORMAT = 1
 _TERMINAL = {Status.DONE, Status.FAILED, Status.CANCELLED}
@@ -46,7 +46,8 @@ _MOST_DIGITS = 30
 _LATEST = 2.5e11  # Unix seconds that calendars can still write
 _NAME_BYTES = 255
 _Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
-_Identity: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
+_IDENTITY = r"\A[0-9a-f]{32}\Z"
+_Identity: TypeAlias = Annotated[str, msgspec.Meta(pattern=_IDENTITY)]
 _MARK = {"is_mark": True}  # filled in from the marks beside the record, and not stored in it
 _SHOWN_AS_IT_IS = (
     *("id", "ref", "request", "status", "billed", "created", "service", "buttons", "elapsed", "usage"),
@@ -244,6 +245,11 @@ def _check_names(record: Record) -> None:
         raise ValueError("an amount is no sane number")  # 1E+999999999 would be written out with all its zeros
     if not all(is_digest(one.sha256) and is_file_name(one.file) for one in record.outputs if one.sha256 or one.file):
         raise ValueError("an output has no sane digest or file name")
+
+
+def is_identity(text: str) -> bool:
+    """Whether this is an id as records and histories have them."""
+    return re.search(_IDENTITY, text) is not None
 
 
 def is_digest(text: str) -> bool:

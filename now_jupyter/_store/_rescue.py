@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .._messages import StoreError
+from .._settings import user_folder
 from ._files import list_names, private_folder, read_file, remove_file, write_durably
 from ._record import RecordedOutput
 
@@ -31,9 +32,7 @@ _LARGEST = 256 << 20
 
 def spill_folder() -> Path:
     """Return the user's own folder for outputs that could not be kept; it is not made."""
-    from platformdirs import user_data_path  # noqa: PLC0415 - asked for when something goes wrong
-
-    return user_data_path("now_jupyter") / "spill"
+    return user_folder("data") / "spill"
 
 
 class RescueFolder:

@@ -217,8 +217,7 @@ class Store(FileStore):
 
     def is_held(self, number: int) -> bool:
         """Whether a living process is at work on a job."""
-        self._layout.require()
-        return self._locks.is_held(number)
+        return self._layout.is_own and self._locks.is_held(number)  # to ask, a lock is opened for writing
 
 
 _STORES: weakref.WeakSet[Store] = weakref.WeakSet()

@@ -24,7 +24,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _QUOTES = "\"'`“”‘’«»「」『』<>"  # the characters that come along when an address is copied
 _DOTS = str.maketrans({"。": ".", "．": ".", "｡": "."})
 _PLACEHOLDER = re.compile(r"\{+\s*BASE_?URL\s*\}+|<\s*BASE_?URL\s*>", re.IGNORECASE)
-_KEY = re.compile(r"(bearer\s+)?sk-[^./]*$", re.IGNORECASE)
+_KEY = re.compile(r"(https?://)?(bearer\s+)?sk-[^./]*$|bearer\s", re.IGNORECASE)
+_LONG = re.compile(r"[\w+=~-]{16,}")  # what may be a key, or a part of one
+_SHORTEST_KEY = 30
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HOST = re.compile(r"(?!-)[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
@@ -34,7 +36,7 @@ _PRIVATE_NAMES = (".localhost", ".local", ".lan", ".internal", ".intranet", ".ho
 _LONGEST = 2048
 _MAPPED = ipaddress.ip_network("::ffff:0:0/96")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
+_CLOSED = [ipaddress.ip_network(one) for one in ("64:ff9b:1::/48", "fec0::/10", "168.63.129.16/32")]  # the last: Azure
 
 
 def normal_base_url(text: str) -> str:
@@ -49,14 +51,15 @@ def normal_base_url(text: str) -> str:
             "{{{{BASE_URL}}}} is a placeholder of the relay's documentation, not an address",
             advice="put the address of your relay there, such as https://api.example.com",
         )
-    if _KEY.match(bare):
+    if _KEY.match(bare) or _is_like_key(bare):
         raise ConfigError(
             "this is a key, not an address", advice="%now login asks for the address first, then for the key"
         )
     parts = _split(bare)
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+    has_user = parts.username is not None or parts.password is not None
+    if has_user or parts.query or parts.fragment or "/sk-" in parts.path:
         raise ConfigError(
-            "a base URL has no user name, password, query or fragment",  # not repeated: a key may stand in it
+            "a base URL has no user name, password, key, query or fragment",  # not repeated: a key may stand in it
             advice="give the plain address, such as https://api.example.com; the key is asked for by %now login",
         )
     host = _ascii_host(parts.hostname or "")
@@ -69,6 +72,13 @@ def normal_base_url(text: str) -> str:
             host=host,
         )
     return _origin(parts.scheme, host, parts.port) + _prefix(parts.path)
+
+
+def _is_like_key(bare: str) -> bool:
+    """Whether a bare word is too long for the name of a host, and ends as no name does."""
+    end = bare.rpartition(".")[2]
+    is_word = len(bare) >= _SHORTEST_KEY and not set(bare) & set(":/?#@")
+    return is_word and not end.startswith("xn--") and not end.isalpha()
 
 
 def _split(bare: str) -> SplitResult:
@@ -85,7 +95,7 @@ def _split(bare: str) -> SplitResult:
 
 
 def _no_address(bare: str) -> ConfigError:
-    shown = repr(bare.partition("?")[0].rpartition("@")[2][:80])
+    shown = repr(_LONG.sub(lambda long: f"{long[0][:3]}***", bare.partition("?")[0].rpartition("@")[2][:80]))
     return ConfigError("{value} is no address of a relay", advice="give it as https://api.example.com", value=shown)
 
 
@@ -174,8 +184,8 @@ def is_public(address: Address) -> bool:
 def _is_open(address: Address) -> bool:
     if address in _MAPPED or address in _NAT64:
         return True  # judged by what is inside
-    closed = address.is_multicast or address.is_reserved or address.is_unspecified or address in _NAT64_LOCAL
-    return address.is_global and not closed
+    closed = address.is_multicast or address.is_reserved or address.is_unspecified
+    return address.is_global and not closed and not any(address in network for network in _CLOSED)
 
 
 def _inside(address: Address) -> tuple[ipaddress.IPv4Address, ...]:

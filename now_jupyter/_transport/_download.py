@@ -138,31 +138,33 @@ class Downloader:
                     await response.aclose()
 
     async def _follow(self, url: httpx.URL) -> httpx.Response:
+        is_led_here = False  # by a host that the user has not named: then no private place is open to the link
         for _ in range(MOST_HOPS + 1):
-            response = await self._ask(url)
+            response = await self._ask(url, is_led_here=is_led_here)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
                 return response
             await response.aclose()
             place = response.headers["location"]
+            is_led_here = is_led_here or not self._guard.is_trusted(url)
             with suppress(httpx.InvalidURL):  # it is refused as what it is
                 place = str(url.join(place))
-            url = self._guard.check(place)
+            url = self._guard.check(place, is_led_here=is_led_here)
         raise UnsafeURLError("the link leads on more than {hops} times", kept="the link is kept", hops=MOST_HOPS)
 
-    async def _ask(self, url: httpx.URL) -> httpx.Response:
+    async def _ask(self, url: httpx.URL, *, is_led_here: bool) -> httpx.Response:
         trace = RequestTrace()
         request = httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": _TIMEOUTS, "trace": trace})
         try:
-            return await self._transport_to(url).handle_async_request(request)
+            return await self._transport_to(url, is_led_here=is_led_here).handle_async_request(request)
         finally:
             await trace.hang_up()
 
-    def _transport_to(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+    def _transport_to(self, url: httpx.URL, *, is_led_here: bool) -> httpx.AsyncBaseTransport:
         origin = link_origin(url)
         if self._relay is not None and origin == self._origin:
             return InProcess(self._relay)
         proxy = environment_proxy(origin)
-        is_trusted = self._guard.is_trusted(url)
+        is_trusted = self._guard.is_trusted(url, is_led_here=is_led_here)
         is_guarded = proxy is None and not is_trusted
         if not is_guarded and not is_trusted and is_private_name(_host(url)):  # a proxy resolves by itself
             raise _not_public(_host(url))
@@ -272,19 +274,20 @@ class Guard:
         self._allowed = frozenset(host.lower() for host in allowed_hosts)
         self._resolver = resolver
 
-    def check(self, text: str) -> httpx.URL:
+    def check(self, text: str, *, is_led_here: bool = False) -> httpx.URL:
         """Read a link; refuse one that must not be visited, whatever its name resolves to."""
         url = read_link(text)
         address = literal(_host(url))
-        if address is not None and not is_public(address) and not self.is_trusted(url):
+        if address is not None and not is_public(address) and not self.is_trusted(url, is_led_here=is_led_here):
             raise _not_public(_host(url))
         return url
 
-    def is_trusted(self, url: httpx.URL) -> bool:
-        """Whether the user has named the very place where the link leads."""
+    def is_trusted(self, url: httpx.URL, *, is_led_here: bool = False) -> bool:
+        """Whether the user has named the very place where the link leads, or the relay, and was not led there."""
         host = _host(url)
         named = {host, f"{host}:{url.port or _PORTS[url.scheme]}"}
-        return link_origin(url) == self._origin or not named.isdisjoint(self._allowed)
+        is_of_relay = link_origin(url) == self._origin and not is_led_here
+        return is_of_relay or not named.isdisjoint(self._allowed)
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """Resolve a host and return its addresses; refuse it where one of them is not public."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from ._wire import Refusal, Request, invalid_request, invalid_value
 
-__all__ = ["MAX_PARTS", "Form", "read_data_uri", "read_form", "read_json", "require_multipart"]
+__all__ = ["MAX_PARTS", "Form", "parse_json", "read_data_uri", "read_form", "read_json", "require_multipart"]
 
 MAX_PARTS = 64
 
@@ -58,14 +58,26 @@ def read_form(request: Request) -> Form:
 def read_json(request: Request) -> Mapping[str, Any]:
     """Read a JSON object."""
     try:
-        value = json.loads(request.body)
-    except (ValueError, RecursionError):
+        value = parse_json(request.body)
+    except ValueError:
         message = "invalid character in request body, expected a JSON object"
         raise invalid_request(message) from None
     if not isinstance(value, dict):
         message = "json: cannot unmarshal into an object"
         raise invalid_request(message)
     return value
+
+
+def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - whatever was sent
+    """Return what JSON says; half of a surrogate pair, which no UTF-8 can carry, becomes a question mark.
+
+    Raises:
+        ValueError: it is no JSON, or deeper than anybody means.
+    """
+    try:
+        return json.loads(json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace"))
+    except RecursionError:
+        raise ValueError("too deep") from None
 
 
 def require_multipart(request: Request) -> None:

@@ -1,6 +1,5 @@
 """The Ideogram endpoints as relays offer them: generate, remix, upscale and describe, each answered at once."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +8,7 @@ from typing import Any
 
 from ._backend import Backend
 from ._drawing import is_picture, open_picture
-from ._forms import Form, read_form, read_json
+from ._forms import Form, parse_json, read_form, read_json
 from ._models import MODELS, Size
 from ._studio import Order, counted, draw_order
 from ._wire import Refusal, Request, Response, bytes_response, html_response, json_response
@@ -98,7 +97,7 @@ def _image_request(form: Form) -> Mapping[str, Any]:
     value = form.fields.get("image_request")
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = parse_json(value)
         except ValueError:
             raise _invalid("image_request is not JSON") from None
     if not isinstance(value, dict):

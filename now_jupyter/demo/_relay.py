@@ -89,7 +89,8 @@ class Relay:
         if endpoint is None:
             message = f"Invalid URL ({request.method} {request.path})"
             raise Refusal(404, message, kind="invalid_request_error")
-        self._check_key(request)
+        if not self.is_open_to(request):
+            raise Refusal(401, "无效的令牌")
         return await endpoint(request)
 
     def _endpoint(self, request: Request) -> Endpoint | None:
@@ -97,14 +98,14 @@ class Relay:
             return self._model
         return self._endpoints.get((request.method, request.path)) or self._midjourney.endpoint(request)
 
-    def _check_key(self, request: Request) -> None:
+    def is_open_to(self, request: Request) -> bool:
+        """Whether this request comes with the right key, or needs none; its body is not looked at."""
         if self._key is None or request.path.startswith(OPEN_PATHS):
-            return
+            return True
         if request.path.startswith("/ideogram/") and is_right_key(request.headers.get("api-key", ""), self._key):
-            return
+            return True
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not is_right_key(given.strip(), self._key):
-            raise Refusal(401, "无效的令牌")
+        return scheme.lower() == "bearer" and is_right_key(given.strip(), self._key)
 
     def _picture(self, name: str) -> Response:
         if name.startswith("page-"):

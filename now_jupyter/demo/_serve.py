@@ -7,6 +7,7 @@ files to serve; who may ask is the relay's own key.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import unquote, urlsplit
 
@@ -17,7 +18,9 @@ __all__ = ["BODY_TYPES", "IDLE_SECONDS", "LOOPBACK", "MAX_BODY_BYTES", "MAX_HEAD
 
 LOOPBACK = "127.0.0.1"
 MAX_HEAD_BYTES = 64 * 1024
-MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_BODY_BYTES = 32 * 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
+_MOST_DIGITS = 20
 IDLE_SECONDS = 60
 BODY_TYPES = ("application/json", "multipart/form-data")
 
@@ -96,9 +99,10 @@ class Door:
             raise Refusal(431, "request header fields too large") from None
         method, target, headers = _parse_head(head)
         self._check_manners(method, headers)
-        body = await _read_body(reader, headers)
         parts = urlsplit(target)
-        return Request(method=method, path=_safe_path(parts.path), query=parts.query, headers=headers, body=body)
+        request = Request(method=method, path=_safe_path(parts.path), query=parts.query, headers=headers)
+        is_known = self.relay is not None and self.relay.is_open_to(request)
+        return replace(request, body=await _read_body(reader, headers, keep=is_known))
 
     def _check_manners(self, method: str, headers: dict[str, str]) -> None:
         if headers.get("host") != self.authority:
@@ -125,15 +129,22 @@ def _parse_head(head: bytes) -> tuple[str, str, dict[str, str]]:
     return words[0], words[1], headers
 
 
-async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
+async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str], *, keep: bool) -> bytes:
+    """Read a body; that of a stranger is heard to its end, so that an answer reaches them, and forgotten."""
     if "transfer-encoding" in headers:
         raise Refusal(411, "send a Content-Length")
     length = headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit()):
         raise Refusal(400, "malformed Content-Length")
-    if int(length) > MAX_BODY_BYTES:
+    left = int(length) if len(length) <= _MOST_DIGITS else MAX_BODY_BYTES + 1  # Python reads no endless number
+    if left > MAX_BODY_BYTES:
         raise Refusal(413, "request body too large")
-    return await asyncio.wait_for(reader.readexactly(int(length)), IDLE_SECONDS)
+    async with asyncio.timeout(IDLE_SECONDS):
+        if keep:
+            return await reader.readexactly(left)
+        while left:
+            left -= len(await reader.readexactly(min(left, _CHUNK_BYTES)))
+    return b""
 
 
 def _safe_path(path: str) -> str:

@@ -89,7 +89,7 @@ def invalid_request(message: str) -> Refusal:
 
 def json_response(value: object, *, status: int = 200, extra: Headers = ()) -> Response:
     """Answer with JSON."""
-    data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     return bytes_response(data, JSON_TYPE, status=status, extra=extra)
 
 

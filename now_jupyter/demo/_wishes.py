@@ -25,11 +25,11 @@ A wish for an error (`status`, `code`, "failure") is not billed, any other fault
 lost connection shows as `ConnectionResetError`, raised by `Relay.handle` or by the response's body.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, cast, get_args
 
+from ._forms import parse_json
 from ._wire import Refusal, invalid_value
 
 __all__ = [
@@ -158,7 +158,7 @@ def wished_refusal(wishes: Wishes) -> Refusal | None:
 def _object(value: object) -> dict[str, Any]:
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = parse_json(value)
         except ValueError:
             raise invalid_value("demo", "The field 'demo' is not JSON.") from None
     if not isinstance(value, dict):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from typing import Any
 
 import pytest
 
 from now_jupyter._background import Background
+from now_jupyter._ipython._login import LoginTalk
 from now_jupyter._messages import InputError, NowImageError, RejectedError
 from now_jupyter._orders._job import Job
 from shells import SMALL, Shell
+
+ANSWERS = {"ask": lambda _: "https://relay.invalid", "tell": lambda _: None}
 
 
 @pytest.mark.parametrize(
@@ -201,3 +205,28 @@ def test_waiting_for_the_end_includes_the_outputs() -> None:
     waiting.join(20)
     ending.join(20)
     assert (told, job.done()) == (["shown"], True)
+
+
+@pytest.mark.parametrize("mode", ["Plain", "Context", "Verbose", "Minimal"])
+@pytest.mark.parametrize("cell", ["%now", "%nowimage a fox", "%now login", "nj.Session(api_key=odd()).generate('x')"])
+def test_no_traceback_shows_key_or_environment(
+    mode: str, cell: str, shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A malformed key, whole tracebacks with all variables: neither it nor anything else of the environment shows."""
+    key, canary = f"{secrets.token_hex(12)} {secrets.token_hex(12)}", secrets.token_hex(12)
+    monkeypatch.setenv("NOW_API_KEY", key)
+    monkeypatch.setenv("NOW_BASE_URL", "https://relay.invalid")
+    monkeypatch.setenv("SOME_SECRET", canary)
+    typed = {**LoginTalk.__init__.__kwdefaults__, **ANSWERS, "ask_hidden": lambda _: key}
+    monkeypatch.setattr(LoginTalk.__init__, "__kwdefaults__", typed)
+    shell.session.use_demo(on=None)
+    shell.ip.user_ns |= {"odd": lambda: key}
+    shell.run(f"import now_jupyter as nj\n%config Now.short_errors = False\n%xmode {mode}")
+    capsys.readouterr()
+    error = shell.fail(cell)
+    shell.ip.showtraceback((type(error), error, error.__traceback__))
+    told = "".join(capsys.readouterr())
+    parts = [shell.session, shell.session.context, shell.session.context._configuration]
+    told += "".join(repr(vars(one)) for one in parts)
+    assert "characters that no key has" in told
+    assert not [one for one in (*key.split(), canary) if one in told]
