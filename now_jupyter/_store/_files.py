@@ -262,21 +262,12 @@ def require_folder(path: Path) -> None:
     if not stat.S_ISDIR(seen.st_mode):
         raise StoreUnavailable("{path} is a link or a file, not a folder of its own", advice=_MOVE_AWAY, path=path)
     if hasattr(os, "geteuid") and seen.st_uid != os.geteuid():
+        owner = str(seen.st_uid)
+        with suppress(KeyError):  # a number without a name, as containers have them
+            owner = path.owner()
         raise StoreUnavailable(
-            "{path} belongs to {owner}, another user of this machine",
-            advice=_CHOOSE_OWN,
-            path=path,
-            owner=_name_of_user(seen.st_uid),
+            "{path} belongs to {owner}, another user of this machine", advice=_CHOOSE_OWN, path=path, owner=owner
         )
-
-
-def _name_of_user(number: int) -> str:
-    import pwd  # noqa: PLC0415 - where there are such users
-
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
 
 
 def is_missing(path: Path) -> bool:

@@ -39,7 +39,7 @@ from ._files import (
     write_durably,
 )
 from ._own import is_known, remember
-from ._record import FORMAT
+from ._record import FORMAT, is_identity
 from ._record_files import encode, parse_json
 
 __all__ = ["FolderLayout"]
@@ -220,7 +220,9 @@ class FolderLayout:
             form = parse_json(try_read_file(self._format_path, limit=_LARGEST_FORMAT) or b"{}")
         except StoreCorrupt:
             return {}
-        return form if isinstance(form, dict) else {}
+        if not isinstance(form, dict) or not isinstance(form.get("format"), int):
+            return {}
+        return form if is_identity(str(form.get("id"))) else {}
 
 
 def _looks_like_history(names: Collection[str]) -> bool:

@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from .._settings import user_folder
-from ._record import is_identity
 
 __all__ = ["is_known", "remember"]
 
@@ -21,17 +20,16 @@ _OF_KERNEL: set[str] = set()  # what could not be written down
 def is_known(identity: str) -> bool:
     """Whether a history of this id was made or agreed to here."""
     with suppress(OSError):
-        return identity in _OF_KERNEL or (is_identity(identity) and (_folder() / identity).exists())
+        return identity in _OF_KERNEL or (_folder() / identity).exists()
     return False
 
 
 def remember(identity: str) -> bool:
     """Remember a history; False where that holds for this process only."""
-    if is_identity(identity):
-        with suppress(OSError):
-            _folder().mkdir(mode=0o700, parents=True, exist_ok=True)
-            (_folder() / identity).touch(mode=0o600)
-            return True
+    with suppress(OSError):
+        _folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+        (_folder() / identity).touch(mode=0o600)
+        return True
     _OF_KERNEL.add(identity)
     return False
 

@@ -150,7 +150,7 @@ def test_a_folder_of_something_else_is_refused_and_untouched(names: list[str], t
     project = tmp_path / "project"
     for name in names:
         (project / name).parent.mkdir(parents=True, exist_ok=True)
-        (project / name).write_text("the user's own")
+        (project / name).write_text('{"format": 1, "of": "the user"}')
     project.chmod(0o2775)
     before = snapshot(project)
     with new_session(tmp_path) as session:
