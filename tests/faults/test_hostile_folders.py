@@ -95,25 +95,26 @@ _OWN = ("/secret.txt", "/etc/passwd")
 
 
 @pytest.mark.row("S6", injected="a notebook shipped with a hostile .now folder, watched by strace")
-def test_a_hostile_folder_is_looked_at_without_harm(tmp_path: Path, campaign: Campaign) -> None:
+@pytest.mark.parametrize("before", [[], ["%load_ext now_jupyter", "%now adopt fox.now"]], ids=["received", "adopted"])
+def test_a_hostile_folder_is_looked_at_without_harm(before: list[str], tmp_path: Path, campaign: Campaign) -> None:
     """Loading and looking at a shipped history raises nothing but errors of ours, reads and writes nothing outside
-    the folder that it points to, connects nowhere, starts nothing and shows no HTML.
+    the folder that it points to, connects nowhere, starts nothing and shows no HTML; also once it was agreed to.
     """
     work, secret = tmp_path / "work", tmp_path / "secret.txt"
     work.mkdir()
     secret.write_bytes(b"the user's own file")
     secret.chmod(0o644)
-    before = _facts(secret)
+    as_it_was = _facts(secret)
     with FaultServer() as server:
         hostile_folder(work / "fox.now", secret, server.url)
         _hostile_book(work / "fox.ipynb", server.url)
         assert pictures_shown(work / "fox.ipynb").paid
-        told, opened, away, mimes, calls = looked_at(work, LOOKS)
+        told, opened, away, mimes, calls = looked_at(work, [*before, *LOOKS])
         assert server.connections == 0
     assert not [one for one in told if not one[2] and one[1] != "IndexError"], [one for one in told if not one[2]]
     assert not away, away
     assert set(mimes) <= {"text/plain", "image/png", "image/jpeg"}
-    assert _facts(secret) == before
+    assert _facts(secret) == as_it_was
     assert not [name for name, _ in opened if "secret" in name or name.startswith("/etc/passwd")]
     outside = [name for name, mode in opened if _is_outside(name, mode, work)]
     assert not outside, outside
@@ -155,7 +156,9 @@ def looked_at(work: Path, looks: Sequence[str]) -> tuple[list[Any], list[Any], l
     told, opened, away, mimes = json.loads(done.stderr.rpartition("@@")[2])
     lines = [line.split(None, 1)[1] for line in log.read_text("utf-8", "replace").splitlines()]
     assert any(line.startswith("openat(") and "fox.now" in line for line in lines), "nothing was watched"
-    start = next(at for at, line in enumerate(lines) if "fox.now" in line)  # before it Python and IPython begin
+    start = next(
+        at for at, line in enumerate(lines) if "fox.now" in line and not line.startswith("execve(")
+    )  # before it Python and IPython begin
     return told, opened, away, mimes, lines[start:]
 
 
@@ -177,7 +180,8 @@ def _is_outside(name: str, mode: str, work: Path) -> bool:
     if not any(sign in mode for sign in "wax+") or name in ("/dev/null", "/dev/tty"):
         return False
     place = Path(os.path.normpath(work / name))
-    return not place.is_relative_to(work) and not place.is_relative_to(os.environ["HOME"]) and "__pycache__" not in name
+    inside = (work, os.environ["HOME"], os.environ["XDG_STATE_HOME"])  # the last: where the user's word is remembered
+    return not any(map(place.is_relative_to, inside)) and "__pycache__" not in name
 
 
 def test_the_watch_sees_harm(tmp_path: Path) -> None:
