@@ -4,19 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-__all__ = ["JSON", "Fields", "Texts", "amount_of", "canonical", "dig", "digest", "number_of", "text_of"]
+__all__ = [
+    "JSON",
+    "MOST_VALUES",
+    "Fields",
+    "Texts",
+    "amount_of",
+    "canonical",
+    "dig",
+    "digest",
+    "empty_depths",
+    "number_of",
+    "read_json",
+    "text_of",
+]
 
 if TYPE_CHECKING:
     JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
 else:
     JSON = Any  # the library that reads records resolves annotations; a type that names itself has no end
 
-_MOST_DIGITS = 18  # of a number, before the point or behind it
-_ROUNDING = Context(prec=28)
+_MOST_DIGITS = 18  # of an amount or a time, before the point or behind it
+_PRECISE = Context(prec=28)
+_LONGEST_WHOLE = 19  # signs; a longer number is an id, or nonsense, and stays text
+_DEEPEST = 100
+MOST_VALUES = 1 << 16
+"""Of one document; small ones take twenty times their text in memory."""
 Fields: TypeAlias = Mapping[str, JSON]
 Texts: TypeAlias = tuple[str, ...]
 
@@ -29,6 +47,57 @@ def canonical(value: JSON) -> str:
 def digest(data: bytes) -> str:
     """Return the SHA-256 of bytes in hex."""
     return hashlib.sha256(data).hexdigest()
+
+
+def read_json(data: str | bytes, *, most: int = MOST_VALUES) -> JSON:
+    """Return what JSON from outside says: numbers are finite and of a sane size, what is nested too deeply is empty.
+
+    Texts have no halves of surrogate pairs, which could be written to no file.
+
+    Raises:
+        ValueError: it is no JSON, or has more than `most` values.
+    """
+    text = data if isinstance(data, str) else data.decode("utf-8-sig")
+    if sum(text.count(sign) for sign in ",[{") > most:
+        raise ValueError("too many values")
+    try:
+        value: JSON = json.loads(text, parse_constant=lambda _: None, parse_float=_read_float, parse_int=_read_whole)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if text.count("[") + text.count("{") > _DEEPEST:
+        empty_depths(value)
+    # One character is looked for first, as that is much faster.
+    return _without_halves(value) if "\\" in text and ("\\ud" in text or "\\uD" in text) else value
+
+
+def _read_float(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+def _read_whole(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _LONGEST_WHOLE else digits
+
+
+def _without_halves(value: JSON) -> JSON:
+    """Return a value without half surrogate pairs, which could be written to no file."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {str(_without_halves(name)): _without_halves(one) for name, one in value.items()}
+    return [_without_halves(one) for one in value] if isinstance(value, list) else value
+
+
+def empty_depths(value: Any) -> Any:  # noqa: ANN401 - untrusted JSON
+    """Return JSON in which what is nested too deeply is empty."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        parts = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [part for every in parts for part in every]
+    for one in level:
+        if isinstance(one, dict | list):
+            one.clear()
+    return value
 
 
 def dig(value: Any, *path: str | int) -> Any:  # noqa: ANN401 - untrusted JSON
@@ -53,10 +122,10 @@ def number_of(value: Any) -> Decimal | None:  # noqa: ANN401 - untrusted JSON
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None
     try:
-        number = Decimal(str(value))
-    except (InvalidOperation, ValueError):  # no number, or one of thousands of digits
+        number = _PRECISE.create_decimal(value if isinstance(value, Decimal) else str(value))
+    except (ArithmeticError, ValueError):  # no number, or one of thousands of digits
         return None
-    return _ROUNDING.plus(number) if number.is_finite() and abs(number.adjusted()) <= _MOST_DIGITS else None
+    return number if number.is_finite() and abs(number.adjusted()) <= _MOST_DIGITS else None
 
 
 def amount_of(value: Any) -> Decimal | None:  # noqa: ANN401 - as above

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 
+from ._bounds import Amount, Bounded, Content, Few, Line, Opaque, Room, Span, Text, Word
 from ._json import JSON, Fields, Texts
 from ._messages import Billed
-from ._values import Button, Input, Kind, Origin, Request, Role
+from ._values import Button, Buttons, Handle, Input, Kind, Origin, Request, Role, State
 
 __all__ = [
     "Ask",
@@ -61,6 +62,9 @@ __all__ = [
 
 T = TypeVar("T")
 _BEARER: Mapping[str, str] = MappingProxyType({"Authorization": "Bearer {key}"})
+About: TypeAlias = Annotated[Fields, Room(16 << 10, is_shown=True)]
+Key: TypeAlias = Annotated[str, Text(200, "opaque")]
+Usage: TypeAlias = Annotated[Fields, Room(32 << 10, is_shown=True)]
 
 
 class Fit(IntEnum):
@@ -75,16 +79,16 @@ class Fit(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class Listed(Bounded):
     """A model as the relay lists it, or only its name.
 
     `paths` are the endpoints that the relay names for it, `makes` what it says that comes out, `relay` its family.
     """
 
-    name: str
-    paths: Texts = ()
-    makes: Texts = ()
-    relay: str = ""
+    name: Word
+    paths: Annotated[tuple[Word, ...], Few(50)] = ()
+    makes: Annotated[tuple[Word, ...], Few(50)] = ()
+    relay: Word = ""
 
     @property
     def bare(self) -> str:
@@ -251,10 +255,10 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class Link(Bounded):
     """An output at an address of the web; it is fetched without the key."""
 
-    url: str
+    url: Opaque
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,10 +269,10 @@ class Base64:
 
 
 @dataclass(frozen=True, slots=True)
-class Crop:
+class Crop(Bounded):
     """A part of another output of the same generation, in fractions of its sides: left, top, right, bottom."""
 
-    of: str
+    of: Key
     box: tuple[float, float, float, float]
 
 
@@ -306,7 +310,7 @@ class Fetch(Step[Reply]):
 
 
 @dataclass(frozen=True, slots=True)
-class Poll(Step[Fields]):
+class Poll(Step[Fields], Bounded):
     """How a task is doing, after a fitting pause, shared with others that ask.
 
     Raises into the conversation:
@@ -314,63 +318,63 @@ class Poll(Step[Fields]):
         TaskStillPending: the time for tasks is over.
     """
 
-    task: str
+    task: Annotated[str, Text(2000, "opaque")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress(Step[None]):
+class Progress(Step[None], Bounded):
     """How far it is, for the eye only: a fraction of 1, an unfinished picture, words."""
 
-    fraction: float | None = None
+    fraction: Annotated[float, Span(0, 1)] | None = None
     preview: Source | None = None
-    words: str = ""
+    words: Annotated[str, Text(300)] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint(Step[None]):
+class Checkpoint(Step[None], Bounded):
     """What `resume` needs; on disk before the conversation goes on."""
 
-    state: Fields
+    state: State
     billed: Billed = "yes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found(Step[None]):
+class Found(Step[None], Bounded):
     """An output, saved while the conversation goes on; the first source that gives a sound file is taken.
 
     `key` is its name within the generation, the same whenever it is found again. `is_side`: it comes along (a cover,
     the sheet that was cut), is numbered last and not counted. `handle` is the service's own name of it.
     """
 
-    key: str
+    key: Key
     kind: Kind = "picture"
-    sources: tuple[Source, ...] = ()
-    words: str = ""
+    sources: Annotated[tuple[Source, ...], Few(4)] = ()
+    words: Annotated[str, Content()] = ""
     is_side: bool = False
-    about: Fields = field(default_factory=dict)
-    handle: JSON = None
+    about: About = field(default_factory=dict)
+    handle: Handle = None
 
 
 @dataclass(frozen=True, slots=True)
-class Lost(Step[None]):
+class Lost(Step[None], Bounded):
     """One output that will not come, and what the relay says of it; the others are read on."""
 
-    reason: JSON
+    reason: Annotated[JSON, Room(16 << 10)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Bounded):
     """What is known at the end beside the outputs.
 
     `needs`: the service waits for the user's word; the buttons say which. `cost` is what the relay reports, in its own
     unit.
     """
 
-    expected: int | None = None
-    buttons: tuple[Button, ...] = ()
-    needs: str = ""
-    usage: Fields = field(default_factory=dict)
-    cost: Decimal | None = None
+    expected: Annotated[int, Span(0, 1000)] | None = None
+    buttons: Buttons = ()
+    needs: Line = ""
+    usage: Usage = field(default_factory=dict)
+    cost: Amount | None = None
 
 
 class Service(ABC):

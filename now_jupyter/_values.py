@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal, localcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
-from ._json import JSON, Fields, Texts, amount_of, canonical, digest
-from ._messages import Billed, Failure, plain
+from ._bounds import Amount, Bounded, Content, Count, Few, Line, Moment, Room, Text, Word
+from ._json import JSON, Fields, Texts, canonical, digest
+from ._messages import Billed, Failure
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -22,8 +23,10 @@ __all__ = [
     "Attempt",
     "Audio",
     "Button",
+    "Buttons",
     "Document",
     "Generation",
+    "Handle",
     "Input",
     "Kind",
     "Money",
@@ -32,6 +35,7 @@ __all__ = [
     "Picture",
     "Request",
     "Role",
+    "State",
     "Status",
     "Video",
     "sum_of",
@@ -40,10 +44,10 @@ __all__ = [
 
 _SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "JPY": "¥", "GBP": "£"}
 _SHORT_DIGEST = 12
-_LONGEST_CURRENCY = 12
 _COUNTING = Context(prec=50)  # a program may have set its own to anything
 
 Kind: TypeAlias = Literal["picture", "video", "audio", "words", "vectors"]
+Prompt: TypeAlias = Annotated[str, Text(64 << 10, "opaque")]  # as long as one that is typed may be
 Role: TypeAlias = Literal["picture", "video", "audio", "words", "mask", "vary", "press"]
 
 
@@ -60,21 +64,20 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Money:
+class Money(Bounded):
     """An amount, its currency (ISO 4217) and who says so: `reported` by the relay, `estimated` by us, or `unknown`.
 
     An amount is finite, of a sane size and not negative; whatever else is given for one, it is unknown.
     """
 
-    amount: Decimal | None
-    currency: str = "USD"
+    amount: Amount | None
+    currency: Annotated[str, Text(12)] = "USD"
     source: Literal["reported", "estimated", "unknown"] = "unknown"
 
     def __post_init__(self) -> None:
-        amount = amount_of(self.amount)
-        object.__setattr__(self, "amount", amount)
-        object.__setattr__(self, "currency", plain(self.currency, _LONGEST_CURRENCY))
-        if amount is None:
+        """Know the source of a known amount only."""
+        Bounded.__post_init__(self)
+        if self.amount is None:
             object.__setattr__(self, "source", "unknown")
 
     def __str__(self) -> str:
@@ -91,28 +94,33 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Button:
+class Button(Bounded):
     """What a service offers to do with an output; `action` is the service's own opaque word."""
 
-    label: str
-    action: str
+    label: Annotated[str, Text(100)]
+    action: Annotated[str, Text(2000, "opaque")]
+
+
+Buttons: TypeAlias = Annotated[tuple[Button, ...], Few(50)]
+Handle: TypeAlias = Annotated[JSON, Room(4 << 10)]
+State: TypeAlias = Annotated[Fields, Room(128 << 10)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(Bounded):
     """How an input was made, where that was this service at this relay: what a follow-up needs."""
 
-    service: str
-    model: str
-    prompt: str = ""
-    words: Texts = ()
-    state: Fields = field(default_factory=dict)
-    handle: JSON = None
-    buttons: tuple[Button, ...] = ()
+    service: Word
+    model: Word
+    prompt: Prompt = ""
+    words: Annotated[tuple[Annotated[str, Text(16 << 10, "lines")], ...], Few(8)] = ()
+    state: State = field(default_factory=dict)
+    handle: Handle = None
+    buttons: Buttons = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
+class Input(Bounded):
     """Something that is given to an order; only `role` and `id` (what it shows) tell two requests apart.
 
     `id` is the digest of a file, of an image object that of its pixels, of a pressed output without a file its
@@ -120,30 +128,30 @@ class Input:
     """
 
     role: Role
-    id: str
-    sha256: str = ""
-    mime: str = ""
-    width: int = 0
-    height: int = 0
-    size_bytes: int = 0
+    id: Word
+    sha256: Word = ""
+    mime: Word = ""
+    width: Count = 0
+    height: Count = 0
+    size_bytes: Count = 0
     origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Bounded):
     """A request as typed: nothing in it is resolved, routed or split.
 
     `params` are options under our neutral names, `raw` fields of the body (`-p`), `button` the label that is pressed.
     Host, key, alt text, tags and ways of showing are no part of it: two equal requests have the same `fingerprint`.
     """
 
-    prompt: str = ""
-    model: str | None = None
-    service: str | None = None
-    params: Fields = field(default_factory=dict)
-    raw: Fields = field(default_factory=dict)
+    prompt: Prompt = ""
+    model: Word | None = None
+    service: Word | None = None
+    params: Annotated[Fields, Content()] = field(default_factory=dict)
+    raw: Annotated[Fields, Content()] = field(default_factory=dict)
     inputs: tuple[Input, ...] = ()
-    button: str | None = None
+    button: Word | None = None
 
     @property
     def count(self) -> int:
@@ -179,15 +187,15 @@ def _visible(prompt: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Bounded):
     """One try at sending: when (Unix seconds), how far it came, what the relay said; `service`: the way it went."""
 
-    at: float
+    at: Moment
     phase: Literal["connecting", "sending", "sent", "answering", "answered"] = "connecting"
     status: int | None = None
-    request_id: str | None = None
-    error: str | None = None
-    service: str = ""
+    request_id: Word | None = None
+    error: Line | None = None
+    service: Word = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,8 @@ SLOWEST_IMPORT_MS = 30
 # Package or module → layer, and the neighbours of the same layer that it may import (design.md §4).
 LAYERS: dict[str, tuple[int, set[str]]] = {
     "_json": (0, set()),
-    "_messages": (0, {"_json"}),
+    "_bounds": (0, {"_json"}),
+    "_messages": (0, {"_json", "_bounds"}),
     "_background": (0, {"_messages"}),
     # Values, and what is reckoned without the world
     "_values": (1, {"_media"}),  # a picture reads its own file

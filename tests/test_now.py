@@ -24,7 +24,7 @@ from now_jupyter._messages import InputError, NowImageError, RejectedError
 from now_jupyter._options import OPTIONS
 from now_jupyter._options._parsing import parse_cell, parse_keywords
 from now_jupyter._options._prompts import fill
-from now_jupyter._options._recipes import cell_text
+from now_jupyter._options._recipes import cell_text, request_from
 from now_jupyter._orders import order_of
 from now_jupyter._session import Session
 from now_jupyter._settings._logins import Login
@@ -387,8 +387,10 @@ def test_the_cell_of_a_request_orders_the_same_again(
 
 
 def test_what_a_foreign_file_says_does_not_break_out_of_its_line() -> None:
-    """Names that are no fields are left out; line breaks in values are escaped."""
-    text = cell_text(Request(prompt="a fox", model="m\n!rm -rf", raw={"a\n!ls": 1, "b": "c\u2028!ls\n"}))
+    """Names that are no names of models or fields are left out; line breaks in values are escaped."""
+    text = cell_text(
+        request_from({"prompt": "a fox", "model": "m\n!rm -rf", "raw": {"a\n!ls": 1, "b": "c\u2028!ls\n"}})
+    )
     assert text == '%%nowimage --param b="c\\u2028!ls\\n"\na fox'
 
 

@@ -84,7 +84,7 @@ def configuration(folder: Path, **given: Any) -> Configuration:
 def test_the_order_of_the_layers(tmp_path: Path) -> None:
     """Call > %config > environment > ipython_config.py > login > default: each counts where the stronger are silent."""
     stored = logins(tmp_path)
-    stored.remember(Login(name="a", base_url="https://login.example", settings={"model": "login"}), None)
+    stored.remember(Login(name="a", base_url="https://login.example", model="login"), None)
 
     def model(*silent: str) -> tuple[str, str]:
         environ = {"NOW_MODEL": "environment", "NOW_BASE_URL": "https://environment.example"}
@@ -131,7 +131,7 @@ def test_a_snapshot_holds_all_that_is_in_force(tmp_path: Path) -> None:
     """The login in use is part of it, and it does not change when something else is chosen."""
     stored = logins(tmp_path)
     for name in ("home", "work"):
-        stored.remember(Login(name=name, base_url=f"https://{name}.example", settings={"model": name}), None)
+        stored.remember(Login(name=name, base_url=f"https://{name}.example", model=name), None)
     before = configuration(tmp_path, logins=stored)
     snapshot = before.settings()
     stored.use("home")
@@ -267,7 +267,7 @@ def test_half_a_configuration_is_never_the_demo(given: Mapping[str, str], tmp_pa
 def test_a_login_is_remembered_without_its_key(tmp_path: Path, keeper: InMemory, key: str) -> None:
     """A file only the user reads, with address and model; the key lies in the keyring."""
     stored = logins(tmp_path)
-    login = Login(name="work", base_url=A, settings={"model": "m", "currency": "CNY", "rate": 7.2})
+    login = Login(name="work", base_url=A, model="m", currency="CNY", rate=7.2)
     assert stored.remember(login, Key(key))
     path = tmp_path / "config" / "logins.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

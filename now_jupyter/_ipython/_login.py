@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import anyio
 
@@ -68,7 +69,8 @@ class LoginTalk:
         access = connect(address, key, self._session.settings(), sleep=self._sleep)
         try:
             models = self._look_around(access)
-            login = Login(name=name, base_url=address, settings={**self._money(access), **self._model(models)})
+            money = self._money(access)
+            login = Login(name=name, base_url=address, model=self._model(models), **money)
         finally:
             self._session.ask(access.aclose)
         said = say("{name} is in use: {address}", self._language, name=name, address=address)
@@ -103,7 +105,7 @@ class LoginTalk:
             self._tell(problem.in_language(self._language).message())
             return []
 
-    def _money(self, access: RelayAccess) -> dict[str, object]:
+    def _money(self, access: RelayAccess) -> dict[str, Any]:
         status = self._session.ask(lambda: self._session.facts.status(access))
         if status.rate is None:
             return {}
@@ -116,8 +118,7 @@ class LoginTalk:
             )
         return {"currency": "USD" if amount.currency == "USD" else "CNY", "rate": float(amount.amount)}
 
-    def _model(self, models: list[ListedModel]) -> dict[str, object]:
+    def _model(self, models: list[ListedModel]) -> str | None:
         best = best_model([one.listed for one in models]) or ""
         question = say("default model (Enter for {model}): ", self._language, model=best or "–")
-        answer = self._ask(question).strip() or best
-        return {"model": answer} if answer else {}
+        return self._ask(question).strip() or best or None

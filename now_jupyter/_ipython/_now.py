@@ -24,6 +24,7 @@ __all__ = ["NowCommands"]
 
 _MOST_ROWS = 50
 _LARGEST_FILE = 256 << 20
+_MOST_MODELS = 300
 
 
 class NowCommands:
@@ -75,8 +76,12 @@ class NowCommands:
         models = [one for one in self._session.models() if one.makes_pictures and words.lower() in one.name.lower()]
         if not models:
             return say("the relay lists no picture model of that name", self._language)
-        width = max(len(one.name) for one in models) + 2
-        return "\n".join(f"{one.name:<{width}}{say_price(one, self._session.settings())}" for one in models)
+        shown = models[:_MOST_MODELS]
+        width = max(len(one.name) for one in shown) + 2
+        lines = [f"{one.name:<{width}}{say_price(one, self._session.settings())}" for one in shown]
+        if more := len(models) - len(shown):
+            lines.append(say("… {count} more; %now models WORDS finds them", self._language, count=more))
+        return "\n".join(lines)
 
     # History
 

@@ -16,7 +16,7 @@ from html import unescape
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from .._json import JSON
+from .._json import JSON, read_json
 from .._messages import BadImageError
 from ._containers import (
     PNG_HEAD,
@@ -102,12 +102,8 @@ def _json_of(made: Mapping[str, JSON]) -> str:
 
 
 def _made_from(text: str) -> dict[str, JSON] | None:
-    made = json.loads(text, parse_constant=_refuse_constant)
+    made = read_json(text)
     return made if isinstance(made, dict) else None
-
-
-def _refuse_constant(word: str) -> JSON:
-    raise ValueError(word)
 
 
 # What other tools wrote: AUTOMATIC1111 and Midjourney, believed in nothing but text

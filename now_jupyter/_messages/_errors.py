@@ -38,9 +38,10 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from ._text import Language, plain, say
+from .._bounds import Bounded, Few, Line, Text, Word, plain
+from ._text import Language, say
 
 __all__ = [
     "AuthError",
@@ -80,6 +81,8 @@ __all__ = [
 _SAME = ("advice", "kept", "status", "code", "request_id")  # what error and failure both call by these names
 _PACKAGE = __name__.partition(".")[0]
 Billed = Literal["no", "maybe", "yes"]
+_LONGEST_SENTENCE = 1000
+_LONGEST_ID = 80
 
 
 class NowImageError(Exception):
@@ -105,13 +108,13 @@ class NowImageError(Exception):
     ) -> None:
         """Build the error from sentences and facts; `billed` is the class's own where left out."""
         super().__init__(what)
-        self.what = what
-        self.advice = advice
-        self.kept = kept
+        self.what = plain(what, _LONGEST_SENTENCE)
+        self.advice = plain(advice, _LONGEST_SENTENCE)
+        self.kept = plain(kept, _LONGEST_SENTENCE)
         self.facts = {name: plain(value) for name, value in facts.items()}
         self.status = status
-        self.code = code
-        self.request_id = request_id
+        self.code = None if code is None else plain(code, _LONGEST_ID)
+        self.request_id = None if request_id is None else plain(request_id, _LONGEST_ID)
         self.language: Language = "en"
         self.rescued: tuple[bytes, ...] = ()  # pictures that only this error still holds, for the output to show
         self._short = True
@@ -119,7 +122,7 @@ class NowImageError(Exception):
             self.billed = billed
 
     def _say(self, template: str) -> str:
-        return say(template, self.language, **self.facts)
+        return plain(say(template, self.language, **self.facts), _LONGEST_SENTENCE)
 
     def message(self) -> str:
         """Return what happened, in one sentence."""
@@ -135,7 +138,7 @@ class NowImageError(Exception):
         if self.kept:
             ledger.append(self._say(self.kept))
         if self.request_id:
-            ledger.append(say("request id {id}", self.language, id=plain(self.request_id, 80)))
+            ledger.append(say("request id {id}", self.language, id=self.request_id))
         lines = [f"{type(self).__name__}: {self.message()}", " · ".join(ledger)]
         return [*lines, f"→ {self.next_step()}"] if self.advice else lines
 
@@ -286,24 +289,24 @@ def class_of_error(name: str) -> type[NowImageError]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Bounded):
     """Why a generation has no or too few pictures: the class and sentences of the error, and its facts.
 
     `template`, `advice` and `kept` are sentences of the catalogue with `{places}`; `facts` fill the places.
     """
 
-    type: str
-    template: str
-    advice: str = ""
-    kept: str = ""
-    facts: Mapping[str, str] = field(default_factory=dict)
+    type: Word
+    template: Line
+    advice: Line = ""
+    kept: Line = ""
+    facts: Annotated[Mapping[str, Annotated[str, Text(300)]], Few(50)] = field(default_factory=dict)
     status: int | None = None
-    code: str | None = None
-    request_id: str | None = None
+    code: Word | None = None
+    request_id: Word | None = None
 
     def message(self, language: Language = "en") -> str:
         """Return what happened, in one sentence."""
-        return say(self.template, language, **self.facts)
+        return plain(say(self.template, language, **self.facts), _LONGEST_SENTENCE)
 
     def __str__(self) -> str:
         return f"{self.type}: {self.message()}"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from .._bounds import plain
 from .._json import JSON, dig, text_of
 from ._errors import (
     AuthError,
@@ -25,7 +26,6 @@ from ._errors import (
     RateLimitError,
     RejectedError,
 )
-from ._text import plain
 
 __all__ = ["Refusal", "error_of_refusal", "is_error", "words_of"]
 

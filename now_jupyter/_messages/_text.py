@@ -9,21 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Language", "language_of", "load_chinese", "plain", "printable", "say"]
+__all__ = ["Language", "language_of", "load_chinese", "say"]
 
 Language = Literal["en", "zh"]
 
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}  # controls, bidi marks and the like
 _PLACE = re.compile(r"\{\{|\}\}|\{(\w+)\}")
-_JOINER = "\u200d"  # kept: emoji are made with it
-_KEPT = frozenset({_JOINER, "\t", "\n"})
 
 
 def say(template: str, language: Language = "en", /, **facts: object) -> str:
@@ -47,20 +42,6 @@ def _fill(found: re.Match[str], facts: Mapping[str, object]) -> str:
     if name is None:
         return found[0][0]  # a doubled brace
     return str(facts[name]) if name in facts else found[0]
-
-
-def plain(text: object, limit: int = 300) -> str:
-    """Return text from outside as a short, harmless one: one line, no controls, no terminal escapes, no bidi tricks."""
-    signs = _ESCAPES.sub("", str(text)[: limit * 8])
-    shown = (c for c in signs if c.isspace() or c == _JOINER or unicodedata.category(c) not in _UNSAFE_CATEGORIES)
-    safe = " ".join("".join(shown).split())
-    return safe if len(safe) <= limit else safe[: limit - 1] + "…"
-
-
-def printable(text: str) -> str:
-    """Return text of many lines harmless for a terminal, with its lines and blanks as they are."""
-    signs = _ESCAPES.sub("", text)
-    return "".join(c for c in signs if c in _KEPT or unicodedata.category(c) not in _UNSAFE_CATEGORIES)
 
 
 def language_of(environ: Mapping[str, str]) -> Language:

@@ -42,8 +42,8 @@ def request_from(made: Mapping[str, JSON]) -> Request:
     """Return the request that a picture file says it was made with; a file may come from anywhere."""
     return Request(
         prompt=_text(made.get("prompt")) or "",
-        model=_text(made.get("model")),
-        service=_text(made.get("service")),
+        model=_name(made.get("model")),
+        service=_name(made.get("service")),
         params=_fields(made.get("params")),
         raw=_fields(made.get("raw")),
     )
@@ -51,6 +51,11 @@ def request_from(made: Mapping[str, JSON]) -> Request:
 
 def _text(value: JSON) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _name(value: JSON) -> str | None:
+    name = _text(value)
+    return name if name and name.isprintable() else None  # one that is cleaned names something else
 
 
 def _fields(value: JSON) -> Mapping[str, JSON]:

@@ -15,6 +15,7 @@ from decimal import Decimal
 import msgspec
 
 from .._background import run_in_thread
+from .._bounds import Bounded, Count
 from .._history import History
 from .._messages import InputError, Language, StoreCorrupt, say
 from .._protocol import Plan
@@ -32,11 +33,11 @@ _LARGEST = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class Budget(Bounded):
     """How much may be spent by the orders numbered above `after`."""
 
     amount: Money
-    after: int = 0
+    after: Count = 0
 
     def left(self, records: Iterable[Record], *, below: int | None = None) -> Money:
         """Give what is left, at least nothing, after these records; `below` looks at lower numbers only."""
@@ -89,7 +90,7 @@ def _read_budget(store: Store) -> Budget | None:
         if data is None:
             return None
         budget = msgspec.convert(parse_json(data), Budget)
-        if budget.amount.amount is not None:
+        if budget.amount.amount is not None and budget.after <= store.highest_number():
             return budget
     raise _unreadable()
 

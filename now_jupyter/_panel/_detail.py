@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from .._json import digest
-from .._messages import InputError, Language, error_of, plain, printable, say
+from .._messages import InputError, Language, error_of, plain, say
 from .._options import cell_text
 from .._services import request_again
 from .._session import request_in
@@ -45,11 +45,11 @@ def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Se
             for place, one in enumerate(pictures, 1)
         ],
         "files": [[one.kind, plain(folder / one.file, 4000)] for one in others_of(record) if one.file],
-        "text": "\n\n".join(printable(one.words) for one in others_of(record) if one.words)[:_PROMPT_SHOWN],
+        "text": "\n\n".join(one.words for one in others_of(record) if one.words)[:_PROMPT_SHOWN],
         "facts": _facts(record, language),
         "lines": _lines(record, language),
         "verbs": [verb for verb in verbs if pictures and verb != "press"],
-        "buttons": [plain(button.label, 40) for button in record.buttons] if "press" in verbs else [],
+        "buttons": [button.label for button in record.buttons] if "press" in verbs else [],
         **gallery.family(record),
         "draft": draft_of(again, parent=record.id).to_json(),
         "cell": cell_text(again),
@@ -62,7 +62,7 @@ def _facts(record: Record, language: Language) -> list[list[str]]:
         facts.append([say("time", language), f"{record.elapsed:.1f} s"])
     facts.append([say("cost", language), _cost(record, language)])
     if record.name:
-        facts.append([say("name", language), plain(record.name, 80)])
+        facts.append([say("name", language), record.name])
     return facts
 
 

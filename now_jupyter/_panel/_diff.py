@@ -6,6 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 from .._json import JSON
@@ -19,6 +20,7 @@ _WRITTEN_WITHOUT_SPACES = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # kana and 
 _PIECES = re.compile(rf"\s+|[{_WRITTEN_WITHOUT_SPACES}]|(?:(?![{_WRITTEN_WITHOUT_SPACES}])[\w’'-])+|.", re.DOTALL)
 _LONGEST = 4000
 _LONGEST_VALUE = 400
+_MOST_PARAMETERS = 100
 
 
 def parameters(record: Record) -> dict[str, str]:
@@ -26,7 +28,7 @@ def parameters(record: Record) -> dict[str, str]:
     asked = {"model": record.model or record.request.model or "", **record.request.params, **record.request.raw}
     seeds = [str(one.about["seed"]) for one in record.outputs if one.about.get("seed") is not None]
     used: dict[str, JSON] = {} if not seeds or "seed" in asked else {"seed": ", ".join(seeds)}
-    return {plain(name, 80): _text(value) for name, value in {**asked, **used}.items()}
+    return {plain(name, 80): _text(value) for name, value in islice({**asked, **used}.items(), _MOST_PARAMETERS)}
 
 
 def _text(value: JSON) -> str:

@@ -106,14 +106,13 @@ def row_of(record: Record, language: Language) -> dict[str, Any]:
         "number": record.number,
         "status": record.status.value,
         "prompt": plain(record.request.prompt, _PROMPT_IN_ROW),
-        "model": plain(record.model, 80),
+        "model": record.model,
         "count": len(pictures_of(record)),
         "others": [
-            {"kind": one.kind, "file": plain(one.file, 255), "words": plain(one.words, _PROMPT_IN_ROW)}
-            for one in others_of(record)
+            {"kind": one.kind, "file": one.file, "words": plain(one.words, _PROMPT_IN_ROW)} for one in others_of(record)
         ],
         "starred": _STAR in record.tags,
-        "tags": [plain(tag, 100) for tag in record.tags if tag != _STAR],
+        "tags": [tag for tag in record.tags if tag != _STAR],
         "failure": plain(record.error.message(language), 160) if record.error else "",
         "version": _version(record),
     }

@@ -87,7 +87,11 @@ def read_message(content: object, buffers: Sequence[Any] = ()) -> Message:
     Raises:
         ValueError: it is none of the messages that may come.
     """
-    if not isinstance(content, dict) or len(json.dumps(content)) > _LARGEST:
+    try:
+        size = len(json.dumps(content))
+    except RecursionError:
+        size = _LARGEST + 1
+    if not isinstance(content, dict) or size > _LARGEST:
         raise ValueError("no message, or too large a one")
     given = dict(content)
     identity, action = msgspec.convert(given.pop("id", None), _Id), given.pop("action", None)

@@ -10,8 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from itertools import starmap
+from typing import Annotated, Any, Literal, TypeAlias
 
+from .._bounds import Amount, Bounded, Span, Word, plain
 from .._json import JSON, amount_of, dig, number_of
 from .._messages import NowImageError, Refusal, error_of_refusal, is_error
 from .._protocol import Call, Listed
@@ -33,6 +35,7 @@ _UNLIMITED = Decimal(100_000_000)
 _POINTS_PER_DOLLAR = Decimal(500_000)
 _LONGEST_NAME = 200
 _MOST_LISTED = 5000
+Sum: TypeAlias = Annotated[Decimal, Span(-(10**18), 10**18)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,44 +57,43 @@ class ListedModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
+class Price(Bounded):
     """A model's price in relay dollars: `per_call`, or by tokens (`per_call` is None)."""
 
-    per_call: Decimal | None
+    per_call: Amount | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RelayStatus:
+class RelayStatus(Bounded):
     """How the relay counts: points per dollar, and what a dollar costs there where it says so."""
 
-    points_per_dollar: Decimal = _POINTS_PER_DOLLAR
-    rate: Decimal | None = None
-    currency: str | None = None
+    points_per_dollar: Amount = _POINTS_PER_DOLLAR
+    rate: Annotated[Decimal, Span(0, 10**6)] | None = None
+    currency: Word | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
+class Balance(Bounded):
     """What is left and what was used, as the relay reports it, in relay dollars; `left` None means unlimited."""
 
-    left: Decimal | None
-    used: Decimal | None = None
+    left: Sum | None
+    used: Sum | None = None
 
 
 async def read_models(client: RelayClient) -> list[ListedModel]:
     """List the models that the key may use, sorted by name; prices are joined from `read_prices` by the caller."""
     items = _items(await _ask(client, "/models"))
-    models = [_read_model(name, item) for item in items if isinstance(name := item.get("id"), str)]
-    named = [one for one in models if 0 < len(one.name) <= _LONGEST_NAME and one.name.isprintable()]
-    return sorted(named, key=lambda one: one.name)
+    named = ((name, item) for item in items if isinstance(name := item.get("id"), str) and _can_be_asked_for(name))
+    return sorted(starmap(_read_model, named), key=lambda one: one.name)
+
+
+def _can_be_asked_for(name: str) -> bool:
+    return bool(name) and plain(name, _LONGEST_NAME) == name
 
 
 def _read_model(name: str, item: Mapping[str, Any]) -> ListedModel:
     paths, makes = item.get("supported_endpoint_types"), dig(item, "architecture", "output_modalities")
-    return ListedModel(listed=Listed(name=name, paths=_texts(paths), makes=_texts(makes)))
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+    return ListedModel(listed=Listed(name=name, paths=paths or (), makes=makes or ()))
 
 
 async def _ask(client: RelayClient, path: str, *, base: Literal["api", "host"] = "api", **query: str) -> JSON:

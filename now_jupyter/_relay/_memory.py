@@ -60,7 +60,7 @@ def _write(mark: str, known: Remembered) -> None:
 
 def _read() -> dict[str, Remembered]:
     """Return all that is remembered; what cannot be read is as if it were not there."""
-    with suppress(StoreError, OSError, ValueError):
+    with suppress(StoreError, OSError, ValueError, RecursionError):
         return msgspec.json.decode(try_read_file(_memory_file(), limit=_LARGEST) or b"{}", type=dict[str, Remembered])
     return {}
 

@@ -1,29 +1,21 @@
-"""What a record keeps of a relay's words, capped and cleaned here, once; and how it is read again, free."""
+"""What a record keeps of what was found, and how it is read again, free."""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
-from .._json import JSON, Fields
-from .._messages import MaybeBilledError, NowImageError, printable
+from .._json import Fields
+from .._messages import MaybeBilledError, NowImageError
 from .._protocol import Call, Conversation, Crop, Event, Found, Link, Outcome, Reply, Source, Whole
 from .._store import Record, RecordedOutput, Store
 from .._transport import read_kept
 
-__all__ = ["LONGEST_WORDS", "announce", "clip", "fetch_again", "place_of", "read_kept_answer", "with_output"]
+__all__ = ["LONGEST_WORDS", "announce", "fetch_again", "place_of", "read_kept_answer", "with_output"]
 
 LONGEST_WORDS = 64 << 10  # bytes of words that a record holds; longer ones become a file
-_LONGEST_TEXT = 64 << 10
-_MOST_ITEMS = 1000
-_LONGEST_NAME = 80
-_LARGEST_JSON = 256 << 10
-_DEEPEST = 12
 
 
 def read_kept_answer(store: Store, number: int) -> tuple[Reply, Iterator[Event]] | None:
@@ -61,7 +53,7 @@ def source_to_json(source: Source) -> Fields | None:
     """Return what a record keeps of a source; None for bytes, which the kept answer holds."""
     match source:
         case Link(url):
-            return {"link": url[:_LONGEST_TEXT]}
+            return {"link": url}
         case Call():
             call = {"path": source.path, "ids": list(source.ids), "base": source.base}
             return {"call": {**call, "query": dict(source.query), "headers": dict(source.headers)}}
@@ -113,8 +105,8 @@ def announce(found: Found, *, number: int) -> RecordedOutput:
         number=number,
         kind=found.kind,
         is_side=found.is_side,
-        about={name: _clean(value) for name, value in (clip(found.about) or {}).items() if value is not None},
-        handle=clip(found.handle),
+        about={name: value for name, value in found.about.items() if value is not None},
+        handle=found.handle,
         sources=tuple(form for form in forms if form is not None),
     )
 
@@ -130,27 +122,3 @@ def place_of(found: Found, record: Record) -> int:
     taken = {one.number for one in record.outputs}
     first = 1 if not found.is_side else max(record.expected, len(record.counted)) + 1
     return next(number for number in range(first, first + len(taken) + 1) if number not in taken)
-
-
-def clip(value: Any) -> Any:  # noqa: ANN401 - JSON of a relay
-    """Return JSON of a relay cut to what a record takes; None where it is too much even so."""
-    cut = _cut(value)
-    return cut if len(json.dumps(cut)) <= _LARGEST_JSON else None
-
-
-def _cut(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - as above
-    if isinstance(value, str):
-        return value[:_LONGEST_TEXT]
-    if isinstance(value, Mapping | list | tuple) and depth >= _DEEPEST:
-        return None
-    if isinstance(value, Mapping):
-        return {str(name)[:_LONGEST_NAME]: _cut(one, depth + 1) for name, one in islice(value.items(), _MOST_ITEMS)}
-    if isinstance(value, list | tuple):
-        return [_cut(one, depth + 1) for one in value[:_MOST_ITEMS]]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, bool | int | float) else str(value)[:_LONGEST_TEXT]
-
-
-def _clean(value: JSON) -> JSON:
-    return printable(value) if isinstance(value, str) else value

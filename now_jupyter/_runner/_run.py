@@ -7,7 +7,6 @@ waits may leave and the answer is still taken.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -52,7 +51,7 @@ from .._protocol import (
 from .._store import Record, RecordedOutput, Store
 from .._transport import Submission
 from .._values import Attempt, Status
-from ._answers import announce, clip, place_of, with_output
+from ._answers import announce, place_of, with_output
 from ._polling import Pace
 from ._saving import Saver
 from ._verdict import decide_end, error_of_abandoned, error_of_lost
@@ -67,7 +66,7 @@ __all__ = ["ProgressReport", "Run", "RunResult", "Watch", "has_newer_links"]
 _log = logging.getLogger(__name__)
 _POLL_AGAIN = 10.0  # after a poll that failed on its way
 _PASSING = (BadResponseError, ConnectFailed, RateLimitError)
-_MOST_OUTPUTS = 64
+_GRACE = 16  # outputs beyond twice what was ordered: covers, sheets, the four of a grid
 _MOST_STEPS = 1_000_000  # a conversation that goes on for longer never ends
 
 
@@ -253,14 +252,12 @@ class Run:
             case Progress():
                 await self._show_progress(step, saving)
             case Checkpoint(state=state, billed=billed):
-                self.record = replace(
-                    self.record, state=clip(state) or {}, billed=billed
-                )  # known, even if the disk is full
+                self.record = replace(self.record, state=state, billed=billed)  # known, even if the disk is full
                 await self._write()
             case Found():
                 self._take(step, saving)
             case Lost(reason):
-                self._lost[f"lost {len(self._lost)}"] = error_of_lost(clip(reason))
+                self._lost[f"lost {len(self._lost)}"] = error_of_lost(reason)
             case _:
                 raise self._misbehaved(f"{type(step).__name__} is no step")
         return None
@@ -305,13 +302,11 @@ class Run:
             self._bug = bug
 
     async def _report(self, progress: Progress) -> None:
-        preview, fraction = None, progress.fraction
+        preview = None
         if isinstance(progress.preview, Link | Base64 | bytes):
             with suppress(NowImageError):  # a preview is for the eye only
                 preview = await self._saver.load(progress.preview)
-        if fraction is not None:
-            fraction = min(max(float(fraction), 0.0), 1.0) if math.isfinite(fraction) else None
-        self._watch.progressed(ProgressReport(fraction=fraction, preview=preview))
+        self._watch.progressed(ProgressReport(fraction=progress.fraction, preview=preview))
 
     def _take(self, found: Found, saving: TaskGroup) -> None:
         known = next((one for one in self.record.outputs if one.key == found.key), None)
@@ -400,7 +395,7 @@ def _write_insisting(store: Store, record: Record) -> None:
 
 def _most_outputs(record: Record) -> int:
     """Return how many outputs an answer may have: what was asked for, with some grace."""
-    return max(_MOST_OUTPUTS, 4 * record.expected)
+    return 2 * record.expected + _GRACE
 
 
 def has_newer_links(record: Record) -> bool:

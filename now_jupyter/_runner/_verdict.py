@@ -17,12 +17,10 @@ from .._messages import (
     TaskNeedsAction,
     TaskStillPending,
     failure_of,
-    plain,
 )
 from .._protocol import Outcome
 from .._store import Record
 from .._values import Status
-from ._answers import clip
 
 __all__ = ["decide_end", "error_of_abandoned", "error_of_lost", "is_settled_by"]
 
@@ -37,8 +35,8 @@ def decide_end(record: Record, outcome: Outcome, error: NowImageError | None, *,
         record,
         billed=billed,
         expected=expected,
-        needs=plain(outcome.needs),
-        usage=clip(outcome.usage) or record.usage,
+        needs=outcome.needs,
+        usage=outcome.usage or record.usage,
         buttons=outcome.buttons or record.buttons,
     )
     status = _status_at_end(ended, error, lost)
@@ -96,7 +94,7 @@ def _words(reason: JSON) -> str:
     if isinstance(reason, dict):
         error = reason.get("error", reason)
         reason = error.get("message") or error.get("code") if isinstance(error, dict) else error
-    return plain(reason or "?")
+    return str(reason or "?")
 
 
 def error_of_abandoned(record: Record) -> NowImageError:

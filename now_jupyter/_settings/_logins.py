@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from .._json import amount_of
+from .._bounds import Bounded, Span, Text, Word
+from .._json import read_json
 from .._messages import ConfigError
 from ._environment import user_folder
 from ._key import Key
@@ -23,20 +24,21 @@ from ._key import Key
 __all__ = ["Login", "Logins", "is_same_address", "key_from_environment"]
 
 _SERVICE = "now_jupyter"
-_KEPT: Mapping[str, Any] = {"model": str, "currency": str, "rate": int | float}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
+class Login(Bounded):
     """One remembered login: a name, an address and what goes with it."""
 
-    name: str
-    base_url: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    name: Word
+    base_url: Annotated[str, Text(2048)]
+    model: Word | None = None
+    currency: Word | None = None
+    rate: Annotated[float, Span(1e-6, 1e6)] | None = None
 
     def layer(self) -> dict[str, Any]:
         """Return the settings that belong to this login."""
-        return {**self.settings, "base_url": self.base_url}
+        return {name: value for name, value in asdict(self).items() if name != "name" and value is not None}
 
     @property
     def account(self) -> str:
@@ -74,10 +76,8 @@ class _Form(msgspec.Struct, frozen=True):
         kept = self.logins.get(name)
         if not isinstance(kept, dict) or not isinstance(kept.get("base_url"), str):
             return None
-        settings = {key: kept[key] for key, kind in _KEPT.items() if isinstance(kept.get(key), kind)}
-        if not amount_of(settings.get("rate")):
-            settings.pop("rate", None)
-        return Login(name=name, base_url=kept["base_url"], settings=settings)
+        known: dict[str, Any] = {one.name: kept.get(one.name) for one in fields(Login)}
+        return Login(**{**known, "name": name})
 
 
 class Logins:
@@ -127,7 +127,7 @@ class Logins:
     def remember(self, login: Login, key: Key | None) -> bool:
         """Keep a login and make it the one in use; False where its key is kept for this kernel only."""
         known = self._read().logins
-        self._write(_Form(login.name, {**known, login.name: {"base_url": login.base_url, **login.settings}}))
+        self._write(_Form(login.name, {**known, login.name: login.layer()}))
         return self._keep_key(login.account, key) if key else True
 
     def forget(self, name: str | None = None) -> str | None:
@@ -186,7 +186,7 @@ class Logins:
 
     def _parse(self) -> _Form:
         with suppress(OSError, ValueError):
-            return msgspec.json.decode(self._path.read_bytes(), type=_Form)
+            return msgspec.convert(read_json(self._path.read_bytes()), _Form)
         raise ConfigError(
             "the file of logins cannot be read: {path}", advice="move it away and use %now login", path=self._path
         )

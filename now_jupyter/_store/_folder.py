@@ -13,6 +13,7 @@ import msgspec
 from .._messages import ConfigError, InputError, StoreError
 from ._files import move_durably, remove_file, try_read_file, write_durably
 from ._notebook import ShownBefore, folder_of, pictures_shown
+from ._record import is_file_name
 from ._record_files import encode, parse_json
 from ._store import Store
 
@@ -128,7 +129,7 @@ def _holds_any(store: Store, shown: ShownBefore) -> bool:
 def _is_orphan(store: Store) -> bool:
     """Whether the notebook that the folder was last used by is gone from beside it."""
     name = Path(store.last_notebook).name
-    return not name or not (store.folder.parent / name).exists()
+    return not is_file_name(name) or not (store.folder.parent / name).exists()
 
 
 def _is_at_work(store: Store) -> bool:

@@ -6,18 +6,21 @@ believed beyond choosing a folder. Facts: design.md §2.7, reference/jupyter.md 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+from .._json import read_json
+
 __all__ = ["ShownBefore", "folder_of", "notebook_path", "pictures_shown"]
 
 T = TypeVar("T")
 _VARIABLES = ("JPY_SESSION_NAME", "PAPERMILL_OUTPUT_PATH", "PAPERMILL_INPUT_PATH")
 _LARGEST_NOTEBOOK = 512 << 20
+_MOST_VALUES = 1 << 22
+_LONGEST_ID = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,8 @@ def pictures_shown(notebook: Path | None) -> ShownBefore:
     try:
         if notebook.stat().st_size > _LARGEST_NOTEBOOK:
             return ShownBefore()
-        form = json.loads(notebook.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        form = read_json(notebook.read_bytes(), most=_MOST_VALUES)
+    except (OSError, ValueError):
         return ShownBefore()
     outputs = [output for cell in _part(form, "cells", list) for output in _part(cell, "outputs", list)]
     marks = [mark for one in outputs if (mark := _part(_part(one, "metadata", dict), "now", dict))]
@@ -67,7 +70,9 @@ def pictures_shown(notebook: Path | None) -> ShownBefore:
 
 def _ids(mark: Mapping[str, Any]) -> list[str]:
     """Return the generations that an output shows: a cell's one, or those that stand for a panel."""
-    return [one for one in (mark.get("id"), *_part(mark, "ids", list)) if isinstance(one, str)]
+    return [
+        one for one in (mark.get("id"), *_part(mark, "ids", list)) if isinstance(one, str) and len(one) <= _LONGEST_ID
+    ]
 
 
 def _part(form: object, name: str, kind: type[T]) -> T:

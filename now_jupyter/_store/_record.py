@@ -8,7 +8,6 @@ people see.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
@@ -18,34 +17,44 @@ from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
-from .._json import JSON, Fields, Texts
-from .._messages import Billed, Failure, StoreCorrupt, StoreTooNew, plain
+from .._bounds import Bounded, Count, Few, Line, Moment, Prose, Room, Span, Text, Word, clip, printable, room_of
+from .._json import JSON, Fields
+from .._messages import Billed, Failure, StoreCorrupt, StoreTooNew
+from .._protocol import About, Key, Usage
 from .._values import (
     Attempt,
     Audio,
-    Button,
+    Buttons,
     Document,
     Generation,
+    Handle,
     Kind,
     Money,
     Output,
     Picture,
     Request,
+    State,
     Status,
     Video,
 )
 
-__all__ = ["FORMAT", "Record", "RecordedOutput", "generation_of", "is_digest", "is_file_name", "is_identity"]
+__all__ = [
+    "FORMAT",
+    "Record",
+    "RecordedOutput",
+    "generation_of",
+    "is_digest",
+    "is_file_name",
+    "is_identity",
+]
 
 FORMAT = 1
 _TERMINAL = {Status.DONE, Status.FAILED, Status.CANCELLED}
-_LONGEST_TEXT = 1 << 20
-_MOST_ITEMS = 1000
-_DEEPEST = 40
-_MOST_DIGITS = 30
-_LATEST = 2.5e11  # Unix seconds that calendars can still write
+_FEW_OUTPUTS = 16
+# So many may each take as much room in a record as a field may; of more, each has its share.
+_ROOM_OF_OUTPUTS = 1 << 20
 _NAME_BYTES = 255
-_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+Tags: TypeAlias = Annotated[tuple[Annotated[str, Text(100)], ...], Few(100)]
 _IDENTITY = r"\A[0-9a-f]{32}\Z"
 _Identity: TypeAlias = Annotated[str, msgspec.Meta(pattern=_IDENTITY)]
 _MARK = {"is_mark": True}  # filled in from the marks beside the record, and not stored in it
@@ -57,7 +66,7 @@ _OUTPUTS: Mapping[Kind, type[Output]] = {"video": Video, "audio": Audio, "words"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedOutput:
+class RecordedOutput(Bounded):
     """One output that was announced: here as a file below `pictures/` or as words, or not (yet), with the reason.
 
     `number` is its place among the outputs, from 1, and never changes; `sources` are there only while it is not here,
@@ -65,22 +74,22 @@ class RecordedOutput:
     are its marks, there when it was read with them.
     """
 
-    key: str
-    number: _Count
+    key: Key
+    number: Count
     kind: Kind = "picture"
     is_side: bool = False
-    file: str = ""
-    sha256: str = ""
-    mime: str = ""
-    width: _Count = 0
-    height: _Count = 0
-    size_bytes: _Count = 0
-    words: str = ""
-    about: Fields = field(default_factory=dict)
-    handle: JSON = None
-    sources: tuple[Fields, ...] = ()
+    file: Annotated[str, Text(_NAME_BYTES + 1, "opaque")] = ""
+    sha256: Word = ""
+    mime: Word = ""
+    width: Count = 0
+    height: Count = 0
+    size_bytes: Count = 0
+    words: Prose = ""
+    about: About = field(default_factory=dict)
+    handle: Handle = None
+    sources: Annotated[tuple[Annotated[Fields, Room(12 << 10)], ...], Few(4)] = ()
     error: Failure | None = None
-    tags: Texts = field(default=(), metadata=_MARK)
+    tags: Tags = field(default=(), metadata=_MARK)
     is_trashed: bool = field(default=False, metadata=_MARK)
 
     @property
@@ -90,7 +99,7 @@ class RecordedOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(Bounded):
     """One paid call. `number` 0 means: not yet claimed. Marks (star, tags) are kept beside it, by anyone.
 
     `share` is this call's share of the n of `request`, `expected` how many outputs count, `memo` what its service has
@@ -100,38 +109,45 @@ class Record:
 
     id: _Identity
     request: Request
-    created: float
-    number: _Count = 0
+    created: Moment
+    number: Count = 0
     status: Status = Status.PENDING
     billed: Billed = "no"
     demo: bool = False
-    kernel: str = ""
-    cell: str | None = None
-    execution: str = ""
-    position: _Count = 0
-    service: str = ""
-    model: str = ""
-    share: _Count = 1
-    memo: Fields = field(default_factory=dict)
-    charge: Fields = field(default_factory=dict)
-    expected: _Count = 1
-    idempotency_key: str = ""
-    name: str | None = None
-    alt: str = ""
-    tags: Texts = ()
-    parents: Texts = ()
-    attempts: tuple[Attempt, ...] = ()
-    state: Fields | None = None
+    kernel: Word = ""
+    cell: Word | None = None
+    execution: Word = ""
+    position: Count = 0
+    service: Word = ""
+    model: Word = ""
+    share: Count = 1
+    memo: State = field(default_factory=dict)
+    charge: Annotated[Fields, Room(4 << 10)] = field(default_factory=dict)
+    expected: Count = 1
+    idempotency_key: Word = ""
+    name: Word | None = None
+    alt: Line = ""
+    tags: Tags = ()
+    parents: Annotated[tuple[Word, ...], Few(100)] = ()
+    attempts: Annotated[tuple[Attempt, ...], Few(100)] = ()
+    state: State | None = None
     outputs: tuple[RecordedOutput, ...] = ()
-    buttons: tuple[Button, ...] = ()
-    needs: str = ""
-    usage: Fields | None = None
+    buttons: Buttons = ()
+    needs: Line = ""
+    usage: Usage | None = None
     cost: Money | None = None
-    request_id: str | None = None
-    elapsed: float | None = None
+    request_id: Word | None = None
+    elapsed: Annotated[float, Span(0, 1e9)] | None = None
     error: Failure | None = None
     settled: bool = False
-    relay: str = ""
+    relay: Word = ""
+
+    def __post_init__(self) -> None:
+        """Put each field within its bound; many outputs share the room that a few may take."""
+        Bounded.__post_init__(self)
+        if len(self.outputs) > _FEW_OUTPUTS and sum(map(_room_of, self.outputs)) > _ROOM_OF_OUTPUTS:
+            room = _ROOM_OF_OUTPUTS // len(self.outputs)
+            object.__setattr__(self, "outputs", tuple(_thin(one, room) for one in self.outputs))
 
     @property
     def ref(self) -> str:
@@ -175,10 +191,8 @@ class Record:
         if isinstance(version := form.get("format"), int) and version > FORMAT:
             raise StoreTooNew("this record has format {version}, newer than this version reads", version=version)
         try:
-            _check_bounds(form)
             record: Record = msgspec.convert(form, cls)
             _check_names(record)
-            record = _make_plain(record)
         except (ValueError, TypeError, RecursionError, OverflowError, ArithmeticError) as problem:
             reason = f"{type(problem).__name__} {problem}"
         else:
@@ -186,26 +200,14 @@ class Record:
         raise StoreCorrupt("this record cannot be read: {reason}", reason=reason)
 
 
-def _make_plain(record: Record) -> Record:
-    """Return a record without signs that would act where it is shown; a wrong clock is put right."""
-    return replace(
-        record,
-        created=min(max(record.created, 0.0), _LATEST),
-        model=plain(record.model),
-        service=plain(record.service),
-        name=None if record.name is None else plain(record.name),
-        tags=tuple(plain(tag) for tag in record.tags),
-        buttons=tuple(replace(one, label=plain(one.label)) for one in record.buttons),
-        error=_make_failure_plain(record.error) if record.error else None,
-        outputs=tuple(
-            replace(one, error=_make_failure_plain(one.error)) if one.error else one for one in record.outputs
-        ),
-    )
+def _room_of(one: RecordedOutput) -> int:
+    return room_of([one.about, one.handle, list(one.sources)])
 
 
-def _make_failure_plain(failure: Failure) -> Failure:
-    texts: dict[str, Any] = {name: plain(getattr(failure, name)) for name in ("type", "template", "advice", "kept")}
-    return replace(failure, **texts, facts={plain(name): plain(value) for name, value in failure.facts.items()})
+def _thin(one: RecordedOutput, room: int) -> RecordedOutput:
+    sources = tuple(form for form in one.sources if room_of(form) <= room // 2)  # one that is cut leads elsewhere
+    about: Any = clip(one.about, room // 4, printable)
+    return replace(one, about=about or {}, handle=clip(one.handle, room // 4), sources=sources[:1])
 
 
 def _without_defaults(value: Any) -> Any:  # noqa: ANN401 - any field of a record
@@ -223,26 +225,7 @@ def _default_of(one: Any) -> object:  # noqa: ANN401 - a dataclass's field
     return one.default_factory() if one.default_factory is not MISSING else one.default
 
 
-# Reading: a record may come from anywhere, so nothing in it is believed before it is checked, here, once.
-
-
-def _check_bounds(form: object, depth: int = 0) -> None:
-    if isinstance(form, str) and len(form) > _LONGEST_TEXT:
-        raise ValueError("a text is too long")
-    if isinstance(form, float) and not math.isfinite(form):
-        raise ValueError("a number is not finite")
-    if not isinstance(form, dict | list):
-        return
-    if len(form) > _MOST_ITEMS or depth > _DEEPEST:
-        raise ValueError("a list or object is too long or too deep")
-    for one in form if isinstance(form, list) else (*form, *form.values()):
-        _check_bounds(one, depth + 1)
-
-
 def _check_names(record: Record) -> None:
-    amount = record.cost.amount if record.cost else None
-    if amount is not None and not (amount.is_finite() and amount >= 0 and abs(amount.adjusted()) <= _MOST_DIGITS):
-        raise ValueError("an amount is no sane number")  # 1E+999999999 would be written out with all its zeros
     if not all(is_digest(one.sha256) and is_file_name(one.file) for one in record.outputs if one.sha256 or one.file):
         raise ValueError("an output has no sane digest or file name")
 
@@ -259,7 +242,7 @@ def is_digest(text: str) -> bool:
 
 def is_file_name(name: str) -> bool:
     """Whether this names a file in a folder, and nothing hidden or elsewhere."""
-    is_inside = not name.startswith(".") and not set(name) & set("/\\\0:")
+    is_inside = not name.startswith(".") and not set(name) & set("/\\\n:") and printable(name) == name
     return bool(name) and is_inside and len(name.encode("utf-8", "replace")) <= _NAME_BYTES
 
 

@@ -13,15 +13,17 @@ import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from .._json import JSON, Texts
+from .._bounds import Bounded
+from .._json import JSON, Texts, read_json
 from .._messages import StoreCorrupt, StoreError, StoreTooNew
+from .._protocol import Key
 from ._files import (
     FolderStamp,
     claim_exclusively,
@@ -34,7 +36,7 @@ from ._files import (
     with_store_errors,
     write_durably,
 )
-from ._record import FORMAT, Record, RecordedOutput
+from ._record import FORMAT, Record, RecordedOutput, Tags
 
 __all__ = ["RecordFiles", "clean_tags", "encode", "highest_number", "parse_json"]
 
@@ -43,34 +45,37 @@ Signature: TypeAlias = tuple[int, int, int]
 _RECORD_NAME = re.compile(r"([1-9][0-9]{0,14})\.(?:json|marks)")
 _NUMBERED_NAME = re.compile(r"([1-9][0-9]{0,14})(?:\..*)?", re.DOTALL)
 _UNSURE: Signature = (0, 0, 0)
-_LARGEST_RECORD = 4 << 20
+_LARGEST_INTENT = 4 << 20
+_LARGEST_RECORD = 8 << 20  # what an answer may add is bounded
 _LARGEST_MARKS = 1 << 20
 _MOST_RECORDS = 100_000
 _MOST_TAGS = 100
 _LONGEST_TAG = 100
 
 
-class _OutputMarks(msgspec.Struct, frozen=True, omit_defaults=True):
-    tags: Texts = ()
+@dataclass(frozen=True, slots=True)
+class _OutputMarks(Bounded):
+    tags: Tags = ()
     is_trashed: bool = False
 
 
 _NONE = _OutputMarks()
 
 
-class Marks(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Marks(Bounded):
     """The marks of one record; `tags` None: it has those that it was ordered with. `outputs` are by key."""
 
     format: int = FORMAT
-    tags: Texts | None = None
-    outputs: Mapping[str, _OutputMarks] = {}
+    tags: Tags | None = None
+    outputs: Mapping[Key, _OutputMarks] = field(default_factory=dict)
 
     def change(self, key: str | None, **facts: Any) -> Marks:  # noqa: ANN401 - `tags` or `is_trashed`
         """Return these marks with other facts of the generation, or of the output of this key."""
         if key is None:
-            return msgspec.structs.replace(self, **facts)
-        marks = msgspec.structs.replace(self.outputs.get(key, _NONE), **facts)
-        return msgspec.structs.replace(self, outputs={**self.outputs, key: marks})
+            return replace(self, **facts)
+        marks = replace(self.outputs.get(key, _NONE), **facts)
+        return replace(self, outputs={**self.outputs, key: marks})
 
     def put_on(self, record: Record) -> Record:
         """Return a record with these marks instead of any that it says it has."""
@@ -101,8 +106,8 @@ def _put_on(one: RecordedOutput, marks: _OutputMarks) -> RecordedOutput:
 def parse_json(data: bytes) -> object:
     """Return what JSON from a file says, which may be anything; a StoreCorrupt where it is not JSON."""
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as problem:
+        return read_json(data)
+    except ValueError as problem:
         reason = type(problem).__name__
     raise StoreCorrupt("this is not JSON: {reason}", reason=reason)
 
@@ -115,12 +120,12 @@ def encode(form: Mapping[str, JSON]) -> bytes:
         return (json.dumps(form, indent=1, sort_keys=True) + "\n").encode()
 
 
-def _encode_record(record: Record) -> bytes:
+def _encode_record(record: Record, *, limit: int = _LARGEST_RECORD) -> bytes:
     """Return the bytes of a record, proved to be readable again, since a record that cannot be read is lost."""
     try:
         data = encode(record.to_json())
         _read_record(data, record.number)
-        if len(data) <= _LARGEST_RECORD:
+        if len(data) <= limit:
             return data
         reason = f"{len(data)} bytes"
     except (TypeError, ValueError, RecursionError) as problem:
@@ -168,7 +173,7 @@ class RecordFiles:
 
     def claim(self, record: Record) -> bool:
         """Write a record under its number if that is free, and return whether it was."""
-        return claim_exclusively(self.path(record.number), _encode_record(record))
+        return claim_exclusively(self.path(record.number), _encode_record(record, limit=_LARGEST_INTENT))
 
     def put(self, record: Record) -> None:
         """Write a record, replacing its earlier state."""

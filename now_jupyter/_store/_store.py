@@ -103,10 +103,14 @@ class Store(FileStore):
     def _free_numbers(self) -> Iterator[int]:
         """Yield the numbers that nothing bears, upward from the last that was claimed here; listing the folder once."""
         if not self._last or not self._is_used(self._last):
-            # The jobs twice: what goes to the trash and back while we look shows up in one of the two.
-            folders = ("jobs", "trash", "answers", "locks", "jobs")
-            self._last = highest_number(name for part in folders for name in list_names(self.folder / part))
+            self._last = self.highest_number()
         yield from (one for one in range(self._last + 1, _LARGEST_NUMBER) if not self._is_used(one))
+
+    def highest_number(self) -> int:
+        """Return the highest number that anything bears here; 0 where nothing does."""
+        # The jobs twice: what goes to the trash and back while we look shows up in one of the two.
+        folders = ("jobs", "trash", "answers", "locks", "jobs")
+        return highest_number(name for part in folders for name in list_names(self.folder / part))
 
     def _is_used(self, number: int) -> bool:
         records = (self._jobs.path(number), self._trash.path(number))

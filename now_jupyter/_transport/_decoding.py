@@ -8,18 +8,17 @@ between them, and answers that were cut off.
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 import msgspec
 
-from .._json import JSON
+from .._json import JSON, empty_depths, read_json
 from .._media import identify
 from .._protocol import Event, Reply
 
-__all__ = ["EventDecoder", "events_in", "file_type", "is_stream", "read_json", "read_kept", "read_reply"]
+__all__ = ["EventDecoder", "events_in", "file_type", "is_stream", "read_body", "read_kept", "read_reply"]
 
 _EVENT_STREAM = "text/event-stream"
 _MARK = b"\xef\xbb\xbf"
@@ -31,7 +30,6 @@ _FILES = ("image/", "audio/", "video/")
 _PIECE = 1 << 20
 _PEEK = 4096
 _MOST_VALUES = 1 << 20  # of one document: small ones take twenty times their text in memory
-_MOST_DIGITS = 400
 _SHOWN = 1024  # characters of an unusable answer
 
 
@@ -46,7 +44,7 @@ def read_reply(head: Mapping[str, JSON], data: bytes) -> tuple[Reply, Iterator[E
     is_text = head.get("expects") == "text"
     if not is_text or _is_json(start):
         with suppress(ValueError):
-            return Reply(media_type=mime, body=read_json(data), text=_words(data) if is_text else ""), iter(())
+            return Reply(media_type=mime, body=read_body(data), text=_words(data) if is_text else ""), iter(())
     return Reply(media_type=mime, text=_words(data if is_text else data[:_SHOWN])), iter(())
 
 
@@ -165,14 +163,14 @@ def _documents(data: bytes) -> Iterator[JSON]:
     if not data or data.isspace():
         return
     try:
-        yield read_json(data)
+        yield read_body(data)
     except ValueError:
         yield from (_document(line) for line in data.split(b"\n") if line and not line.isspace())
 
 
 def _document(line: bytes) -> JSON:
     with suppress(ValueError):
-        return read_json(line)
+        return read_body(line)
     return _words(line).strip()  # [DONE], or words
 
 
@@ -181,23 +179,15 @@ def _type_of(name: str, data: JSON) -> str:
     return own if isinstance(own, str) and own and name in ("", "message") else name or "message"
 
 
-def read_json(data: bytes | str) -> JSON:
-    """Read JSON, with a byte-order mark, broken characters and numbers that are none forgiven; or a ValueError."""
+def read_body(data: bytes | str) -> JSON:
+    """Read JSON of a relay, with a byte-order mark and broken characters forgiven; or a ValueError."""
     plain = (data.encode("utf-8", "replace") if isinstance(data, str) else data).removeprefix(_MARK)
     if _is_huge(plain):
         raise ValueError("too many values")
-    with suppress(RecursionError):
-        with suppress(msgspec.DecodeError):
-            value: JSON = msgspec.json.decode(plain)  # not from text, which one emoji makes four times as large
-            return value
-        text = plain.decode("utf-8", "replace")
-        return _without_halves(json.loads(text, parse_constant=lambda _: None, parse_int=_whole))
-    raise ValueError("nested too deeply")
-
-
-def _whole(digits: str) -> int | None:
-    """Return a whole number; one of hundreds of digits is none, and Python itself would refuse all of the JSON."""
-    return int(digits) if len(digits) <= _MOST_DIGITS else None
+    with suppress(msgspec.DecodeError, RecursionError):
+        value: JSON = empty_depths(msgspec.json.decode(plain))  # from bytes: one emoji makes text four times as large
+        return value
+    return read_json(plain.decode("utf-8", "replace"), most=_MOST_VALUES)
 
 
 def _is_huge(data: bytes) -> bool:
@@ -218,14 +208,5 @@ def _whole_part(data: bytes) -> JSON:
             if sign == b"}" and opened and opened[-1] == b"[":
                 end, tail = token.end(), b"".join(_CLOSING[one] for one in reversed(opened))
     with suppress(ValueError):
-        return read_json(data[:end] + tail)
+        return read_body(data[:end] + tail)
     return None
-
-
-def _without_halves(value: JSON) -> JSON:
-    """Return a value without half surrogate pairs, which could be written to no file."""
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, dict):
-        return {str(_without_halves(name)): _without_halves(one) for name, one in value.items()}
-    return [_without_halves(one) for one in value] if isinstance(value, list) else value

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 from .._json import JSON
 from .._messages import NowImageError, Refusal, error_of_refusal, plain
-from ._decoding import read_json
+from ._decoding import read_body
 
 __all__ = ["refusal_error", "request_id_of", "wait_asked"]
 
@@ -84,7 +84,7 @@ def _until(text: str, now: datetime) -> float | None:
 def _parse_body(body: bytes) -> JSON:
     text = body.decode("utf-8-sig", "replace").strip()
     try:
-        return read_json(text)
+        return read_body(text)
     except ValueError:
         return None if text.startswith("<") else text[:_LONGEST_PAGE]  # of a web page nothing is quoted
 

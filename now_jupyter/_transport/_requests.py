@@ -11,7 +11,7 @@ import re
 import secrets
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -57,13 +57,15 @@ def url_of(call: Call, base_url: str) -> httpx.URL:
         path = path.removeprefix("/v1")  # the root brings the relay's own version along
     if not all(call.ids):
         raise _no_part(call.path)
-    ids = (quote(one, safe="") for one in call.ids)
+    ids = (quote(one, safe="", errors="replace") for one in call.ids)
     path = re.sub(r"\{\}", lambda _: next(ids), path)
     segments = map(unquote, path.partition("?")[0].split("/"))
     if not _PATH.fullmatch(path) or not {".", ".."}.isdisjoint(segments):
         raise _no_part(path)
-    url = httpx.URL(root + path)
-    return url.copy_merge_params(dict(call.query)) if call.query else url
+    with suppress(httpx.InvalidURL):
+        url = httpx.URL(root + path)
+        return url.copy_merge_params(dict(call.query)) if call.query else url
+    raise _no_part(path)  # too long
 
 
 def _no_part(value: str) -> InputError:
