@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 from anyio import open_file
@@ -55,6 +55,8 @@ def url_of(call: Call, base_url: str) -> httpx.URL:
         path = f"/{rest}"
     elif call.base == "api" and path.startswith("/v1/"):
         path = path.removeprefix("/v1")  # the root brings the relay's own version along
+    elif call.expects == "file" and path.startswith(f"{urlsplit(root).path}/"):
+        root = origin_of(base_url)  # an answer named its file from the origin on
     if not all(call.ids):
         raise _no_part(call.path)
     ids = (quote(one, safe="", errors="replace") for one in call.ids)

@@ -65,11 +65,16 @@ def inputs(tmp_path: Path) -> Inputs:
         (HOST, Call(path="/a/{}/b/{}", ids=("{}", "x"), base="host"), f"{HOST}/a/%7B%7D/b/x"),
         (HOST, Call(path="/usage?type=a", query={"unit": "a b&"}), f"{HOST}/v1/usage?type=a&unit=a+b%26"),
         (HOST, Call(path=f"{HOST}/kling/v1/videos/{{}}", ids=("1",)), f"{HOST}/kling/v1/videos/1"),
+        (f"{HOST}/x/v1", Call(path="/x/1.png", base="host", expects="file"), f"{HOST}/x/1.png"),
+        (f"{HOST}/x/v1", Call(path="/xy/1.png", base="host", expects="file"), f"{HOST}/x/xy/1.png"),
+        (f"{HOST}/x/v1", Call(path="/x/1", base="host"), f"{HOST}/x/x/1"),
         (f"{HOST}/x", Call(path="HTTPS://relay.example:443/task/1".lower()), f"{HOST}/task/1"),
     ],
 )
 def test_a_call_is_made_below_the_relays_address(base_url: str, call: Call, url: str) -> None:
-    """Below its version or what stands before it; ids are one segment each; a whole address has to be the relay's."""
+    """Below its version or what stands before it; ids are one segment each; a whole address has to be the relay's; a
+    file that an answer names from the origin on is not looked for below the same prefix twice.
+    """
     assert httpx.URL(RelayClient(base_url=base_url).url_of(call)) == httpx.URL(url)
 
 
