@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice, product, repeat
 from typing import Any
 
-from .._json import Fields
+from .._json import Fields, Texts
 from .._messages import InputError, MaybeBilledError, NowImageError, TaskLost, TaskStillPending
 from .._protocol import (
     Ask,
@@ -51,13 +51,16 @@ class Exchange:
     """A paid answer and what the relay says after it.
 
     `events` are those of a streamed answer, `answers` those to the free calls, in their order, the last one again and
-    again; an error among either is raised. `memo` None: that of the plan of the first ask.
+    again; an error among either is raised. `memo` None: that of the plan of the first ask. An exchange of an older
+    release brings along what that release kept: its `memo`, its checkpoints as `states`, and the `keys` it found.
     """
 
     reply: Reply
     events: tuple[Event | NowImageError, ...] = ()
     answers: tuple[Reply | NowImageError, ...] = ()
     memo: Fields | None = None
+    states: tuple[Fields, ...] = ()
+    keys: Texts | None = None
 
 
 def check(
@@ -168,7 +171,9 @@ def _faults_of_reading(service: Service, exchange: Exchange) -> Iterator[str]:
         return
     if again.keys != whole.keys:
         yield f"one answer gives the keys {whole.keys}, then {again.keys}"
-    for state, found in whole.states:
+    if exchange.keys is not None and whole.keys != list(exchange.keys):
+        yield f"the answer gives the keys {whole.keys} instead of {list(exchange.keys)}"
+    for state, found in (*whole.states, *((state, 0) for state in exchange.states)):
         yield from _faults_of_resuming(service, exchange, state, (whole.keys, whole.keys[found:]))
     for other in _others(exchange):
         yield from (f"{fault} (after a cut or foreign answer)" for fault in _read(service, other).faults)

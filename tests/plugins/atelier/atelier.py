@@ -125,7 +125,7 @@ class Atelier(Service):
             yield from Found(key=str(index), sources=(Link(str(url)),), handle=f"{known.get('id')}/{index}")
         if isinstance(sheet := known.get("sheet"), str):
             yield from Found(key="sheet", sources=(Link(sheet),), is_side=True)
-        buttons = [one for one in _list(known, "buttons") if isinstance(one, Mapping)]
+        buttons = [one for one in _list(known, "buttons") if isinstance(one, Mapping) and {"label", "do"} <= set(one)]
         return Outcome(buttons=tuple(Button(label=str(one["label"]), action=str(one["do"])) for one in buttons))
 
 
