@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-from contextlib import suppress
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -27,13 +30,25 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
-__all__ = ["MOST_PIXELS", "DecoderError", "decode", "examine", "load", "open_picture", "pixels_only", "refusal_of"]
+__all__ = [
+    "MOST_PIXELS",
+    "DecoderError",
+    "decode",
+    "examine",
+    "load",
+    "open_picture",
+    "pixels_only",
+    "refusal_of",
+    "room_for",
+]
 
 MOST_PIXELS = 80_000_000
 
 _TURNS = ("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90")
 _TURNED = range(5, 9)  # orientations that exchange width and height
 _EXCERPT = 80
+_LARGE = 4_000_000  # pixels: more than that is decoded by one thread at a time
+_ONE_LARGE = threading.Lock()
 
 
 class DecoderError(BadImageError):
@@ -168,6 +183,13 @@ def load(opened: Opened, *, within: int | None = None) -> Image:
     raise refusal
 
 
+@contextmanager
+def room_for(opened: Opened) -> Iterator[None]:
+    """Have the pixels of one large picture in memory at a time, four bytes each; small ones wait for nothing."""
+    with _ONE_LARGE if math.prod(opened.image.size) > _LARGE else nullcontext():
+        yield
+
+
 def decode(data: bytes) -> Image:
     """Return the picture as a loaded PIL image, upright.
 
@@ -221,7 +243,8 @@ def _size_of(data: bytes, media: MediaType, max_pixels: int) -> tuple[int, int]:
     try:
         opened = open_picture(data, max_pixels=max_pixels)
         if media.native:
-            load(opened)
+            with room_for(opened):
+                load(opened).close()
     except BadImageError as problem:
         if media.native and not isinstance(problem, DecoderError):
             raise

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._decoding import decode, load, open_picture
+from ._decoding import load, open_picture, room_for
 from ._files import read_file
 from ._types import is_inline
 
@@ -50,10 +50,11 @@ def preview(data: bytes, *, longest: int = 512, original_if_smaller: bool = True
     opened = open_picture(data)
     size = opened.size
     fits = len(data) <= _SMALL_BYTES and max(size) <= longest and is_inline(opened.media.mime)
-    image = load(opened, within=longest)
-    if original_if_smaller and fits and opened.orientation == 1 and image.mode != "CMYK":
-        return data, opened.media.mime, *size
-    return _encode(_shrink(image, (longest, longest)))
+    with room_for(opened):
+        image = load(opened, within=longest)
+        if original_if_smaller and fits and opened.orientation == 1 and image.mode != "CMYK":
+            return data, opened.media.mime, *size
+        return _encode(_shrink(image, (longest, longest)))
 
 
 def fill(data: bytes, size: Size) -> Image:
@@ -66,7 +67,8 @@ def fill(data: bytes, size: Size) -> Image:
 
     opened = open_picture(data)
     enough = round(max(size) * max(opened.size) / min(opened.size))  # the shortest side still fills the place
-    return ImageOps.fit(displayable(load(opened, within=max(*size, enough))), size)
+    with room_for(opened):
+        return ImageOps.fit(displayable(load(opened, within=max(*size, enough))), size)
 
 
 def crop_picture(source: bytes | Path, box: tuple[float, float, float, float]) -> bytes:
@@ -75,12 +77,14 @@ def crop_picture(source: bytes | Path, box: tuple[float, float, float, float]) -
     Raises:
         BadImageError: the picture cannot be decoded.
     """
-    image = decode(source if isinstance(source, bytes) else read_file(source))
+    opened = open_picture(source if isinstance(source, bytes) else read_file(source))
     left, top, right, bottom = (min(max(part, 0.0), 1.0) for part in box)
-    edges = (round(left * image.width), round(top * image.height))
-    ends = (max(edges[0] + 1, round(right * image.width)), max(edges[1] + 1, round(bottom * image.height)))
     target = io.BytesIO()
-    image.crop((*edges, *ends)).save(target, "PNG", icc_profile=image.info.get("icc_profile"))
+    with room_for(opened):
+        image = load(opened)
+        edges = (round(left * image.width), round(top * image.height))
+        ends = (max(edges[0] + 1, round(right * image.width)), max(edges[1] + 1, round(bottom * image.height)))
+        image.crop((*edges, *ends)).save(target, "PNG", icc_profile=image.info.get("icc_profile"))
     return target.getvalue()
 
 
@@ -141,8 +145,14 @@ def sheet(pictures: Sequence[bytes], *, longest: int = 512, numbers: Sequence[in
         BadImageError: one of them is no picture that can be shown.
     """
     grid = _grid([open_picture(data).size for data in pictures], round(longest * _SHEET_SCALE))
-    cells = [_shrink(load(open_picture(data), within=max(grid.cell)), grid.cell) for data in pictures]
+    cells = [_cell(data, grid.cell) for data in pictures]
     return _encode(_draw(cells, grid, numbers or range(1, len(cells) + 1)))
+
+
+def _cell(data: bytes, box: Size) -> Image:
+    opened = open_picture(data)
+    with room_for(opened):
+        return _shrink(load(opened, within=max(box)), box)
 
 
 def _grid(sizes: Sequence[Size], longest: int) -> _Grid:

@@ -47,7 +47,7 @@ _MADE = re.compile(r"<now:made[^<>]{0,200}>([^<]*)</now:made>")
 _DESCRIBED = re.compile(r"<dc:description[^<>]{0,200}>\s*+(?:<rdf:Alt[^<>]{0,200}>\s*+<rdf:li[^<>]{0,200}>)?([^<]*)</")
 _STEPS = re.compile(r"^Steps: \d", re.MULTILINE)
 _PAIRS = re.compile(r'(?:^|, )([A-Z][\w ]{0,40}): ("(?:[^"\\]|\\.)*"|[^,]*)')
-_JOB_ID = re.compile(r"\s+Job ID: [0-9a-f-]{36}\s*$")
+_JOB_ID = re.compile(r"\bJob ID: [0-9a-f-]{36}\s*$")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _BLOCK_START = '<rdf:Description rdf:about="" xmlns:now="urn:now-jupyter:1"'
 _BLOCK_END = "</rdf:Description>"

@@ -11,7 +11,7 @@ from ._typed import flag_at, skip_blanks, word_at
 
 __all__ = ["complete"]
 
-_MAGIC = re.compile(r"\s*%%?nowimage(?=\s)")
+_MAGIC = re.compile(r"\A\s*%%?nowimage(?=\s)")
 _DASHES = re.compile(r"(?:--?|——|－－?)?\Z")
 
 

@@ -53,7 +53,7 @@ def words_apart(before: str, after: str) -> list[Run]:
     Blanks and signs between two changes belong to the change: "a red fox" and "a blue wolf" differ in one run.
     """
     old, new = _PIECES.findall(before[:_LONGEST]), _PIECES.findall(after[:_LONGEST])
-    codes = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    codes = difflib.SequenceMatcher(None, old, new).get_opcodes()
     runs: list[Run] = []
     gone = came = ""
     for at, (kind, a, b, c, d) in enumerate(codes, 1):

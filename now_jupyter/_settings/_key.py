@@ -78,10 +78,11 @@ class Redactor:
     piece, then ask for the `end`. Without a key nothing is changed.
     """
 
-    __slots__ = ("_key", "_rest")
+    __slots__ = ("_escapes", "_key", "_rest")
 
     def __init__(self, key: Key | None) -> None:
         self._key = key if key is not None and len(key) >= _SHORTEST_REDACTED else None
+        self._escapes = self._key.escapes() if self._key is not None else []
         self._rest = b""
 
     def redact(self, data: _Data) -> _Data:
@@ -101,7 +102,7 @@ class Redactor:
         if self._key is None:
             return data
         data = self._key.mask(self._rest + data)
-        end = _undecided(self._key.escapes(), data)
+        end = _undecided(self._escapes, data)
         self._rest = data[end:]
         return data[:end]
 

@@ -23,7 +23,7 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _QUOTES = "\"'`“”‘’«»「」『』<>"  # the characters that come along when an address is copied
 _DOTS = str.maketrans({"。": ".", "．": ".", "｡": "."})
-_PLACEHOLDER = re.compile(r"\{+\s*BASE_?URL\s*\}+|<\s*BASE_?URL\s*>", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"\{\s*BASE_?URL\s*\}|<\s*BASE_?URL\s*>", re.IGNORECASE)
 _KEY = re.compile(r"(https?://)?(bearer\s+)?sk-[^./]*$|bearer\s", re.IGNORECASE)
 _LONG = re.compile(r"[\w+=~-]{16,}")  # what may be a key, or a part of one
 _SHORTEST_KEY = 30
