@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -48,6 +48,9 @@ _UNSURE: Signature = (0, 0, 0)
 _LARGEST_INTENT = 4 << 20
 _LARGEST_RECORD = 8 << 20  # what an answer may add is bounded
 _LARGEST_MARKS = 1 << 20
+_MOST_VALUES = 50_000  # of one record: small ones take twenty times their text in memory
+_USUAL_RECORD = 8 << 10
+_LARGEST_FOLDER = 32 << 20  # bytes of what records have beyond that, all together
 _MOST_RECORDS = 100_000
 _MOST_TAGS = 100
 _LONGEST_TAG = 100
@@ -104,11 +107,11 @@ def _put_on(one: RecordedOutput, marks: _OutputMarks) -> RecordedOutput:
 
 
 def parse_json(data: bytes) -> object:
-    """Return what JSON from a file says, which may be anything; a StoreCorrupt where it is not JSON."""
+    """Return what JSON from a file says, which may be anything; a StoreCorrupt where it is not JSON, or too much."""
     try:
-        return read_json(data)
+        return read_json(data, most=_MOST_VALUES)
     except ValueError as problem:
-        reason = type(problem).__name__
+        reason = plain(problem, 60)
     raise StoreCorrupt("this is not JSON: {reason}", reason=reason)
 
 
@@ -195,9 +198,10 @@ class RecordFiles:
         now = time.time_ns()
         found = _signatures(self.folder)
         changed = {_number_in(name) for name, _ in found.items() ^ known.signatures.items()}
-        records = {one.number: one for one in known.records if one.number not in changed}
-        damaged = []
-        for number in sorted(changed | {_number_in(name) for name in known.damaged}):
+        heavy = _beyond_measure(found)
+        records = {one.number: one for one in known.records if one.number not in changed | heavy}
+        damaged = [f"{number}.json" for number in sorted(heavy)]
+        for number in sorted((changed | {_number_in(name) for name in known.damaged}) - heavy):
             try:
                 record = self.try_read(number) if f"{number}.json" in found else None
             except StoreError:
@@ -259,6 +263,14 @@ def _signatures(folder: Path) -> dict[str, Signature]:
                 if not stat.S_ISLNK(seen.st_mode):
                     found[entry.name] = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
     return found
+
+
+def _beyond_measure(found: Mapping[str, Signature]) -> set[int]:
+    """Return the numbers of the oldest records that are too much together with all newer ones."""
+    large = {_number_in(name): size - _USUAL_RECORD for name, (_, size, _) in found.items() if size > _USUAL_RECORD}
+    newest_first = sorted(large, reverse=True)
+    totals = accumulate(large[number] for number in newest_first)
+    return {number for number, total in zip(newest_first, totals, strict=True) if total > _LARGEST_FOLDER}
 
 
 def _number_in(name: str) -> int:

@@ -29,7 +29,7 @@ _CLOSING = {b"[": b"]", b"{": b"}"}
 _FILES = ("image/", "audio/", "video/")
 _PIECE = 1 << 20
 _PEEK = 4096
-_MOST_VALUES = 1 << 20  # of one document: small ones take twenty times their text in memory
+_MOST_VALUES = 1 << 18  # of one document: small ones take twenty times their text in memory
 _SHOWN = 1024  # characters of an unusable answer
 
 

@@ -1,0 +1,180 @@
+"""What comes from outside costs memory and time in proportion to its size: each kind of input by its smallest case."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import secrets
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clean_room import ROOT
+from now_jupyter._media import extract
+from now_jupyter._media._containers import PNG_HEAD, png_chunk
+from now_jupyter._panel._diff import words_apart
+from now_jupyter._runner._answers import clip
+from now_jupyter._session._doctor import examine
+from now_jupyter._settings import Key, Redactor
+from now_jupyter._store import Record, RecordedOutput, RescueFolder, Store
+from now_jupyter._values import Request
+
+GROWTH = 8.0  # from one size to four times that: 4 where the work is linear, 16 where it is quadratic
+
+
+def seconds(act: Callable[[], object]) -> float:
+    """Return the processor time of the quickest of some runs: the machine has other work, too."""
+    times = []
+    for _ in range(3):
+        began = time.process_time()
+        act()
+        times.append(time.process_time() - began)
+    return min(times)
+
+
+def described(blanks: int) -> bytes:
+    """Return a PNG whose packed description is blanks and a letter."""
+    text = b"Description\0\0" + zlib.compress(b" " * blanks + b"x")
+    head = png_chunk(b"IHDR", (1).to_bytes(4) * 2 + b"\x08\0\0\0\0")
+    pixels = png_chunk(b"IDAT", zlib.compress(b"\0\0"))
+    return PNG_HEAD + head + png_chunk(b"zTXt", text) + pixels + png_chunk(b"IEND", b"")
+
+
+def test_a_packed_description_is_read_in_linear_time() -> None:
+    """A picture of 200 bytes that unpacks to blanks holds nobody up on recall or drop."""
+    small, large = described(15_000), described(60_000)
+    assert extract(large) == {"prompt": "x"}
+    assert seconds(lambda: extract(large)) < GROWTH * seconds(lambda: extract(small)) + 0.01
+
+
+def test_the_key_is_covered_in_small_pieces_in_linear_time() -> None:
+    """An answer that comes byte by byte, each of which may begin the key, costs little more for each."""
+    key = Key(secrets.token_hex(24))
+
+    def feed(count: int) -> None:
+        redactor = Redactor(key)
+        for _ in range(count):
+            redactor.feed(b"%")
+
+    piece, whole = seconds(lambda: feed(2_000)), seconds(lambda: feed(8_000))
+    assert whole < GROWTH * piece
+    assert piece < 2_000 * 20 * seconds(lambda: key.mask(b"%" * 100)) + 0.1
+
+
+@pytest.mark.parametrize("letters", ["狐雪", "".join(map(chr, range(0x4E00, 0x4E00 + 30))), ", "])
+def test_prompts_are_compared_in_bounded_time(letters: str) -> None:
+    """Two prompts of 4,000 signs take no longer than a comparison of each sign of one with each of the other would."""
+    chance = random.Random(1)
+    before, after = ("".join(chance.choices(letters, k=4_000)) for _ in range(2))
+    square = seconds(lambda: [one == other for one in before[:1_000] for other in after[:1_000]])
+    assert seconds(lambda: words_apart(before, after)) < 16 * square
+    runs = words_apart(before, after)
+    assert "".join(text for kind, text in runs if kind != "new") == before
+    assert "".join(text for kind, text in runs if kind != "gone") == after
+
+
+# Folders
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "a.now")
+
+
+def put(store: Store, number: int, **more: object) -> Path:
+    """Write a record as a folder from elsewhere may hold it: nobody has proved that it can be read."""
+    record = Record(id=f"{number:032x}", request=Request(prompt="a fox"), created=1.0, number=number)
+    path = store.folder / "jobs" / f"{number}.json"
+    path.write_text(json.dumps({**record.to_json(), **more}, separators=(",", ":")), "utf-8")
+    return path
+
+
+def test_a_record_of_small_values_is_not_read(store: Store) -> None:
+    """Values of three bytes take twenty times that: such a record is named as one that cannot be read."""
+    store.preflight()
+    put(store, 1)
+    put(store, 2, usage={"a": [[[]] * 1000] * 1000})
+    assert [one.number for one in store.records()] == [1]
+    assert store.damaged == ("2.json",)
+
+
+def test_large_records_are_read_up_to_a_total(store: Store) -> None:
+    """The newest are; the oldest are named, and come back when others are gone."""
+    store.preflight()
+    paths = [put(store, number, alt="x" * 1_000_000) for number in range(1, 41)]
+    newest = [one.number for one in store.records()]
+    assert newest == list(range(41 - len(newest), 41))
+    assert 20 < len(newest) < 40
+    assert store.damaged == tuple(f"{number}.json" for number in range(1, 41 - len(newest)))
+    for path in paths[20:]:
+        path.unlink()
+    assert len(store.records()) == 20
+
+
+def test_what_a_relay_says_is_clipped_to_what_a_record_takes(store: Store) -> None:
+    """The largest answer that is not clipped away, at each of 64 outputs, can be written and read again."""
+    most = next(one for count in range(400, 0, -1) if (one := clip([[]] * count)) is not None)
+    outputs = tuple(RecordedOutput(key=str(at), number=at, about={"a": most}, handle=most) for at in range(1, 65))
+    record = Record(id="0" * 32, request=Request(prompt="a fox"), created=1.0, usage={"a": most}, state={"a": most})
+    kept = store.claim(replace(record, outputs=outputs))
+    assert store.read(kept.number) == kept
+
+
+def test_the_doctor_does_not_read_a_picture_of_another_size(store: Store) -> None:
+    """A hole of a terabyte is told by its size, and is not read either where its record says that size."""
+    record = store.claim(Record(id="0" * 32, request=Request(prompt="a fox"), created=1.0))
+    for number, size in ((1, 9), (2, 1 << 40)):
+        with (store.pictures / f"{record.number}-{number}.png").open("wb") as file:
+            file.truncate(1 << 40)
+        one = RecordedOutput(key=str(number), number=number, sha256="a" * 64, mime="image/png", size_bytes=size)
+        outputs = (*record.outputs, replace(one, file=f"{record.number}-{number}.png"))
+        record = replace(record, outputs=outputs)
+    store.write(record)
+    report: list[str] = []
+    spill = RescueFolder(lambda: store.folder.parent / "spill")
+    took = seconds(lambda: report.append(examine(store, spill, names_are_faked=None).text()))
+    assert took < 1.0
+    assert f"{record.number}-1.png" in report[0]
+    assert "only the size was compared" in report[0]
+
+
+# Memory
+
+CHILD = """
+import io, sys, threading
+from pathlib import Path
+import now_jupyter._media as media
+from PIL import Image
+drawn = io.BytesIO()
+Image.new("L", (10_000, 7_900)).save(drawn, "PNG", compress_level=1)
+data = drawn.getvalue()
+def peak(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
+before = peak("VmHWM")
+acts = {"examine": lambda: media.examine(data), "preview": lambda: media.preview(data)}
+threads = [threading.Thread(target=acts[sys.argv[1]]) for _ in range(int(sys.argv[2]))]
+[one.start() for one in threads]
+[one.join() for one in threads]
+print(peak("VmHWM") - before)
+"""
+
+
+def grown(action: str, threads: int) -> float:
+    command = [sys.executable, "-c", CHILD, action, str(threads)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100, env=environment)
+    return float(done.stdout)
+
+
+@pytest.mark.parametrize("action", ["examine", "preview"])
+def test_large_pictures_are_decoded_one_at_a_time(action: str) -> None:
+    """Eight of 30 megapixels at once take little more memory than one of them."""
+    assert grown(action, 8) < grown(action, 1) + 60
