@@ -106,13 +106,15 @@ def test_a_record_of_small_values_is_not_read(store: Store) -> None:
 
 
 def test_large_records_are_read_up_to_a_total(store: Store) -> None:
-    """The newest are; the oldest are named, and come back when others are gone."""
+    """The newest are; the oldest are named, and come back when others go. What is too large does not count."""
     store.preflight()
+    with (store.folder / "jobs" / "50.json").open("wb") as file:
+        file.truncate(1 << 40)
     paths = [put(store, number, alt="x" * 1_000_000) for number in range(1, 41)]
     newest = [one.number for one in store.records()]
     assert newest == list(range(41 - len(newest), 41))
     assert 20 < len(newest) < 40
-    assert store.damaged == tuple(f"{number}.json" for number in range(1, 41 - len(newest)))
+    assert store.damaged == tuple(f"{number}.json" for number in (*range(1, 41 - len(newest)), 50))
     for path in paths[20:]:
         path.unlink()
     assert len(store.records()) == 20

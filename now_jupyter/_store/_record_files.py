@@ -200,19 +200,19 @@ class RecordFiles:
         changed = {_number_in(name) for name, _ in found.items() ^ known.signatures.items()}
         heavy = _beyond_measure(found)
         records = {one.number: one for one in known.records if one.number not in changed | heavy}
-        damaged = [f"{number}.json" for number in sorted(heavy)]
+        damaged = set(heavy)
         for number in sorted((changed | {_number_in(name) for name in known.damaged}) - heavy):
             try:
                 record = self.try_read(number) if f"{number}.json" in found else None
             except StoreError:
-                damaged.append(f"{number}.json")
+                damaged.add(number)
                 continue
             if record is not None:
                 records[number] = record
         ordered = [records[number] for number in sorted(records)[-_MOST_RECORDS:]]
         # What a change just now might leave with the same signature is read again next time.
         sure = {name: one if is_long_ago(one[0], now) else _UNSURE for name, one in found.items()}
-        return _Known(stamp, sure, ordered, tuple(damaged))
+        return _Known(stamp, sure, ordered, tuple(f"{number}.json" for number in sorted(damaged)))
 
     def newest(self, count: int) -> list[Record]:
         """Return the records of the `count` highest numbers that can be read, in order; no others are read."""
@@ -266,8 +266,9 @@ def _signatures(folder: Path) -> dict[str, Signature]:
 
 
 def _beyond_measure(found: Mapping[str, Signature]) -> set[int]:
-    """Return the numbers of the oldest records that are too much together with all newer ones."""
-    large = {_number_in(name): size - _USUAL_RECORD for name, (_, size, _) in found.items() if size > _USUAL_RECORD}
+    """Return the numbers of the oldest large records, whose size is too much together with that of all newer ones."""
+    sizes = {name: size for name, (_, size, _) in found.items() if _USUAL_RECORD < size <= _LARGEST_RECORD}
+    large = {_number_in(name): size - _USUAL_RECORD for name, size in sizes.items() if name.endswith(".json")}
     newest_first = sorted(large, reverse=True)
     totals = accumulate(large[number] for number in newest_first)
     return {number for number, total in zip(newest_first, totals, strict=True) if total > _LARGEST_FOLDER}
