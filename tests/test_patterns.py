@@ -23,6 +23,8 @@ import now_jupyter
 from now_jupyter._ipython._rewriting import Rewriting
 from now_jupyter._settings import Key
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(now_jupyter.__file__).parent
 CALLS = ("compile", "match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer")
 METHODS = {*CALLS, "scanner"} - {"compile"}

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from .._bounds import Bounded
+from .._bounds import Bounded, plain
 from .._json import JSON, Texts, read_json
 from .._messages import StoreCorrupt, StoreError, StoreTooNew
 from .._protocol import Key
