@@ -51,6 +51,10 @@ def history(folder: Path, *, used_by: Path | None = None, **facts: Any) -> str:
         ({"JPY_SESSION_NAME": "/a/stale.ipynb"}, {"__vsc_ipynb_file__": "/a/vs.ipynb"}, "/a/vs.ipynb"),
         ({"PAPERMILL_OUTPUT_PATH": "/out/run.ipynb", "PAPERMILL_INPUT_PATH": "/in/run.ipynb"}, {}, "/out/run.ipynb"),
         ({"PAPERMILL_OUTPUT_PATH": "s3://bucket/run.ipynb", "PAPERMILL_INPUT_PATH": "in.ipynb"}, {}, "/place/in.ipynb"),
+        ({"JPY_SESSION_NAME": "/a/outer.ipynb"}, {"PAPERMILL_OUTPUT_PATH": "/out/red.ipynb"}, "/out/red.ipynb"),
+        ({}, {"PAPERMILL_OUTPUT_PATH": "no/such/folder/red.ipynb"}, "/place/red.ipynb"),
+        ({"JPY_SESSION_NAME": "/a/script.py"}, {}, "/a/script.py"),
+        ({"JPY_SESSION_NAME": "/a/text.md"}, {}, "/a/text.md"),
         ({"COLAB_RELEASE_TAG": "1"}, {}, "/content/colab.ipynb"),
         ({}, {"__vsc_ipynb_file__": 5}, None),
     ],
@@ -61,6 +65,13 @@ def test_every_front_end_tells_the_name_in_its_own_way(
     """Jupyter Server, VS Code, papermill, Colab; what is no notebook's name is none."""
     found = notebook_path(environ, names, Path("/place"))
     assert found == (None if expected is None else Path(expected))
+
+
+def test_runs_of_papermill_have_a_history_each(tmp_path: Path) -> None:
+    """Its paths begin where it was started; with `--inject-paths` it tells them as variables."""
+    (tmp_path / "runs").mkdir()
+    names = {"PAPERMILL_INPUT_PATH": "in.ipynb", "PAPERMILL_OUTPUT_PATH": "runs/red.ipynb"}
+    assert folder_of(notebook_path({}, names, tmp_path), tmp_path) == tmp_path / "runs" / "red.now"
 
 
 def test_the_folder_is_named_after_the_notebook() -> None:

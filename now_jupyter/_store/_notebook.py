@@ -17,7 +17,8 @@ from .._json import read_json
 __all__ = ["ShownBefore", "folder_of", "notebook_path", "pictures_shown"]
 
 T = TypeVar("T")
-_VARIABLES = ("JPY_SESSION_NAME", "PAPERMILL_OUTPUT_PATH", "PAPERMILL_INPUT_PATH")
+_OF_PAPERMILL = ("PAPERMILL_OUTPUT_PATH", "PAPERMILL_INPUT_PATH")  # with --inject-paths
+_SUFFIXES = {".ipynb", ".py", ".md", ".myst", ".qmd", ".rmd"}  # the last ones where jupytext opens them as notebooks
 _LARGEST_NOTEBOOK = 512 << 20
 _MOST_VALUES = 1 << 22
 _LONGEST_ID = 64
@@ -33,11 +34,15 @@ class ShownBefore:
 
 def notebook_path(environ: Mapping[str, str], names: Mapping[str, Any], working: Path) -> Path | None:
     """Return the notebook's file, as Jupyter Server, VS Code, Colab or papermill tell it, else None."""
-    told = [names.get("__vsc_ipynb_file__"), *(environ.get(name) for name in _VARIABLES), _colab_name(environ)]
+    of_papermill = [where.get(name) for where in (names, environ) for name in _OF_PAPERMILL]
+    told = [names.get("__vsc_ipynb_file__"), *of_papermill, environ.get("JPY_SESSION_NAME"), _colab_name(environ)]
     for text in told:
-        if isinstance(text, str) and text.endswith(".ipynb") and "://" not in text:
+        if isinstance(text, str) and "://" not in text and Path(text).suffix.lower() in _SUFFIXES:
             path = Path(unquote(text) if "%" in text and not Path(text).exists() else text)
-            return path if path.is_absolute() else working / path.name
+            if path.is_absolute():
+                return path
+            # Papermill's paths begin where it was started; a server's name may begin at a root that nobody tells.
+            return working / (path if text in of_papermill and (working / path.parent).is_dir() else path.name)
     return None
 
 
