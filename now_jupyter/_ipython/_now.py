@@ -6,6 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from .._history import reason_of
+from .._media import recipe_file
 from .._messages import InputError, Language, printable, say
 from .._options import cell_text
 from .._orders import budget_line
@@ -104,7 +105,7 @@ class NowCommands:
         if recall(self._session, path or require_ref(ref)):
             return say("the draft of the panel is filled", self._language)
         if path is not None:
-            return cell_text(request_in(read_file(path.resolve(), limit=_LARGEST_FILE)))
+            return cell_text(request_in(read_file(recipe_file(path.resolve()), limit=_LARGEST_FILE)))
         generation = self._session.generation(require_ref(ref))
         return "\n".join([cell_of(generation), "", *facts_of(generation, self._language)])
 

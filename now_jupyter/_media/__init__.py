@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ._base64 import unpack_base64
-from ._copies import save_copy
+from ._copies import recipe_file, save_copy
 from ._decoding import DecoderError, decode, examine, pixels_only
 from ._files import read_verified
 from ._preview import crop_picture, fill, preview, sheet
-from ._provenance import extract
+from ._provenance import extract, label
 from ._types import MediaType, can_show, identify, is_inline, media_type
 
 __all__ = [
@@ -21,10 +21,12 @@ __all__ = [
     "fill",
     "identify",
     "is_inline",
+    "label",
     "media_type",
     "pixels_only",
     "preview",
     "read_verified",
+    "recipe_file",
     "save_copy",
     "sheet",
     "unpack_base64",

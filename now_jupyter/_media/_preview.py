@@ -1,6 +1,7 @@
 """Small pictures for the notebook: a preview of one, a numbered sheet of several.
 
-What goes into the notebook is JPEG, or PNG where something shows through; the same bytes always give the same preview.
+What goes into the notebook is JPEG, or PNG where something shows through, and says that it was generated; the same
+bytes always give the same preview.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ._decoding import load, open_picture, room_for
 from ._files import read_file
+from ._provenance import label
 from ._types import is_inline
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def preview(data: bytes, *, longest: int = 512, original_if_smaller: bool = True
     Args:
         data: The picture, encoded.
         longest: The longest side in pixels; a smaller picture is never made larger.
-        original_if_smaller: Pass on the very bytes of a picture that is small enough already.
+        original_if_smaller: Pass on a picture that is small enough already; only a label is added where it has none.
 
     Raises:
         BadImageError: the bytes are no picture that can be shown.
@@ -53,8 +55,8 @@ def preview(data: bytes, *, longest: int = 512, original_if_smaller: bool = True
     with room_for(opened):
         image = load(opened, within=longest)
         if original_if_smaller and fits and opened.orientation == 1 and image.mode != "CMYK":
-            return data, opened.media.mime, *size
-        return _encode(_shrink(image, (longest, longest)))
+            return label(data), opened.media.mime, *size
+        return _encode(_shrink(image, (longest, longest)), [data])
 
 
 def fill(data: bytes, size: Size) -> Image:
@@ -77,7 +79,8 @@ def crop_picture(source: bytes | Path, box: tuple[float, float, float, float]) -
     Raises:
         BadImageError: the picture cannot be decoded.
     """
-    opened = open_picture(source if isinstance(source, bytes) else read_file(source))
+    data = source if isinstance(source, bytes) else read_file(source)
+    opened = open_picture(data)
     left, top, right, bottom = (min(max(part, 0.0), 1.0) for part in box)
     target = io.BytesIO()
     with room_for(opened):
@@ -85,7 +88,7 @@ def crop_picture(source: bytes | Path, box: tuple[float, float, float, float]) -
         edges = (round(left * image.width), round(top * image.height))
         ends = (max(edges[0] + 1, round(right * image.width)), max(edges[1] + 1, round(bottom * image.height)))
         image.crop((*edges, *ends)).save(target, "PNG", icc_profile=image.info.get("icc_profile"))
-    return target.getvalue()
+    return label(target.getvalue(), [data])
 
 
 def _shrink(image: Image, box: Size) -> Image:
@@ -111,13 +114,13 @@ def displayable(image: Image) -> Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _encode(image: Image) -> tuple[bytes, str, int, int]:
+def _encode(image: Image, sources: Sequence[bytes]) -> tuple[bytes, str, int, int]:
     target = io.BytesIO()
     profile = image.info.get("icc_profile")
     kind = "PNG" if image.mode == "RGBA" else "JPEG"
     kept = profile if profile and len(profile) <= _LARGEST_PROFILE else None
     image.save(target, kind, quality=_QUALITY, icc_profile=kept)
-    return target.getvalue(), f"image/{kind.lower()}", *image.size
+    return label(target.getvalue(), sources), f"image/{kind.lower()}", *image.size
 
 
 # A sheet: equal cells, each with its number.
@@ -146,7 +149,7 @@ def sheet(pictures: Sequence[bytes], *, longest: int = 512, numbers: Sequence[in
     """
     grid = _grid([open_picture(data).size for data in pictures], round(longest * _SHEET_SCALE))
     cells = [_cell(data, grid.cell) for data in pictures]
-    return _encode(_draw(cells, grid, numbers or range(1, len(cells) + 1)))
+    return _encode(_draw(cells, grid, numbers or range(1, len(cells) + 1)), pictures)
 
 
 def _cell(data: bytes, box: Size) -> Image:

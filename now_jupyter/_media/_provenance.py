@@ -4,6 +4,9 @@ XMP stands in an iTXt chunk of PNG, in an APP1 segment of JPEG (a record too lon
 WebP that the VP8X header announces. A file with a C2PA signature is signed over its bytes, so nothing is put into it.
 XMP of others is kept: ours is one `rdf:Description` more in their packet, told by its namespace, so that embedding
 twice replaces.
+
+What is encoded anew says again that it was generated: `label` puts in IPTC's `DigitalSourceType`, in the words of the
+picture that it was made from where that has some, and China's `AIGC` as it stood there. Nothing here takes one out.
 """
 
 from __future__ import annotations
@@ -11,9 +14,9 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import unescape
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from xml.sax.saxutils import escape
 
 from .._json import JSON, read_json
@@ -35,7 +38,9 @@ from ._containers import (
 from ._decoding import open_picture
 from ._types import identify
 
-__all__ = ["embed", "extract"]
+__all__ = ["SourceType", "carry_packet", "embed", "extract", "is_signed", "label"]
+
+SourceType = Literal["trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "algorithmicMedia"]
 
 _OURS = "now_jupyter"
 _LARGEST = 1 << 20
@@ -56,6 +61,11 @@ _EMPTY_PACKET = (
     '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta>\n<?xpacket end="w"?>'
 )
 _END_OF_RDF = "</rdf:RDF>"
+_SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+_SOURCE_TYPE = re.compile(rf"DigitalSourceType\b[^<]{{0,200}}?{re.escape(_SOURCE_TYPES)}(\w{{1,60}})")
+_AIGC = re.compile(r""":AIGC\s*+(?:=\s*+"([^"]*)"|=\s*+'([^']*)'|>([^<>]*)<)""")
+_LABELS_START = '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
+_AIGC_SPACE = ' xmlns:TC260="http://www.tc260.org.cn/ns/AIGC/1.0/"'
 _VP8X_ALPHA = 0x10
 _VP8X_SIZE = 10  # flags, reserved, width, height
 _UNREADABLE = (ValueError, TypeError, KeyError, RecursionError, OverflowError, SyntaxError)  # the last is Pillow's
@@ -63,32 +73,104 @@ _UNREADABLE = (ValueError, TypeError, KeyError, RecursionError, OverflowError, S
 
 def embed(data: bytes, made: Mapping[str, JSON]) -> bytes:
     """Return the same picture with `made` in it; bytes that cannot hold it, or are signed, come back as they are."""
-    try:
-        form, parts = _parts_of(data)
-        if form is None or find_part(data, parts, *form.signature):
-            return data
-        old = find_part(data, parts, *form.xmp)
-        packet = _packet(_packet_in(data, form, old), made)
-        return form.write(data, parts, old, form.xmp[1] + packet)
-    except (DamagedError, BadImageError):
-        return data
+    return _rewrite(data, lambda packet: _packet(packet, made))
 
 
 def extract(data: bytes) -> dict[str, JSON] | None:
-    """Return how a picture was made: what `embed` wrote, else what other tools wrote; None where there is nothing."""
+    """Return how a picture was made: what `embed` wrote, else what other tools wrote; None where there is nothing.
+
+    The file that stands beside a signed picture says it, too.
+    """
     try:
+        if data.startswith(b"{"):
+            return _read_made(data)
         form, parts = _parts_of(data)
         if form is None:
             return None
         packet = _packet_in(data, form, find_part(data, parts, *form.xmp))
         text = "" if len(packet) > _LARGEST or b"<!DOCTYPE" in packet else packet.decode()
         if blocks := _MADE.findall(text):
-            return _made_from(unescape(blocks[-1]))  # one that another tool has rewritten may stand before it
+            return _read_made(unescape(blocks[-1]))  # one that another tool has rewritten may stand before it
         described = _DESCRIBED.search(text)
         texts = {"Description": unescape(described[1])} if described else {}
         return _read_foreign(texts | (_png_texts(data, parts) if form.parts is png_chunks else {}))
     except _UNREADABLE:
         return None
+
+
+def is_signed(data: bytes) -> bool:
+    """Whether these bytes carry a C2PA signature, which any other byte in the file would break; it is not verified."""
+    try:
+        form, parts = _parts_of(data)
+        return form is not None and find_part(data, parts, *form.signature) is not None
+    except DamagedError:
+        return False
+
+
+# Labels: that a picture was generated
+
+
+def label(data: bytes, like: Sequence[bytes] = (), kind: SourceType = "trainedAlgorithmicMedia") -> bytes:
+    """Return the same picture, saying that it was generated; one that says so, or is signed, comes back as it is.
+
+    Args:
+        data: A picture, encoded.
+        like: The pictures that it shows, whose labels it gets.
+        kind: What is said where they say nothing; where they say different things, it is a composite.
+    """
+    said = [_labels_in(one) for one in like]
+    kinds = {source for source, _ in said if source} or {kind}
+    source = kinds.pop() if len(kinds) == 1 else "compositeWithTrainedAlgorithmicMedia"
+    found = next((aigc for _, aigc in said if aigc), "")
+
+    def add(packet: str) -> str:
+        if _SOURCE_TYPE.search(packet):
+            return packet
+        return _into(packet, _labels(source, "" if _AIGC.search(packet) else found))
+
+    return _rewrite(data, add)
+
+
+def carry_packet(data: bytes, source: bytes) -> bytes:
+    """Return a picture that was encoded anew with the XMP of the one that it was made from."""
+    packet = _packet_of(source)
+    return _rewrite(data, lambda _: packet) if packet else data
+
+
+def _labels_in(data: bytes) -> tuple[str, str]:
+    """Return the source type, and China's label as it stands in the XMP; empty where there is none."""
+    packet = _packet_of(data)
+    source, aigc = _SOURCE_TYPE.search(packet), _AIGC.search(packet)
+    return source[1] if source else "", aigc[aigc.lastindex or 0] if aigc else ""
+
+
+def _labels(source: str, aigc: str) -> str:
+    said = f"<Iptc4xmpExt:DigitalSourceType>{_SOURCE_TYPES}{source}</Iptc4xmpExt:DigitalSourceType>"
+    kept = f"<TC260:AIGC>{escape(unescape(aigc))}</TC260:AIGC>" if aigc else ""
+    return f"{_LABELS_START}{_AIGC_SPACE if aigc else ''}>{said}{kept}{_BLOCK_END}"
+
+
+def _packet_of(data: bytes) -> str:
+    """Return the XMP of a picture; empty where there is none that can be read."""
+    try:
+        form, parts = _parts_of(data)
+        return _packet_in(data, form, find_part(data, parts, *form.xmp)).decode() if form else ""
+    except (DamagedError, BadImageError, UnicodeError):
+        return ""
+
+
+def _rewrite(data: bytes, change: Callable[[str], str]) -> bytes:
+    """Return the same picture with its XMP changed; bytes that cannot hold it, or are signed, come back as they are."""
+    try:
+        form, parts = _parts_of(data)
+        if form is None or find_part(data, parts, *form.signature):
+            return data
+        old = find_part(data, parts, *form.xmp)
+        before = _packet_in(data, form, old).decode("utf-8", "replace")
+        after = change(before)
+        return data if after == before else form.write(data, parts, old, form.xmp[1] + after.encode())
+    except (DamagedError, BadImageError):
+        return data
 
 
 def _packet_in(data: bytes, form: _Form, part: Part | None) -> bytes:
@@ -101,7 +183,7 @@ def _json_of(made: Mapping[str, JSON]) -> str:
     return _NOT_XML.sub(lambda odd: f"\\u{ord(odd[0]):04x}", text)
 
 
-def _made_from(text: str) -> dict[str, JSON] | None:
+def _read_made(text: str | bytes) -> dict[str, JSON] | None:
     made = read_json(text)
     return made if isinstance(made, dict) else None
 
@@ -155,16 +237,19 @@ def _mend_text(text: str) -> str:
 # The packet
 
 
-def _packet(foreign: bytes, made: Mapping[str, JSON]) -> bytes:
+def _packet(foreign: str, made: Mapping[str, JSON]) -> str:
     """Return a packet with our block in it; `foreign` is the packet that was there."""
-    packet = _without_our_block(foreign.decode("utf-8", "replace"))
-    if _END_OF_RDF not in packet:
-        packet = _EMPTY_PACKET
+    packet = _without_our_block(foreign)
     prompt = made.get("prompt")
     spaces, words = _common_words(packet, _NOT_XML.sub("", prompt) if isinstance(prompt, str) else "")
     block = f"{_BLOCK_START}{spaces}><now:made>{escape(_json_of(made))}</now:made>{words}{_BLOCK_END}"
-    before, end, after = packet.rpartition(_END_OF_RDF)
-    return f"{before}{block}{end}{after}".encode()
+    return _into(packet, block)
+
+
+def _into(packet: str, block: str) -> str:
+    """Return a packet with one description more; what is no packet is replaced."""
+    before, end, after = (packet if _END_OF_RDF in packet else _EMPTY_PACKET).rpartition(_END_OF_RDF)
+    return f"{before}{block}{end}{after}"
 
 
 def _without_our_block(packet: str) -> str:

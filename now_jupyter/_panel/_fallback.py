@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .._media import preview, read_verified, sheet
+from .._media import label, preview, read_verified, sheet
 from .._messages import BadImageError, Language, NowImageError, plain, say
 from .._store import Record, RecordedOutput
 from ._pictures import pictures_of
@@ -78,7 +78,7 @@ def _mark(image: bytes) -> tuple[bytes, int, int]:
     with Image.open(io.BytesIO(image)) as seen:
         ground = Image.new("RGB", seen.size, "white")
         ground.paste(seen, mask=seen.getchannel("A") if seen.mode == "RGBA" else None)
-    return _encode(ground)
+    return _encode(ground, [image])
 
 
 def _empty() -> tuple[bytes, int, int]:
@@ -90,8 +90,8 @@ def _empty() -> tuple[bytes, int, int]:
     return _encode(card)
 
 
-def _encode(image: Any) -> tuple[bytes, int, int]:  # noqa: ANN401 - a PIL image
+def _encode(image: Any, shown: Sequence[bytes] = ()) -> tuple[bytes, int, int]:  # noqa: ANN401 - a PIL image
     target = io.BytesIO()
     image.save(target, "JPEG", quality=_QUALITY)
-    data = target.getvalue()
+    data = label(target.getvalue(), shown) if shown else target.getvalue()
     return _HEAD + data[len(_JFIF) :], image.width, image.height

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 
 from traitlets import Dict, List
 
-from .._media import preview
+from .._media import preview, recipe_file
 from .._messages import InputError, NowImageError, plain
 from .._options import cell_text
 from .._session import Session
@@ -97,7 +97,7 @@ class Panel(Standing):
             InputError: there is no such picture, or the file does not say how it was made.
         """
         if isinstance(source, Path):
-            draft = draft_in(read_file(source, limit=_LARGEST_FILE), self._gallery)
+            draft = draft_in(read_file(recipe_file(source), limit=_LARGEST_FILE), self._gallery)
         else:
             draft = recipe_of(self._session.history.record(int(self._session.generation(source).ref.removeprefix("#"))))
         self.put("draft", draft.to_json())

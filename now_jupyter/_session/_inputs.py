@@ -161,7 +161,7 @@ def try_file(text: str) -> Path | None:
 
 
 def request_in(data: bytes) -> Request:
-    """Return the request that makes a picture file again, by what the file says of itself.
+    """Return the request that makes a picture file again, by what the file (or the one beside it) says of it.
 
     Raises:
         InputError: it does not say how it was made.

@@ -43,6 +43,34 @@ def spliced(data: bytes, *chunks: bytes) -> bytes:
     return data[:33] + b"".join(chunks) + data[33:]
 
 
+def itxt(text: bytes, *, packed: bool = False, keyword: bytes = b"parameters") -> bytes:
+    return chunk(b"iTXt", keyword + b"\0" + bytes([packed]) + b"\0\0\0" + text)
+
+
+def with_xmp(kind: str, packet: str) -> bytes:
+    image = texture(61, 41)
+    if kind == "PNG":
+        return spliced(encoded(image), itxt(packet.encode(), keyword=b"XML:com.adobe.xmp"))
+    return encoded(image, kind, xmp=packet.encode())
+
+
+def xmp_of(data: bytes) -> str:
+    with Image.open(io.BytesIO(data)) as image:
+        packet = image.info["xmp"]
+    return packet.decode() if isinstance(packet, bytes) else packet
+
+
+def signed(kind: str) -> bytes:
+    """A file with a part that bears a C2PA signature."""
+    data = encoded(texture(61, 41), kind)
+    if kind == "PNG":
+        return spliced(data, chunk(b"caBX", b"\0\0\0\x10jumb"))
+    if kind == "JPEG":
+        return data[:2] + b"\xff\xeb\0\x0aJP\0\1\0\0\0\1" + data[2:]
+    part = b"C2PA" + (8).to_bytes(4, "little") + b"\0\0\0\x08jumb"
+    return data[:4] + (int.from_bytes(data[4:8], "little") + len(part)).to_bytes(4, "little") + data[8:] + part
+
+
 def far_apart(one: Image.Image, other: Image.Image) -> float:
     bands = ImageChops.difference(one.convert("RGB"), other.convert("RGB")).split()
     pixels = one.width * one.height

@@ -22,7 +22,7 @@ def test_pictures_stand_upright(kind: str, orientation: int) -> None:
     """The EXIF orientation is applied to the picture, its preview and its facts, as Pillow does it."""
     exif = Image.Exif()
     exif[0x0112] = orientation
-    data = encoded(texture(), kind, exif=exif.tobytes())
+    data = _media.label(encoded(texture(), kind, exif=exif.tobytes()))
     from PIL import ImageOps
 
     wanted = ImageOps.exif_transpose(opened(data))
@@ -123,8 +123,8 @@ def test_sixteen_bit_greys_are_scaled_not_clipped() -> None:
 
 
 def test_a_small_picture_is_passed_on_as_it_is() -> None:
-    """What fits and is light goes into the notebook byte for byte, unless asked otherwise."""
-    data = encoded(texture())
+    """What fits, is light and has its label goes into the notebook byte for byte, unless asked otherwise."""
+    data = _media.label(encoded(texture()))
     assert _media.preview(data) == (data, "image/png", 96, 64)
     assert _media.preview(data, original_if_smaller=False)[1:] == ("image/jpeg", 96, 64)
     heavy = spliced(data, chunk(b"teSt", bytes(1 << 16)))

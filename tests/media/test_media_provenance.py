@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from demo_calls import opened
-from drawing import chunk, encoded, spliced
+from drawing import chunk, encoded, itxt, signed, spliced, with_xmp, xmp_of
 from now_jupyter import _media
 from now_jupyter._media import _containers, _provenance
 
@@ -55,17 +55,6 @@ def with_text(**texts: str) -> bytes:
     for keyword, text in texts.items():
         info.add_text(keyword, text)
     return file_of("PNG", pnginfo=info)
-
-
-def with_xmp(kind: str, packet: str) -> bytes:
-    if kind == "PNG":
-        return with_chunks(itxt(packet.encode(), keyword=b"XML:com.adobe.xmp"))
-    return file_of(kind, xmp=packet.encode())
-
-
-def xmp_of(data: bytes) -> str:
-    packet = opened(data).info["xmp"]
-    return packet.decode() if isinstance(packet, bytes) else packet
 
 
 def coded_pixels(kind: str, data: bytes) -> bytes:
@@ -193,17 +182,6 @@ def test_a_jpeg_that_cannot_hold_it_stays_as_it_is() -> None:
     assert _provenance.embed(data, {"prompt": "x" * 70_000}) == data
 
 
-def signed(kind: str) -> bytes:
-    """A file with a part that bears a C2PA signature."""
-    data = file_of(kind)
-    if kind == "PNG":
-        return spliced(data, chunk(b"caBX", b"\0\0\0\x10jumb"))
-    if kind == "JPEG":
-        return data[:2] + b"\xff\xeb\0\x0aJP\0\1\0\0\0\1" + data[2:]
-    part = b"C2PA" + (8).to_bytes(4, "little") + b"\0\0\0\x08jumb"
-    return data[:4] + (int.from_bytes(data[4:8], "little") + len(part)).to_bytes(4, "little") + data[8:] + part
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_signed_file_stays_as_it_is(kind: str) -> None:
     """A C2PA signature covers the bytes: one added part would make it look tampered with."""
@@ -228,10 +206,6 @@ def test_what_cannot_hold_it_stays_unchanged(data: bytes) -> None:
 
 def nested(depth: int) -> str:
     return '{"a":' + "[" * depth + "]" * depth + "}"
-
-
-def itxt(text: bytes, *, packed: bool = False, keyword: bytes = b"parameters") -> bytes:
-    return chunk(b"iTXt", keyword + b"\0" + bytes([packed]) + b"\0\0\0" + text)
 
 
 def xmp(inner: str, head: str = "") -> bytes:
