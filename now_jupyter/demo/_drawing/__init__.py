@@ -4,7 +4,7 @@ Everything a drawing shows follows from its `Sketch`; a sketch drawn at another 
 """
 
 from ._caption import sign
-from ._compose import compose, draw
+from ._compose import compose, draw, recognise
 from ._finish import encode, is_picture, open_picture, rough
 from ._repaint import compose_over, repaint
 from ._sketch import Sketch
@@ -18,6 +18,7 @@ __all__ = [
     "encode",
     "is_picture",
     "open_picture",
+    "recognise",
     "repaint",
     "rough",
     "sign",

@@ -8,7 +8,7 @@ from ._canvas import Canvas, Fill, Point, smooth
 from ._nature import hills
 from ._palette import Colour, Palette, mix, named_hues, oklch
 
-__all__ = ["Coat", "Outline", "bird", "cat", "fox", "rabbit"]
+__all__ = ["Coat", "Outline", "Stand", "bird", "cat", "coat_of", "fox", "rabbit"]
 
 Outline = Sequence[Point]
 
@@ -23,10 +23,11 @@ class Coat:
     dark: Colour
 
 
-class _Stand:
+class Stand:
     """Where an animal sits; its outlines are given in a box of 1 by 1 with the middle at 0."""
 
     def __init__(self, canvas: Canvas, rng: random.Random) -> None:
+        """Choose the place, and which way the animal looks."""
         share = 0.84 if canvas.is_transparent else rng.uniform(0.58, 0.64)
         self._canvas = canvas
         self._size = canvas.unit * share
@@ -69,7 +70,7 @@ class _Stand:
 def fox(canvas: Canvas, palette: Palette, rng: random.Random, prompt: str) -> None:
     """Draw a sitting fox."""
     hills(canvas, palette, rng)
-    stand, coat = _Stand(canvas, rng), _coat(prompt, palette, 52)
+    stand, coat = Stand(canvas, rng), coat_of(prompt, palette, 52)
     tail = [
         (0.12, 0.93),
         (0.30, 0.98),
@@ -109,7 +110,7 @@ def fox(canvas: Canvas, palette: Palette, rng: random.Random, prompt: str) -> No
 def cat(canvas: Canvas, palette: Palette, rng: random.Random, prompt: str) -> None:
     """Draw a sitting cat."""
     hills(canvas, palette, rng)
-    stand, coat = _Stand(canvas, rng), _coat(prompt, palette, rng.choice((None, 70, 40)))
+    stand, coat = Stand(canvas, rng), coat_of(prompt, palette, rng.choice((None, 70, 40)))
     tail = [
         (0.10, 0.95),
         (0.28, 0.97),
@@ -159,7 +160,7 @@ def cat(canvas: Canvas, palette: Palette, rng: random.Random, prompt: str) -> No
 def rabbit(canvas: Canvas, palette: Palette, rng: random.Random, prompt: str) -> None:
     """Draw a sitting rabbit."""
     hills(canvas, palette, rng)
-    stand, coat = _Stand(canvas, rng), _coat(prompt, palette, 75, pale=True)
+    stand, coat = Stand(canvas, rng), coat_of(prompt, palette, 75, pale=True)
     stand.dots([(0.25, 0.86)], 0.075, 0.07, coat.white)
     _body(stand, coat, 0.22)
     ear = [(0.03, 0.24), (0.05, 0.06), (0.11, -0.10), (0.17, -0.06), (0.17, 0.10), (0.13, 0.26)]
@@ -188,7 +189,7 @@ def rabbit(canvas: Canvas, palette: Palette, rng: random.Random, prompt: str) ->
 def bird(canvas: Canvas, palette: Palette, rng: random.Random, prompt: str) -> None:
     """Draw a bird on a branch."""
     hills(canvas, palette, rng, ground=0.9)
-    stand, coat = _Stand(canvas, rng), _coat(prompt, palette, None)
+    stand, coat = Stand(canvas, rng), coat_of(prompt, palette, None)
     branch = smooth([(-1.2, 0.95), (-0.5, 0.87), (0.1, 0.86), (0.55, 0.80), (1.3, 0.84)], closed=False)
     stand.strokes([branch], 0.030, palette.near)
     stand.strokes([smooth([(0.2, 0.85), (0.42, 0.98), (0.62, 1.03)], closed=False)], 0.016, palette.near)
@@ -224,7 +225,7 @@ def bird(canvas: Canvas, palette: Palette, rng: random.Random, prompt: str) -> N
     stand.dots([(-0.203, 0.285)], 0.015, 0.015, coat.dark)
 
 
-def _body(stand: _Stand, coat: Coat, half: float) -> None:
+def _body(stand: Stand, coat: Coat, half: float) -> None:
     body = [
         (-0.10, 0.38),
         (0.10, 0.38),
@@ -241,7 +242,8 @@ def _body(stand: _Stand, coat: Coat, half: float) -> None:
     stand.both(smooth([(0.015, 0.95), (0.05, 0.925), (0.105, 0.94), (0.11, 0.99), (0.02, 0.995)]), coat.dark)
 
 
-def _coat(prompt: str, palette: Palette, hue: float | None, *, pale: bool = False) -> Coat:
+def coat_of(prompt: str, palette: Palette, hue: float | None, *, pale: bool = False) -> Coat:
+    """Return the colours of an animal: those that the prompt names, else of this hue, else the palette's."""
     named = named_hues(prompt.lower())
     dim = 0.06 if palette.is_night else 0.0
     if named:

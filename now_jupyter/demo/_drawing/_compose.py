@@ -8,8 +8,10 @@ from PIL import Image
 
 from ._abstract import contours, ribbons, shapes
 from ._animals import bird, cat, fox, rabbit
+from ._birds import heron, owl
 from ._canvas import Canvas
 from ._caption import sign
+from ._coast import lake, lighthouse, whale
 from ._nature import forest, mountains, rain, sea, snow
 from ._palette import Palette, choose_palette
 from ._plants import flowers
@@ -29,6 +31,7 @@ __all__ = [
     "Scene",
     "compose",
     "draw",
+    "recognise",
 ]
 
 Scene = Callable[[Canvas, Palette, random.Random], None]
@@ -37,13 +40,18 @@ Animal = Callable[[Canvas, Palette, random.Random, str], None]
 MAX_COMPOSED_PIXELS = 1_700_000
 
 ANIMALS: tuple[tuple[Animal, Sequence[str]], ...] = (
+    (owl, ("owl", "猫头鹰", "鸮")),  # before the cat, whose sign is in its name
     (fox, ("fox", "狐", "wolf", "狼", "dog", "狗", "puppy")),
     (cat, ("cat", "kitten", "猫", "tiger", "虎", "lion")),
     (rabbit, ("rabbit", "bunny", "hare", "兔")),
-    (bird, ("bird", "sparrow", "robin", "parrot", "crane", "owl", "鸟", "雀", "鹤", "鹰")),
+    (heron, ("heron", "crane", "egret", "stork", "鹭", "鹤", "鹳")),
+    (bird, ("bird", "sparrow", "robin", "parrot", "鸟", "雀", "鹰")),
 )
 SCENES: tuple[tuple[Scene, Sequence[str]], ...] = (
-    (sea, ("boat", "ship", "sail", "sea", "ocean", "wave", "beach", "船", "舟", "海", "浪", "湖")),
+    (lighthouse, ("lighthouse", "灯塔")),
+    (whale, ("whale", "鲸")),
+    (lake, ("lake", "湖")),
+    (sea, ("boat", "ship", "sail", "sea", "ocean", "wave", "beach", "船", "舟", "海", "浪")),
     (planet, ("planet", "space", "galaxy", "astronaut", "cosmos", "rocket", "宇宙", "太空", "星球", "火箭")),
     (
         city,
@@ -76,7 +84,6 @@ SCENES: tuple[tuple[Scene, Sequence[str]], ...] = (
             "valley",
             "hill",
             "landscape",
-            "lake",
             "mist",
             "snow",
             "山",
@@ -121,6 +128,12 @@ def compose(sketch: Sketch) -> Image.Image:
     return picture if picture.size == sketch.size else picture.resize(sketch.size, Image.Resampling.BICUBIC)
 
 
+def recognise(prompt: str) -> str:
+    """Return what the demo will draw of a prompt by its words; empty where it knows none of them."""
+    drawn = [painter.__name__ for painter, names in (*ANIMALS, *SCENES) if _names(prompt.lower(), names)]
+    return drawn[0] if drawn else ""
+
+
 def _paint(canvas: Canvas, palette: Palette, rng: random.Random, prompt: str) -> None:
     for animal, names in ANIMALS:
         if _names(prompt, names):
@@ -134,7 +147,7 @@ def _paint(canvas: Canvas, palette: Palette, rng: random.Random, prompt: str) ->
 def _names(prompt: str, names: Sequence[str]) -> bool:
     """Whether the prompt has one of these words: whole in English, anywhere in Chinese."""
     words = set("".join(letter if letter.isalnum() and letter.isascii() else " " for letter in prompt).split())
-    singular = words | {word.removesuffix("s") for word in words}
+    singular = words | {word.removesuffix(end) for word in words for end in ("s", "es")}
     return any(name in singular if name.isascii() else name in prompt for name in names)
 
 

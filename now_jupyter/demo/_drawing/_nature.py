@@ -9,6 +9,7 @@ from ._palette import Colour, Palette, mix
 
 __all__ = [
     "Line",
+    "Swimmer",
     "along",
     "birds",
     "clouds",
@@ -27,6 +28,25 @@ __all__ = [
 ]
 
 Line = Callable[[float], float]
+Swimmer = Callable[[Canvas, Palette, Point, float, float], None]
+
+
+def paper_boat(canvas: Canvas, palette: Palette, keel: Point, size: float, tilt: float) -> None:
+    """Draw a folded paper boat."""
+    parts: tuple[tuple[tuple[Point, ...], Colour], ...] = (
+        (((0.0, -1.0), (0.52, -0.36), (-0.52, -0.36)), mix(palette.light, palette.accent, 0.12)),
+        (((0.0, -1.0), (0.52, -0.36), (0.0, -0.36)), mix(palette.light, palette.accent, 0.36)),
+        (((-1.0, -0.52), (0.0, -0.22), (-0.56, 0.22)), palette.light),
+        (((1.0, -0.52), (0.0, -0.22), (0.56, 0.22)), mix(palette.light, palette.accent, 0.3)),
+        (((0.0, -0.22), (0.56, 0.22), (-0.56, 0.22)), mix(palette.light, palette.accent, 0.14)),
+    )
+    sine, cosine = math.sin(tilt), math.cos(tilt)
+    for points, colour in parts:
+        shape = canvas.shape()
+        shape.polygon(
+            [(keel[0] + size * (x * cosine - y * sine), keel[1] + size * (x * sine + y * cosine)) for x, y in points]
+        )
+        canvas.paint(shape, colour)
 
 
 def mountains(canvas: Canvas, palette: Palette, rng: random.Random) -> None:
@@ -50,8 +70,8 @@ def mountains(canvas: Canvas, palette: Palette, rng: random.Random) -> None:
     birds(canvas, palette.near, rng)
 
 
-def sea(canvas: Canvas, palette: Palette, rng: random.Random) -> None:
-    """Draw rows of waves, and a paper boat on one of them."""
+def sea(canvas: Canvas, palette: Palette, rng: random.Random, swimmer: Swimmer | None = paper_boat) -> None:
+    """Draw rows of waves, and on one of them a paper boat, or whatever swims there."""
     width, height, unit = canvas.width, canvas.height, canvas.unit
     canvas.backdrop(palette.sky, palette.glow, 0.52)
     spot = (rng.uniform(0.25, 0.75), rng.uniform(0.2, 0.32))
@@ -62,8 +82,8 @@ def sea(canvas: Canvas, palette: Palette, rng: random.Random) -> None:
     for row in range(rows):
         depth = row / (rows - 1)
         line = _wave(rng, 0.50 + 0.42 * depth**1.25, 0.008 + 0.022 * depth, 2.0 + 3.5 * (1 - depth))
-        if row == boat_row:
-            paper_boat(canvas, palette, (boat_x * width, line(boat_x) * height), unit * 0.15, rng.uniform(-0.09, 0.09))
+        if row == boat_row and swimmer:
+            swimmer(canvas, palette, (boat_x * width, line(boat_x) * height), unit * 0.15, rng.uniform(-0.09, 0.09))
         colour = palette.between(0.12 + 0.85 * depth)
         shape = canvas.shape()
         shape.polygon(under(canvas, line, height * 1.02))
@@ -202,24 +222,6 @@ def birds(canvas: Canvas, colour: Colour, rng: random.Random) -> None:
         ]
         shape.line(points, max(0.8, canvas.unit * 0.0022))
     canvas.paint(shape, colour, opacity=0.7)
-
-
-def paper_boat(canvas: Canvas, palette: Palette, keel: Point, size: float, tilt: float) -> None:
-    """Draw a folded paper boat."""
-    parts: tuple[tuple[tuple[Point, ...], Colour], ...] = (
-        (((0.0, -1.0), (0.52, -0.36), (-0.52, -0.36)), mix(palette.light, palette.accent, 0.12)),
-        (((0.0, -1.0), (0.52, -0.36), (0.0, -0.36)), mix(palette.light, palette.accent, 0.36)),
-        (((-1.0, -0.52), (0.0, -0.22), (-0.56, 0.22)), palette.light),
-        (((1.0, -0.52), (0.0, -0.22), (0.56, 0.22)), mix(palette.light, palette.accent, 0.3)),
-        (((0.0, -0.22), (0.56, 0.22), (-0.56, 0.22)), mix(palette.light, palette.accent, 0.14)),
-    )
-    sine, cosine = math.sin(tilt), math.cos(tilt)
-    for points, colour in parts:
-        shape = canvas.shape()
-        shape.polygon(
-            [(keel[0] + size * (x * cosine - y * sine), keel[1] + size * (x * sine + y * cosine)) for x, y in points]
-        )
-        canvas.paint(shape, colour)
 
 
 def fir(shape: Shape, foot: Point, tall: float, slim: float) -> None:
