@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -89,6 +90,7 @@ def test_a_tutorial_runs_as_its_reader_runs_it(name: str, kernel: str, tmp_path:
     assert records_of(path) == orders, "nothing is ordered again"
     for notebook in (first, second):
         assert [mark for mark in marks_of(notebook) if mark.get("demo") is not True] == []
+        assert all(b"digitalsourcetype/algorithmicMedia" in image for image in images_of(notebook)), "labels"
     assert not pictures_shown(path).paid
     assert {mark["sha256"][0] for mark in marks_of(first) if "sha256" in mark} == {
         mark["sha256"][0] for mark in marks_of(second) if "sha256" in mark
@@ -112,6 +114,11 @@ def run_all(path: Path, kernel: str) -> Any:
 
 def records_of(path: Path) -> set[str]:
     return {one.name for one in path.with_suffix(".now").glob("jobs/*.json")}
+
+
+def images_of(notebook: Any) -> list[bytes]:
+    shown = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [base64.b64decode(data[mime]) for data in shown for mime in data if mime.startswith("image/")]
 
 
 def marks_of(notebook: Any) -> list[dict[str, Any]]:

@@ -12,12 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import panels
+from drawing import signed
+from now_jupyter._media import save_copy
 from now_jupyter._messages import InputError
 from now_jupyter._options import cell_text, parse_cell
 from now_jupyter._orders import order_of
 from now_jupyter._panel import recall
 from now_jupyter._panel._draft import FIELDS, draft_of, order_from, read_draft
 from now_jupyter._panel._messages import ACTIONS, read_message
+from now_jupyter._panel._thumbs import thumb_of
 from now_jupyter._session import Session
 from now_jupyter._values import Request
 from panels import Wire, draft
@@ -72,6 +75,24 @@ def test_now_recall_fills_the_open_panels(wire: Wire, session: Session, tmp_path
     (tmp_path / "plain.txt").write_text("words")
     with pytest.raises(InputError, match="does not say"):
         recall(session, tmp_path / "plain.txt")
+
+
+def test_a_signed_file_is_recalled_from_the_recipe_beside_it(wire: Wire, session: Session, tmp_path: Path) -> None:
+    """What a signed file must not hold is read from `NAME.now.json`, whether the picture or that file is named."""
+    made = {"prompt": "a signed fox", "params": {"size": "1:1"}}
+    path = save_copy(signed("PNG"), tmp_path / "fox.png", name="fox", made=made)
+    for named in (path, tmp_path / "fox.png.now.json"):
+        wire.widget.recall(named)
+        assert (wire.widget.draft["prompt"], wire.widget.draft["options"]) == ("a signed fox", {"size": "1:1"})
+        wire.set({"draft": draft("typed")})
+
+
+def test_thumbnails_say_that_they_were_generated(session: Session) -> None:
+    """A thumbnail that is dragged out of the gallery bears the label of its pictures."""
+    session.generate("a red fox", n=2)
+    record, store = session.history.record(1), session.context.home().store
+    (thumb,) = thumb_of(record, store.pictures)
+    assert b"digitalsourcetype/" in thumb
 
 
 def test_halves_of_characters_do_not_stop_the_wire(wire: Wire, session: Session) -> None:
