@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Context, Decimal, localcontext
 from enum import StrEnum
 from pathlib import Path
@@ -203,7 +204,7 @@ class Output:
     """One thing that came: `path` is the original, byte for byte as received, under a name that people recognise.
 
     `key` is its name within the generation, `is_side` that it only came along (a cover, a sheet that was cut), `about`
-    what the service says of it (title, seconds, revised prompt).
+    what the service says of it (title, seconds, revised prompt). `tags` and `starred` are its own marks.
     """
 
     ref: str
@@ -213,6 +214,8 @@ class Output:
     size_bytes: int = 0
     key: str = ""
     is_side: bool = False
+    tags: Texts = field(default=(), compare=False)
+    starred: bool = field(default=False, compare=False)
     about: Fields = field(default_factory=dict, repr=False)
     made: Fields = field(default_factory=dict, repr=False, compare=False)
 
@@ -293,9 +296,9 @@ class Generation:
     """What one order came to. `ref` (`#12`) is its number in this notebook, `id` its identity everywhere.
 
     `params` are the options as typed, `raw` the `-p` fields; `outputs` what came, in the order of their numbers, what
-    only came along last; `text` what came as words. `elapsed` is in seconds, `created` in Unix seconds. An order that
-    had to be sent as several requests (`4 × dall-e-3`) has them in `parts`; `rerouted` is one that went another way
-    than the first that was tried.
+    only came along last; `text` what came as words; `tags` and `starred` tell what any of them has. `elapsed` is in
+    seconds, `created` a time in UTC. An order that had to be sent as several requests (`4 × dall-e-3`) has them in
+    `parts`; `rerouted` is one that went another way than the first that was tried.
     """
 
     id: str
@@ -304,7 +307,7 @@ class Generation:
     model: str
     status: Status
     billed: Billed
-    created: float
+    created: datetime
     service: str = ""
     params: Fields = field(default_factory=dict)
     raw: Fields = field(default_factory=dict)
@@ -369,6 +372,8 @@ def together(parts: Sequence[Generation]) -> Generation:
         elapsed=max((part.elapsed or 0.0) for part in parts),
         cost=sum_of([part.cost for part in parts]),
         error=next((part.error for part in parts if part.error), None),
+        tags=tuple(dict.fromkeys(tag for part in parts for tag in part.tags)),
+        starred=any(part.starred for part in parts),
         parts=tuple(parts),
     )
 

@@ -20,7 +20,7 @@ import pytest
 from absurd import ABSURD, bounded_types, encoded, is_free, places, sample, sound, with_part
 from now_jupyter._bounds import Bounded, printable, room_of
 from now_jupyter._display._display import bundle_of, caption_of
-from now_jupyter._history import _row, reason_of
+from now_jupyter._history import Selection
 from now_jupyter._messages import ConfigError, StoreCorrupt
 from now_jupyter._orders._quotes import Budget, _read_budget
 from now_jupyter._panel._detail import detail_of
@@ -120,7 +120,7 @@ def _shown(record: Record, gallery: Gallery, folder: Path) -> Iterator[str]:
     generation = generation_of(record, folder)
     yield caption_of(generation)
     yield repr(generation)
-    yield _row(generation) + reason_of(generation, "zh")
+    yield from repr(Selection([generation], language="zh")).splitlines()
     yield bundle_of(generation, SETTINGS, how="text")[0]["text/plain"][: 64 << 10]  # words that were paid for
     yield from _texts_in(row_of(record, "en"))
     detail = detail_of(record, gallery, language="en", verbs=("press", "vary"))

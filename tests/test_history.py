@@ -70,7 +70,7 @@ def test_a_history_that_is_not_there_is_empty(tmp_path: Path) -> None:
     """Looking makes no folder."""
     store = Store(tmp_path / "none.now")
     history = History(lambda: store)
-    assert (len(history), list(history), history.search("fox"), repr(history)) == (0, [], [], "History(0)")
+    assert (len(history), list(history), list(history.search("fox")), repr(history)) == (0, [], [], "History(0)")
     assert not store.folder.exists()
 
 
@@ -130,7 +130,7 @@ def test_words_are_searched_newest_first(shelf: Shelf) -> None:
     assert [one.ref for one in shelf.history.search("red")] == ["#3", "#1"]
     assert [one.ref for one in shelf.history.search("red winter")] == ["#3"]
     assert [one.ref for one in shelf.history.search("红狐")] == ["#2"]
-    assert shelf.history.search("nothing") == []
+    assert not shelf.history.search("nothing")
 
 
 def test_filters_may_be_combined(shelf: Shelf) -> None:
@@ -141,10 +141,36 @@ def test_filters_may_be_combined(shelf: Shelf) -> None:
     refs = lambda **wanted: [one.ref for one in shelf.history.filter(**wanted)]  # noqa: E731 - a table of cases
     assert (refs(model="dall-e-3"), refs(tag="a"), refs(starred=True)) == (["#2"], ["#1", "#2"], ["#1"])
     assert (refs(status="failed"), refs(tag="a", starred=False), refs(name="x")) == (["#3"], ["#2"], [])
-    shelf.store.mark(2, tags=["*", "cover"], output="key 1")
+    shelf.store.mark(2, add=["*", "cover"], output="key 1")
     assert (refs(tag="cover"), refs(starred=True), refs(tag="a", starred=False)) == (["#2"], ["#1", "#2"], [])
     shelf.store.trash(2, "key 1")
     assert refs(tag="cover") == []
+
+
+def test_filters_choose_pictures(shelf: Shelf) -> None:
+    """Of four, the two that are starred or tagged; what has no picture is chosen by the marks of its order."""
+    shelf.add(pictures=4)
+    shelf.add("failed", pictures=0, tags=("*",))
+    shelf.store.mark(1, add=["*"], output="key 3")
+    shelf.store.mark(1, add=["cover"], output="key 4")
+    chosen = shelf.history.filter(starred=True)
+    assert [(one.ref, [picture.ref for picture in one.pictures]) for one in chosen] == [("#1", ["#1.3"]), ("#2", [])]
+    assert [picture.ref for picture in shelf.history.filter(tag="cover").pictures] == ["#1.4"]
+    assert [picture.ref for picture in shelf.history.filter(starred=False).pictures] == ["#1.1", "#1.2", "#1.4"]
+    assert [(one.starred, one.tags) for one in shelf.history["#1"].pictures[2:]] == [(True, ()), (False, ("cover",))]
+    assert (shelf.history["#1"].starred, shelf.history["#1"].tags) == (True, ("cover",))
+    assert "#1.3" in repr(chosen)
+
+
+def test_the_trash_lists_generations_and_single_pictures(shelf: Shelf) -> None:
+    """Oldest first; what lies there by itself is shown without the others of its order."""
+    shelf.add("one", pictures=2)
+    shelf.add("two", pictures=3)
+    assert repr(shelf.history.trash) == "Selection(0)"
+    shelf.store.trash(1)
+    shelf.store.trash(2, "key 2")
+    assert [picture.ref for picture in shelf.history.trash.pictures] == ["#1.1", "#1.2", "#2.2"]
+    assert [picture.ref for picture in shelf.history[0].pictures] == ["#2.1", "#2.3"]
 
 
 def test_the_tree_shows_parents_and_children_and_ends(shelf: Shelf) -> None:
@@ -242,7 +268,7 @@ def test_the_text_shows_the_last_twenty(shelf: Shelf) -> None:
         shelf.add(f"fox {number}", tags=("*",) if number == 21 else ())
     lines = repr(shelf.history).splitlines()
     assert (lines[0], lines[1], len(lines)) == ("History(22)", "… 2 older", 22)
-    assert lines[-1].startswith("★  #22  done")
+    assert lines[-1].startswith("★  #22    done  gpt-image-2  ?  ")
 
 
 def test_records_are_read_again_only_where_something_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,7 +292,7 @@ def test_the_newest_are_counted_once_whatever_their_marks(shelf: Shelf) -> None:
     """A star is a file of its own beside the record."""
     for prompt in ("one", "two"):
         shelf.add(prompt)
-    shelf.store.mark(2, tags=["*"])
+    shelf.store.mark(2, add=["*"])
     assert [shelf.history[place].prompt for place in (-1, -2)] == ["two", "one"]
 
 

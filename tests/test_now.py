@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,8 +53,8 @@ class Desk:
     out: Callable[[], str]
 
     def __call__(self, line: str = "") -> str:
-        self.commands.run(line)
-        return self.out()
+        shown = self.commands.run(line)
+        return self.out() if shown is None else repr(shown)
 
 
 @contextmanager
@@ -158,9 +159,10 @@ def test_the_history_is_listed_and_searched(now: Desk) -> None:
     """Without words the last ones, with words the found ones."""
     now.session.generate("a red fox")
     now.session.generate("a hare")
-    assert now("history").splitlines()[0] == "History(2)"
-    assert now("history red") == "   #1  gpt-image-2  a red fox"
-    assert now("历史 red") == "   #1  gpt-image-2  a red fox"
+    assert now("history").splitlines()[0] == "Selection(2)"
+    (found,) = now("history red").splitlines()[1:]
+    assert re.fullmatch(r" +#1 +done  gpt-image-2  demo  \d{4}-\d\d-\d\d \d\d:\d\d  a red fox", found)
+    assert now("历史 red").splitlines()[1:] == [found]
     assert now("history nothing") == "nothing found"
 
 
@@ -174,8 +176,23 @@ def test_marks_are_set_and_taken_off(now: Desk) -> None:
     assert now.session.history["#1"].starred
     assert now("trash #1") == "#1 is in the trash; %now restore #1 brings it back"
     assert len(now.session.history) == 0
+    assert "#1" in now("trash")
     assert now("restore #1") == "#1 is back"
     assert now.session.history["#1"].starred
+    assert now("trash") == "Selection(0)"
+
+
+def test_marks_are_set_on_one_of_several_pictures(now: Desk) -> None:
+    """The others stay as they are; the trash lists what was thrown away alone."""
+    now.session.generate("a fox", model="dall-e-2", size="256x256", n=3)
+    assert [now("star #1.2"), now("star #1"), now("star #1.2")] == ["#1.2 ★", "#1 ☆", "#1.2 ★"]
+    assert now("tag #1.3 cover") == "#1.3 cover"
+    assert now("tag #1 a") == "#1 a, cover"
+    assert now("trash #1.2") == "#1.2 is in the trash; %now restore #1.2 brings it back"
+    assert [one.ref for one in now.session.history["#1"].pictures] == ["#1.1", "#1.3"]
+    assert "#1.2" in now("trash")
+    assert now("restore #1.2") == "#1.2 is back"
+    assert [one.ref for one in now.session.history.filter(starred=True).pictures] == ["#1.2"]
 
 
 def test_a_picture_tells_how_it_was_made(now: Desk, tmp_path: Path) -> None:
@@ -199,7 +216,7 @@ def test_a_file_that_says_nothing_is_said_so(now: Desk, tmp_path: Path) -> None:
         now(f"recall {tmp_path / 'plain.txt'}")
 
 
-@pytest.mark.parametrize("command", ["recall", "cell", "star", "trash", "tag", "open", "adopt", "use"])
+@pytest.mark.parametrize("command", ["recall", "cell", "star", "tag", "open", "adopt", "use"])
 def test_a_missing_reference_is_asked_for(command: str, now: Desk) -> None:
     """Not guessed."""
     with pytest.raises(InputError, match="missing"):

@@ -61,7 +61,7 @@ def test_a_search_follows_writes_marks_and_the_trash(store: Store) -> None:
     history = History(lambda: store)
     assert [one.ref for one in history.search("bird")] == ["#3"]
     other = Store(store.folder)
-    other.mark(1, tags=["Winter"])
+    other.mark(1, add=["Winter"])
     other.trash(3)
     other.claim(record_of("another bird"))
     assert [one.ref for one in history.search("winter")] == ["#1"]
@@ -71,7 +71,7 @@ def test_a_search_follows_writes_marks_and_the_trash(store: Store) -> None:
 def test_the_tags_of_an_output_are_searched(store: Store) -> None:
     """A tag on a single picture finds the generation that it belongs to."""
     record = store.claim(record_of("a hare", outputs=(RecordedOutput(key="k", number=1, words="x"),)))
-    store.mark(record.number, tags=["Cover"], output="k")
+    store.mark(record.number, add=["Cover"], output="k")
     assert found(store, "cover") == [record.ref]
 
 

@@ -1,7 +1,7 @@
 """From values to outputs: the picture, its caption, and the line that stands there while it is being made.
 
 Every output is created in the cell; later it is only updated, by its display id, also from the background. Saved
-notebooks hold `image/*` and `text/plain`, never HTML. Facts: design.md §2.6, reference/jupyter.md §2, §4, §7.
+notebooks hold `image/*` and `text/plain`; only lists of generations are HTML. Facts: design.md §2.6, reference/jupyter.md §2, §4, §7.
 """
 
 from __future__ import annotations

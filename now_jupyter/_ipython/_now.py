@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from .._history import reason_of
+from .._history import Selection
 from .._media import recipe_file
 from .._messages import InputError, Language, printable, say
 from .._options import cell_text
@@ -23,13 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["NowCommands"]
 
-_MOST_ROWS = 50
 _LARGEST_FILE = 256 << 20
 _MOST_MODELS = 300
 
 
 class NowCommands:
-    """The commands, for one shell and session; each returns the text that the cell shows."""
+    """The commands, for one shell and session; each returns what the cell shows."""
 
     def __init__(self, ip: InteractiveShell, session: Session) -> None:
         """Serve a shell and a session; the method of a command is named after it."""
@@ -40,8 +39,8 @@ class NowCommands:
     def _language(self) -> Language:
         return self._session.settings().language
 
-    def run(self, line: str) -> None:
-        """Carry out one line and print what it gives.
+    def run(self, line: str) -> Selection | None:
+        """Carry out one line, and print the text or return the pictures that it gives.
 
         Raises:
             InputError: there is no such command.
@@ -53,8 +52,11 @@ class NowCommands:
             text = usage_of_now(self._language)
         else:
             text = getattr(self, f"_{command_named(word).name}")(rest.strip())
+        if isinstance(text, Selection):
+            return text
         if text:
             print(printable(text))  # noqa: T201 - commands answer with text
+        return None
 
     # Money
 
@@ -86,17 +88,10 @@ class NowCommands:
 
     # History
 
-    def _history(self, words: str) -> str:
+    def _history(self, words: str) -> str | Selection:
         history = self._session.history
-        if not words:
-            return history.listing(self._language)
-        found = history.search(words)
-        if not found:
-            return say("nothing found", self._language)
-        return "\n".join(
-            f"{one.ref:>5}  {one.model}  {' '.join(one.prompt.split())[:70]}{reason_of(one, self._language)}"
-            for one in found[:_MOST_ROWS]
-        )
+        found = history.search(words) if words else history[:]
+        return found.in_language(self._language) if found or not words else say("nothing found", self._language)
 
     def _recall(self, ref: str) -> str:
         from .._panel import recall  # noqa: PLC0415 - widgets are loaded when a panel is shown
@@ -123,26 +118,31 @@ class NowCommands:
         return str(path)
 
     def _star(self, ref: str) -> str:
-        generation = self._session.generation(require_ref(ref))
-        starred = self._session.star(generation.ref, on=not generation.starred).starred
-        return f"{generation.ref} {'★' if starred else '☆'}"
+        one = self._session.subject(require_ref(ref))
+        self._session.star(one.ref, on=not one.starred)
+        return f"{one.ref} {'☆' if one.starred else '★'}"
 
     def _tag(self, rest: str) -> str:
         ref, *tags = require_ref(rest).split()
         if not tags:
             raise InputError("a tag is missing", advice="%now tag #12 fox; %now tag #12 -fox takes it off")
-        off = [tag.removeprefix("-") for tag in tags if tag.startswith("-")]
-        on = [tag for tag in tags if not tag.startswith("-")]
-        generation = self._session.tag(ref, *off, remove=True) if off else self._session.generation(ref)
-        generation = self._session.tag(ref, *on) if on else generation
-        return f"{generation.ref} {', '.join(generation.tags) or '–'}"
+        ref = self._session.subject(ref).ref
+        if off := [tag.removeprefix("-") for tag in tags if tag.startswith("-")]:
+            self._session.tag(ref, *off, remove=True)
+        if on := [tag for tag in tags if not tag.startswith("-")]:
+            self._session.tag(ref, *on)
+        return f"{ref} {', '.join(self._session.subject(ref).tags) or '–'}"
 
-    def _trash(self, ref: str) -> str:
-        generation = self._session.trash(require_ref(ref))
-        return say("{ref} is in the trash; %now restore {ref} brings it back", self._language, ref=generation.ref)
+    def _trash(self, ref: str) -> str | Selection:
+        if not ref:
+            return self._session.history.trash.in_language(self._language)
+        ref = self._session.subject(ref).ref
+        self._session.trash(ref)
+        return say("{ref} is in the trash; %now restore {ref} brings it back", self._language, ref=ref)
 
     def _restore(self, ref: str) -> str:
-        return say("{ref} is back", self._language, ref=self._session.restore(require_ref(ref)).ref)
+        self._session.restore(require_ref(ref))
+        return say("{ref} is back", self._language, ref=self._session.subject(ref).ref)
 
     def _panel(self, _rest: str) -> str:
         from .._panel import Panel  # noqa: PLC0415 - widgets are loaded when a panel is shown

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sys
-import time
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -112,7 +111,7 @@ def cell_of(generation: Generation) -> str:
 
 def facts_of(generation: Generation, language: Language) -> list[str]:
     """Return the lines under the cell of a recalled picture: when and what came, and what went wrong."""
-    made = time.strftime("%Y-%m-%d %H:%M", time.localtime(generation.created))
+    made = generation.created.astimezone().strftime("%Y-%m-%d %H:%M")
     facts = [f"{generation.ref} · {generation.status.value} · {made}"]
     facts += [f"{picture.ref} {picture!r} {picture.path}" for picture in generation.pictures]
     facts += [f"↳ {picture.revised_prompt}" for picture in generation.pictures if picture.revised_prompt]

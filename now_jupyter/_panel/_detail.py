@@ -12,7 +12,7 @@ from .._messages import InputError, Language, error_of, plain, say
 from .._options import cell_text
 from .._services import request_again
 from .._session import request_in
-from .._store import Record
+from .._store import STAR, Record
 from ._diff import parameters
 from ._draft import Draft, draft_of, read_draft, recipe_of
 from ._gallery import Gallery, row_of
@@ -41,6 +41,7 @@ def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Se
                 "mime": one.mime,
                 "revised": str(one.about.get("revised_prompt") or "")[:_PROMPT_SHOWN],
                 "sha256": one.sha256[:12],
+                "starred": STAR in record.tags_of(one),
             }
             for place, one in enumerate(pictures, 1)
         ],

@@ -14,14 +14,13 @@ from typing import Any
 from .._json import digest
 from .._messages import Language, NowImageError, plain
 from .._session import Session
-from .._store import Record, Search
+from .._store import STAR, Record, Search
 from ._pictures import others_of, pictures_of
 
 __all__ = ["Gallery", "row_of"]
 
 _MOST_CHOICES = 100
 _PROMPT_IN_ROW = 240
-_STAR = "*"
 
 
 class Gallery:
@@ -55,9 +54,9 @@ class Gallery:
         return [
             one.number
             for one in self._search.find(reversed(self.records().values()), text)
-            if (not starred or _STAR in one.tags)
+            if (not starred or STAR in one.tags_of(*one.shown))
             and (not model or one.model == model)
-            and (not tag or tag in one.tags)
+            and (not tag or tag in one.tags_of(*one.shown))
             and (not status or one.status.value == status)
         ]
 
@@ -66,7 +65,7 @@ class Gallery:
         records = self._known.values()
         return {
             "models": _most_frequent(record.model for record in records if record.model),
-            "tags": _most_frequent(tag for record in records for tag in record.tags if tag != _STAR),
+            "tags": _most_frequent(tag for one in records for tag in one.tags_of(*one.shown) if tag != STAR),
             "states": _most_frequent(record.status.value for record in records),
         }
 
@@ -102,6 +101,7 @@ def _most_frequent(words: Iterable[str]) -> list[str]:
 
 def row_of(record: Record, language: Language) -> dict[str, Any]:
     """Return what a tile shows of a record."""
+    tags = record.tags_of(*record.shown)
     return {
         "number": record.number,
         "status": record.status.value,
@@ -111,8 +111,8 @@ def row_of(record: Record, language: Language) -> dict[str, Any]:
         "others": [
             {"kind": one.kind, "file": one.file, "words": plain(one.words, _PROMPT_IN_ROW)} for one in others_of(record)
         ],
-        "starred": _STAR in record.tags,
-        "tags": [tag for tag in record.tags if tag != _STAR],
+        "starred": STAR in tags,
+        "tags": [tag for tag in tags if tag != STAR],
         "failure": plain(record.error.message(language), 160) if record.error else "",
         "version": _version(record),
     }

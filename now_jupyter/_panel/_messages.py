@@ -34,6 +34,7 @@ _Tag = Annotated[Line, Meta(max_length=100)]
 _Pictures = Annotated[list[tuple[_Number, _Number]], Meta(max_length=MOST_PICTURES)]
 _Agreed = Annotated[list[Word], Meta(max_length=100)]
 _PLACE = [("number", _Number), ("place", _Number)]
+_OUTPUT = ("output", Annotated[int, Meta(ge=0, lt=10**4)], 0)  # 0: all of them
 _FIELDS: Mapping[str, list[Any]] = {
     "script": [],
     "find": [
@@ -52,10 +53,10 @@ _FIELDS: Mapping[str, list[Any]] = {
     "generate": [("draft", Draft), ("at", _Time), ("agreed", _Agreed, [])],
     "stop": [("job", Word)],
     "dismiss": [("job", Word)],
-    "star": [("number", _Number), ("on", bool)],
-    "tag": [("number", _Number), ("tag", _Tag), ("on", bool)],
-    "trash": [("number", _Number)],
-    "restore": [("number", _Number)],
+    "star": [("number", _Number), ("on", bool), _OUTPUT],
+    "tag": [("number", _Number), ("tag", _Tag), ("on", bool), _OUTPUT],
+    "trash": [("number", _Number), _OUTPUT],
+    "restore": [("number", _Number), _OUTPUT],
     "press": [("number", _Number), ("label", Word), ("at", _Time)],
     "vary": [*_PLACE, ("at", _Time)],
     "edit": [*_PLACE, ("draft", Draft), ("at", _Time)],

@@ -203,7 +203,8 @@ class Panel(Standing):
         return differences(records)
 
     def _mark(self, message: Message) -> None:
-        fields, ref = message.fields, f"#{message.fields['number']}"
+        fields = message.fields
+        ref = f"#{fields['number']}" + (f".{fields['output']}" if fields["output"] else "")
         if message.action == "star":
             self._session.star(ref, on=fields["on"])
         elif message.action == "tag":

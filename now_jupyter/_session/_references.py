@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeAlias
 
 from .._history import History
 from .._messages import InputError
-from .._store import Store, generation_of
-from .._values import Generation, Picture
+from .._store import Record
+from .._values import Generation, Output, Picture
 
 __all__ = ["Reference", "References"]
 
@@ -21,15 +20,14 @@ _LAST = "-1"
 class References:
     """Finds what is referred to in this notebook's history; a value of another history is refused."""
 
-    def __init__(self, history: History, store: Callable[[], Store]) -> None:
+    def __init__(self, history: History) -> None:
         self._history = history
-        self._store = store
         self._last: Picture | None = None
 
-    def remember(self, generation: Generation) -> None:
+    def remember(self, shown: Generation | Output) -> None:
         """Take note of the picture shown last (`-1`)."""
-        if generation.pictures:
-            self._last = generation.pictures[-1]
+        pictures = shown.pictures if isinstance(shown, Generation) else [shown]
+        self._last = next((one for one in reversed(pictures) if isinstance(one, Picture)), self._last)
 
     def picture(self, ref: Reference) -> Picture:
         """Return one picture: of a generation the first."""
@@ -46,22 +44,44 @@ class References:
             return one
         if isinstance(one, str):
             return self._history.find(one)[0]
-        return _ensure_same(self._history[one.ref], one)
+        return self._history[self._record_of(one, one.ref).ref]
 
-    def numbers(self, ref: Reference, *, in_trash: bool = False) -> list[int]:
-        """Return the number of what is in use (or in the trash), or those of all requests that it was sent as."""
-        find = self._find_in_trash if in_trash else self.generation
+    def subject(self, ref: Reference) -> Generation | Output:
+        """Return what is referred to as it is now: a picture, where one is named, else the generation."""
+        one = self._value_or_text(ref)
+        if isinstance(one, Generation):
+            return one
+        generation, output = self._history.find(one if isinstance(one, str) else one.ref)
+        return output or generation
+
+    def marked(self, ref: Reference, *, in_trash: bool = False) -> list[tuple[int, str | None]]:
+        """Return what marks are put on: numbers, and the key of an output where it is one picture that is meant.
+
+        What was sent as several requests has several numbers.
+        """
         one = self._value_or_text(ref)
         if isinstance(one, str):
-            return [_number(find(one).ref)]
-        parts = one.parts or (one,) if isinstance(one, Generation) else (one,)
-        return [_number(_ensure_same(find(part.ref), one).ref) for part in parts]
+            record, output = self._history.locate(one, in_trash=in_trash)
+            return [(record.number, output.key if output else None)]
+        if isinstance(one, Picture):
+            return [(self._record_of(one, one.ref, in_trash=in_trash).number, one.key)]
+        records = [(self._record_of(one, part.ref, in_trash=in_trash), part) for part in one.parts or (one,)]
+        return [
+            (record.number, key) for record, part in records for key in ([None] if in_trash else _chosen(record, part))
+        ]
 
-    def _find_in_trash(self, ref: str) -> Generation:
-        store, word = self._store(), ref.partition(".")[0]
-        trashed = store.trashed()
-        found = [one for one in trashed if word in (one.ref, str(one.number), one.name)]
-        return generation_of(found[-1], store.pictures) if found else self._history[ref]
+    def _record_of(self, value: Picture | Generation, ref: str, *, in_trash: bool = False) -> Record:
+        """Return the record that a value came from; every history has a number 1."""
+        record, _output = self._history.locate(ref.partition(".")[0], in_trash=in_trash)
+        if isinstance(value, Picture):
+            is_same = any((one.sha256, one.key) == (value.sha256, value.key) for one in record.outputs)
+        else:
+            is_same = record.id in {part.id for part in value.parts or (value,)}
+        if is_same:
+            return record
+        raise InputError(
+            "{ref} of this history is another one", advice="give a value from this notebook's history", ref=record.ref
+        )
 
     def _value_or_text(self, ref: Reference) -> Picture | Generation | str:
         if isinstance(ref, Picture | Generation):
@@ -86,18 +106,7 @@ def _first_picture(generation: Generation) -> Picture:
     return generation.pictures[0]
 
 
-def _number(ref: str) -> int:
-    return int(ref.removeprefix("#"))
-
-
-def _ensure_same(found: Generation, value: Picture | Generation) -> Generation:
-    """Return what was found if the value came from it; every history has a number 1."""
-    if isinstance(value, Picture):
-        is_same = any(picture.sha256 == value.sha256 for picture in found.pictures)
-    else:
-        is_same = found.id in {part.id for part in value.parts or (value,)}
-    if is_same:
-        return found
-    raise InputError(
-        "{ref} of this history is another one", advice="give a value from this notebook's history", ref=found.ref
-    )
+def _chosen(record: Record, generation: Generation) -> list[str | None]:
+    """Return the keys of the outputs that a generation shows; only None where it shows all that there are."""
+    keys: list[str | None] = [one.key for one in generation.outputs]
+    return keys if keys and len(keys) < len([one for one in record.shown if one.sha256]) else [None]

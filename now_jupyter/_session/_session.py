@@ -22,9 +22,9 @@ from .._protocol import Service
 from .._relay import Balance, ListedModel, RelayFacts
 from .._runner import Runner, recover_all_rescued
 from .._settings import Configuration, Environment, Key, Logins
-from .._store import Home, Record, RescueFolder, generation_of
+from .._store import STAR, Home, Record, RescueFolder, Store, generation_of
 from .._transport import RelayAccess, is_loopback
-from .._values import Generation, Money, Picture, Status, together
+from .._values import Generation, Money, Output, Picture, Status, together
 from ._doctor import Report, examine
 from ._inputs import Inputs
 from ._references import Reference, References
@@ -78,7 +78,7 @@ class Session:
         self._runners: dict[object, Runner] = {}
         self._jobs: dict[Job, None] = {}
         self.settings = self.context.settings
-        self._references = References(self.history, lambda: self.context.home().store)
+        self._references = References(self.history)
         self.remember_shown = self._references.remember
         self._inputs = Inputs(self._references, self.history, fetch=self._fetch_input)
         self.facts = RelayFacts(settings=self.settings)
@@ -263,35 +263,42 @@ class Session:
         """Return the generation that is referred to, or that the picture belongs to."""
         return self._references.generation(ref)
 
-    def tag(self, ref: Reference, *tags: str, remove: bool = False) -> Generation:
-        """Add tags to a generation, or take them off; return the generation as it is then."""
-        _ensure_texts(tags)
-        return self._announce([self._mark(number, tags, remove=remove) for number in self._references.numbers(ref)])
+    def subject(self, ref: Reference) -> Generation | Output:
+        """Return what is referred to as it is now: a picture, where one is named, else the generation."""
+        return self._references.subject(ref)
 
-    def _mark(self, number: int, tags: Sequence[str], *, remove: bool) -> Record:
-        store = self.context.home().store
-        kept = [tag for tag in store.read(number).tags if tag not in tags]
-        return store.mark(number, tags=kept if remove else [*kept, *tags])
+    def tag(self, ref: Reference, *tags: str, remove: bool = False) -> Generation:
+        """Add tags to a picture (`"#12.3"`) or to all of a generation (`"#12"`), or take them off.
+
+        Returns the generation as it is then.
+        """
+        _ensure_texts(tags)
+        add, off = ((), tags) if remove else (tags, ())
+        return self._mark(ref, lambda store, number, key: store.mark(number, add=add, remove=off, output=key))
 
     def star(self, ref: Reference, *, on: bool = True) -> Generation:
-        """Put a star on a generation, or take it off; return the generation as it is then."""
-        return self.tag(ref, "*", remove=not on)
+        """Put a star on a picture (`"#12.3"`) or on all of a generation (`"#12"`), or take it off.
+
+        Returns the generation as it is then.
+        """
+        return self.tag(ref, STAR, remove=not on)
 
     def trash(self, ref: Reference) -> Generation:
-        """Move a generation out of the history; its pictures stay on disk and `restore` brings it back."""
-        store = self.context.home().store
-        records = [store.read(number) for number in self._references.numbers(ref)]
-        for record in records:
-            store.trash(record.number)
-        return self._announce(records)
+        """Move a picture (`"#12.3"`) or a whole generation (`"#12"`) out of the history; return what is left of it.
+
+        The files stay on disk, `history.trash` lists them, and `restore` brings them back.
+        """
+        return self._mark(ref, Store.trash)
 
     def restore(self, ref: Reference) -> Generation:
-        """Bring a generation back from the trash and return it."""
+        """Bring a picture, or a generation with all that was in it, back from the trash and return the generation."""
+        return self._mark(ref, Store.restore, in_trash=True)
+
+    def _mark(
+        self, ref: Reference, change: Callable[[Store, int, str | None], Record], *, in_trash: bool = False
+    ) -> Generation:
         store = self.context.home().store
-        numbers = self._references.numbers(ref, in_trash=True)
-        for number in numbers:
-            store.restore(number)
-        return self._announce([store.read(number) for number in numbers])
+        return self._announce([change(store, *one) for one in self._references.marked(ref, in_trash=in_trash)])
 
     def _announce(self, records: Sequence[Record]) -> Generation:
         generations = [generation_of(record, self.context.home().store.pictures) for record in records]

@@ -6,13 +6,14 @@ from ._files import digest_of_file, is_missing, list_names, read_file, remove_fi
 from ._folder import Home, adopt, find_home, sibling_stores
 from ._job_locks import JobLock
 from ._notebook import notebook_path
-from ._record import Record, RecordedOutput, generation_of
+from ._record import STAR, Record, RecordedOutput, generation_of
 from ._record_files import encode, parse_json
 from ._rescue import RescueFolder
 from ._search import Search
 from ._store import Store
 
 __all__ = [
+    "STAR",
     "Home",
     "JobLock",
     "Record",

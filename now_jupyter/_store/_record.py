@@ -9,8 +9,9 @@ people see.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -18,7 +19,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 
 from .._bounds import Bounded, Count, Few, Line, Moment, Prose, Room, Span, Text, Word, clip, printable, room_of
-from .._json import JSON, Fields
+from .._json import JSON, Fields, Texts
 from .._messages import Billed, Failure, StoreCorrupt, StoreTooNew
 from .._protocol import About, Key, Usage
 from .._values import (
@@ -40,6 +41,7 @@ from .._values import (
 
 __all__ = [
     "FORMAT",
+    "STAR",
     "Record",
     "RecordedOutput",
     "generation_of",
@@ -57,9 +59,12 @@ _NAME_BYTES = 255
 Tags: TypeAlias = Annotated[tuple[Annotated[str, Text(100)], ...], Few(100)]
 _IDENTITY = r"\A[0-9a-f]{32}\Z"
 _Identity: TypeAlias = Annotated[str, msgspec.Meta(pattern=_IDENTITY)]
+STAR = "*"
+"""The tag that is shown as a star."""
+
 _MARK = {"is_mark": True}  # filled in from the marks beside the record, and not stored in it
 _SHOWN_AS_IT_IS = (
-    *("id", "ref", "request", "status", "billed", "created", "service", "buttons", "elapsed", "usage"),
+    *("id", "ref", "request", "status", "billed", "service", "buttons", "elapsed", "usage"),
     *("request_id", "parents", "name", "demo", "error"),
 )
 _OUTPUTS: Mapping[Kind, type[Output]] = {"video": Video, "audio": Audio, "words": Document, "vectors": Document}
@@ -70,8 +75,8 @@ class RecordedOutput(Bounded):
     """One output that was announced: here as a file below `pictures/` or as words, or not (yet), with the reason.
 
     `number` is its place among the outputs, from 1, and never changes; `sources` are there only while it is not here,
-    so that it can be fetched again. `about` and `handle` are the service's; `tags` (`*` is the star) and `is_trashed`
-    are its marks, there when it was read with them.
+    so that it can be fetched again. `about` and `handle` are the service's; `tags` (`*` is the star; None: those of the
+    record) and `is_trashed` are its marks, there when it was read with them.
     """
 
     key: Key
@@ -89,7 +94,7 @@ class RecordedOutput(Bounded):
     handle: Handle = None
     sources: Annotated[tuple[Annotated[Fields, Room(12 << 10)], ...], Few(4)] = ()
     error: Failure | None = None
-    tags: Tags = field(default=(), metadata=_MARK)
+    tags: Tags | None = field(default=None, metadata=_MARK)
     is_trashed: bool = field(default=False, metadata=_MARK)
 
     @property
@@ -170,6 +175,11 @@ class Record(Bounded):
         here = (one for one in self.outputs if one.is_here and not one.is_trashed)
         return sorted(here, key=lambda one: (one.is_side, one.number))
 
+    def tags_of(self, *outputs: RecordedOutput) -> Texts:
+        """Return the tags of these outputs, each once; without any, those of the record itself."""
+        every = (self.tags if one.tags is None else one.tags for one in outputs)
+        return tuple(dict.fromkeys(tag for tags in every for tag in tags)) if outputs else self.tags
+
     def ref_of(self, output: RecordedOutput) -> str:
         """Return an output's reference, which needs no number of its own where it is the only one."""
         return self.ref if len(self.outputs) == 1 else f"{self.ref}.{output.number}"
@@ -249,29 +259,41 @@ def is_file_name(name: str) -> bool:
 # What people see
 
 
-def generation_of(record: Record, pictures: Path) -> Generation:
-    """Return the view of a record that people see, without what is in the trash; `pictures` holds the originals."""
-    made, here = _made(record), record.shown
+def generation_of(record: Record, pictures: Path, shown: Sequence[RecordedOutput] | None = None) -> Generation:
+    """Return the view of a record that people see; `pictures` holds the originals.
+
+    `shown` are the outputs that it is to have: without a word all that are not in the trash.
+    """
+    made, here = _made(record), record.shown if shown is None else shown
+    tags = record.tags_of(*here)
     return Generation(
         **{name: getattr(record, name) for name in _SHOWN_AS_IT_IS},
         prompt=record.request.prompt,
+        created=datetime.fromtimestamp(record.created, UTC),
         model=record.model or record.request.model or "",
         params=dict(record.request.params),
         raw=dict(record.request.raw),
         outputs=tuple(_output_of(record, one, pictures, made) for one in here if one.sha256),
         text="\n\n".join(one.words for one in here if one.words),
         cost=None if record.billed == "no" and record.is_over else record.cost,
-        tags=tuple(tag for tag in record.tags if tag != "*"),
-        starred="*" in record.tags,
+        tags=_without_star(tags),
+        starred=STAR in tags,
         rerouted=len({one.service for one in record.attempts}) > 1,
     )
 
 
+def _without_star(tags: Texts) -> Texts:
+    return tuple(tag for tag in tags if tag != STAR)
+
+
 def _output_of(record: Record, one: RecordedOutput, folder: Path, made: Fields) -> Output:
+    tags = record.tags_of(one)
     common: dict[str, Any] = {
         **{name: getattr(one, name) for name in ("key", "sha256", "mime", "size_bytes", "is_side", "about")},
         "ref": record.ref_of(one),
         "path": folder / one.file,
+        "tags": _without_star(tags),
+        "starred": STAR in tags,
         "made": {**made, **({"seed": one.about["seed"]} if "seed" in one.about else {})},
     }
     if one.kind in _OUTPUTS:

@@ -11,12 +11,12 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -38,7 +38,7 @@ from ._files import (
 )
 from ._record import FORMAT, Record, RecordedOutput, Tags
 
-__all__ = ["RecordFiles", "clean_tags", "encode", "highest_number", "parse_json"]
+__all__ = ["Marks", "RecordFiles", "clean_tags", "encode", "highest_number", "not_here", "parse_json"]
 
 Signature: TypeAlias = tuple[int, int, int]
 
@@ -58,7 +58,7 @@ _LONGEST_TAG = 100
 
 @dataclass(frozen=True, slots=True)
 class _OutputMarks(Bounded):
-    tags: Tags = ()
+    tags: Tags | None = None  # None: those of the generation
     is_trashed: bool = False
 
 
@@ -67,18 +67,27 @@ _NONE = _OutputMarks()
 
 @dataclass(frozen=True, slots=True)
 class Marks(Bounded):
-    """The marks of one record; `tags` None: it has those that it was ordered with. `outputs` are by key."""
+    """The marks of one record; `tags` None: those that it was ordered with. `outputs` are by key."""
 
     format: int = FORMAT
     tags: Tags | None = None
     outputs: Mapping[Key, _OutputMarks] = field(default_factory=dict)
 
-    def change(self, key: str | None, **facts: Any) -> Marks:  # noqa: ANN401 - `tags` or `is_trashed`
-        """Return these marks with other facts of the generation, or of the output of this key."""
-        if key is None:
-            return replace(self, **facts)
-        marks = replace(self.outputs.get(key, _NONE), **facts)
-        return replace(self, outputs={**self.outputs, key: marks})
+    def retag(self, record: Record, key: str | None, change: Callable[[Texts], Texts]) -> Marks:
+        """Return these marks with other tags of the output of this key; without a key, of all that the record has."""
+        if key is not None:
+            (output,) = (one for one in record.outputs if one.key == key)
+            own = replace(self.outputs.get(key, _NONE), tags=change(record.tags_of(output)))
+            return replace(self, outputs={**self.outputs, key: own})
+        outputs = {
+            name: one if one.tags is None else replace(one, tags=change(one.tags)) for name, one in self.outputs.items()
+        }
+        return replace(self, tags=change(record.tags), outputs=outputs)
+
+    def move(self, keys: Iterable[str], *, to_trash: bool) -> Marks:
+        """Return these marks with the outputs of these keys in the trash, or out of it."""
+        moved = {key: replace(self.outputs.get(key, _NONE), is_trashed=to_trash) for key in keys}
+        return replace(self, outputs={**self.outputs, **moved})
 
     def put_on(self, record: Record) -> Record:
         """Return a record with these marks instead of any that it says it has."""
@@ -103,7 +112,8 @@ def clean_tags(tags: Iterable[str]) -> Texts:
 def _put_on(one: RecordedOutput, marks: _OutputMarks) -> RecordedOutput:
     if (one.tags, one.is_trashed) == (marks.tags, marks.is_trashed):
         return one
-    return replace(one, tags=clean_tags(marks.tags), is_trashed=marks.is_trashed)
+    tags = None if marks.tags is None else clean_tags(marks.tags)
+    return replace(one, tags=tags, is_trashed=marks.is_trashed)
 
 
 def parse_json(data: bytes) -> object:
@@ -143,6 +153,10 @@ def _read_record(data: bytes, number: int) -> Record:
     if record.number != number:
         raise StoreCorrupt("the file of #{number} says that it is #{other}", number=number, other=record.number)
     return record
+
+
+def not_here(number: int | str) -> StoreCorrupt:
+    return StoreCorrupt("#{number} is not in this history", number=number)
 
 
 def highest_number(names: Iterable[str]) -> int:
@@ -186,6 +200,13 @@ class RecordFiles:
         """Return a record with its marks; None where there is none."""
         data = try_read_file(self.path(number), limit=_LARGEST_RECORD)
         return None if data is None else self.marks(number).put_on(_read_record(data, number))
+
+    def read(self, number: int) -> Record:
+        """Return a record with its marks; StoreCorrupt where there is none or it cannot be read."""
+        record = self.try_read(number)
+        if record is None:
+            raise not_here(number)
+        return record
 
     def read_all(self) -> tuple[list[Record], tuple[str, ...]]:
         """Return all records in the order of their numbers, and the names of the files that cannot be read."""

@@ -17,8 +17,8 @@ _MOST_NEEDLES = 20
 def words_of(record: Record) -> str:
     """Return the text of a record that a search looks at: prompt, models, name, alt text, tags."""
     request = record.request
-    tags = (tag for one in record.outputs for tag in one.tags)
-    parts = (request.prompt, record.model, request.model, record.name, record.alt, *record.tags, *tags)
+    tags = record.tags_of(*record.shown)
+    parts = (request.prompt, record.model, request.model, record.name, record.alt, *tags)
     return _fold("\n".join(part for part in parts if part))
 
 

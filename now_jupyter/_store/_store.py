@@ -17,15 +17,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from .._json import Texts
 from .._messages import StoreCorrupt, StoreError
 from ._answers import AnswerFile, StoredAnswer, answer_paths, find_answer
 from ._files import is_missing, list_names, remove_file
 from ._job_locks import JobLock, JobLocks
 from ._output_files import FileStore
 from ._record import Record
-from ._record_files import RecordFiles, clean_tags, highest_number
+from ._record_files import Marks, RecordFiles, clean_tags, highest_number, not_here
 
 __all__ = ["Store"]
 
@@ -142,10 +142,7 @@ class Store(FileStore):
     def read(self, number: int) -> Record:
         """Return a record with its marks; StoreCorrupt where it is not there or cannot be read."""
         self._layout.require()
-        record = self._jobs.try_read(number)
-        if record is None:
-            raise _unknown(number)
-        return record
+        return self._jobs.read(number)
 
     def records(self) -> list[Record]:
         """Return all records with their marks, oldest first; the names of those that cannot be read are in `damaged`.
@@ -166,37 +163,61 @@ class Store(FileStore):
         self._layout.require()
         return [record for record in self._trash.read_all()[0] if not self._jobs.has(record.number)]
 
-    def mark(self, number: int, *, tags: Sequence[str], output: str | None = None) -> Record:
-        """Give a generation or one of its outputs these tags instead of those it has; the tag `*` is the star."""
-        self._change_marks(number, output, tags=clean_tags(tags))
+    def mark(
+        self, number: int, *, add: Sequence[str] = (), remove: Sequence[str] = (), output: str | None = None
+    ) -> Record:
+        """Put tags (`*` is the star) on one output, or on a generation and all in it, or take them off."""
+
+        def change(tags: Texts) -> Texts:
+            return clean_tags([*(tag for tag in tags if tag not in remove), *add])
+
+        with self._changing_marks(number, output) as (record, marks):
+            self._jobs.write_marks(number, marks.retag(record, output, change))
         return self.read(number)
 
-    def trash(self, number: int, output: str | None = None) -> None:
-        """Put a record or an output into the trash; files of outputs stay. What is there already is fine."""
-        self._move(number, output, self._jobs, self._trash)
+    def trash(self, number: int, output: str | None = None) -> Record:
+        """Put an output or a whole record into the trash and return what is left; files of outputs stay.
 
-    def restore(self, number: int, output: str | None = None) -> None:
-        """Fetch a record or an output back from the trash; what is not in it is fine."""
-        self._move(number, output, self._trash, self._jobs)
-
-    def _move(self, number: int, output: str | None, source: RecordFiles, target: RecordFiles) -> None:
+        The last output that is left takes its record along. What is there already is fine.
+        """
         if output is not None:
-            self._change_marks(number, output, is_trashed=target is self._trash)
-            return
+            with self._changing_marks(number, output) as (record, marks):
+                if any(one.key != output for one in record.shown):
+                    self._jobs.write_marks(number, marks.move([output], to_trash=True))
+                    return self.read(number)
+        return self._move(number, self._jobs, self._trash)
+
+    def restore(self, number: int, output: str | None = None) -> Record:
+        """Fetch an output, or a record with all in it, back from the trash; what is not in it is fine."""
+        with self._lock:
+            was_whole = not self._jobs.has(number)
+            self._move(number, self._trash, self._jobs)
+            with self._changing_marks(number, output) as (record, marks):
+                keys = {one.key for one in record.outputs}
+                back = keys if output is None else {output}
+                left = marks.move(keys - back, to_trash=True) if was_whole else marks
+                if (changed := left.move(back, to_trash=False)).put_on(record) != record:
+                    self._jobs.write_marks(number, changed)
+        return self.read(number)
+
+    def _move(self, number: int, source: RecordFiles, target: RecordFiles) -> Record:
         self._layout.repair()
         with self._lock:
             if not source.has(number) and not target.has(number):
-                raise _unknown(number)
+                raise not_here(number)
             if target is self._trash or not target.has(number) or not source.has(number):
                 target.take(number, source)  # of two states, the one in use is newer
+            return target.read(number)
 
-    def _change_marks(self, number: int, output: str | None, **facts: Any) -> None:  # noqa: ANN401 - of a mark
+    @contextmanager
+    def _changing_marks(self, number: int, output: str | None) -> Iterator[tuple[Record, Marks]]:
+        """Give a record and its marks to whoever changes them; nobody else does meanwhile."""
         self._layout.repair()
         with self._lock:
             record = self.read(number)
             if output is not None and all(one.key != output for one in record.outputs):
-                raise _unknown(f"{number}.{output}")
-            self._jobs.write_marks(number, self._jobs.marks(number).change(output, **facts))
+                raise not_here(f"{number}.{output}")
+            yield record, self._jobs.marks(number)
 
     def open_answer(self, number: int) -> AnswerFile:
         """Return the file for the answer to a request; `begin` creates it."""
@@ -234,7 +255,3 @@ def _renew_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_all)
-
-
-def _unknown(number: int | str) -> StoreCorrupt:
-    return StoreCorrupt("#{number} is not in this history", number=number)

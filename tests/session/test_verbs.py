@@ -108,6 +108,7 @@ def test_help_names_every_option() -> None:
 
 GOOD = """\
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 import now_jupyter as nj
 
@@ -119,7 +120,8 @@ marked: list[nj.Generation] = [nj.star(g), nj.tag(picture, "cover", "b"), nj.tra
 nj.view("#12.2")
 nj.compare(g, picture, "fox.2")
 first: nj.Generation = nj.history[0]
-some: list[nj.Generation] = nj.history[:5]
+some: Sequence[nj.Generation] = nj.history[:5]
+thrown: list[nj.Picture] = nj.history.trash.pictures
 with_session: nj.Generation = nj.Session(folder="x").generate("a fox", quality="high")
 try:
     nj.resume()
@@ -190,13 +192,14 @@ REFERENCES: dict[str, Callable[[nj.Generation], Any]] = {
     "a name": lambda _: "fox",
     "a name's picture": lambda _: "fox.2",
 }
+ONE_PICTURE = ("a picture", "#2.2", "-1", "'-1'", "a name's picture")
 EXPECTED = {"star": True, "tag": ("cover",), "trash": "#2", "restore": "#2", "view": None, "compare": 2}
 
 
 @pytest.mark.parametrize("verb", WORKING)
 @pytest.mark.parametrize("kind", REFERENCES)
 def test_verbs_take_values_and_references(verb: str, kind: str, session: Session) -> None:
-    """A generation, a picture, a number, a number's picture, the one shown last, and a name, everywhere alike."""
+    """A generation, a picture, a number, a number's picture, the one shown last, a name; what is meant is marked."""
     nj.generate("a hare", model="dall-e-2", size="256x256")
     made = nj.generate("a fox", model="dall-e-2", size="256x256", n=2, output="fox")
     session.remember_shown(made)
@@ -204,8 +207,12 @@ def test_verbs_take_values_and_references(verb: str, kind: str, session: Session
         nj.trash("#2")
         assert [one.ref for one in nj.history] == ["#1"]
     assert WORKING[verb](REFERENCES[kind](made)) == EXPECTED[verb]
-    assert [one.ref for one in nj.history] == (["#1"] if verb == "trash" else ["#1", "#2"])
-    assert (nj.history[-1].starred, nj.history[0].starred) == (verb == "star", False)
+    marked = ["#2.2"] if kind in ONE_PICTURE else ["#2.1", "#2.2"]
+    others = [ref for ref in ("#1", "#2.1", "#2.2") if ref not in marked]
+    here = [one.ref for one in nj.history[:].pictures]
+    assert here == {"trash": others, "restore": ["#1", *marked]}.get(verb, ["#1", "#2.1", "#2.2"])
+    assert [one.ref for one in nj.history.filter(starred=True).pictures] == (marked if verb == "star" else [])
+    assert [one.ref for one in nj.history.filter(tag="cover").pictures] == (marked if verb == "tag" else [])
 
 
 @pytest.mark.parametrize("verb", WORKING)
@@ -251,6 +258,19 @@ def test_an_order_of_several_requests_is_marked_whole(session: Session) -> None:
     assert len(nj.history) == 0
     assert nj.restore(made).ref == made.ref
     assert len(nj.history) == 3
+
+
+def test_what_was_chosen_is_marked_and_nothing_else(session: Session) -> None:
+    """A generation that a filter narrowed to one of its pictures stands for that picture."""
+    nj.generate("a fox", model="dall-e-2", size="256x256", n=3)
+    nj.tag("#1.2", "bad")
+    chosen = nj.history.filter(tag="bad")[0]
+    nj.star(chosen)
+    assert [one.ref for one in nj.history.filter(starred=True).pictures] == ["#1.2"]
+    nj.trash(chosen)
+    assert [one.ref for one in nj.history[:].pictures] == ["#1.1", "#1.3"]
+    nj.restore(nj.history.trash[0])
+    assert [one.ref for one in nj.history[:].pictures] == ["#1.1", "#1.2", "#1.3"]
 
 
 def test_a_tag_that_is_no_text_is_refused(session: Session) -> None:

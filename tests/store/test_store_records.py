@@ -302,11 +302,11 @@ def test_another_folder_in_the_same_place_goes_on_with_its_own_numbers(store: St
 def test_marks_survive_the_owner_who_goes_on_writing(store: Store) -> None:
     """A star set by one kernel while another still writes the record is not lost."""
     record = store.claim(record_of(tags=("own",)))
-    assert Store(store.folder).mark(1, tags=["*", " winter ", "winter", ""]).tags == ("*", "winter")
+    assert Store(store.folder).mark(1, add=["*", " winter ", "winter", ""]).tags == ("own", "*", "winter")
     store.write(replace(record, status=Status.DONE))
-    assert store.read(1).tags == store.records()[0].tags == ("*", "winter")
+    assert store.read(1).tags == store.records()[0].tags == ("own", "*", "winter")
     assert store.read(1).status is Status.DONE
-    assert store.mark(1, tags=[]).tags == ()
+    assert store.mark(1, remove=["*", "winter", "own"]).tags == ()
 
 
 @pytest.mark.parametrize(
@@ -320,25 +320,26 @@ def test_marks_that_cannot_be_read_hide_no_record(store: Store, marks: bytes) ->
 
 
 def test_each_output_has_marks_of_its_own(store: Store) -> None:
-    """Tags and trash of one say nothing of the others; they outlive the owner's writes and are not in the record."""
+    """Marks of one say nothing of the others, those of the generation are all's; a record itself holds none."""
     outputs = tuple(RecordedOutput(key=f"k{number}", number=number, words="x") for number in (1, 2))
     record = store.claim(record_of(outputs=outputs, tags=("own",)))
-    store.mark(1, tags=["*", " cover "], output="k2")
+    store.mark(1, add=["*", " cover "], output="k2")
     store.trash(1, "k1")
     store.write(replace(store.read(1), status=Status.DONE))
     seen = Store(store.folder).read(1)
     assert seen.tags == ("own",)
-    assert [(one.tags, one.is_trashed) for one in seen.outputs] == [((), True), (("*", "cover"), False)]
+    assert [(one.tags, one.is_trashed) for one in seen.outputs] == [(None, True), (("own", "*", "cover"), False)]
     assert "cover" not in (store.folder / "jobs" / "1.json").read_text()
-    store.mark(1, tags=["all"])
+    store.mark(1, add=["all"])
     store.restore(1, "k1")
     seen = store.read(1)
-    assert (seen.tags, [one.is_trashed for one in seen.outputs], seen.outputs[1].tags) == (
-        ("all",),
-        [False, False],
-        ("*", "cover"),
-    )
-    for act in (lambda: store.mark(1, tags=["x"], output="k3"), lambda: store.trash(1, "k3")):
+    assert [seen.tags_of(one) for one in seen.outputs] == [("own", "all"), ("own", "*", "cover", "all")]
+    assert not any(one.is_trashed for one in seen.outputs)
+    store.mark(1, remove=["own"], output="k1")
+    store.mark(1, remove=["all"])
+    seen = store.read(1)
+    assert [seen.tags_of(one) for one in seen.outputs] == [(), ("own", "*", "cover")]
+    for act in (lambda: store.mark(1, add=["x"], output="k3"), lambda: store.trash(1, "k3")):
         with pytest.raises(StoreCorrupt):
             act()
     assert record.number == 1
@@ -351,7 +352,7 @@ def test_marks_inside_a_record_are_not_believed(store: Store) -> None:
     form = json.loads(path.read_text())
     form["outputs"][0] |= {"is_trashed": True, "tags": ["*"]}
     path.write_text(json.dumps(form))
-    assert (store.read(1).outputs[0].is_trashed, store.read(1).outputs[0].tags) == (False, ())
+    assert (store.read(1).outputs[0].is_trashed, store.read(1).outputs[0].tags) == (False, None)
 
 
 def test_marks_of_a_later_version_are_not_overwritten(store: Store) -> None:
@@ -359,13 +360,13 @@ def test_marks_of_a_later_version_are_not_overwritten(store: Store) -> None:
     store.claim(record_of())
     (store.folder / "jobs" / "1.marks").write_text('{"format": 99, "tags": ["x"]}')
     with pytest.raises(StoreTooNew):
-        store.mark(1, tags=[])
+        store.mark(1, add=["y"])
 
 
 def test_what_is_not_there_can_be_neither_marked_nor_trashed(store: Store) -> None:
     """A number without a record is an error, and leaves nothing behind."""
     before = files_below(store.folder)
-    for act in (lambda: store.mark(7, tags=["x"]), lambda: store.trash(7), lambda: store.restore(7)):
+    for act in (lambda: store.mark(7, add=["x"]), lambda: store.trash(7), lambda: store.restore(7)):
         with pytest.raises(StoreCorrupt):
             act()
     assert files_below(store.folder) == before
@@ -374,7 +375,7 @@ def test_what_is_not_there_can_be_neither_marked_nor_trashed(store: Store) -> No
 def test_the_trash_gives_back_what_it_took(store: Store) -> None:
     """Record and marks go and come back; twice is fine."""
     store.claim(record_of())
-    marked = store.mark(1, tags=["*"])
+    marked = store.mark(1, add=["*"])
     for _ in range(2):
         store.trash(1)
     assert store.records() == []
@@ -383,6 +384,20 @@ def test_the_trash_gives_back_what_it_took(store: Store) -> None:
         store.restore(1)
     assert store.records() == [marked]
     assert store.trashed() == []
+
+
+def test_the_last_output_takes_its_record_to_the_trash(store: Store) -> None:
+    """One by one until nothing is left; one comes back alone, the record with all that it had."""
+    store.claim(record_of(outputs=tuple(RecordedOutput(key=f"k{one}", number=one, words="x") for one in (1, 2, 3))))
+    kept = lambda: [[one.key for one in record.shown] for record in store.records()]  # noqa: E731 - asked again and again
+    for key, left in (("k2", [["k1", "k3"]]), ("k1", [["k3"]]), ("k3", [])):
+        store.trash(1, key)
+        assert kept() == left
+    store.restore(1, "k2")
+    assert kept() == [["k2"]]
+    store.trash(1)
+    store.restore(1)
+    assert kept() == [["k1", "k2", "k3"]]
 
 
 def test_a_job_that_is_trashed_while_it_runs_stays_in_the_trash(store: Store) -> None:

@@ -144,7 +144,7 @@ export class Details {
     const { shown } = this.view;
     if (!shown) return;
     await this.ctx.attempt(async () => {
-      await this.ctx.wire.ask("tag", { number: shown.number, tag, on });
+      await this.ctx.wire.ask("tag", { number: shown.number, output: 0, tag, on });
       this.tagField.value = "";
       await this.view.renew();
       this.tagField.focus();

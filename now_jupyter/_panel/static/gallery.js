@@ -6,7 +6,7 @@ import { Selection } from "./selection.js";
 import { Tile } from "./tile.js";
 
 /** @import { Context } from "./context.js" */
-/** @import { Bytes, Row } from "./types.d.ts" */
+/** @import { Bytes, Marked, Row } from "./types.d.ts" */
 
 /**
  * What the gallery tells the views above it; `leave` comes before a generation is gone, without a number where all are.
@@ -168,7 +168,12 @@ export class Gallery {
   /** @param {number} number */
   toggleStar(number) {
     const row = this.rows.get(number);
-    if (row) this.ctx.attempt(() => this.ctx.wire.ask("star", { number, on: !row.starred }));
+    if (row) this.putStar(!row.starred, { number, output: 0 });
+  }
+
+  /** @param {boolean} on @param {Marked} what */
+  putStar(on, what) {
+    this.ctx.attempt(() => this.ctx.wire.ask("star", { ...what, on }));
   }
 
   /** @param {number} number */
@@ -176,16 +181,17 @@ export class Gallery {
     if (this.rows.get(number)?.count) this.selection.toggle(number);
   }
 
-  /** @param {number} number */
-  async trash(number) {
+  /** @param {number} number @param {number} [output] one picture of it */
+  async trash(number, output = 0) {
     const { ctx } = this;
-    const ref = `#${number}`;
+    const what = { number, output };
+    const ref = output ? `#${number}.${output}` : `#${number}`;
     const restore = async () => {
-      await ctx.wire.ask("restore", { number });
+      await ctx.wire.ask("restore", what);
       ctx.announce(ctx.t("restored", { ref }));
     };
     await ctx.attempt(async () => {
-      await ctx.wire.ask("trash", { number });
+      await ctx.wire.ask("trash", what);
       ctx.toast(ctx.t("trashed", { ref }), ctx.t("undo"), () => ctx.attempt(restore));
     });
   }

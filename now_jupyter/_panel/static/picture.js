@@ -7,7 +7,7 @@ import { ZoomStage } from "./zoom.js";
 /** @import { Context } from "./context.js" */
 /** @import { DraftForm } from "./draft.js" */
 /** @import { Gallery } from "./gallery.js" */
-/** @import { Detail, Row } from "./types.d.ts" */
+/** @import { Detail, Marked, Row } from "./types.d.ts" */
 
 const MOST_ORIGINALS = 12;
 
@@ -103,13 +103,11 @@ export class FullView {
     if (other !== undefined) this.open(other);
   }
 
-  /** Something about a generation changed: marks at once, the rest as the kernel tells it. @param {Row} row */
+  /** Something about a generation changed: the kernel tells what. @param {Row} row */
   updateRow(row) {
     const { shown } = this;
     if (shown?.number !== row.number) return;
-    this.showMarks();
-    const isSame = row.version === shown.version && row.status === shown.status;
-    if (!isSame || String(row.tags) !== String(shown.tags)) this.renew();
+    this.renew();
   }
 
   /** Show what the kernel knows now; what is typed as a tag stays. */
@@ -139,10 +137,21 @@ export class FullView {
     this.draw(shown);
   }
 
+  /** The picture that is shown. */
+  get picture() {
+    return this.shown?.pictures[this.place - 1];
+  }
+
+  /** What the buttons mark: the picture that is shown, where there are several. @returns {Marked | undefined} */
+  get marked() {
+    const { shown, picture } = this;
+    return shown ? { number: shown.number, output: (shown.count > 1 && picture?.number) || 0 } : undefined;
+  }
+
   showMarks() {
     const { shown, star, pick, gallery } = this;
     if (!shown) return;
-    const { starred } = gallery.rows.get(shown.number) ?? shown;
+    const { starred } = this.picture ?? gallery.rows.get(shown.number) ?? shown;
     setLabel(star, this.ctx.t(starred ? "unstar" : "star"));
     setPressed(star, starred);
     setPressed(pick, gallery.selection.has(shown.number));
@@ -189,7 +198,8 @@ export class FullView {
   // What is done with it
 
   toggleStar() {
-    if (this.shown) this.gallery.toggleStar(this.shown.number);
+    const { shown, picture, marked } = this;
+    if (shown && marked) this.gallery.putStar(!(picture ?? shown).starred, marked);
   }
 
   toggleSelected() {
@@ -198,7 +208,7 @@ export class FullView {
   }
 
   trash() {
-    if (this.shown) this.gallery.trash(this.shown.number);
+    if (this.marked) this.gallery.trash(this.marked.number, this.marked.output);
   }
 
   /** @param {KeyboardEvent} event */

@@ -45,6 +45,7 @@ export interface Detail extends Row {
     mime: string;
     revised: string;
     sha256: string;
+    starred: boolean;
   }[];
   files: Pair[];
   text: string;
@@ -118,6 +119,12 @@ export interface Differences {
 /** A piece of a prompt, and whether the first prompt has it as well. */
 export type Run = [kind: "same" | "gone" | "new", text: string];
 
+/** What a mark is put on: one output of a generation by its number, or with 0 all of them. */
+export interface Marked {
+  number: number;
+  output: number;
+}
+
 type Nothing = Record<string, never>;
 
 /** Every action that the kernel takes: what is asked, and what is answered. */
@@ -135,10 +142,10 @@ export interface Actions {
   generate: { asks: { draft: Draft; at: number; agreed: string[] }; answers: unknown };
   stop: { asks: { job: string }; answers: { cancelled: boolean } };
   dismiss: { asks: { job: string }; answers: Nothing };
-  star: { asks: { number: number; on: boolean }; answers: Nothing };
-  tag: { asks: { number: number; tag: string; on: boolean }; answers: Nothing };
-  trash: { asks: { number: number }; answers: Nothing };
-  restore: { asks: { number: number }; answers: Nothing };
+  star: { asks: Marked & { on: boolean }; answers: Nothing };
+  tag: { asks: Marked & { tag: string; on: boolean }; answers: Nothing };
+  trash: { asks: Marked; answers: Nothing };
+  restore: { asks: Marked; answers: Nothing };
   press: { asks: { number: number; label: string; at: number }; answers: unknown };
   vary: { asks: { number: number; place: number; at: number }; answers: unknown };
   edit: { asks: { number: number; place: number; draft: Draft; at: number }; answers: unknown };

@@ -8,23 +8,19 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
-from ._messages import Billed, InputError, Language, StoreCorrupt, plain
-from ._store import Record, Search, Store, generation_of
-from ._values import Generation, Money, Output, Status, sum_of
+from .._json import Texts
+from .._messages import Billed, InputError, StoreCorrupt
+from .._store import STAR, Record, RecordedOutput, Search, Store, generation_of
+from .._values import Generation, Money, Output, Status, sum_of
+from ._listing import MOST_ROWS, Generations, Selection
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["History", "live_record", "reason_of"]
+__all__ = ["History", "live_record"]
 
 _LOG = logging.getLogger("now_jupyter")
 _REF = re.compile(r"(?:#?(?P<number>\d{1,15})|(?P<name>[^\W\d]\w*))(?:\.(?P<output>\d{1,4}))?")
-_COLUMNS = ("ref", "created", "prompt", "model", "status", "billed", "elapsed", "starred", "demo")
 _UNDER_WAY = (Status.RUNNING, Status.PENDING)
-_SHOWN = 20
-_LONGEST_REASON = 160
 _RECENT = 20
 
 
@@ -41,7 +37,7 @@ def live_record(store: Store, record: Record) -> Record:
     return replace(record, status=Status.CANCELLED if record.billed == "no" else Status.UNKNOWN)
 
 
-class History(Sequence[Generation]):
+class History(Generations):
     """All generations of this notebook: `history[-1]`, `history["#12"]`, `history[:5]`, `history.search("fox")`."""
 
     def __init__(self, store: Callable[[], Store]) -> None:
@@ -71,33 +67,37 @@ class History(Sequence[Generation]):
     @overload
     def __getitem__(self, key: int | str) -> Generation: ...
     @overload
-    def __getitem__(self, key: slice) -> list[Generation]: ...
+    def __getitem__(self, key: slice) -> Selection: ...
 
-    def __getitem__(self, key: int | str | slice) -> Generation | list[Generation]:
+    def __getitem__(self, key: int | str | slice) -> Generation | Selection:
         """Return one generation by place (`-1`), number (`"#12"`) or name (`-o`), or several by slice."""
         if isinstance(key, str):
             return self.find(key)[0]
         if isinstance(key, slice):
-            return self._views(self.records()[key])
+            return Selection(self._views(self.records()[key]))
         # Reading the newest is quick, however long the history is.
         records = self.records() if key >= 0 else self._read(lambda store: store.newest(-key))
         return self._views([records[key]])[0]
 
-    def __repr__(self) -> str:
-        return self.listing()
-
-    def listing(self, language: Language | None = None) -> str:
-        """Return the newest rows as text; in a language with what failed and why, which a repr leaves out."""
+    def _shown(self) -> tuple[Sequence[Generation], int]:
         records = self.records()
-        views = self._views(records[-_SHOWN:])
-        lines = [_row(generation) + reason_of(generation, language) for generation in views]
-        more = [f"… {len(records) - _SHOWN} older"] if len(records) > _SHOWN else []
-        return "\n".join([f"History({len(records)})", *more, *lines])
+        return self._views(records[-MOST_ROWS:]), max(0, len(records) - MOST_ROWS)
 
     def find(self, ref: str) -> tuple[Generation, Output | None]:
         """Return the generation that `#12`, `#12.2`, `NAME` or `NAME.2` means and, where one is named, its output."""
+        record, output = self.locate(ref)
+        generation = generation_of(record, self._store().pictures)
+        keys = [output.key] if output else []
+        return generation, next((one for one in generation.outputs if one.key in keys), None)
+
+    def locate(self, ref: str, *, in_trash: bool = False) -> tuple[Record, RecordedOutput | None]:
+        """Return the record and, where one is named, the output that a reference means, if need be in the trash.
+
+        Raises:
+            InputError: there is none.
+        """
         match = _REF.fullmatch(ref.strip())
-        record = self._find_record(match["number"], match["name"]) if match else None
+        record = self._find_record(match["number"], match["name"], in_trash=in_trash) if match else None
         if match is None or record is None:
             known = self.records()
             raise InputError(
@@ -106,12 +106,14 @@ class History(Sequence[Generation]):
                 ref=ref,
                 hint=f"{known[0].ref} … {known[-1].ref}" if known else "–",
             )
-        generation = generation_of(record, self._store().pictures)
-        return generation, _output_of(record, generation, int(match["output"]), ref) if match["output"] else None
+        return record, _output_of(record, int(match["output"]), ref, in_trash=in_trash) if match["output"] else None
 
-    def _find_record(self, number: str | None, name: str | None) -> Record | None:
+    def _find_record(self, number: str | None, name: str | None, *, in_trash: bool) -> Record | None:
+        trashed = self._read(Store.trashed) if in_trash else []
+        if (found := _last_of(trashed, number, name)) is not None:
+            return found
         if number is None:
-            return next((record for record in reversed(self.records()) if record.name == name), None)
+            return _last_of(self.records(), number, name)
         with suppress(InputError):
             return self.record(int(number))
         return None
@@ -127,9 +129,9 @@ class History(Sequence[Generation]):
             return live_record(store, store.read(number))
         raise InputError("there is no {ref} in this history", ref=f"#{number}")
 
-    def search(self, words: str) -> list[Generation]:
+    def search(self, words: str) -> Selection:
         """Return the generations with these words in prompt, model, name, alt text or tags, newest first."""
-        return self._views(self._search.find(reversed(self.records()), words))
+        return Selection(self._views(self._search.find(reversed(self.records()), words)), newest_first=True)
 
     def filter(
         self,
@@ -139,12 +141,34 @@ class History(Sequence[Generation]):
         status: str | None = None,
         starred: bool | None = None,
         name: str | None = None,
-    ) -> list[Generation]:
-        """Return the generations that fit all that is asked for, oldest first; a tag or star may be an output's."""
+    ) -> Selection:
+        """Return the generations that fit all that is asked for, oldest first.
+
+        With `tag` or `starred`, each has only those of its outputs that have the tag or the star.
+        """
         wanted = {"model": model, "status": status, "name": name}
         asked = {key: value for key, value in wanted.items() if value is not None}
-        tagged = (one for one in self.records() if _has_marks(one, tag=tag, starred=starred))
-        return [one for one in self._views(tagged) if all(getattr(one, key) == value for key, value in asked.items())]
+        marked = self._choose(self.records(), lambda tags: tag in (None, *tags) and starred in (None, STAR in tags))
+        return Selection([one for one in marked if all(getattr(one, key) == value for key, value in asked.items())])
+
+    def _choose(self, records: Iterable[Record], fits: Callable[[Texts], bool]) -> Iterator[Generation]:
+        """Yield the generations with the outputs whose tags fit; where none is shown, its own tags must."""
+        folder = self._store().pictures
+        for record in records:
+            shown = [one for one in record.shown if fits(record.tags_of(one))]
+            if shown or (not record.shown and fits(record.tags)):
+                yield generation_of(record, folder, shown)
+
+    @property
+    def trash(self) -> Selection:
+        """What lies in the trash, oldest first: whole generations, and single pictures of others."""
+        folder = self._store().pictures
+        here = [
+            (record, [one for one in record.outputs if one.is_here and one.is_trashed]) for record in self.records()
+        ]
+        whole = [(record, [one for one in record.outputs if one.is_here]) for record in self._read(Store.trashed)]
+        every = sorted([*whole, *(pair for pair in here if pair[1])], key=lambda pair: pair[0].number)
+        return Selection([generation_of(record, folder, outputs) for record, outputs in every])
 
     def tree(self, ref: str) -> Mapping[str, Any]:
         """Return the family of a generation: `{"generation", "parents", "children"}`, children as trees in turn."""
@@ -176,12 +200,6 @@ class History(Sequence[Generation]):
         times = [one.elapsed for one in done if one.elapsed]
         return statistics.median(times[-_RECENT:]) if times else None
 
-    def to_dataframe(self) -> pd.DataFrame:
-        """Return the history as a pandas DataFrame, a row a generation (needs the extra `pandas`)."""
-        import pandas  # noqa: ICN001, PLC0415 - optional extra
-
-        return pandas.DataFrame([_columns(generation) for generation in self])
-
     def observe(self, callback: Callable[[Generation], None]) -> Callable[[], None]:
         """Call `callback` with every generation that changes, on the background thread; return a way to end it."""
         self._observers.append(callback)
@@ -196,57 +214,27 @@ class History(Sequence[Generation]):
                 _LOG.exception("an observer of the history failed")
 
 
-def _output_of(record: Record, generation: Generation, number: int, ref: str) -> Output:
-    keys = [one.key for one in record.outputs if one.number == number]
-    found = next((one for one in generation.outputs if one.key in keys), None)
-    if found is not None:
-        return found
+def _last_of(records: Sequence[Record], number: str | None, name: str | None) -> Record | None:
+    """Return the record of this number, or the newest of this name."""
+    fits = (one for one in reversed(records) if (one.number == int(number) if number else one.name == name))
+    return next(fits, None)
+
+
+def _output_of(record: Record, number: int, ref: str, *, in_trash: bool) -> RecordedOutput:
+    there = [one for one in record.outputs if one.sha256 and (in_trash or not one.is_trashed)]
+    if found := [one for one in there if one.number == number]:
+        return found[0]
     raise InputError(
         "{ref} asks for picture {place}, but {generation} has {count}",
         advice="the first picture is .1",
         ref=ref,
         place=number,
-        generation=generation.ref,
-        count=len(generation.outputs),
+        generation=record.ref,
+        count=len(there),
     )
-
-
-def _has_marks(record: Record, *, tag: str | None, starred: bool | None) -> bool:
-    tags = {*record.tags, *(one for output in record.outputs if not output.is_trashed for one in output.tags)}
-    return (tag is None or tag in tags) and starred in (None, "*" in tags)
 
 
 def _children(generation: Generation, every: Sequence[Generation], above: frozenset[str]) -> list[Mapping[str, Any]]:
     line = above | {generation.id}
     children = [one for one in every if generation.id in one.parents and one.id not in line]
     return [{"generation": one, "children": _children(one, every, line)} for one in children]
-
-
-def _row(generation: Generation) -> str:
-    star = "★" if generation.starred else " "
-    prompt = plain(generation.prompt, 60)
-    count = f"{len(generation.pictures)}×" if len(generation.pictures) > 1 else ""
-    return f"{star}{generation.ref:>5}  {count}{generation.status.value:<9} {plain(generation.model, 40):<24} {prompt}"
-
-
-def reason_of(generation: Generation, language: Language | None) -> str:
-    """Return why a generation has no or too few pictures, as the end of its row; empty where it has all."""
-    if generation.error is None or language is None:
-        return ""
-    return f" · {plain(generation.error.message(language), _LONGEST_REASON)}"
-
-
-def _columns(generation: Generation) -> dict[str, Any]:
-    first = generation.pictures[0] if generation.pictures else None
-    cost = generation.cost
-    return {
-        **{name: getattr(generation, name) for name in _COLUMNS},
-        "status": generation.status.value,
-        "pictures": len(generation.pictures),
-        "path": str(first.path) if first else None,
-        "sha256": first.sha256 if first else None,
-        "cost": float(cost.amount) if cost and cost.amount is not None else None,
-        "currency": cost.currency if cost else None,
-        "tags": ", ".join(generation.tags),
-        **{f"param_{key}": value for key, value in generation.params.items()},
-    }
