@@ -105,17 +105,23 @@ def test_a_service_s_own_sheet_stands_for_its_pictures(folder: Path) -> None:
     assert caption_of(_generation(*parts, whole)).startswith("a song of foxes · song-maker · 2 × 8×8\n")
 
 
-def test_a_sheet_is_numbered_as_its_pictures_are(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first was put away: the sheet bears 2 and 3, with which the others are referred to."""
-    numbered: list[int] = []
+@pytest.mark.parametrize(
+    ("refs", "expected"),
+    [(("#12.2", "#12.3"), ["2", "3"]), (("#4", "#5"), ["4", "5"]), (("#4.1", "#5.1", "#5.2"), ["4.1", "5.1", "5.2"])],
+)
+def test_a_sheet_is_numbered_as_its_pictures_are(
+    refs: tuple[str, ...], expected: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first was put away, or it was sent as several requests: the sheet says how each is referred to."""
+    labelled: list[str] = []
 
-    def sheet(_pictures: object, *, numbers: list[int], **_: object) -> tuple[bytes, str, int, int]:
-        numbered.extend(numbers)
+    def sheet(_pictures: object, *, labels: list[str], **_: object) -> tuple[bytes, str, int, int]:
+        labelled.extend(labels)
         return b"", "image/png", 1, 1
 
     monkeypatch.setattr(_display._display, "sheet", sheet)
-    bundle_of(_generation(*(_picture(folder, f"{one}.png", ref=f"#12.{one}") for one in (2, 3))), Settings())
-    assert numbered == [2, 3]
+    bundle_of(_generation(*(_picture(folder, f"{ref}.png", ref=ref) for ref in refs)), Settings())
+    assert labelled == expected
 
 
 def test_the_service_is_named_where_another_way_was_taken(folder: Path) -> None:

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,15 @@ def test_a_dataframe_has_a_row_for_each(shelf: Shelf) -> None:
     shelf.add(cost=Money(Decimal("0.04"), "USD", "estimated"))
     frame = shelf.history.to_dataframe()
     assert frame.loc[0, ["ref", "param_size", "cost"]].tolist() == ["#1", "1:1", 0.04]
+    assert frame.loc[0, "created"] == shelf.history[0].created == datetime.fromtimestamp(1, UTC)
+
+
+def test_an_empty_history_has_its_columns(shelf: Shelf) -> None:
+    """And its times are times, so that a script for the full one works on it."""
+    for frame in (shelf.history.to_dataframe(), shelf.history[:].to_dataframe()):
+        assert len(frame) == 0
+        assert {"ref", "created", "prompt", "model", "status", "path", "cost", "tags"} <= set(frame.columns)
+        assert str(frame["created"].dtype).startswith("datetime64")
 
 
 def test_an_observer_that_fails_stops_nobody(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:

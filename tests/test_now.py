@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import re
 import secrets
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import example, given
@@ -21,6 +23,7 @@ from now_jupyter._ipython._commands import COMMANDS
 from now_jupyter._ipython._now import NowCommands
 from now_jupyter._ipython._reports import rehearsal_text
 from now_jupyter._json import JSON
+from now_jupyter._media import decode
 from now_jupyter._messages import InputError, NowImageError, RejectedError
 from now_jupyter._options import OPTIONS
 from now_jupyter._options._parsing import parse_cell, parse_keywords
@@ -164,6 +167,26 @@ def test_the_history_is_listed_and_searched(now: Desk) -> None:
     assert re.fullmatch(r" +#1 +done  gpt-image-2  demo  \d{4}-\d\d-\d\d \d\d:\d\d  a red fox", found)
     assert now("历史 red").splitlines()[1:] == [found]
     assert now("history nothing") == "nothing found"
+
+
+def test_the_history_is_a_table_with_small_pictures(now: Desk) -> None:
+    """For notebooks: no script, everything foreign escaped, a picture of at most 64 pixels; for terminals: columns."""
+    now.session.generate("雪中的<b>红狐</b>", model="dall-e-2", size="256x256")
+    picture = now.session.generate('a "fox" & <script>', model="dall-e-2", size="256x256").pictures[0]
+    now.session.generate("a hare", model="dall-e-2", size="256x256")
+    picture.path.unlink()
+    shown = now.session.history._repr_mimebundle_()
+    table = ET.fromstring(shown["text/html"])  # it is well-formed, with what was typed as text
+    cells = ["".join(one.itertext()) for one in table.iter("td")]
+    assert {"雪中的<b>红狐</b>", 'a "fox" & <script>', "a hare"} <= set(cells)
+    assert {one.tag for one in table.iter()} == {"table", "thead", "tbody", "tr", "th", "td", "img"}
+    addresses = [one.attrib["src"] for one in table.iter("img")]
+    assert len(addresses) == 2  # one file is gone, which hides nothing else
+    for address in addresses:
+        assert max(decode(b64decode(address.partition("base64,")[2])).size) <= 64
+    columns = [line.index("dall-e-2") for line in shown["text/plain"].splitlines()[1:]]
+    assert len(set(columns)) == 1
+    assert "提示词" in now.session.history[:].in_language("zh")._repr_mimebundle_()["text/html"]
 
 
 def test_marks_are_set_and_taken_off(now: Desk) -> None:

@@ -1,7 +1,8 @@
 """From values to outputs: the picture, its caption, and the line that stands there while it is being made.
 
 Every output is created in the cell; later it is only updated, by its display id, also from the background. Saved
-notebooks hold `image/*` and `text/plain`; only lists of generations are HTML. Facts: design.md §2.6, reference/jupyter.md §2, §4, §7.
+notebooks hold `image/*` and `text/plain`; only lists of generations are HTML.
+Facts: design.md §2.6, reference/jupyter.md §2, §4, §7.
 """
 
 from __future__ import annotations
@@ -68,8 +69,7 @@ def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tupl
         shown = sheets  # the service's own sheet of them, or a cover
     try:
         if len(shown) > 1:
-            numbers = [_number_of(one, place) for place, (one, _) in enumerate(shown, 1)]
-            return sheet([data for _, data in shown], longest=longest, numbers=numbers)
+            return sheet([data for _, data in shown], longest=longest, labels=_labels_of([one for one, _ in shown]))
         for one, data in shown:
             if whole and is_inline(one.mime):
                 return data, one.mime, one.width, one.height
@@ -81,10 +81,11 @@ def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tupl
     return None
 
 
-def _number_of(one: Picture, place: int) -> int:
-    """Return the number of a picture on a sheet: the last one of its reference."""
-    digits = one.ref.lstrip("#").rpartition(".")[2]
-    return int(digits) if digits.isdecimal() else place
+def _labels_of(pictures: Sequence[Picture]) -> list[str]:
+    """Return what pictures are called on a sheet: as their references, which in one generation differ at the end."""
+    refs = [one.ref.lstrip("#") for one in pictures]
+    is_one = len({ref.partition(".")[0] for ref in refs}) == 1
+    return [ref.rpartition(".")[2] for ref in refs] if is_one else refs
 
 
 def caption_of(generation: Generation, *, origin: str = "bought", notes: Sequence[str] = ()) -> str:
@@ -150,14 +151,17 @@ def register_formatters(
     ip: Any,  # noqa: ANN401 - a shell; its own types do not know its formatters
     was_shown: Callable[[object], bool],
     settings: Callable[[], Settings],
+    remember: Callable[[Generation | SavedOutput], None],
 ) -> None:
     """Have IPython show our values our way; what is already shown in this execution shows nothing."""
 
     def show_generation(generation: Generation) -> None:
+        remember(generation)
         if not was_shown(generation) and settings().embed != "none":
             _show(generation, settings(), CellOutput(), CellOutput(), how=settings().embed)
 
     def show_output(output: SavedOutput) -> None:
+        remember(output)
         show_one(output, settings())
 
     def show_job(job: Job) -> None:

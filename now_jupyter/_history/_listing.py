@@ -220,7 +220,7 @@ def _image_of(pictures: Sequence[Picture]) -> str:
     shown = next((one for one in pictures if can_show(one.mime)), None)
     with suppress(NowImageError):
         if shown is not None:
-            return f'<img alt="{escape(plain(shown.alt, 100))}" src="{_thumb_of(shown.path, shown.sha256)}">'
+            return f'<img alt="{escape(plain(shown.alt, 100))}" src="{_thumb_of(shown.path, shown.sha256)}" />'
     return ""
 
 

@@ -75,7 +75,9 @@ def view(ref: Reference) -> None:
     from .._display import show_one  # noqa: PLC0415 - IPython's display is loaded where something is shown
 
     here = session()
-    show_one(here.picture(ref), here.settings(), how="full")
+    picture = here.picture(ref)
+    show_one(picture, here.settings(), how="full")
+    here.remember_shown(picture)
 
 
 def panel() -> Panel:

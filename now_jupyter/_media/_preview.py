@@ -141,15 +141,15 @@ class _Grid(NamedTuple):
         return column * (self.cell[0] + self.gap), row * (self.cell[1] + self.gap)
 
 
-def sheet(pictures: Sequence[bytes], *, longest: int = 512, numbers: Sequence[int] = ()) -> tuple[bytes, str, int, int]:
-    """Return several pictures on one sheet, with these numbers or 1, 2, …: its bytes, type, width and height.
+def sheet(pictures: Sequence[bytes], *, longest: int = 512, labels: Sequence[str] = ()) -> tuple[bytes, str, int, int]:
+    """Return several pictures on one sheet, with these labels or 1, 2, …: its bytes, type, width and height.
 
     Raises:
         BadImageError: one of them is no picture that can be shown.
     """
     grid = _grid([open_picture(data).size for data in pictures], round(longest * _SHEET_SCALE))
     cells = [_cell(data, grid.cell) for data in pictures]
-    return _encode(_draw(cells, grid, numbers or range(1, len(cells) + 1)), pictures)
+    return _encode(_draw(cells, grid, labels or [str(place) for place in range(1, len(cells) + 1)]), pictures)
 
 
 def _cell(data: bytes, box: Size) -> Image:
@@ -181,20 +181,20 @@ def _columns(count: int, aspect: float) -> int:
     return min(range(1, count + 1), key=flaw)
 
 
-def _draw(cells: Sequence[Image], grid: _Grid, numbers: Sequence[int]) -> Image:
+def _draw(cells: Sequence[Image], grid: _Grid, labels: Sequence[str]) -> Image:
     from PIL import Image  # noqa: PLC0415 - see `_shrink`
 
     see_through = any(cell.mode == "RGBA" for cell in cells)
     ground = Image.new("RGBA", grid.size, _CLEAR) if see_through else Image.new("RGB", grid.size, _WHITE)
-    for place, (cell, number) in enumerate(zip(cells, numbers, strict=True)):
+    for place, (cell, label) in enumerate(zip(cells, labels, strict=True)):
         left, top = grid.corner(place)
         corner = left + (grid.cell[0] - cell.width) // 2, top + (grid.cell[1] - cell.height) // 2
         ground.paste(cell, corner)
-        _number(ground, str(number), corner, grid.cell)
+        _label(ground, label, corner, grid.cell)
     return ground
 
 
-def _number(ground: Image, text: str, corner: Size, cell: Size) -> None:
+def _label(ground: Image, text: str, corner: Size, cell: Size) -> None:
     height = min(34, max(16, round(min(cell) * 0.1)))
     badge = _badge(text, height)
     margin = max(3, height // 4)

@@ -44,7 +44,7 @@ def static_bundle(
         with suppress(NowImageError):  # gone or damaged
             originals.append(read_verified(folder / one.file, one.sha256))
             shown.append((record, one))
-    image, width, height = _image_of(originals)
+    image, width, height = _image_of(originals, [record.ref_of(one).lstrip("#") for record, one in shown])
     captions = [_caption(record, one) for record, one in shown] or [say("no pictures yet", language)]
     words = "\n".join([*captions, text] if text else captions)
     of_image = {"width": width, "height": height, "alt": plain(words, 300)}
@@ -60,13 +60,14 @@ def latest(records: Sequence[Record]) -> list[tuple[Record, RecordedOutput]]:
 
 
 def _caption(record: Record, one: RecordedOutput) -> str:
-    return f"{record.ref} · {plain(record.request.prompt, 72)} · {plain(record.model, 80)} · {one.width}×{one.height}"
+    facts = (record.ref_of(one), plain(record.request.prompt, 72), plain(record.model, 80), f"{one.width}×{one.height}")
+    return " · ".join(facts)
 
 
-def _image_of(originals: Sequence[bytes]) -> tuple[bytes, int, int]:
+def _image_of(originals: Sequence[bytes], labels: Sequence[str]) -> tuple[bytes, int, int]:
     with suppress(BadImageError):  # the bytes are as they came, but this Pillow cannot read their type
         if len(originals) > 1:
-            return _mark(sheet(originals, longest=_LONGEST)[0])
+            return _mark(sheet(originals, longest=_LONGEST, labels=labels)[0])
         for data in originals:
             return _mark(preview(data, longest=_LONGEST, original_if_smaller=False)[0])
     return _empty()

@@ -48,6 +48,27 @@ def test_every_picture_is_shown_once(shell: Shell, code: str, pictures: int, way
     assert shell.pictures(code.replace("{}", SMALL)) == pictures
 
 
+def test_a_value_that_was_shown_is_the_last_picture(shell: Shell) -> None:
+    """`-1` counts what a cell shows as its value, of a history too."""
+    shell.run(f"%nowimage {SMALL} fox\n%nowimage {SMALL} hare")
+    last = "import now_jupyter as nj\nnj.session().picture(-1).ref"
+    assert shell.run(last) == "#2"
+    shell.run("nj.history['#1'].pictures[0]")
+    assert shell.run(last) == "#1"
+    shell.run("nj.history[-1]")
+    assert shell.run(last) == "#2"
+
+
+def test_a_history_is_shown_as_a_table(shell: Shell) -> None:
+    """As the value of a cell, by `%now history`, and chosen: text for terminals beside it."""
+    shell.run(f"%nowimage {SMALL} fox\nimport now_jupyter as nj")
+    for code in ("nj.history", "nj.history[:1]", "nj.history.search('fox')", "%now history", "%now history fox"):
+        value = shell.run(code)
+        data, _ = shell.ip.display_formatter.format(value)
+        assert data["text/html"].startswith("<table>")
+        assert "fox" in data["text/plain"]
+
+
 def test_the_value_is_in_out_and_underscore(shell: Shell) -> None:
     """A cell that ends with the magic gives its generation, which a later cell shows again."""
     generation = shell.run(f"%nowimage {SMALL} fox")

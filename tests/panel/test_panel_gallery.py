@@ -51,6 +51,17 @@ def test_what_a_cell_makes_appears_and_what_is_trashed_goes(wire: Wire, session:
     wire.until(lambda: len(session.history) == 1)
 
 
+def test_one_of_several_pictures_is_marked_by_itself(wire: Wire, session: Session) -> None:
+    """Star, trash and undo under the second of two leave the first as it is."""
+    session.generate("a red fox", model="dall-e-2", size="256x256", n=2)
+    wire.ask("star", number=1, output=2, on=True)
+    assert [one["starred"] for one in wire.ask("detail", number=1).content["pictures"]] == [False, True]
+    wire.ask("trash", number=1, output=2)
+    assert [one.ref for one in session.history["#1"].pictures] == ["#1.1"]
+    wire.ask("restore", number=1, output=2)
+    assert [one.ref for one in session.history.filter(starred=True).pictures] == ["#1.2"]
+
+
 def test_two_panels_on_one_session_hear_of_one_another(session: Session) -> None:
     """A star given in one panel shows in the other."""
     session.generate("a red fox")
