@@ -5,7 +5,6 @@ The table is static and small, so that it is still there in a saved notebook; al
 
 from __future__ import annotations
 
-import unicodedata
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from .._media import can_show, preview, read_verified
-from .._messages import Language, NowImageError, plain, say
+from .._messages import Language, NowImageError, columns_of, plain, say
 from .._values import Generation, Picture
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ class Generations(Sequence[Generation]):
         """Return a pandas DataFrame, a row a generation (needs the extra `pandas`)."""
         import pandas  # noqa: ICN001, PLC0415 - optional extra
 
-        rows = [_columns_of(generation) for generation in self]
+        rows = [_facts_of(generation) for generation in self]
         frame = pandas.DataFrame(rows, columns=list(dict.fromkeys([*_FRAME, *(name for row in rows for name in row)])))
         return frame.assign(created=pandas.to_datetime(frame["created"], utc=True, errors="coerce"))
 
@@ -173,28 +172,21 @@ def _reason_of(generation: Generation, language: Language | None) -> str:
 
 
 def _aligned(rows: Sequence[_Row]) -> list[str]:
-    widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(columns_of, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(_padded(row, widths)).rstrip() for row in rows]
 
 
 def _padded(row: _Row, widths: Sequence[int]) -> list[str]:
-    return [cell + " " * (width - _columns(cell)) for cell, width in zip(row[:-1], widths, strict=False)] + [row.words]
-
-
-def _columns(text: str) -> int:
-    """Return how wide a terminal shows a text: a Chinese sign takes two columns."""
-    return sum(map(_width, text))
-
-
-def _width(sign: str) -> int:
-    return 2 if unicodedata.east_asian_width(sign) in "WF" else 1
+    return [cell + " " * (width - columns_of(cell)) for cell, width in zip(row[:-1], widths, strict=False)] + [
+        row.words
+    ]
 
 
 def _cut(text: str, columns: int) -> str:
     """Return as much of a text as fits, with a sign that it goes on."""
-    if _columns(text) <= columns:
+    if columns_of(text) <= columns:
         return text
-    while _columns(text) >= columns:
+    while columns_of(text) >= columns:
         text = text[:-1]
     return f"{text.rstrip()}…"
 
@@ -230,7 +222,7 @@ def _thumb_of(path: Path, sha256: str) -> str:
     return f"data:{mime};base64,{b64encode(data).decode()}"
 
 
-def _columns_of(generation: Generation) -> dict[str, Any]:
+def _facts_of(generation: Generation) -> dict[str, Any]:
     first = generation.pictures[0] if generation.pictures else None
     cost = generation.cost
     return {

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 
-from .._messages import InputError, Language, say
+from .._messages import InputError, Language, columns_of, say
 from .._options import closest
 
 __all__ = ["COMMANDS", "Command", "command_named", "usage_of_now"]
@@ -78,10 +77,5 @@ def usage_of_now(language: Language = "en") -> str:
     for one in COMMANDS:
         name, other = (one.chinese, one.name) if language == "zh" else (one.name, one.chinese)
         rows.append((f"%now {name} {one.arguments}".rstrip(), f"{say(one.help, language)} ({other})"))
-    width = max(_columns(form) for form, _ in rows) + 2
-    return "\n".join(form + " " * (width - _columns(form)) + text for form, text in rows)
-
-
-def _columns(text: str) -> int:
-    """Return how wide a terminal shows a text: a Chinese sign takes two columns."""
-    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
+    width = max(columns_of(form) for form, _ in rows) + 2
+    return "\n".join(form + " " * (width - columns_of(form)) + text for form, text in rows)

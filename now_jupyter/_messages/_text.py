@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Language", "language_of", "load_chinese", "say"]
+__all__ = ["Language", "columns_of", "language_of", "load_chinese", "say"]
 
 Language = Literal["en", "zh"]
 
@@ -50,3 +51,8 @@ def language_of(environ: Mapping[str, str]) -> Language:
         if value := environ.get(name, ""):
             return "zh" if value.lower().startswith("zh") else "en"
     return "en"
+
+
+def columns_of(text: str) -> int:
+    """Return how wide a terminal shows a text: a Chinese sign takes two columns."""
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
