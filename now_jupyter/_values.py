@@ -20,6 +20,8 @@ from ._messages import Billed, Failure
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from ._bundles import Bundle
+
 __all__ = [
     "Attempt",
     "Audio",
@@ -241,8 +243,10 @@ class Output:
 
         return save_copy(self.bytes(), path, name=self.path.stem, made=self.made if metadata else None)
 
-    def _repr_mimebundle_(self, **_: object) -> None:
-        return None  # `_display` shows outputs; this keeps IPython from asking for every other form
+    def _repr_mimebundle_(self, **_: object) -> Bundle:
+        from ._bundles import try_bundle  # noqa: PLC0415 - see `bytes`
+
+        return try_bundle(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -298,7 +302,8 @@ class Generation:
     `params` are the options as typed, `raw` the `-p` fields; `outputs` what came, in the order of their numbers, what
     only came along last; `text` what came as words; `tags` and `starred` tell what any of them has. `elapsed` is in
     seconds, `created` a time in UTC. An order that had to be sent as several requests (`4 × dall-e-3`) has them in
-    `parts`; `rerouted` is one that went another way than the first that was tried.
+    `parts`; `rerouted` is one that went another way than the first that was tried; `origin` tells how this order was
+    met (bought, from the history, or joined).
     """
 
     id: str
@@ -326,6 +331,7 @@ class Generation:
     error: Failure | None = None
     parts: tuple[Generation, ...] = ()
     rerouted: bool = False
+    origin: Literal["bought", "history", "joined"] = field(default="bought", repr=False, compare=False)
     request: Request = field(default_factory=Request, repr=False)
 
     @property
@@ -342,6 +348,11 @@ class Generation:
     def parent(self) -> str | None:
         """The picture it came from, where there is one."""
         return self.parents[0] if self.parents else None
+
+    def _repr_mimebundle_(self, **_: object) -> Bundle:
+        from ._bundles import try_bundle  # noqa: PLC0415 - Pillow-free import time of the values
+
+        return try_bundle(self)
 
     def __repr__(self) -> str:
         facts = [self.status.value, _amount_of(self.outputs), self.model]

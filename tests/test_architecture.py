@@ -27,9 +27,10 @@ LAYERS: dict[str, tuple[int, set[str]]] = {
     "_messages": (0, {"_json", "_bounds"}),
     "_background": (0, {"_messages"}),
     # Values, and what is reckoned without the world
-    "_values": (1, {"_media"}),  # a picture reads its own file
+    "_values": (1, {"_media", "_bundles"}),  # a picture reads and shows its own file
     "_protocol": (1, {"_values"}),
     "_media": (1, set()),
+    "_bundles": (1, {"_values", "_media"}),
     "_options": (1, {"_values"}),
     "_settings": (1, set()),
     # The world: services, wire, disk

@@ -11,8 +11,9 @@ from typing import Any, cast
 import pytest
 from PIL import Image
 
-from now_jupyter import _display
-from now_jupyter._display._display import bundle_of, caption_of, show_one
+from now_jupyter import _bundles, _display
+from now_jupyter._bundles import bundle_of
+from now_jupyter._display._display import caption_of, show_one
 from now_jupyter._display._waiting import WaitingLine
 from now_jupyter._json import digest
 from now_jupyter._orders import Job
@@ -69,7 +70,7 @@ def test_what_cannot_be_seen_is_said_with_kind_name_and_place(folder: Path) -> N
     """A sound and a drawing of vectors: their facts as text, their files in the caption."""
     song = _saved(Audio, folder / "12-song.mp3", b"ID3", "audio/mpeg", ref="#12.1")
     drawing = _saved(Picture, folder / "12.2-song.svg", SVG, "image/svg+xml", ref="#12.2")
-    data, metadata = bundle_of(_generation(song, drawing), Settings())
+    data, metadata = bundle_of(_generation(song, drawing))
     assert data == {"text/plain": f"{song!r}\n{drawing!r}"}
     assert metadata["now"]["sha256"] == [song.sha256, drawing.sha256]
     assert caption_of(_generation(song, drawing)).split("\n") == [
@@ -82,7 +83,7 @@ def test_what_cannot_be_seen_is_said_with_kind_name_and_place(folder: Path) -> N
 
 def test_words_are_shown_as_words() -> None:
     """All lines, and nothing that a terminal would obey."""
-    data, _ = bundle_of(_generation(text="la\x1b[31m la\n<b>la</b>"), Settings())
+    data, _ = bundle_of(_generation(text="la\x1b[31m la\n<b>la</b>"))
     assert data == {"text/plain": "la la\n<b>la</b>"}
 
 
@@ -90,18 +91,18 @@ def test_a_picture_that_is_gone_fails_no_cell(folder: Path) -> None:
     """The others are shown; where none is left, the text is."""
     gone, here = _picture(folder, "gone.png", ref="#12.1"), _picture(folder, "here.png", 16, ref="#12.2")
     gone.path.unlink()
-    data, metadata = bundle_of(_generation(gone, here), Settings())
+    data, metadata = bundle_of(_generation(gone, here))
     assert metadata["image/png"]["width"] == 16
     assert data["text/plain"] == f"{gone!r}\n{here!r}"
-    assert bundle_of(_generation(gone), Settings())[0] == {"text/plain": repr(gone)}
+    assert bundle_of(_generation(gone))[0] == {"text/plain": repr(gone)}
 
 
 def test_a_service_s_own_sheet_stands_for_its_pictures(folder: Path) -> None:
     """The sheet is shown, not one of ours; the picture beside a single one is not in its place."""
     parts = [_picture(folder, f"{number}.png", ref=f"#12.{number}") for number in (1, 2)]
     whole = _picture(folder, "sheet.png", 32, ref="#12.3", is_side=True)
-    assert bundle_of(_generation(*parts, whole), Settings())[1]["image/png"]["width"] == 32
-    assert bundle_of(_generation(parts[0], whole), Settings())[1]["image/png"]["width"] == 8
+    assert bundle_of(_generation(*parts, whole))[1]["image/png"]["width"] == 32
+    assert bundle_of(_generation(parts[0], whole))[1]["image/png"]["width"] == 8
     assert caption_of(_generation(*parts, whole)).startswith("a song of foxes · song-maker · 2 × 8×8\n")
 
 
@@ -119,8 +120,8 @@ def test_a_sheet_is_numbered_as_its_pictures_are(
         labelled.extend(labels)
         return b"", "image/png", 1, 1
 
-    monkeypatch.setattr(_display._display, "sheet", sheet)
-    bundle_of(_generation(*(_picture(folder, f"{ref}.png", ref=ref) for ref in refs)), Settings())
+    monkeypatch.setattr(_bundles, "sheet", sheet)
+    bundle_of(_generation(*(_picture(folder, f"{ref}.png", ref=ref) for ref in refs)))
     assert labelled == expected
 
 

@@ -7,6 +7,7 @@ Facts: design.md §2.6, reference/jupyter.md §2, §4, §7.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import Context
@@ -14,8 +15,13 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from .._media import DecoderError, can_show, examine, is_inline, preview, sheet
-from .._messages import BadImageError, NowImageError, lines_of, plain, printable, say
+from IPython.core.display_functions import display
+from IPython.core.displayhook import CapturingDisplayHook, DisplayHook
+from IPython.core.formatters import DisplayFormatter
+
+from .._bundles import bundle_of, bundle_of_output, image_bundle, try_bundle
+from .._media import can_show, examine, is_inline, preview
+from .._messages import BadImageError, NowImageError, columns_of, lines_of, plain, say
 from .._orders import Job
 from .._settings import Settings
 from .._values import Generation, Picture, Status
@@ -23,89 +29,52 @@ from .._values import Output as SavedOutput
 from ._outputs import CellOutput, attempt
 
 if TYPE_CHECKING:
+    from .._bundles import Bundle
     from ._waiting import WaitingLine
 
-__all__ = ["Progress", "View", "bundle_of", "caption_of", "register_formatters", "show_one", "unregister_formatters"]
+__all__ = ["Progress", "View", "caption_of", "register_formatters", "show_one", "unregister_formatters"]
 
 Progress: TypeAlias = Literal["buttons", "line", "text", "none"]
 _PROMPT_SHOWN = 72
+_WIDTH = 80
+_MODEL_SHOWN = 28
+_SERVICE_SHOWN = 16
+_SIZES_SHOWN = 20
+_SHOWN = (Generation, SavedOutput, Job)
+_HOOKS = (DisplayHook.compute_format_data.__code__, CapturingDisplayHook.__call__.__code__)
 _ENDINGS = (Status.FAILED, Status.CANCELLED, Status.UNKNOWN)
 
 
-def bundle_of(
-    generation: Generation, settings: Settings, *, how: str = "preview"
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return data and metadata of the answer's output: a preview (of several: a numbered sheet), facts and words."""
-    words = [printable(generation.text)] if generation.text else []
-    text = "\n".join([*map(repr, generation.outputs), *words]) or repr(generation)
-    mark: dict[str, Any] = {"id": generation.id, "sha256": [one.sha256 for one in generation.outputs]}
-    if generation.demo:
-        mark["demo"] = True
-    shown = generation.pictures if how in ("preview", "full") else ()
-    alt = next((one.alt for one in shown), "") or generation.prompt
-    image, about = _image_bundle(shown, settings.preview_px, whole=how == "full", alt=alt)
-    return {"text/plain": text, **image}, {"now": mark, **about}
+def caption_of(generation: Generation, *, notes: Sequence[str] = ()) -> str:
+    """Return the caption: a stable line (prompt, model, size), what cannot be seen, the passing line (number, cost).
 
-
-def _image_bundle(
-    pictures: Sequence[Picture], longest: int, *, whole: bool, alt: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    image = _image_of(pictures, longest, whole=whole)
-    if image is None:
-        return {}, {}
-    data, mime, width, height = image
-    return {mime: data}, {mime: {"width": width, "height": height, "alt": plain(alt, 300)}}
-
-
-def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tuple[bytes, str, int, int] | None:
-    """Return what a notebook shows of these pictures: bytes, type, width and height; None where it can show none."""
-    here: list[tuple[Picture, bytes]] = []
-    for one in pictures:
-        with suppress(NowImageError):  # gone or changed: what was paid for and kept fails no cell
-            here += [(one, one.bytes())] if can_show(one.mime) else []
-    shown = [pair for pair in here if not pair[0].is_side]
-    sheets = [pair for pair in here if pair[0].is_side]
-    if not shown or (len(shown) > 1 and len(sheets) == 1):
-        shown = sheets  # the service's own sheet of them, or a cover
-    try:
-        if len(shown) > 1:
-            return sheet([data for _, data in shown], longest=longest, labels=_labels_of([one for one, _ in shown]))
-        for one, data in shown:
-            if whole and is_inline(one.mime):
-                return data, one.mime, one.width, one.height
-            return preview(data, longest=max(one.width, one.height, 1) if whole else longest)
-    except DecoderError:
-        raise
-    except BadImageError:  # the bytes are as they came, but this Pillow cannot read their type
-        return None
-    return None
-
-
-def _labels_of(pictures: Sequence[Picture]) -> list[str]:
-    """Return what pictures are called on a sheet: as their references, which in one generation differ at the end."""
-    refs = [one.ref.lstrip("#") for one in pictures]
-    is_one = len({ref.partition(".")[0] for ref in refs}) == 1
-    return [ref.rpartition(".")[2] for ref in refs] if is_one else refs
-
-
-def caption_of(generation: Generation, *, origin: str = "bought", notes: Sequence[str] = ()) -> str:
-    """Return the caption: a stable line (prompt, model, size), what cannot be seen, the passing line (number, cost)."""
+    Both lines fit into a terminal.
+    """
     unseen = [_file_line(one) for one in generation.outputs if not _is_seen(one)]
-    return "\n".join([_stable_line(generation), *unseen, *_passing_lines(generation, origin, notes)])
+    return "\n".join([_stable_line(generation), *unseen, _passing_line(generation), *notes])
 
 
 def _stable_line(generation: Generation) -> str:
     pictures = [one for one in generation.pictures if not one.is_side]
     sizes = dict.fromkeys(f"{one.width}×{one.height}" for one in pictures if one.width)
     count = f"{len(pictures)} × " if len(pictures) > 1 and sizes else ""
-    model = generation.model or "?"
+    model = plain(generation.model, _MODEL_SHOWN) or "?"
     facts = [
-        plain(generation.prompt, _PROMPT_SHOWN),
         f"{len(generation.parts)} × {model}" if generation.parts else model,
-        plain(generation.service if generation.rerouted else generation.request.service or "", 40),
-        count + ", ".join(sizes) if generation.has_answer else generation.status.value,
+        plain(generation.service if generation.rerouted else generation.request.service or "", _SERVICE_SHOWN),
+        plain(count + ", ".join(sizes), _SIZES_SHOWN) if generation.has_answer else generation.status.value,
     ]
-    return " · ".join(fact for fact in facts if fact)
+    behind = " · ".join(fact for fact in facts if fact)
+    prompt = _fitting(generation.prompt, _WIDTH - len(behind) - len(" · "))
+    return f"{prompt} · {behind}" if prompt else behind
+
+
+def _fitting(text: str, width: int) -> str:
+    """Return the beginning of a text that fits into so many columns of a terminal."""
+    shown = plain(text, width)
+    while columns_of(shown) > width:
+        shown = plain(text, len(shown) - (columns_of(shown) - width + 1) // 2)
+    return shown
 
 
 def _is_seen(one: SavedOutput) -> bool:
@@ -120,19 +89,19 @@ def _file_line(one: SavedOutput) -> str:
     return f"{type(one).__name__.lower()} · {path}"
 
 
-def _passing_lines(generation: Generation, origin: str, notes: Sequence[str]) -> list[str]:
+def _passing_line(generation: Generation) -> str:
     facts = [generation.ref]
-    if origin == "history":
+    if generation.origin == "history":
         facts = [f"from history {generation.ref}", "nothing spent", "run again for new ones"]
     elif generation.status is Status.RUNNING or generation.status is Status.PENDING:
         facts.append("under way")
     else:
         facts += _costs(generation)
-    if origin == "joined":
+    if generation.origin == "joined":
         facts.append("joined, ordered once")
     if generation.error is not None and generation.has_answer:
-        facts.append(plain(generation.error.message(), 120))
-    return [" · ".join(facts), *notes]
+        facts.append(generation.error.message())
+    return _fitting(" · ".join(facts), _WIDTH)
 
 
 def _costs(generation: Generation) -> list[str]:
@@ -153,45 +122,58 @@ def register_formatters(
     settings: Callable[[], Settings],
     remember: Callable[[Generation | SavedOutput], None],
 ) -> None:
-    """Have IPython show our values our way; what is already shown in this execution shows nothing."""
+    """Have IPython show our values our way; what is already shown in this execution shows nothing.
 
-    def show_generation(generation: Generation) -> None:
-        remember(generation)
-        if not was_shown(generation) and settings().embed != "none":
-            _show(generation, settings(), CellOutput(), CellOutput(), how=settings().embed)
+    Whoever else asks for a value (a container of outputs, `glue`, an update by display id) is given its bundle.
+    """
 
-    def show_output(output: SavedOutput) -> None:
-        remember(output)
-        show_one(output, settings())
+    def show(value: Generation | SavedOutput | Job) -> None:
+        if not _is_cell_to_show():
+            raise NotImplementedError  # so IPython asks for the bundle
+        if not isinstance(value, Job):
+            remember(value)
+        if was_shown(value):
+            return
+        if isinstance(value, Job):
+            CellOutput().put({"text/plain": repr(value)})
+        elif isinstance(value, SavedOutput):
+            show_one(value, settings())
+        elif settings().embed != "none":
+            _show(value, settings(), CellOutput(), CellOutput(), how=settings().embed)
 
-    def show_job(job: Job) -> None:
-        if not was_shown(job):
-            CellOutput().put({"text/plain": repr(job)})
+    def bundle(value: Generation | SavedOutput, **_: object) -> Bundle:
+        return try_bundle(value, settings().preview_px)
 
-    formatter = ip.display_formatter.ipython_display_formatter
-    formatter.for_type(Generation, show_generation)
-    formatter.for_type(SavedOutput, show_output)
-    formatter.for_type(Job, show_job)
+    for kind in _SHOWN:
+        ip.display_formatter.ipython_display_formatter.for_type(kind, show)
+    for kind in _SHOWN[:2]:
+        ip.display_formatter.mimebundle_formatter.for_type(kind, bundle)
 
 
 def unregister_formatters(ip: Any) -> None:  # noqa: ANN401 - as above
     """Take our formatters out again."""
-    formatter = ip.display_formatter.ipython_display_formatter
-    for kind in (Generation, SavedOutput, Job):
-        formatter.type_printers.pop(kind, None)
+    for formatter in (ip.display_formatter.ipython_display_formatter, ip.display_formatter.mimebundle_formatter):
+        for kind in _SHOWN:
+            formatter.type_printers.pop(kind, None)
+
+
+def _is_cell_to_show() -> bool:
+    """Whether IPython asks for the sake of the cell: its last value, or a plain `display`, which keeps no handle."""
+    asking = DisplayFormatter.format.__code__
+    asker = next((frame.f_back for frame, _ in traceback.walk_stack(None) if frame.f_code is asking), None)
+    if asker is None or asker.f_code is not display.__code__:
+        return asker is not None and asker.f_code in _HOOKS
+    return asker.f_locals.get("display_id") is None
 
 
 def show_one(output: SavedOutput, settings: Settings, *, how: str = "preview") -> None:
     """Show one output, without a caption: a picture as such, anything else by its name and place."""
-    text = repr(output) if _is_seen(output) else f"{output!r}\n{_file_line(output)}"
-    pictures = [one for one in (output,) if isinstance(one, Picture)]
-    alt = "".join(one.alt for one in pictures)
-
-    def made() -> tuple[dict[str, Any], dict[str, Any]]:
-        image, about = _image_bundle(pictures, settings.preview_px, whole=how == "full", alt=alt)
-        return {"text/plain": text, **image}, {"now": {"sha256": [output.sha256]}, **about}
-
-    CellOutput().put_made(made, instead=output, language=settings.language)
+    text = "" if _is_seen(output) else f"{output!r}\n{_file_line(output)}"
+    CellOutput().put_made(
+        lambda: bundle_of_output(output, settings.preview_px, how=how, text=text),
+        instead=output,
+        language=settings.language,
+    )
 
 
 def _show(  # noqa: PLR0913 - what is shown, where, and how
@@ -201,15 +183,12 @@ def _show(  # noqa: PLR0913 - what is shown, where, and how
     caption: CellOutput,
     *,
     how: str,
-    origin: str = "bought",
     notes: Sequence[str] = (),
 ) -> None:
     """Show picture and caption, each in its output."""
     language = settings.language
-    picture.put_made(lambda: bundle_of(generation, settings, how=how), instead=generation, language=language)
-    caption.put_made(
-        lambda: ({"text/plain": caption_of(generation, origin=origin, notes=notes)}, {}), instead=generation
-    )
+    picture.put_made(lambda: bundle_of(generation, settings.preview_px, how=how), instead=generation, language=language)
+    caption.put_made(lambda: ({"text/plain": caption_of(generation, notes=notes)}, {}), instead=generation)
 
 
 def _show_rescued(error: BaseException, *places: CellOutput) -> None:
@@ -225,7 +204,7 @@ def _show_rescued(error: BaseException, *places: CellOutput) -> None:
             image, mime = data, facts.mime
             if not is_inline(mime):
                 image, mime, *_ = preview(data, longest=max(facts.width, facts.height, 1))
-            shown[mime] = image
+            shown |= image_bundle(image, mime)
         (place or CellOutput()).put(shown)
 
 
@@ -242,8 +221,8 @@ class View:
         self._settings = settings
         self._prompt = plain(prompt, _PROMPT_SHOWN)
         self._how = how or settings.embed
-        self._progress = progress
         self._picture = CellOutput()
+        self._progress: Progress = "none" if self._picture.is_captured else progress
         self._caption = CellOutput()
         self._waiting: WaitingLine | None = None
 
@@ -274,8 +253,8 @@ class View:
         """Turn the output into the picture and put its caption under it."""
         self._end()
         if self._how != "none":
-            origin, notes = self._job.origin, self._job.notes
-            _show(generation, self._settings, self._picture, self._caption, how=self._how, origin=origin, notes=notes)
+            notes = self._job.notes
+            _show(generation, self._settings, self._picture, self._caption, how=self._how, notes=notes)
 
     def fail(self, error: BaseException) -> None:
         """Leave no waiting line behind; the error itself is shown by the cell."""
@@ -311,7 +290,7 @@ class View:
         """Show once more what may have come between two cells, where programs lose it; whether it is still to come."""
         if not self._job.is_decided:
             return True
-        if self._how != "none":
+        if self._how != "none" and not self._picture.is_captured:
             attempt(lambda: self._arrive(self._job), self._end_progress)
         return False
 

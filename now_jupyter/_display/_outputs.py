@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from IPython import display as ipython_display
+from IPython.core.getipython import get_ipython
 
 from .._messages import Language, name_bug
 
@@ -40,10 +41,21 @@ class CellOutput:
 
     def __init__(self) -> None:
         self._id = uuid.uuid4().hex
+        self._widget = _capturing_widget()
         self.is_there = False
 
+    @property
+    def is_captured(self) -> bool:
+        """Whether an Output widget takes what is shown here; updates by display id do not arrive there."""
+        return self._widget is not None
+
     def put(self, data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
-        """Show `data` here, in the place of what was here before."""
+        """Show `data` here, in the place of what was here before; inside an Output widget, below it."""
+        if self._widget is not None and self.is_there:
+            self._widget.outputs += (
+                {"output_type": "display_data", "data": {**data}, "metadata": {**(metadata or {})}},
+            )
+            return
         _display(dict(data), raw=True, metadata=dict(metadata or {}), display_id=self._id, update=self.is_there)
         self.is_there = True
 
@@ -59,3 +71,13 @@ class CellOutput:
         """Show a value (a widget) here."""
         _display(value, display_id=self._id, update=self.is_there)
         self.is_there = True
+
+
+def _capturing_widget() -> Any:  # noqa: ANN401 - an Output widget; ipywidgets is loaded where someone uses it
+    """Return the Output widget that the running cell or callback is inside of (`with out:`, `interact`), or None."""
+    every: dict[str, Any] = getattr(sys.modules.get("ipywidgets.widgets.widget"), "_instances", {})
+    shell: Any = get_ipython() if every else None
+    if not hasattr(shell, "get_parent"):
+        return None
+    message = (shell.get_parent() or {}).get("header", {}).get("msg_id")
+    return next((one for one in [*every.values()] if message and getattr(one, "msg_id", "") == message), None)

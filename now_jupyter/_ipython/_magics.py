@@ -58,6 +58,7 @@ class Extension:
         """Connect a session to a shell; `attach` puts the parts in place."""
         self.session = session
         self.cells = Cells(ip)
+        self._publisher: Any = ip.display_pub
         self._ip: Any = ip  # typed loosely: IPython's own types know neither hooks nor configurables
         self._config = config
         self._before: dict[tuple[str, str], Any] = {}
@@ -156,6 +157,8 @@ class Extension:
         return names if local is None or local is everyone else {**names, **local}
 
     def _progress(self, *, awaited: bool) -> Progress:
+        if self._ip.display_pub is not self._publisher:  # `%%capture` never sees an update
+            return "none"
         if not hasattr(self._ip, "kernel"):
             return "text"
         if not self.cells.current.watched:

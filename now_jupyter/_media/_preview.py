@@ -190,7 +190,7 @@ def _draw(cells: Sequence[Image], grid: _Grid, labels: Sequence[str]) -> Image:
         left, top = grid.corner(place)
         corner = left + (grid.cell[0] - cell.width) // 2, top + (grid.cell[1] - cell.height) // 2
         ground.paste(cell, corner)
-        _label(ground, label, corner, grid.cell)
+        _label(ground, text, corner, grid.cell)
     return ground
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from contextvars import Context
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._background import Background, Left, Waiting
+from .._bundles import Bundle, try_bundle
 from .._messages import InputError, Interrupted, Language, TaskStillPending, say
 from .._runner import ProgressReport
 from .._store import Record
@@ -34,11 +39,15 @@ def ensure_asyncio() -> None:
     )
 
 
-class Job:
+class Job(Future[Generation]):
     """An order under way. Await it, or ask for `.result()`; leaving it never cancels what was ordered.
 
-    `.generation` is what is known now (None until it has its number).
+    It is a `Future` that is done when everyone who wanted to know (an output in a cell) has been told, and it can be
+    given to `concurrent.futures.wait` and `asyncio.wait`. `.generation` is what is known now (None until it has its
+    number).
     """
+
+    _done_callbacks: list[Callable[[Any], object]]  # as the standard library has it
 
     def __init__(
         self,
@@ -47,16 +56,17 @@ class Job:
         view: Callable[[Job], Generation | None] = lambda _: None,
         language: Language = "en",
     ) -> None:
+        super().__init__()
+        self.set_running_or_notify_cancel()
         self._background = background
         self._language = language
         self._future: Future[Generation] = Future()
-        self._told = threading.Event()
         self._lock = threading.Lock()
         self._waiting: list[Waiting[Generation]] = []
         self._records: dict[str, Record] = {}
         self._scope: CancelScope | None = None
         self._work: CancelScope | None = None
-        self._cancelled = False
+        self._is_taken_back = False
         self._view = view
         self.began = time.monotonic()
         self.progress: ProgressReport | None = None
@@ -76,9 +86,9 @@ class Job:
             return self._future.result()
         return self._view(self)
 
-    def done(self) -> bool:
-        """Whether nothing more will come, and everyone who wanted to know (an output in a cell) has been told."""
-        return self._told.is_set()
+    def _repr_mimebundle_(self, **_: object) -> Bundle:
+        generation = self.generation
+        return try_bundle(generation) if self.done() and generation else ({"text/plain": repr(self)}, {})
 
     def result(self, timeout: float | None = None, tick: Callable[[], None] = lambda: None) -> Generation:
         """Block at most `timeout` seconds, calling `tick` now and then; the kernel's own loop is never re-entered.
@@ -135,7 +145,7 @@ class Job:
         """Wait until nothing more will come, well or not; ■ ends the wait."""
         with suppress(Exception):  # whoever asked for it is told; here only the end matters
             self.result()
-        self._told.wait()
+        self.exception()
 
     def stop_waiting(self) -> None:
         """Free whoever waits; what was ordered goes on and arrives in the history."""
@@ -148,13 +158,32 @@ class Job:
         """Take the order back while nothing has been sent; tells whether that was so."""
         if self.is_sent or self._future.done():
             return False
-        self._cancelled = True
+        self._is_taken_back = True
         if self._scope is not None:
             self._background.soon(self._scope.cancel)
         return True
 
+    def cancelled(self) -> bool:
+        """Whether it was taken back before anything was sent."""
+        return self._is_taken_back and self.done()
+
+    def add_done_callback(self, fn: Callable[[Any], object], *, context: Context | None = None) -> None:
+        """Have `fn(job)` called when all is over: by the event loop that runs here, else on the background thread."""
+        with suppress(RuntimeError):
+            loop = asyncio.get_running_loop()
+            return super().add_done_callback(partial(loop.call_soon_threadsafe, fn, context=context))  # type: ignore[arg-type]  # it is given the job
+        return super().add_done_callback(fn)
+
+    def remove_done_callback(self, fn: Callable[[Any], object]) -> int:
+        """Have `fn` not called; return how often it would have been."""
+        with self._condition:
+            kept = [one for one in self._done_callbacks if fn not in (one, *getattr(one, "args", ()))]
+            removed = len(self._done_callbacks) - len(kept)
+            self._done_callbacks[:] = kept
+        return removed
+
     def on_done(self, callback: Callable[[Job], None]) -> None:
-        """Have `callback` called when nothing more will come, on the background thread."""
+        """Have `callback` called when the result, or why there is none, is known; on the background thread."""
         self._future.add_done_callback(lambda _: callback(self))
 
     def error(self) -> BaseException | None:
@@ -185,7 +214,7 @@ class Job:
     def begin(self, scope: CancelScope, work: CancelScope) -> None:
         """Take the scope that `cancel` ends, and the one in it that is shielded once something was sent."""
         self._scope, self._work = scope, work
-        if self._cancelled:
+        if self._is_taken_back:
             scope.cancel()
 
     @property
@@ -208,6 +237,8 @@ class Job:
         """Take the result, or why there is none."""
         if error is not None:
             self._future.set_exception(error)
+            self.set_exception(error)
         elif generation is not None:
-            self._future.set_result(generation)
-        self._told.set()
+            told = replace(generation, origin=self.origin)
+            self._future.set_result(told)
+            self.set_result(told)

@@ -95,7 +95,7 @@ class Session:
             )
         return self._runners[mark]
 
-    def use_demo(self, *, on: bool | None = True, instant: bool = False) -> None:
+    def use_demo(self, on: bool | None = True, *, instant: bool = False) -> None:
         """Have the demo answer (`on`), never (`False`), or only where nothing else is configured (`None`).
 
         `instant` takes out its waiting, for users' own tests.

@@ -32,6 +32,7 @@ PACKAGE = Path(_display.__file__).parents[1]
 FAULTS = (RuntimeError, RecursionError, OverflowError, MemoryError, FileNotFoundError, ZeroDivisionError)
 DECORATING = (
     "_display/",
+    "_bundles.py",
     "_media/_preview.py",
     "_relay/",
     "_session/_references.py",

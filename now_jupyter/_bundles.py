@@ -1,0 +1,102 @@
+"""What a notebook holds of a picture or an answer: a mime bundle, made without showing anything.
+
+Saved notebooks hold `image/*` as base64 and `text/plain`, never HTML.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ._media import DecoderError, can_show, is_inline, preview, sheet
+from ._messages import BadImageError, NowImageError, name_bug, plain, printable
+
+if TYPE_CHECKING:
+    from ._values import Generation, Output, Picture
+
+__all__ = ["Bundle", "bundle_of", "bundle_of_output", "image_bundle", "try_bundle"]
+
+Bundle: TypeAlias = tuple[dict[str, Any], dict[str, Any]]
+_PREVIEW_PX = 512
+
+
+def try_bundle(value: Generation | Output, longest: int = _PREVIEW_PX) -> Bundle:
+    """Return data and metadata of a value for whoever asks; what cannot be shown is said in words."""
+    from ._values import Generation  # noqa: PLC0415 - values show themselves by this module
+
+    try:
+        return bundle_of(value, longest) if isinstance(value, Generation) else bundle_of_output(value, longest)
+    except Exception as bug:  # noqa: BLE001 - whoever shows a list of pictures shows the others
+        return {"text/plain": f"{value!r}\n{name_bug(bug)}"}, {}
+
+
+def bundle_of(generation: Generation, longest: int = _PREVIEW_PX, *, how: str = "preview") -> Bundle:
+    """Return data and metadata of the answer's output: a preview (of several: a numbered sheet), facts and words."""
+    words = [printable(generation.text)] if generation.text else []
+    text = "\n".join([*map(repr, generation.outputs), *words]) or repr(generation)
+    mark: dict[str, Any] = {"id": generation.id, "sha256": [one.sha256 for one in generation.outputs]}
+    shown = generation.pictures if how in ("preview", "full") else ()
+    alt = next((one.alt for one in shown), "") or generation.prompt
+    image, about = _image_part(shown, longest, whole=how == "full", alt=alt)
+    return {"text/plain": text, **image}, {"now": _told_apart(mark, demo=generation.demo), **about}
+
+
+def bundle_of_output(output: Output, longest: int = _PREVIEW_PX, *, how: str = "preview", text: str = "") -> Bundle:
+    """Return data and metadata of one output: a picture as such, anything else by its facts (or `text`)."""
+    from ._values import Picture  # noqa: PLC0415 - see `try_bundle`
+
+    pictures = [one for one in (output,) if isinstance(one, Picture)]
+    image, about = _image_part(pictures, longest, whole=how == "full", alt="".join(one.alt for one in pictures))
+    mark = _told_apart({"sha256": [output.sha256]}, demo=bool(output.made.get("demo")))
+    return {"text/plain": text or repr(output), **image}, {"now": mark, **about}
+
+
+def _told_apart(mark: dict[str, Any], *, demo: bool) -> dict[str, Any]:
+    """Return the mark of an output, which counts as paid where it does not say that the demo drew it."""
+    return {**mark, "demo": True} if demo else mark
+
+
+def _image_part(pictures: Sequence[Picture], longest: int, *, whole: bool, alt: str) -> Bundle:
+    image = _image_of(pictures, longest, whole=whole)
+    if image is None:
+        return {}, {}
+    data, mime, width, height = image
+    return image_bundle(data, mime), {mime: {"width": width, "height": height, "alt": plain(alt, 300)}}
+
+
+def image_bundle(data: bytes, mime: str) -> dict[str, str]:
+    """Return an image as notebooks hold it: in base64, which every container of outputs takes."""
+    return {mime: base64.b64encode(data).decode()}
+
+
+def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tuple[bytes, str, int, int] | None:
+    """Return what a notebook shows of these pictures: bytes, type, width and height; None where it can show none."""
+    here: list[tuple[Picture, bytes]] = []
+    for one in pictures:
+        with suppress(NowImageError):  # gone or changed: what was paid for and kept fails no cell
+            here += [(one, one.bytes())] if can_show(one.mime) else []
+    shown = [pair for pair in here if not pair[0].is_side]
+    sheets = [pair for pair in here if pair[0].is_side]
+    if not shown or (len(shown) > 1 and len(sheets) == 1):
+        shown = sheets  # the service's own sheet of them, or a cover
+    try:
+        if len(shown) > 1:
+            return sheet([data for _, data in shown], longest=longest, labels=_labels_of([one for one, _ in shown]))
+        for one, data in shown:
+            if whole and is_inline(one.mime):
+                return data, one.mime, one.width, one.height
+            return preview(data, longest=max(one.width, one.height, 1) if whole else longest)
+    except DecoderError:
+        raise
+    except BadImageError:  # the bytes are as they came, but this Pillow cannot read their type
+        return None
+    return None
+
+
+def _labels_of(pictures: Sequence[Picture]) -> list[str]:
+    """Return what pictures are called on a sheet: as their references, which in one generation differ at the end."""
+    refs = [one.ref.lstrip("#") for one in pictures]
+    is_one = len({ref.partition(".")[0] for ref in refs}) == 1
+    return [ref.rpartition(".")[2] for ref in refs] if is_one else refs

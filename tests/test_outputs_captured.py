@@ -1,0 +1,39 @@
+"""A picture inside an Output widget, where front ends take no update by display id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kernels import Kernel, Output
+
+SLOW = "-m dall-e-2 -s 256x256 -p 'demo={\"latency\":0.6}'"
+SETUP = """
+%load_ext now_jupyter
+%config Now.progress_after = 0.1
+import now_jupyter as nj, ipywidgets as widgets
+nj.use_demo(instant=True)
+out = widgets.Output()
+"""
+
+
+def _images(outputs: list[Output]) -> list[str]:
+    return [one["data"]["image/png"] for one in outputs if "image/png" in one.get("data", {})]
+
+
+def test_inside_an_output_widget_the_result_is_a_new_output(either_kernel: str, tmp_path: Path) -> None:
+    """Neither a slow picture nor one that nobody waits for is an update, and the latter is appended when it is there."""
+    with Kernel(either_kernel, cwd=tmp_path) as kernel:
+        kernel.run(SETUP)
+        ran = kernel.run(f"with out:\n    %nowimage {SLOW} fox")
+        assert [one["msg_type"] for one in ran.messages if one["msg_type"].endswith("display_data")] == [
+            "display_data",
+            "display_data",
+        ]
+        assert len(_images(ran.outputs)) == 1
+        assert "VBox" not in ran.text
+        ran = kernel.run(f"with out:\n    job = %nowimage --no-wait {SLOW} dog\nnj.wait()")
+        assert not _images(ran.outputs)
+        assert kernel.run("len([one for one in out.outputs if 'image/png' in one['data']])").result == "1"
+        ran = kernel.run("out.append_display_data(nj.history[-1]); out.outputs[-1]['data']['image/png'][:5]")
+        assert ran.result == "'iVBOR'"
+        assert not _images(ran.outputs)
