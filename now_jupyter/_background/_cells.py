@@ -41,17 +41,28 @@ class Execution:
         return any(one is value for one in self._shown)
 
 
+@dataclass(slots=True)
+class _Running:
+    """What one thread runs: cells inside each other (`depth`), the message that asked for the outermost, its run."""
+
+    depth: int = 0
+    message: object = None
+    execution: Execution = field(default_factory=lambda: Execution(serial="0"))
+
+
 class Cells:
-    """Knows which cell is running. Loading happens inside a cell, so the depth never falls below 0."""
+    """Knows which cell is running, in each thread that runs any (a subshell has its own).
+
+    Loading happens inside a cell, so the depth never falls below 0.
+    """
 
     def __init__(self, ip: InteractiveShell) -> None:
         """Watch `ip` once `attach` is called."""
         self._ip: Any = ip  # typed loosely: only a kernel's shell has parents
         self._count = 0
         self._at_edges: list[Callable[[], bool]] = []
-        self._depth = 0
-        self._begun: tuple[int, object] = (0, None)
-        self.current = Execution(serial="0")
+        self._threads: dict[int, _Running] = {}
+        self._latest = Execution(serial="0")
 
     def attach(self) -> None:
         """Begin to watch."""
@@ -68,22 +79,30 @@ class Cells:
         self._at_edges.append(act)
 
     @property
+    def current(self) -> Execution:
+        """The run of this thread's cell; in a thread that runs none, the one that was begun last."""
+        mine = self._mine
+        return mine.execution if mine.depth else self._latest
+
+    @property
+    def _mine(self) -> _Running:
+        return self._threads.setdefault(threading.get_ident(), _Running())
+
+    @property
     def depth(self) -> int:
-        """How many cells are running, one inside the other.
+        """How many cells this thread is running, one inside the other.
 
         A cell that ■ strikes at its very end may never tell of it: it counts no more when another one is asked for.
         """
-        if self._depth and self._is_over():
-            self._depth = 0
-        return self._depth
+        mine = self._mine
+        if mine.depth and self._is_over(mine.message):
+            mine.depth = 0
+        return mine.depth
 
-    def _is_over(self) -> bool:
-        """Whether the outermost cell of this thread ended without telling."""
-        thread, request = self._begun
-        if thread != threading.get_ident():
-            return False
+    def _is_over(self, message: object) -> bool:
+        """Whether the outermost cell of this thread, which `message` asked for, ended without telling."""
         if hasattr(self._ip, "kernel"):
-            return request != self._message()
+            return message != self._message()
         running = type(self._ip).run_cell_async.__code__
         return all(frame.f_code is not running for frame, _ in traceback.walk_stack(None))
 
@@ -94,20 +113,24 @@ class Cells:
         return (self._request() or {}).get("header", {}).get("msg_id")
 
     def _before(self, info: Any) -> None:  # noqa: ANN401 - IPython's ExecutionInfo
-        self._depth = self.depth + 1
-        if self._depth == 1:
-            self._begun = (threading.get_ident(), self._message())
+        mine = self._mine
+        mine.depth = self.depth + 1
+        if mine.depth == 1:
+            mine.message = self._message()
             self._count += 1
             cell = getattr(info, "cell_id", None) or None
-            self.current = Execution(serial=str(self._count), cell=cell, watched=cell is not None or self._may_type())
+            mine.execution = self._latest = Execution(
+                serial=str(self._count), cell=cell, watched=cell is not None or self._may_type()
+            )
             self._call_at_edge()
 
     def _after(self, result: Any) -> None:  # noqa: ANN401 - IPython's ExecutionResult
         code = getattr(getattr(result, "info", None), "raw_cell", None)
         if code is None or code.strip():  # IPython tells of the end of an empty cell, not of its beginning
-            if self._depth <= 1:
+            mine = self._mine
+            if mine.depth <= 1:
                 self._call_at_edge()
-            self._depth = max(0, self._depth - 1)
+            mine.depth = max(0, mine.depth - 1)
 
     def _call_at_edge(self) -> None:
         self._at_edges = [act for act in self._at_edges if act()]

@@ -64,7 +64,12 @@ class Waiting(Generic[T]):
             Left: the wait ended before the work did.
         """
         pressed = threading.Event()
-        with _interrupts(pressed.set):
+
+        def press() -> bool:
+            pressed.set()
+            return True
+
+        with _interrupts(press):
             for _ in self._slices():
                 if pressed.is_set():
                     self._open("interrupt")
@@ -83,13 +88,19 @@ class Waiting(Generic[T]):
         """
         gate = asyncio.wrap_future(self._gate)
         loop = asyncio.get_running_loop()
-        with _interrupts(partial(loop.call_soon_threadsafe, self.stop, "interrupt")):
+        with _interrupts(partial(self._stop_unless_busy, loop, asyncio.current_task())):
             for _ in self._slices():
                 done, _pending = await asyncio.wait([gate], timeout=_SLICE * 2)
                 if done:
                     break
                 tick()
         return self._result()
+
+    def _stop_unless_busy(self, loop: asyncio.AbstractEventLoop, own: asyncio.Task[Any] | None) -> bool:
+        """End the wait, unless the loop is busy with another task: then whoever had the signal before may stop that."""
+        if is_ours := asyncio.current_task(loop) in (None, own):
+            loop.call_soon_threadsafe(self.stop, "interrupt")
+        return is_ours
 
     def _slices(self) -> Iterator[None]:
         end = None if self._timeout is None else time.monotonic() + self._timeout
@@ -105,22 +116,21 @@ class Waiting(Generic[T]):
 
 
 class _Bell:
-    """A SIGINT handler that frees all who wait; with nobody left it does what the one before it did.
+    """A SIGINT handler that frees all who wait; where none of them is what runs, it does what the one before it did.
 
     Several may wait at once and leave in any order, and a kernel may put a handler back that it found in the middle of
     a cell. So there is one bell for all of them, and a forgotten one is harmless.
     """
 
     def __init__(self) -> None:
-        self.acts: dict[object, Callable[[], object]] = {}
+        self.acts: dict[object, Callable[[], bool]] = {}
         self.before: Any = signal.SIG_IGN
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Free everyone."""
-        if not self.acts and callable(self.before):
+        is_ours = [act() for act in list(self.acts.values())]
+        if not any(is_ours) and callable(self.before):
             self.before(number, frame)
-        for act in list(self.acts.values()):
-            act()
 
 
 def _bell_in_place() -> _Bell:
@@ -133,8 +143,11 @@ def _bell_in_place() -> _Bell:
 
 
 @contextmanager
-def _interrupts(act: Callable[[], object]) -> Iterator[None]:
-    """While inside, SIGINT calls `act` instead of raising; off the main thread nothing changes."""
+def _interrupts(act: Callable[[], bool]) -> Iterator[None]:
+    """While inside, SIGINT calls `act`, which tells whether it was meant, instead of raising.
+
+    Off the main thread nothing changes.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -7,6 +7,7 @@ Facts: design.md §2.6, reference/jupyter.md §2, §4, §7.
 
 from __future__ import annotations
 
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -27,6 +28,7 @@ from .._settings import Settings
 from .._values import Generation, Picture, Status
 from .._values import Output as SavedOutput
 from ._outputs import CellOutput, attempt
+from ._ticking import line_of, tick_on
 
 if TYPE_CHECKING:
     from .._bundles import Bundle
@@ -121,10 +123,12 @@ def register_formatters(
     was_shown: Callable[[object], bool],
     settings: Callable[[], Settings],
     remember: Callable[[Generation | SavedOutput], None],
+    view_of: Callable[[Generation | Job], View | None],
 ) -> None:
     """Have IPython show our values our way; what is already shown in this execution shows nothing.
 
-    Whoever else asks for a value (a container of outputs, `glue`, an update by display id) is given its bundle.
+    `view_of` gives the place where a value's progress is shown. Whoever else asks for a value (a container of outputs,
+    `glue`, an update by display id) is given its bundle.
     """
 
     def show(value: Generation | SavedOutput | Job) -> None:
@@ -134,11 +138,11 @@ def register_formatters(
             remember(value)
         if was_shown(value):
             return
-        if isinstance(value, Job):
-            CellOutput().put({"text/plain": repr(value)})
-        elif isinstance(value, SavedOutput):
+        if isinstance(value, SavedOutput):
             show_one(value, settings())
-        elif settings().embed != "none":
+        elif (view := view_of(value)) is not None:
+            view.leave() if isinstance(value, Job) else view.finish(value)
+        elif isinstance(value, Generation) and settings().embed != "none":
             _show(value, settings(), CellOutput(), CellOutput(), how=settings().embed)
 
     def bundle(value: Generation | SavedOutput, **_: object) -> Bundle:
@@ -225,6 +229,12 @@ class View:
         self._progress: Progress = "none" if self._picture.is_captured else progress
         self._caption = CellOutput()
         self._waiting: WaitingLine | None = None
+        self._putting = threading.Lock()  # the time is told by another thread than the end
+
+    @property
+    def _ticks(self) -> bool:
+        """Whether what is shown here can tell the time after the cell."""
+        return self._progress in ("buttons", "line")
 
     def tick(self) -> None:
         """Show how far it is; called a few times a second by the waiting cell, and nothing for the first moment."""
@@ -237,7 +247,7 @@ class View:
         self._job.notes.append(fault)
 
     def _show_progress(self) -> None:
-        from ._waiting import WaitingLine, line_of  # noqa: PLC0415 - widgets are loaded when one is shown
+        from ._waiting import WaitingLine  # noqa: PLC0415 - widgets are loaded when one is shown
 
         language = self._settings.language
         if self._progress == "text":  # a terminal, which cannot take a line back
@@ -245,9 +255,16 @@ class View:
                 self._picture.put({"text/plain": line_of(self._job, language)})
         elif self._waiting is None:
             self._waiting = WaitingLine(self._job, language, clickable=self._progress == "buttons")
-            self._picture.put_value(self._waiting.box)
+            shown = self._waiting.box._repr_mimebundle_()  # what a front end without widgets reads is a line, too
+            self._picture.put({**shown, "text/plain": line_of(self._job, language)})
         else:
             self._waiting.update()
+
+    def rest(self, generation: Generation) -> None:
+        """Let the line of progress, where there was one, say that the answer is there."""
+        self._end()
+        if self._picture.is_there:
+            self._picture.put({"text/plain": _passing_line(generation)})
 
     def finish(self, generation: Generation) -> None:
         """Turn the output into the picture and put its caption under it."""
@@ -277,14 +294,25 @@ class View:
         self._end()
         if self._how == "none":
             return
-        language, refs = self._settings.language, self._job.refs
-        on_its_way = say("{ref} is on its way; the picture will appear here", language, ref=refs)
-        self._picture.put(
-            {"text/plain": on_its_way if refs else say("ordered; the picture will appear here", language)}
-        )
+        self._put_on_its_way()
         self._caption.put({"text/plain": self._prompt})
         # In a context of its own: programs that run notebooks take an update only as one of the cell that runs now.
         self._job.on_done(lambda job: Context().run(attempt, lambda: self._arrive(job), self._end_progress))
+        if self._ticks:
+            tick_on(lambda: Context().run(self._tell_time))
+
+    def _put_on_its_way(self) -> None:
+        language, refs = self._settings.language, self._job.refs
+        on_its_way = say("{ref} is on its way; the picture will appear here", language, ref=refs)
+        what = on_its_way if refs else say("ordered; the picture will appear here", language)
+        self._picture.put({"text/plain": line_of(self._job, language, what=what) if self._ticks else what})
+
+    def _tell_time(self) -> bool:
+        """Bring the time under a cell that was left up to date; whether the picture is still to come."""
+        with self._putting:
+            if not self._job.is_decided:
+                attempt(self._put_on_its_way, self._end_progress)
+        return self._ticks and not self._job.is_decided
 
     def show_again(self) -> bool:
         """Show once more what may have come between two cells, where programs lose it; whether it is still to come."""
@@ -295,6 +323,10 @@ class View:
         return False
 
     def _arrive(self, job: Job) -> None:
+        with self._putting:
+            self._put_end(job)
+
+    def _put_end(self, job: Job) -> None:
         error = job.error()
         if error is not None:
             self._picture.put({"text/plain": "\n".join(lines_of(error))})

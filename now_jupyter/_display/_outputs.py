@@ -52,9 +52,8 @@ class CellOutput:
     def put(self, data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
         """Show `data` here, in the place of what was here before; inside an Output widget, below it."""
         if self._widget is not None and self.is_there:
-            self._widget.outputs += (
-                {"output_type": "display_data", "data": {**data}, "metadata": {**(metadata or {})}},
-            )
+            bundle = {"data": dict(data), "metadata": dict(metadata or {})}
+            self._widget.outputs += ({"output_type": "display_data", **bundle},)
             return
         _display(dict(data), raw=True, metadata=dict(metadata or {}), display_id=self._id, update=self.is_there)
         self.is_there = True
@@ -66,11 +65,6 @@ class CellOutput:
             self.put({"text/plain": f"{instead!r}\n{line}"})
 
         attempt(lambda: self.put(*make()), tell, language)
-
-    def put_value(self, value: object) -> None:
-        """Show a value (a widget) here."""
-        _display(value, display_id=self._id, update=self.is_there)
-        self.is_there = True
 
 
 def _capturing_widget() -> Any:  # noqa: ANN401 - an Output widget; ipywidgets is loaded where someone uses it

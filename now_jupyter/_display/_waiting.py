@@ -9,8 +9,9 @@ import ipywidgets as widgets
 from .._media import preview
 from .._messages import Language, NowImageError, say
 from .._orders import Job
+from ._ticking import line_of
 
-__all__ = ["WaitingLine", "line_of"]
+__all__ = ["WaitingLine"]
 
 _PREVIEW_PX = 384
 
@@ -42,7 +43,7 @@ class WaitingLine:
 
     def update(self) -> None:
         """Bring line, bar, button and partial picture up to date."""
-        line = line_of(self._job, self._language)
+        line = line_of(self._job, self._language, with_bar=False)
         self._line.value = line if self._clickable else f"{line} · " + say("■ frees the cell", self._language)
         is_sent = self._job.is_sent
         self._button.description = say("Stop waiting", self._language) if is_sent else say("Cancel", self._language)
@@ -73,10 +74,3 @@ class WaitingLine:
                 if part is not None:  # a widget does not take the models it is made of with it
                     part.close()
             one.close()
-
-
-def line_of(job: Job, language: Language) -> str:
-    """Return how far a job is, as one line."""
-    line = say("{ref} · {seconds} s", language, ref=job.refs or "…", seconds=int(job.elapsed))
-    usually = job.usually
-    return line if usually is None else f"{line} · " + say("usually {seconds} s", language, seconds=round(usually))

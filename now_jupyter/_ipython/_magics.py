@@ -6,16 +6,17 @@ calls.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial, wraps
 from itertools import product
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from IPython.core.magic import needs_local_scope, no_var_expand
 
-from .._background import Cells
+from .._background import Cells, Execution
 from .._display import Progress, View, attempt, register_formatters, unregister_formatters
 from .._messages import NowImageError
 from .._options import complete, fill, parse_cell, parse_line, usage
@@ -58,6 +59,7 @@ class Extension:
         """Connect a session to a shell; `attach` puts the parts in place."""
         self.session = session
         self.cells = Cells(ip)
+        self._waited: tuple[Execution, Generation, View] | None = None
         self._publisher: Any = ip.display_pub
         self._ip: Any = ip  # typed loosely: IPython's own types know neither hooks nor configurables
         self._config = config
@@ -79,7 +81,10 @@ class Extension:
         self.cells.attach()
         self._rewriting.attach()
         was_shown = lambda value: self.cells.current.was_shown(value)  # noqa: E731, PLW0108 - the execution changes
-        register_formatters(self._ip, was_shown, self.session.settings, self.session.remember_shown)
+        register_formatters(
+            self._ip, was_shown, self.session.settings, self.session.remember_shown, self._view_of
+        )
+        self._alone, self.session.accompany = self.session.accompany, self._accompany
         for key, completions in self._completers():
             self._ip.set_hook("complete_command", completions, str_key=key)
         if self._config not in self._ip.configurables:
@@ -92,6 +97,7 @@ class Extension:
         self._rewriting.detach()
         self.cells.detach()
         unregister_formatters(self._ip)
+        self.session.accompany = self._alone
         for key, completions in self._completers():
             _take_out(self._ip.strdispatchers["complete_command"].strs, key, completions)
         if self._config in self._ip.configurables:
@@ -200,10 +206,47 @@ class Extension:
         if pending.name and value is not None:
             self._ip.user_ns[pending.name] = value
 
-    def _leave(self, pending: _Pending) -> None:
-        pending.view.leave()
+    # Python verbs in a cell
+
+    @contextmanager
+    def _accompany(self, job: Job, prompt: str, way: Literal["buttons", "line"]) -> Iterator[Callable[[], None]]:
+        """Show how far an order of `nj.generate` is, in the cell that waits; its value becomes the picture there."""
+        if not self.cells.depth or threading.current_thread() is not threading.main_thread():
+            yield lambda: None
+            return
+        progress = self._progress(awaited=way == "buttons")
+        view = View(job, self.session.settings(), prompt=prompt, progress=progress)
+        try:
+            yield view.tick
+        except BaseException as error:
+            if job.is_decided:
+                view.fail(error)
+            else:
+                self._leave_view(view)
+            raise
+        if (generation := job.generation) is not None:
+            attempt(lambda: view.rest(generation), print)
+            self._waited = (self.cells.current, generation, view)
+
+    def _view_of(self, value: Generation | Job) -> View | None:
+        """Return the place of a value: of a generation where its progress was shown, of a job a new one."""
+        if isinstance(value, Job):
+            prompt = value.records[0].request.prompt if value.records else ""
+            view = View(value, self.session.settings(), prompt=prompt, progress=self._progress(awaited=False))
+            if not self.cells.current.watched:
+                self.cells.at_edges(view.show_again)
+            return view
+        waited, self._waited = self._waited, None
+        is_here = waited is not None and waited[0] is self.cells.current and waited[1] is value
+        return waited[2] if waited and is_here else None
+
+    def _leave_view(self, view: View) -> None:
+        view.leave()
         if not self.cells.current.watched:
-            self.cells.at_edges(pending.view.show_again)
+            self.cells.at_edges(view.show_again)
+
+    def _leave(self, pending: _Pending) -> None:
+        self._leave_view(pending.view)
 
         def arrive(job: Job) -> None:
             if job.error() is None and job.generation is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .._history import Selection
 from .._media import recipe_file
-from .._messages import InputError, Language, printable, say
+from .._messages import ConfigError, InputError, Language, printable, say
 from .._options import cell_text
 from .._orders import budget_line
 from .._relay import say_price, spent
@@ -191,7 +191,12 @@ class NowCommands:
     # Login, demo, nest
 
     def _login(self, name: str) -> str:
-        return LoginTalk(self._session).run(name or "default")
+        try:
+            return LoginTalk(self._session).run(name or "default")
+        except (EOFError, NotImplementedError):  # IPython's StdinNotImplementedError is one
+            raise ConfigError(
+                "nothing can be typed here", advice="set NOW_BASE_URL and NOW_API_KEY in the environment"
+            ) from None
 
     def _use(self, name: str) -> str:
         login = self._session.context.logins.use(require_ref(name))

@@ -71,8 +71,10 @@ def require_ref(text: str) -> str:
 def status_text(session: Session) -> str:
     """Return what a bare `%now` shows."""
     settings, context, language = session.settings(), session.context, session.settings().language
-    demo = say("the built-in demo (no address and no key are set)", language)
     key, address = context.key(), address_of(settings.base_url, language)
+    demo = say("the built-in demo (no address and no key are set)", language)
+    if key or settings.base_url:
+        demo = say("the built-in demo (chosen)", language)
     model = settings.model or say("the relay's best known", language)
     store, unknown = context.home().store, sum(one.status is Status.UNKNOWN for one in session.history)
     folder = store.folder if store.is_own else say("{path} (looked at only)", language, path=store.folder)

@@ -26,6 +26,7 @@ _CALL = re.compile(r"get_ipython\(\)\.run_(?:line|cell)_magic\('(\w+)'")
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 # What stands before `= %nowimage`: names, attributes, items, several of them.
 _TARGET = r"[^\W\d][\w.]*(?:\[[^\[\]\n]*\])*"
+_BLANK = r"[ \t\u00a0\u3000]"  # a Chinese keyboard's, and what is pasted from a web page
 _TARGETS = rf"{_TARGET}(?:[ \t]*,[ \t]*{_TARGET})*[ \t]*"
 
 
@@ -55,18 +56,24 @@ class Rewriting:
         self._names = names
         self._wanted = wanted
         either = "|".join(map(re.escape, names))
-        self._line = re.compile(rf"^([ \t]*(?:{_TARGETS}=[ \t]*)?)%({either})[ \t]+(\S[^\n]*?)\r?\n?$")
-        self._cell = re.compile(rf"^%%({either})(?:[ \t]([^\n]*?))?\r?\n?$")
+        self._line = re.compile(rf"^([ \t]*(?:{_TARGETS}=[ \t]*)?)[%％]({either}){_BLANK}+(\S[^\n]*?)\r?\n?$")
+        self._cell = re.compile(rf"^[\u00a0\u3000]*[%％]{{2}}({either})(?:{_BLANK}([^\n]*?))?\r?\n?$")
         self.keep = _Transformer(self._keep)
         self.awaiting = _Transformer(self._await)
+        self._plain: dict[str, str] = {}
+        self._store = ip.history_manager.store_inputs if ip.history_manager else None
 
     def attach(self) -> None:
-        """Put both hooks in their places."""
+        """Put all hooks in their places."""
         self._ip.input_transformers_cleanup.insert(0, self.keep)
         self._ip.input_transformers_post.append(self.awaiting)
+        if self._ip.history_manager is not None:
+            self._ip.history_manager.store_inputs = self._store_plain
 
     def detach(self) -> None:
-        """Take both hooks out."""
+        """Take all hooks out."""
+        if self._ip.history_manager is not None:
+            del self._ip.history_manager.store_inputs
         cleanup, post = self._ip.input_transformers_cleanup, self._ip.input_transformers_post
         cleanup[:] = [hook for hook in cleanup if hook is not self.keep]
         post[:] = [hook for hook in post if hook is not self.awaiting]
@@ -78,7 +85,7 @@ class Rewriting:
 
     def _rewrite(self, lines: list[str]) -> list[str]:
         first = next((number for number, line in enumerate(lines) if line.strip()), 0)
-        if not lines or not lines[first].startswith("%%"):
+        if not lines or not lines[first].lstrip("\u00a0\u3000").startswith(("%%", "％％")):
             return self._keep_lines(lines)
         match = self._cell.match(lines[first])
         return lines if match is None else self._keep_cell(match, "".join(lines[first + 1 :]))
@@ -110,7 +117,14 @@ class Rewriting:
             return lines
         calls = [statement.value for statement in tree.body if isinstance(statement, ast.Expr | ast.Assign)]
         spots = [(call.lineno - 1, call.col_offset, name) for call in calls if (name := self._magic_called(call))]
-        return _with_await(code, spots)
+        awaited = _with_await(code, spots)
+        self._plain = {"".join(awaited): code} if spots else {}
+        return awaited
+
+    def _store_plain(self, line_num: int, source: str, source_raw: str | None = None) -> None:
+        """Keep in `In`, `%history` and `%save` the call that can be run anywhere, not the one that is awaited."""
+        if self._store is not None:
+            self._store(line_num, self._plain.pop(source, source), source_raw)
 
     def _magic_called(self, call: ast.expr) -> str | None:
         """Return the name of our magic if this is IPython's call of it."""

@@ -186,7 +186,7 @@ def _draw(cells: Sequence[Image], grid: _Grid, labels: Sequence[str]) -> Image:
 
     see_through = any(cell.mode == "RGBA" for cell in cells)
     ground = Image.new("RGBA", grid.size, _CLEAR) if see_through else Image.new("RGB", grid.size, _WHITE)
-    for place, (cell, label) in enumerate(zip(cells, labels, strict=True)):
+    for place, (cell, text) in enumerate(zip(cells, labels, strict=True)):
         left, top = grid.corner(place)
         corner = left + (grid.cell[0] - cell.width) // 2, top + (grid.cell[1] - cell.height) // 2
         ground.paste(cell, corner)

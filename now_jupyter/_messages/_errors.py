@@ -132,14 +132,19 @@ class NowImageError(Exception):
         """Return what to do next; empty where there is nothing to do."""
         return self._say(self.advice)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the message leaves out what is billed, as nothing has gone wrong so far."""
+        return False
+
     def lines(self) -> list[str]:
         """Return the whole message, at most six lines."""
-        ledger = [say(f"billed: {self.billed}", self.language)]
+        ledger = [] if self.is_open else [say(f"billed: {self.billed}", self.language)]
         if self.kept:
             ledger.append(self._say(self.kept))
         if self.request_id:
             ledger.append(say("request id {id}", self.language, id=self.request_id))
-        lines = [f"{type(self).__name__}: {self.message()}", " · ".join(ledger)]
+        lines = [f"{type(self).__name__}: {self.message()}", *([" · ".join(ledger)] if ledger else [])]
         return [*lines, f"→ {self.next_step()}"] if self.advice else lines
 
     def __str__(self) -> str:
@@ -233,6 +238,11 @@ class TaskStillPending(NowImageError):
     """The task is still going on at the service; waiting has ended."""
 
     billed: Billed = "yes"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be seen what is billed: the cell must say nothing that the picture belies."""
+        return self.billed == "maybe"
 
 
 class TaskLost(NowImageError):

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Literal, TypeAlias, Unpack
 
 import anyio
 import anyio.lowlevel
@@ -32,6 +33,7 @@ from ._signatures import GenerateOptions, OrderOptions, expand_options
 
 __all__ = ["Session"]
 
+Accompany: TypeAlias = Callable[[Job, str, Literal["buttons", "line"]], AbstractContextManager[Callable[[], None]]]
 _PATIENCE_AT_EXIT = 10.0
 _PATIENCE_FOR_RECORDS = 2.0
 _WAITED_FOR = (Status.PENDING, Status.UNKNOWN)
@@ -72,6 +74,8 @@ class Session:
         self.history = self.context.history
         self.kernel = uuid.uuid4().hex
         self.patience = _PATIENCE_AT_EXIT
+        self.accompany: Accompany = lambda _job, _prompt, _way: nullcontext(lambda: None)
+        """What surrounds the wait of `generate` and `agenerate`; it gives what is called now and then meanwhile."""
         self._background = background or Background()
         self._background.at_close(self._farewell)
         self._rescue = RescueFolder()
@@ -95,7 +99,7 @@ class Session:
             )
         return self._runners[mark]
 
-    def use_demo(self, on: bool | None = True, *, instant: bool = False) -> None:
+    def use_demo(self, on: bool | None = True, *, instant: bool = False) -> None:  # noqa: FBT001, FBT002 - as one says it
         """Have the demo answer (`on`), never (`False`), or only where nothing else is configured (`None`).
 
         `instant` takes out its waiting, for users' own tests.
@@ -119,14 +123,18 @@ class Session:
             NowImageError: no picture came of it; the message says what happened, whether it was billed, and what to do.
         """
         parsed = parse_keywords(prompt, options)
-        return self.place(order_of(parsed)).result(self._timeout_of(parsed))
+        job = self.place(order_of(parsed))
+        with self.accompany(job, prompt, "line") as tick:
+            return job.result(self._timeout_of(parsed), tick)
 
     @expand_options
     async def agenerate(self, prompt: str, **options: Unpack[GenerateOptions]) -> Generation:
         """Make pictures and await them; as `generate`."""
         ensure_asyncio()
         parsed = parse_keywords(prompt, options)
-        return await self.place(order_of(parsed)).await_result(self._timeout_of(parsed))
+        job = self.place(order_of(parsed))
+        with self.accompany(job, prompt, "buttons") as tick:
+            return await job.await_result(self._timeout_of(parsed), tick)
 
     def _timeout_of(self, parsed: Parsed) -> float | None:
         given = parsed.options.get("timeout")

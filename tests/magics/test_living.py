@@ -1,0 +1,125 @@
+"""How the magics live with IPython's history, with other keyboards, and where nobody types."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from now_jupyter import ConfigError, TaskStillPending
+from now_jupyter._ipython import _extension
+from shells import SMALL, Shell
+
+NO_BREAK, WIDE = "\u00a0", "\u3000"
+
+
+@pytest.mark.parametrize(
+    "code", [f"%nowimage {SMALL} it's a fox", f"g = %nowimage {SMALL} fox", f"%%nowimage {SMALL}\nfox"]
+)
+def test_the_history_holds_what_can_be_run_again(shell: Shell, code: str) -> None:
+    """`In`, `%save` and `%macro` hold IPython's plain call of the magic, which runs wherever it stands."""
+    shell.run(code)
+    kept = shell.run("In[-2]")
+    assert "await" not in kept
+    assert shell.pictures(f"exec({kept!r})") == 1
+    shell.run("%unload_ext now_jupyter")
+    shell.run("1 + 1")
+    assert "store_inputs" not in vars(shell.ip.history_manager)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"%%nowimage{WIDE}{SMALL}\nfox",
+        f"％％nowimage{NO_BREAK}{SMALL}\nfox",
+        f"{WIDE}%%nowimage {SMALL}{WIDE}-n{WIDE}1\nfox",
+        f"%nowimage{NO_BREAK}{SMALL} fox",
+        f"％nowimage {SMALL} fox",
+    ],
+)
+def test_blanks_and_signs_of_a_chinese_keyboard_are_taken(shell: Shell, code: str) -> None:
+    """Full-width and no-break blanks around a magic, and a full-width per cent sign, are what they look like."""
+    assert shell.pictures(code) == 1
+    assert shell.session.history[-1].prompt.strip() == "fox"
+
+
+def test_a_login_where_nothing_can_be_typed_says_what_helps(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel without a keyboard (nbclient, papermill) is told the environment's names."""
+
+    def refuse(_question: str = "") -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", refuse)
+    monkeypatch.setattr("now_jupyter._ipython._login.LoginTalk.run", lambda *_: refuse())
+    error = shell.fail("%now login")
+    assert isinstance(error, ConfigError)
+    assert "NOW_BASE_URL" in error.next_step()
+
+
+def test_a_demo_that_was_chosen_is_called_so(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    """With an address set, the status does not say that none is."""
+    shell.run("%config Now.base_url = 'http://127.0.0.1:9'")
+    capsys.readouterr()
+    shell.run("%now")
+    told = capsys.readouterr().out
+    assert "the built-in demo (chosen)" in told
+    assert "no address" not in told
+
+
+def test_the_demo_is_turned_off_by_one_word(shell: Shell) -> None:
+    """`nj.use_demo(False)` means what it says."""
+    shell.run("import now_jupyter as nj\nnj.use_demo(False)")
+    assert not shell.session.context.is_demo()
+
+
+def test_a_wait_that_ended_says_nothing_that_the_picture_belies(shell: Shell) -> None:
+    """The box of a limited wait stays in the cell, so it leaves open what is billed."""
+    error = shell.fail(f'%nowimage --timeout 0.2 {SMALL} -p demo={{"latency":1}} fox')
+    assert isinstance(error, TaskStillPending)
+    assert "billed" not in "\n".join(error.lines())
+    assert "goes on and will arrive" in error.lines()[0]
+
+
+def test_a_press_of_ctrl_c_goes_to_what_is_running(tmp_path: Path) -> None:
+    """While another task blocks the loop, Ctrl-C is that task's, as without us; the order goes on."""
+    script = """
+import asyncio, os, signal, time
+import now_jupyter as nj
+nj.use_demo(instant=True)
+
+async def crunch():
+    while not nj.session().jobs() or not nj.session().jobs()[0].is_sent:
+        await asyncio.sleep(0.01)
+    for _ in range(2):  # as asyncio's own runner has it: the first press asks, the second one raises
+        os.kill(os.getpid(), signal.SIGINT)
+    print("swallowed")
+
+async def main():
+    wish = {"model": "dall-e-2", "size": "256x256", "params": {"demo": {"latency": 1}}}
+    await asyncio.gather(nj.agenerate("fox", **wish), crunch())
+
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    print("stopped")
+nj.wait()
+print(nj.history[-1].status)
+"""
+    ran = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=False, stdout=subprocess.PIPE, timeout=60)
+    assert ran.stdout.decode().split() == ["stopped", "done"]
+    assert ran.returncode != -signal.SIGINT
+
+
+def test_each_thread_has_its_own_cell(shell: Shell) -> None:
+    """A cell that a subshell's thread runs beside one in the main thread is another execution, and not inside it."""
+    shell.ip.user_ns |= {"cells": _extension._HELD.extensions[id(shell.ip)].cells, "seen": []}
+    look = "seen.append((cells.depth, cells.current))"
+    run = f"threading.Thread(target=get_ipython().run_cell, args=({look!r},))"
+    shell.run(f"import threading\n{look}\nother = {run}\nother.start(); other.join()\n{look}")
+    seen = shell.ip.user_ns["seen"]
+    assert [depth for depth, _ in seen] == [1, 1, 1]
+    assert seen[0][1] is seen[2][1]
+    assert seen[0][1] is not seen[1][1]
