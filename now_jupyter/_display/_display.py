@@ -136,14 +136,8 @@ def register_formatters(
             raise NotImplementedError  # so IPython asks for the bundle
         if not isinstance(value, Job):
             remember(value)
-        if was_shown(value):
-            return
-        if isinstance(value, SavedOutput):
-            show_one(value, settings())
-        elif (view := view_of(value)) is not None:
-            view.leave() if isinstance(value, Job) else view.finish(value)
-        elif isinstance(value, Generation) and settings().embed != "none":
-            _show(value, settings(), CellOutput(), CellOutput(), how=settings().embed)
+        if not was_shown(value):
+            _put(value, view_of, settings())
 
     def bundle(value: Generation | SavedOutput, **_: object) -> Bundle:
         return try_bundle(value, settings().preview_px)
@@ -152,6 +146,17 @@ def register_formatters(
         ip.display_formatter.ipython_display_formatter.for_type(kind, show)
     for kind in _SHOWN[:2]:
         ip.display_formatter.mimebundle_formatter.for_type(kind, bundle)
+
+
+def _put(
+    value: Generation | SavedOutput | Job, view_of: Callable[[Generation | Job], View | None], settings: Settings
+) -> None:
+    if isinstance(value, SavedOutput):
+        show_one(value, settings)
+    elif (view := view_of(value)) is not None:
+        view.leave() if isinstance(value, Job) else view.finish(value)
+    elif isinstance(value, Generation) and settings.embed != "none":
+        _show(value, settings, CellOutput(), CellOutput(), how=settings.embed)
 
 
 def unregister_formatters(ip: Any) -> None:  # noqa: ANN401 - as above

@@ -81,9 +81,7 @@ class Extension:
         self.cells.attach()
         self._rewriting.attach()
         was_shown = lambda value: self.cells.current.was_shown(value)  # noqa: E731, PLW0108 - the execution changes
-        register_formatters(
-            self._ip, was_shown, self.session.settings, self.session.remember_shown, self._view_of
-        )
+        register_formatters(self._ip, was_shown, self.session.settings, self.session.remember_shown, self._view_of)
         self._alone, self.session.accompany = self.session.accompany, self._accompany
         for key, completions in self._completers():
             self._ip.set_hook("complete_command", completions, str_key=key)
