@@ -5,78 +5,159 @@ from __future__ import annotations
 import getpass
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from contextlib import suppress
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, TypeVar
 
 import anyio
 
-from .._messages import BadResponseError, ConfigError, InputError, NowImageError, RejectedError, say
+from .._messages import (
+    AuthError,
+    BadResponseError,
+    ConfigError,
+    InputError,
+    NowImageError,
+    RejectedError,
+    lines_of,
+    say,
+)
 from .._options import read_amount
-from .._relay import ListedModel, in_currency, spent
+from .._relay import ListedModel, RelayStatus, in_currency, spent
 from .._services import best_model
 from .._session import Session
 from .._settings import Key, Login
 from .._transport import RelayAccess, connect, is_loopback, normal_base_url
 from .._values import Money
 
-__all__ = ["LoginTalk", "address_in"]
+__all__ = ["LoginTalk", "address_in", "take_key"]
 
+T = TypeVar("T")
 _LINK = re.compile(r"https?://[^\s'\"\\]+|\{\{\s*BASE_URL\s*\}\}[^\s'\"\\]*")
 _KEY_IN_CURL = re.compile(
-    r"authorization\s*:\s*bearer\s+(?!\$|\{|<|your)[^\s'\"]{8,}|\bsk-[A-Za-z0-9_-]{16,}", re.IGNORECASE
+    r"authorization\s*:\s*bearer\s+(?!\$|\{|<|your)([^\s'\"]{8,})|\b(sk-[A-Za-z0-9_-]{16,})", re.IGNORECASE
 )
 _SHOWN = 12
+_TRIES = 3
+_STORES = {"": False, "keep": True, "保存": True}
+_DOLLARS, _YUAN = ("$", "USD"), ("¥", "元", "CNY")
+_MOST_PER_DOLLAR = 1_000_000
+
+
+def take_key(pasted: list[str]) -> Key | None:
+    """Take a key out of the one text in `pasted`, where there is one; stars are left in its place."""
+    span = next((one.span(one.lastindex or 0) for one in _KEY_IN_CURL.finditer(pasted[0])), None)
+    if span is None:
+        return None
+    typed = [pasted[0][slice(*span)]]  # no frame holds it any longer, should it be none
+    pasted.append(f"{pasted[0][: span[0]]}***{pasted.pop(0)[span[1] :]}")
+    with suppress(ConfigError):
+        return Key(typed.pop(), source="login")
+    return None
 
 
 def address_in(text: str) -> str:
     """Find the address in what was pasted: an address, a full endpoint or a whole curl command.
 
     Raises:
-        ConfigError: there is none, or a key was pasted along with it.
+        ConfigError: there is none.
     """
-    if _KEY_IN_CURL.search(text):
-        raise ConfigError(
-            "what was pasted holds a key, and notebooks keep what is typed",
-            advice="paste it without the key, which is asked for hidden; if this was saved anywhere, make a new key",
-        )
     found = _LINK.search(text)
     return normal_base_url(found.group(0) if found else text)
 
 
 class LoginTalk:
-    """One conversation with the user; `ask` and `ask_hidden` are the ways to ask."""
+    """One conversation with the user; `clear` empties the cell's output. What cannot be meant is asked again, twice."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the ways to talk
         self,
         session: Session,
         *,
         ask: Callable[[str], str] = input,
         ask_hidden: Callable[[str], str] = getpass.getpass,
         tell: Callable[[str], None] = print,
+        clear: Callable[[], None] = lambda: None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         """Talk for a session."""
         self._session = session
+        self._logins = session.context.logins
         self._language = session.settings().language
         self._ask = ask
         self._ask_hidden = ask_hidden
         self._tell = tell
+        self._clear = clear
         self._sleep = sleep
 
-    def run(self, name: str) -> str:
-        """Hold the conversation, remember the login under `name` and return the sentence that says so."""
-        address = address_in(self._ask(say("address of the relay (or a whole curl without its key): ", self._language)))
-        key = self._key(address)
-        access = connect(address, key, self._session.settings(), sleep=self._sleep)
-        try:
-            models = self._look_around(access)
-            money = self._money(access)
-            login = Login(name=name, base_url=address, model=self._model(models), **money)
-        finally:
-            self._session.ask(access.aclose)
-        said = say("{name} is in use: {address}", self._language, name=name, address=address)
-        if self._session.context.logins.remember(login, key):
+    def run(self, name: str = "") -> str:
+        """Hold the conversation, remember the login under `name` and return the sentence that says so.
+
+        Without a name it is the login in use. Where only the key of a login is missing, only the key is asked for.
+        """
+        kept, is_stored = self._logins.find(name), True
+        key = self._until_right(lambda: self._missing_key(kept)) if kept else None
+        address, is_whole = kept.base_url if kept else "", key is not None
+        if not is_whole:
+            address, key = self._until_right(lambda: self._address(kept.base_url if kept else ""))
+            is_stored = key is None or self._until_right(self._is_to_be_stored)
+        keys = [key] if key else []
+        key, models, status = self._until_right(lambda: self._enter(address, keys))
+        login = kept if kept and address == kept.base_url else Login(name=name or "default", base_url=address)
+        if not is_whole:
+            login = replace(login, **self._money(status, login))
+            login = replace(login, model=self._model(models, login.model))
+        return self._remember(replace(login, has_key=key is not None), key, is_stored=is_stored)
+
+    def _until_right(self, ask: Callable[[], T]) -> T:
+        for _ in range(_TRIES - 1):
+            try:
+                return ask()
+            except (InputError, ConfigError, AuthError) as problem:
+                self._tell("\n".join(lines_of(problem.in_language(self._language))))
+        return ask()
+
+    def _remember(self, login: Login, key: Key | None, *, is_stored: bool) -> str:
+        said = say("{name} is in use: {address}", self._language, name=login.name, address=login.base_url)
+        if self._logins.remember(login, key, store=is_stored):
             return said
-        return f"{said} · {say('no keyring was found: the key is kept for this kernel only', self._language)}"
+        if is_stored:
+            return f"{said} · {say('no keyring was found: the key is kept for this kernel only', self._language)}"
+        return f"{said} · {say('the key is kept for this kernel only', self._language)}"
+
+    # Address and key
+
+    def _missing_key(self, kept: Login) -> Key | None:
+        """Ask for the key of a login that lacks it; None where it has one, or all is to be asked."""
+        if not kept.has_key or self._logins.key(kept) is not None:
+            return None
+        question = say(
+            "key for {address} (not shown; Enter to begin with the address): ", self._language, address=kept.base_url
+        )
+        typed = [self._ask_hidden(question)]
+        return Key(typed.pop(), source="login") if typed[0].strip() else None
+
+    def _address(self, kept: str) -> tuple[str, Key | None]:
+        """Ask for the address, `kept` where nothing is typed; a key that was pasted along is taken out of the cell."""
+        question = say(
+            "address of the relay (Enter for {address}): " if kept else "address of the relay (or a whole curl): ",
+            self._language,
+            address=kept,
+        )
+        pasted = [self._ask(question)]
+        key = take_key(pasted)
+        if "***" in pasted[0]:
+            self._clear()
+            self._tell(
+                say("a key was pasted; if this was saved meanwhile, make a new one at the relay", self._language)
+            )
+        return address_in(pasted[0].strip() or kept), key
+
+    def _is_to_be_stored(self) -> bool:
+        question = say('the pasted key: Enter uses it in this kernel only, "keep" stores it: ', self._language)
+        answer = self._ask(question).strip()
+        if answer not in _STORES:
+            raise InputError("{value} is neither Enter nor keep", value=answer)
+        return _STORES[answer]
 
     def _key(self, address: str) -> Key | None:
         typed = [self._ask_hidden(say("key (not shown): ", self._language))]
@@ -84,10 +165,22 @@ class LoginTalk:
             return None
         return Key(typed.pop(), source="login")  # no frame holds it any longer, should it be none
 
+    # What the relay says
+
+    def _enter(self, address: str, keys: list[Key]) -> tuple[Key | None, list[ListedModel], RelayStatus]:
+        """Look around with the key in `keys`, else with one that is asked for."""
+        key = keys.pop() if keys else self._key(address)
+        access = connect(address, key, self._session.settings(), sleep=self._sleep)
+        try:
+            models = self._look_around(access)
+            return key, models, self._session.ask(lambda: self._session.facts.status(access))
+        finally:
+            self._session.ask(access.aclose)
+
     def _look_around(self, access: RelayAccess) -> list[ListedModel]:
         """Show models and balance; a relay that tells neither is no obstacle, one that refuses the key is."""
         models = [one for one in self._list_models(access) if one.makes_pictures]
-        settings = self._session.settings()
+        settings = replace(self._session.settings(), currency="USD", rate=1.0)
         for one in models[:_SHOWN]:
             price = "" if one.price is None or one.price.per_call is None else in_currency(one.price.per_call, settings)
             self._tell(f"  {one.name}  {price}".rstrip())
@@ -105,20 +198,43 @@ class LoginTalk:
             self._tell(problem.in_language(self._language).message())
             return []
 
-    def _money(self, access: RelayAccess) -> dict[str, Any]:
-        status = self._session.ask(lambda: self._session.facts.status(access))
-        if status.rate is None:
-            return {}
-        question = say("one relay dollar costs (¥ for CNY, Enter for {rate}): ", self._language, rate=f"¥{status.rate}")
-        answer = self._ask(question).strip()
-        amount = read_amount(answer) if answer else Money(status.rate, "CNY")
-        if not amount.amount:
-            raise InputError(
-                "{value} is not an amount of money", advice="give a number such as 10, ¥10 or $0.5", value=answer
-            )
-        return {"currency": "USD" if amount.currency == "USD" else "CNY", "rate": float(amount.amount)}
+    # What the user says
 
-    def _model(self, models: list[ListedModel]) -> str | None:
-        best = best_model([one.listed for one in models]) or ""
-        question = say("default model (Enter for {model}): ", self._language, model=best or "–")
-        return self._ask(question).strip() or best or None
+    def _money(self, status: RelayStatus, kept: Login) -> dict[str, Any]:
+        """Ask what a relay dollar costs the user; nothing is converted unless they, or the relay itself, say so."""
+        if (rate := status.rate) is None:
+            return {}
+        shown = Money(rate, "CNY") if status.currency == "CNY" else Money(Decimal(1), "USD")
+        if kept.rate and kept.currency:
+            shown = Money(Decimal(str(kept.rate)), kept.currency)
+        amount = self._until_right(lambda: self._price_of_dollar(shown, rate))
+        return {"currency": amount.currency, "rate": float(amount.amount or 1)}
+
+    def _price_of_dollar(self, offered: Money, rate: Decimal) -> Money:
+        question = say(
+            "amounts are relay dollars; what does one cost you, such as {rate}? (Enter for {offered}): ",
+            self._language,
+            rate=Money(rate, "CNY"),
+            offered=offered,
+        )
+        answer = self._ask(question).strip().upper()
+        if not answer:
+            return offered
+        if answer in (*_DOLLARS, *_YUAN):
+            return Money(Decimal(1), "USD") if answer in _DOLLARS else Money(rate, "CNY")
+        amount = read_amount(answer)
+        if not amount.currency or not amount.amount or amount.amount > _MOST_PER_DOLLAR:
+            raise InputError("{value} is no price of a dollar", advice="give ¥7.2, or $ to keep dollars", value=answer)
+        return amount
+
+    def _model(self, models: list[ListedModel], kept: str | None) -> str | None:
+        """Ask for the default model; one that the relay does not list is named before it is kept."""
+        names = [one.name for one in models]
+        offered = kept or best_model([one.listed for one in models]) or ""
+        while True:
+            question = say("default model (Enter for {model}): ", self._language, model=offered or "–")
+            typed = self._ask(question).strip()
+            if not names or typed in ("", offered, *names):
+                return typed or offered or None
+            self._tell(say("{model} is not among the picture models of the relay", self._language, model=typed))
+            offered = typed

@@ -192,11 +192,18 @@ class NowCommands:
 
     def _login(self, name: str) -> str:
         try:
-            return LoginTalk(self._session).run(name or "default")
+            return LoginTalk(self._session, clear=self._clear_output).run(name)
         except (EOFError, NotImplementedError):  # IPython's StdinNotImplementedError is one
             raise ConfigError(
                 "nothing can be typed here", advice="set NOW_BASE_URL and NOW_API_KEY in the environment"
             ) from None
+
+    def _clear_output(self) -> None:
+        """Empty the cell, also of what was typed into it; a terminal keeps what it has shown."""
+        if hasattr(self._ip, "kernel"):
+            from IPython.display import clear_output  # noqa: PLC0415 - only where there is a cell
+
+            clear_output()  # type: ignore[no-untyped-call]
 
     def _use(self, name: str) -> str:
         login = self._session.context.logins.use(require_ref(name))

@@ -133,18 +133,17 @@ class NowImageError(Exception):
         return self._say(self.advice)
 
     @property
-    def is_open(self) -> bool:
-        """Whether the message leaves out what is billed, as nothing has gone wrong so far."""
-        return False
+    def _tells_billing(self) -> bool:
+        return True
 
     def lines(self) -> list[str]:
         """Return the whole message, at most six lines."""
-        ledger = [] if self.is_open else [say(f"billed: {self.billed}", self.language)]
+        ledger = [say(f"billed: {self.billed}", self.language)] if self._tells_billing else []
         if self.kept:
             ledger.append(self._say(self.kept))
         if self.request_id:
             ledger.append(say("request id {id}", self.language, id=self.request_id))
-        lines = [f"{type(self).__name__}: {self.message()}", *([" · ".join(ledger)] if ledger else [])]
+        lines = [f"{type(self).__name__}: {self.message()}", *filter(None, [" · ".join(ledger)])]
         return [*lines, f"→ {self.next_step()}"] if self.advice else lines
 
     def __str__(self) -> str:
@@ -174,6 +173,10 @@ def lines_of(error: BaseException) -> list[str]:
 
 class InputError(NowImageError):
     """What was typed cannot be sent; nothing was recorded or sent."""
+
+    @property
+    def _tells_billing(self) -> bool:
+        return self.billed != "no"
 
 
 class ConfigError(NowImageError):
@@ -240,9 +243,8 @@ class TaskStillPending(NowImageError):
     billed: Billed = "yes"
 
     @property
-    def is_open(self) -> bool:
-        """Whether it is still to be seen what is billed: the cell must say nothing that the picture belies."""
-        return self.billed == "maybe"
+    def _tells_billing(self) -> bool:
+        return self.billed != "maybe"  # the cell must say nothing that the picture belies
 
 
 class TaskLost(NowImageError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._catalogue import Balance, ListedModel
+from ._catalogue import Balance, ListedModel, RelayStatus
 from ._facts import RelayFacts
 from ._money import estimate, in_currency, say_price, spent
 
@@ -10,6 +10,7 @@ __all__ = [
     "Balance",
     "ListedModel",
     "RelayFacts",
+    "RelayStatus",
     "estimate",
     "in_currency",
     "say_price",

@@ -149,7 +149,7 @@ _PICTURE_WORDS = re.compile(
     r"image|dall-e|flux|ideogram|stable-diffusion|sd3|sdxl|seedream|seededit|jimeng|kolors|cogview|recraft|banana"
 )
 _OTHER_WORDS = re.compile(  # films, sound, words, and what lives at other services
-    r"mj_|swap_face|suno|udio|luma|runway|hailuo|tts|embed|whisper|transcribe|rerank|video|sora-2|veo|seedance|kling-v"
+    r"mj_|ideogram_|swap_face|suno|udio|luma|runway|hailuo|tts|embed|whisper|transcribe|rerank|video|sora-2|veo|seedance|kling-v"
     r"|t2v|i2v"
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._environment import Environment, user_folder
 from ._key import Key, Redactor
-from ._logins import Login, Logins
+from ._logins import Login, Logins, is_same_address
 from ._settings import Configuration, Reuse, Settings
 from ._traits import Now
 
@@ -18,5 +18,6 @@ __all__ = [
     "Redactor",
     "Reuse",
     "Settings",
+    "is_same_address",
     "user_folder",
 ]

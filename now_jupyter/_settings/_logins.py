@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,17 +28,19 @@ _SERVICE = "now_jupyter"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login(Bounded):
-    """One remembered login: a name, an address and what goes with it."""
+    """One remembered login: a name, an address and what goes with it; `has_key`: it was given a key."""
 
     name: Word
     base_url: Annotated[str, Text(2048)]
     model: Word | None = None
     currency: Word | None = None
     rate: Annotated[float, Span(1e-6, 1e6)] | None = None
+    has_key: bool = False
 
     def layer(self) -> dict[str, Any]:
         """Return the settings that belong to this login."""
-        return {name: value for name, value in asdict(self).items() if name != "name" and value is not None}
+        settings = ("base_url", "model", "currency", "rate")
+        return {name: value for name in settings if (value := getattr(self, name)) is not None}
 
     @property
     def account(self) -> str:
@@ -76,7 +78,7 @@ class _Form(msgspec.Struct, frozen=True):
         kept = self.logins.get(name)
         if not isinstance(kept, dict) or not isinstance(kept.get("base_url"), str):
             return None
-        known: dict[str, Any] = {one.name: kept.get(one.name) for one in fields(Login)}
+        known: dict[str, Any] = {one.name: kept[one.name] for one in fields(Login) if one.name in kept}
         return Login(**{**known, "name": name})
 
 
@@ -99,8 +101,12 @@ class Logins:
 
     def current(self) -> Login | None:
         """Return the login in use, where there is one."""
+        return self.find("")
+
+    def find(self, name: str) -> Login | None:
+        """Return the login of that name, without one the login in use."""
         form = self._read()
-        return form.login(form.current)
+        return form.login(name or form.current)
 
     def names(self) -> list[str]:
         """Return the names of all logins."""
@@ -124,11 +130,11 @@ class Logins:
         self._write(_Form(name, form.logins))
         return login
 
-    def remember(self, login: Login, key: Key | None) -> bool:
+    def remember(self, login: Login, key: Key | None, *, store: bool = True) -> bool:
         """Keep a login and make it the one in use; False where its key is kept for this kernel only."""
         known = self._read().logins
-        self._write(_Form(login.name, {**known, login.name: login.layer()}))
-        return self._keep_key(login.account, key) if key else True
+        self._write(_Form(login.name, {**known, login.name: login}))
+        return self._keep_key(login.account, key, store=store) if key else True
 
     def forget(self, name: str | None = None) -> str | None:
         """Forget a login (the one in use where none is named) with its key, and return its name."""
@@ -154,9 +160,11 @@ class Logins:
             self._of_keyring[account] = Key(str(found.pop()), source="keyring") if found[0] else None
         return self._of_keyring[account]
 
-    def _keep_key(self, account: str, key: Key) -> bool:
+    def _keep_key(self, account: str, key: Key, *, store: bool) -> bool:
         """Keep a key; some keyrings take it and keep nothing, so it is read back."""
         self._of_kernel[account] = key
+        if not store:
+            return False
         text = key.header().removeprefix("Bearer ")
         self._ask_keyring(lambda keyring: keyring.set_password(_SERVICE, account, text))
         return self._ask_keyring(lambda keyring: keyring.get_password(_SERVICE, account)) == text

@@ -10,7 +10,7 @@ import anyio
 
 from .._json import digest
 from .._messages import ConfigError
-from .._settings import Key, Settings
+from .._settings import Key, Settings, is_same_address
 from ._addresses import is_loopback, normal_base_url
 from ._client import RelayClient
 from ._download import Downloader
@@ -45,7 +45,8 @@ class RelayAccess:
 def check_address(settings: Settings, key: Key | None) -> str:
     """Return the normal form of the address that settings and key belong to; empty where neither is set.
 
-    A key without an address, and the address of a public host without a key, are a ConfigError.
+    A key without an address is a ConfigError, and so is an address without a key, where a key belongs to it: that of a
+    public host, or of a login that was given one.
     """
     if not settings.base_url:
         if key is None:
@@ -56,7 +57,9 @@ def check_address(settings: Settings, key: Key | None) -> str:
             source=key.source,
         )
     address = normal_base_url(settings.base_url)
-    if key is None and not is_loopback(address):
+    login = settings.login
+    was_given = login is not None and login.has_key and is_same_address(login.base_url, address)
+    if key is None and (was_given or not is_loopback(address)):
         raise ConfigError(
             "there is an address ({address}) but no key", advice="%now login asks for it hidden", address=address
         )
