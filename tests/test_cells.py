@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import pytest
 
 from kernels import KERNEL_6, KERNEL_7, Kernel, Ran
 from now_jupyter._store._record import Record
+from relays import relay_on_loopback
 
 SMALL = "-m dall-e-2 -s 256x256"
 FREED = 2.0  # seconds from the signal to the idle kernel: 0.1 on an idle machine, see reference/jupyter.md
@@ -463,3 +465,37 @@ def test_a_forked_child_leaves_everything_alone(tmp_path: Path) -> None:
     done = _python(tmp_path, "-c", script, timeout=30)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split("\n")[:3] == ["7 True False", "1", "1"]
+
+
+def test_tab_asks_the_kernel_as_jupyterlab_does(page: Page) -> None:
+    """The whole cell and the place in it: ours is offered in its place, and nothing of Python beside it."""
+    page.run(f"%nowimage {SMALL} -o tabbed a fox for the tab")
+    ref = page.records()[-1].ref
+    for cell, at, expected in (
+        ("%%nowimage -m dall-e-\na fox", 20, ["dall-e-3"]),
+        ("# a comment\nx = %nowimage --qual a fox", 32, ["--quality"]),
+        (f"%now star {ref}", len(f"%now star {ref}"), [ref]),
+        ("%now star tabb", 14, ["tabbed"]),
+        ("%%nowimage\nim", 13, ["im"]),
+    ):
+        reply = page.kernel.client.complete(cell, at, reply=True, timeout=60)["content"]
+        begun = cell[reply["cursor_start"] : reply["cursor_end"]]
+        assert reply["cursor_end"] == at
+        assert set(expected) <= set(reply["matches"]), cell
+        assert all(one.startswith(begun) for one in reply["matches"]), cell
+        assert {"if", "import", "is"}.isdisjoint(reply["matches"])
+
+
+def test_a_curl_with_its_key_does_not_stay_in_the_cell(page: Page) -> None:
+    """What the front end has echoed is cleared with all else; the key is used, and forgotten on the user's word."""
+    key = secrets.token_hex(20)
+    with relay_on_loopback(key=key) as served:
+        curl = f"curl {served.url}/v1/images/generations -H 'Authorization: Bearer {key}'"
+        ran = page.kernel.run("%now login", answers=[curl, "", "", ""])
+        assert ran.status == "ok", ran.text
+        cleared = [at for at, one in enumerate(ran.messages) if one["msg_type"] == "clear_output"]
+        assert len(cleared) == 1
+        assert not any(one["msg_type"] == "stream" for one in ran.messages[: cleared[0]])
+        assert "default is in use" in ran.text
+        assert key not in ran.text
+        page.run("%now logout")

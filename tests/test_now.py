@@ -19,7 +19,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from faultserver import FaultServer, Send, json_answer
-from now_jupyter._ipython._commands import COMMANDS
+from now_jupyter._ipython._commands import COMMANDS, Command
 from now_jupyter._ipython._now import NowCommands
 from now_jupyter._ipython._reports import rehearsal_text
 from now_jupyter._json import JSON
@@ -325,6 +325,18 @@ def test_an_unknown_command_names_the_closest(typed: str, meant: str, now: Desk)
     with pytest.raises(InputError) as caught:
         now("xyzzy")
     assert caught.value.next_step() == "%now --help lists all"
+
+
+@pytest.mark.parametrize("word", ["--help", "-h", "——help"])
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda one: one.name)
+def test_every_command_helps_and_does_nothing(command: Command, word: str, now: Desk) -> None:
+    """Its usage and what it does, by either name, wherever the word stands."""
+    for line in (f"{command.name} {word}", f"{command.chinese} #1 {word}"):
+        text = now(line)
+        assert text.startswith(f"%now {command.name} {command.arguments}".rstrip())
+        assert text.endswith(f"  {command.help} ({command.chinese})")
+        assert "\n" not in text
+    assert now.session.jobs() == now.shell.next_input == []
 
 
 @pytest.mark.parametrize("word", ["--help", "-h", "help", "帮助", "?"])

@@ -50,6 +50,10 @@ class History(Generations):
         """Return the records themselves, oldest first, as they stand now."""
         return self._read(Store.records)
 
+    def newest(self, count: int) -> list[Generation]:
+        """Return the newest generations, the newest first; quick, however long the history is."""
+        return self._views(reversed(self._read(lambda store: store.newest(count))))
+
     def _read(self, read: Callable[[Store], list[Record]]) -> list[Record]:
         store = self._store()
         return [live_record(store, record) for record in read(store)]

@@ -71,10 +71,10 @@ def command_named(word: str) -> Command:
     )
 
 
-def usage_of_now(language: Language = "en") -> str:
-    """Return the help text of `%now`, made of the table; a command's name in the other language stands behind it."""
-    rows = [("%now", say("status: endpoint, key, model, money, history, jobs", language))]
-    for one in COMMANDS:
+def usage_of_now(language: Language = "en", *, only: Command | None = None) -> str:
+    """Return the help text of `%now` or of one command, made of the table; its name in the other language is last."""
+    rows = [] if only else [("%now", say("status: endpoint, key, model, money, history, jobs", language))]
+    for one in [only] if only else COMMANDS:
         name, other = (one.chinese, one.name) if language == "zh" else (one.name, one.chinese)
         rows.append((f"%now {name} {one.arguments}".rstrip(), f"{say(one.help, language)} ({other})"))
     width = max(columns_of(form) for form, _ in rows) + 2

@@ -19,13 +19,14 @@ from IPython.core.magic import needs_local_scope, no_var_expand
 from .._background import Cells, Execution
 from .._display import Progress, View, attempt, register_formatters, unregister_formatters
 from .._messages import NowImageError
-from .._options import complete, fill, parse_cell, parse_line, usage
+from .._options import fill, parse_cell, parse_line, usage
 from .._orders import Job, order_of
 from .._services import builtin_names, services
 from .._session import Session
 from .._settings import Now, Settings
 from .._values import Generation
-from ._commands import COMMANDS, usage_of_now
+from ._commands import usage_of_now
+from ._completion import matcher_for
 from ._nest import serves_clicks
 from ._now import NowCommands
 from ._reports import rehearsal_text
@@ -68,6 +69,7 @@ class Extension:
             ip, self.cells, names=(_MAGIC,), wanted=lambda: self._settings_or_default().await_cells
         )
         self._now = NowCommands(ip, session)
+        self._matcher = matcher_for(session)
 
     def attach(self) -> None:
         """Put magics, hooks, formatters, completion and settings in place."""
@@ -83,8 +85,7 @@ class Extension:
         was_shown = lambda value: self.cells.current.was_shown(value)  # noqa: E731, PLW0108 - the execution changes
         register_formatters(self._ip, was_shown, self.session.settings, self.session.remember_shown, self._view_of)
         self._alone, self.session.accompany = self.session.accompany, self._accompany
-        for key, completions in self._completers():
-            self._ip.set_hook("complete_command", completions, str_key=key)
+        self._ip.Completer.custom_matchers.append(self._matcher)
         if self._config not in self._ip.configurables:
             self._ip.configurables.append(self._config)
 
@@ -96,8 +97,7 @@ class Extension:
         self.cells.detach()
         unregister_formatters(self._ip)
         self.session.accompany = self._alone
-        for key, completions in self._completers():
-            _take_out(self._ip.strdispatchers["complete_command"].strs, key, completions)
+        self._ip.Completer.custom_matchers.remove(self._matcher)
         if self._config in self._ip.configurables:
             self._ip.configurables.remove(self._config)
 
@@ -272,19 +272,8 @@ class Extension:
         except NowImageError:
             return Settings()
 
-    def _completers(self) -> list[tuple[str, Callable[[object, Any], list[str]]]]:
-        return [(f"%{_MAGIC}", self._options), (f"%%{_MAGIC}", self._options), ("%now", self._commands)]
-
-    def _options(self, _shell: object, event: Any) -> list[str]:  # noqa: ANN401 - IPython's completion event
-        return complete(_text_behind(_MAGIC, event), models=self.session.known_models(), services=self._service_names())
-
     def _service_names(self) -> list[str]:
         return [one.name for one in services()]
-
-    def _commands(self, _shell: object, event: Any) -> list[str]:  # noqa: ANN401 - as above
-        begun = _text_behind("now", event)
-        names = (name for one in COMMANDS for name in (one.name, one.chinese))
-        return [] if " " in begun else [name for name in names if name.startswith(begun)]
 
 
 def _document(magic: Callable[..., Any], text: str) -> Callable[..., Any]:
@@ -299,21 +288,8 @@ def _document(magic: Callable[..., Any], text: str) -> Callable[..., Any]:
     return run
 
 
-def _text_behind(name: str, event: Any) -> str:  # noqa: ANN401 - IPython's completion event
-    text = getattr(event, "text_until_cursor", None) or event.line
-    return str(text).partition(name)[2].lstrip()
-
-
 def _put_back(table: dict[str, Any], name: str, before: object) -> None:
     if before is None:
         table.pop(name, None)
     else:
         table[name] = before
-
-
-def _take_out(chains: dict[str, Any], key: str, hook: object) -> None:
-    """Take one hook out of IPython's chain for `key`; an empty chain goes too."""
-    chain = chains[key].chain
-    chain[:] = [entry for entry in chain if entry[1].__func__ != hook]  # IPython binds what it is given to the shell
-    if not chain:
-        del chains[key]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NowCommands"]
 
+_HELP = {"-h", "--help", "——help"}
 _LARGEST_FILE = 256 << 20
 _MOST_MODELS = 300
 
@@ -48,8 +49,10 @@ class NowCommands:
         word, _, rest = line.strip().partition(" ")
         if word in ("", "status", "状态"):
             text = status_text(self._session)
-        elif word in ("-h", "--help", "help", "帮助", "?"):
+        elif word in (*_HELP, "help", "帮助", "?"):
             text = usage_of_now(self._language)
+        elif not _HELP.isdisjoint(rest.split()):
+            text = usage_of_now(self._language, only=command_named(word))
         else:
             text = getattr(self, f"_{command_named(word).name}")(rest.strip())
         if isinstance(text, Selection):

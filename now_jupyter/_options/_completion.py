@@ -11,21 +11,15 @@ from ._typed import flag_at, skip_blanks, word_at
 
 __all__ = ["complete"]
 
-_MAGIC = re.compile(r"\A\s*%%?nowimage(?=\s)")
 _DASHES = re.compile(r"(?:--?|——|－－?)?\Z")
 
 
-def complete(line: str, *, models: Sequence[str] = (), services: Sequence[str] = ()) -> list[str]:
-    """List what can stand at the end of a line, each as a whole word: flags as `--size`, values without their flag.
+def complete(text: str, known: Mapping[str, Sequence[str]]) -> tuple[str, Iterable[str]]:
+    """Return what of the last word on a magic's line is there, and the words that can stand in its place.
 
-    `line` may begin with the magic's own name. In the prompt nothing is completed.
+    These are flags as `--size`, and values: those `known` for the option of that name, else its usual ones. In the
+    prompt there are none.
     """
-    begun, words = _words_for(_MAGIC.sub("", line, count=1), {"model": models, "service": services})
-    return [word for word in words if word.startswith(begun)]
-
-
-def _words_for(text: str, known: Mapping[str, Sequence[str]]) -> tuple[str, Iterable[str]]:
-    """Return what of the last word is there, and the words that can stand in its place."""
     given: set[str] = set()
     at = skip_blanks(text, 0)
     while flag := flag_at(text, at):

@@ -29,7 +29,7 @@ def _everything(ip: Any) -> dict[str, Any]:
             )
         },
         "completers": {key: list(chain) for key, chain in ip.strdispatchers["complete_command"].strs.items()},
-        "regexes": dict(ip.strdispatchers["complete_command"].regexs),
+        "matchers": list(ip.Completer.custom_matchers),
         "configurables": list(ip.configurables),
         "exceptions": ip.custom_exceptions,
         "hooks": {name: list(getattr(ip.hooks, name)) for name in ip.hooks if name != "complete_command"},
@@ -79,40 +79,6 @@ def test_loading_prints_nothing_and_makes_no_folder(
         assert shell.shown("%load_ext now_jupyter") == []
         assert capsys.readouterr() == ("", "")
         assert [one.name for one in tmp_path.iterdir()] == ["ipython"]
-
-
-by_tab = pytest.mark.filterwarnings("ignore:.*pending deprecation:PendingDeprecationWarning")  # as IPython calls itself
-
-
-COMPLETED = {
-    "%nowimage --qua": "--quality",
-    "%%nowimage --qua": "--quality",
-    "%nowimage -n 2 --st": "--style",
-    "%nowimage --quality h": "high",
-    "%nowimage --size ": "auto",
-    "%nowimage --show t": "text",
-    "%%nowimage -m ": "gpt-image-2",
-    "%%nowimage -m gpt-i": "gpt-image-2",
-    "%now hi": "history",
-    "%now 历": "历史",
-}
-
-
-@by_tab
-def test_tab_offers_what_may_come(shell: Shell) -> None:
-    """Options, values, models and commands are completed through IPython's own completion, as people have it."""
-    shell.run("%now models")
-    assert "--quality" in shell.ip.complete(None, line="%nowimage --qua", cursor_pos=15)[1]
-    shell.ip.Completer.use_jedi = False  # it takes most of a second each time, and has nothing to do with us
-    offered = {line: shell.ip.complete(None, line=line, cursor_pos=len(line))[1] for line in COMPLETED}
-    assert {line for line, some in COMPLETED.items() if some not in offered[line]} == set()
-
-
-@by_tab
-def test_tab_offers_nothing_in_a_prompt(shell: Shell) -> None:
-    """Behind the first word of the prompt none of our options is offered."""
-    typed = "%nowimage a fox --qua"
-    assert "--quality" not in shell.ip.complete(None, line=typed, cursor_pos=len(typed))[1]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -81,8 +81,7 @@ def test_words_that_only_resemble_keys_pass() -> None:
         ("--s", ["--size", "--style", "--seed", "--save", "--service", "--show"]),
         ("-n 2 --size 1:1 --s", ["--style", "--seed", "--save", "--service", "--show"]),
         ("--tag a --ta", ["--tag"]),
-        ("%nowimage --si", ["--size"]),
-        ("%%nowimage -m x --qua", ["--quality"]),
+        ("-m x --qua", ["--quality"]),
         ("--format ", ["png", "jpeg", "webp"]),
         ("--format=j", ["jpeg"]),
         ("-q hi", ["high"]),
@@ -94,11 +93,17 @@ def test_words_that_only_resemble_keys_pass() -> None:
 )
 def test_names_and_values_are_completed(typed: str, words: list[str]) -> None:
     """Flags not yet given, choices of values, models; nothing in the prompt."""
-    assert complete(typed, models=["gpt-image-2", "dall-e-3"]) == words
+    assert offered(typed) == words
 
 
 def test_an_empty_line_offers_all_options() -> None:
     """Every option can begin a line."""
     for typed in ("", "-", "--", "——"):
-        assert complete(typed) == [one.flags[-1] for one in OPTIONS]
-    assert all(option_of_flag(flag) for flag in complete(""))
+        assert offered(typed) == [one.flags[-1] for one in OPTIONS]
+    assert all(option_of_flag(flag) for flag in offered(""))
+
+
+def offered(typed: str) -> list[str]:
+    begun, words = complete(typed, {"model": ["gpt-image-2", "dall-e-3"]})
+    assert len(begun) <= len(typed)
+    return [word for word in words if word.startswith(begun)]
