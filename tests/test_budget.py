@@ -253,7 +253,7 @@ def test_a_kill_leaves_the_expected_price_in_the_record(session: Session) -> Non
 
 def test_a_run_has_a_budget_of_its_own(session: Session, served: Served) -> None:
     """`--budget` stops this order alone, before anything is recorded; an unknown price needs the user's word."""
-    with pytest.raises(InputError, match=r"~¥0\.60, and --budget is ¥0\.50"):
+    with pytest.raises(InputError, match=r"~¥0\.60, and budget= is ¥0\.50"):
         session.generate("a fox", n=2, budget="¥0.5")
     with pytest.raises(InputError, match="price of this order is not known"):
         session.generate("a fox", model="nobody-knows-its-price", budget=1)

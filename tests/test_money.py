@@ -182,3 +182,9 @@ def test_the_demo_is_understood() -> None:
     balance, status, prices = anyio.run(ask)
     assert (balance.left, status.rate) == (Decimal(100), Decimal("7.3"))
     assert prices["dall-e-3"].per_call == Decimal("0.04")
+
+
+def test_a_balance_shows_its_currency() -> None:
+    """What `nj.balance()` shows in a cell: relay dollars, and no limit as such."""
+    assert repr(Balance(left=Decimal("93.5"), used=Decimal(7))) == "Balance(left=$93.50, used=$7.00)"
+    assert repr(Balance(left=None)) == "Balance(left=∞, used=?)"

@@ -41,8 +41,10 @@ def _speak_for(method: Callable[Concatenate[Session, P], T]) -> Callable[P, T]:
     """Return the function of the module for a verb of the session, with its signature and its help."""
 
     def verb(*args: P.args, **kwargs: P.kwargs) -> T:
-        act: Callable[P, T] = getattr(session(), name)
-        return act(*args, **kwargs)
+        here = session()
+        act: Callable[P, T] = getattr(here, name)
+        with here.spell_for_python():
+            return act(*args, **kwargs)
 
     name = method.__name__
     own = inspect.signature(method, eval_str=True)

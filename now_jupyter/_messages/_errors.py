@@ -116,13 +116,14 @@ class NowImageError(Exception):
         self.code = None if code is None else plain(code, _LONGEST_ID)
         self.request_id = None if request_id is None else plain(request_id, _LONGEST_ID)
         self.language: Language = "en"
+        self._spell: Callable[[str], str] = str
         self.rescued: tuple[bytes, ...] = ()  # pictures that only this error still holds, for the output to show
         self._short = True
         if billed is not None:
             self.billed = billed
 
     def _say(self, template: str) -> str:
-        return plain(say(template, self.language, **self.facts), _LONGEST_SENTENCE)
+        return plain(self._spell(say(template, self.language, **self.facts)), _LONGEST_SENTENCE)
 
     def message(self) -> str:
         """Return what happened, in one sentence."""
@@ -158,6 +159,11 @@ class NowImageError(Exception):
     def shorten(self, *, on: bool) -> Self:
         """Choose between our few lines and a whole traceback, and return the error."""
         self._short = on
+        return self
+
+    def spelled(self, spell: Callable[[str], str]) -> Self:
+        """Have options written as `spell` writes them in a sentence, and return the error."""
+        self._spell = spell
         return self
 
     def in_language(self, language: Language) -> Self:

@@ -7,7 +7,7 @@ from ._parsing import Parsed, gather, parse_cell, parse_keywords, parse_line
 from ._prompts import fill
 from ._readers import checked_prompt, read_amount, read_param
 from ._recipes import cell_text, reads_back, request_from
-from ._table import OPTIONS, Option, closest, option, usage
+from ._table import OPTIONS, Option, closest, option, spell_for_python, usage
 from ._typed import Deferred
 
 __all__ = [
@@ -29,5 +29,6 @@ __all__ = [
     "read_param",
     "reads_back",
     "request_from",
+    "spell_for_python",
     "usage",
 ]

@@ -83,7 +83,7 @@ def checked_prompt(prompt: str) -> str:
     if not prompt.strip():
         raise InputError(
             "there is no prompt",
-            advice="write what the picture shall show behind the options or below the %%nowimage line",
+            advice="write what the picture shall show",
         )
     if (size := len(prompt.encode())) > (limit := _LONGEST_PROMPT_BYTES):
         raise InputError(
@@ -242,11 +242,11 @@ def _check_field(key: object) -> str:
         raise InputError("{value} is not the name of a field", advice="write for example -p moderation=low", value=key)
     refuse_credentials(key)
     if key == "prompt":
-        raise InputError("-p cannot set the prompt", advice="the text behind the options is the prompt")
+        raise InputError("the prompt cannot be set with -p")
     if key == "model":
-        raise InputError("-p cannot set the model", advice="use --model")
+        raise InputError("the model cannot be set with -p", advice="use --model")
     if key == "n":  # what is counted and paid for hangs on it
-        raise InputError("-p cannot set the number of pictures", advice="use --n")
+        raise InputError("the number of pictures cannot be set with -p", advice="use --n")
     return key
 
 

@@ -8,13 +8,14 @@ service's to say. `takes_values`: Python may give it a value (a picture, an arra
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from .._messages import Language, say
 from . import _readers as to
 
-__all__ = ["OPTIONS", "Option", "closest", "option", "option_of_flag", "usage"]
+__all__ = ["OPTIONS", "Option", "closest", "option", "option_of_flag", "spell_for_python", "usage"]
 
 _SIZES = "auto square portrait landscape 1024x1024 1536x1024 1024x1536 16:9 9:16 4:3 3:4"
 
@@ -123,6 +124,10 @@ OPTIONS: tuple[Option, ...] = (
     _row("--help", "", "print this"),
 )
 _BY_NAME: Mapping[str, Option] = {one.name: one for one in OPTIONS}
+_FLAG_IN_TEXT = re.compile(
+    r"(?<![\w-])(?P<flag>-p(?: (?P<key>[a-z]\w*)(?:=(?P<value>\w+))?)?|--?[a-z][a-z-]*)(?![\w-])", re.ASCII
+)
+_ON_A_LINE = "%nowimage"
 _BY_FLAG: Mapping[str, Option] = {flag: one for one in OPTIONS for flag in one.flags}
 
 _PAGE = """\
@@ -162,6 +167,21 @@ def option(name: str) -> Option:
 def option_of_flag(flag: str) -> Option | None:
     """Find the option that has the flag (`-s`, `--size`); nothing is abbreviated."""
     return _BY_FLAG.get(flag)
+
+
+def spell_for_python(text: str) -> str:
+    """Return a sentence with its options written as arguments: `size=`, `fresh=True`, `params`."""
+    return text if _ON_A_LINE in text else _FLAG_IN_TEXT.sub(_spell_flag, text)
+
+
+def _spell_flag(found: re.Match[str]) -> str:
+    one = _BY_FLAG.get(found["flag"].split(" ")[0])
+    if one is None or one.name == "help":
+        return found[0]
+    if one.name == "param":
+        value = "" if found["value"] is None else f'{{"{found["key"]}": "{found["value"]}"}}'
+        return f"params={value}" if value else f'params["{found["key"]}"]' if found["key"] else "params"
+    return f"{one.name}=" + ("True" if one.metavar is None else "")
 
 
 def closest(word: str, among: Iterable[str], *, likeness: float = 0.6) -> str | None:

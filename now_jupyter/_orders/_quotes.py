@@ -108,14 +108,14 @@ def _find_doubt(price: Money, order: Order, budget: Budget | None, settings: Set
     if settings.confirm_over is not None and (price.amount is None or price.amount > settings.confirm_over):
         return InputError(
             "the expected price is {price}, and Now.confirm_over is {limit}",
-            advice="add --yes (-y) to order it all the same",
+            advice="add --yes to order it all the same",
             price=price,
             limit=settings.confirm_over,
         )
     if price.amount is None and (order.budget is not None or budget is not None):
         return InputError(
             "the price of this order is not known, and there is a budget",
-            advice="add --yes (-y) to order it all the same",
+            advice="add --yes to order it all the same",
         )
     return None
 

@@ -19,6 +19,7 @@ from .._messages import NowImageError, Refusal, error_of_refusal, is_error
 from .._protocol import Call, Listed
 from .._services import makes_pictures
 from .._transport import RelayClient
+from .._values import Money
 
 __all__ = [
     "Balance",
@@ -78,6 +79,10 @@ class Balance(Bounded):
 
     left: Sum | None
     used: Sum | None = None
+
+    def __repr__(self) -> str:
+        left = "∞" if self.left is None else Money(self.left, "USD")
+        return f"Balance(left={left}, used={Money(self.used, 'USD')})"
 
 
 async def read_models(client: RelayClient) -> list[ListedModel]:

@@ -99,7 +99,7 @@ def require_prompt(ask: Ask) -> str:
         return prompt
     raise InputError(
         "there is no prompt",
-        advice="write what the picture shall show behind the options or below the %%nowimage line",
+        advice="write what the picture shall show",
     )
 
 

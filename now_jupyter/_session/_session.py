@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, Unpack
 
@@ -16,8 +16,8 @@ import anyio
 import anyio.lowlevel
 
 from .._background import Background, run_in_thread
-from .._messages import ConfigError, InputError, StoreError
-from .._options import Parsed, parse_keywords, read_amount
+from .._messages import ConfigError, InputError, NowImageError, StoreError
+from .._options import Parsed, parse_keywords, read_amount, spell_for_python
 from .._orders import Job, Order, Orders, Rehearsal, Workspace, ensure_asyncio, order_of
 from .._protocol import Service
 from .._relay import Balance, ListedModel, RelayFacts
@@ -113,7 +113,8 @@ class Session:
         Raises:
             InputError: the prompt or an option cannot be sent; nothing was recorded or sent.
         """
-        return self.place(order_of(parse_keywords(prompt, options)))
+        with self.spell_for_python():
+            return self.place(order_of(parse_keywords(prompt, options)))
 
     @expand_options
     def generate(self, prompt: str, **options: Unpack[GenerateOptions]) -> Generation:
@@ -122,19 +123,32 @@ class Session:
         Raises:
             NowImageError: no picture came of it; the message says what happened, whether it was billed, and what to do.
         """
-        parsed = parse_keywords(prompt, options)
-        job = self.place(order_of(parsed))
-        with self.accompany(job, prompt, "line") as tick:
-            return job.result(self._timeout_of(parsed), tick)
+        with self.spell_for_python():
+            parsed = parse_keywords(prompt, options)
+            job = self.place(order_of(parsed))
+            with self.accompany(job, prompt, "line") as tick:
+                return job.result(self._timeout_of(parsed), tick)
 
     @expand_options
     async def agenerate(self, prompt: str, **options: Unpack[GenerateOptions]) -> Generation:
         """Make pictures and await them; as `generate`."""
         ensure_asyncio()
-        parsed = parse_keywords(prompt, options)
-        job = self.place(order_of(parsed))
-        with self.accompany(job, prompt, "buttons") as tick:
-            return await job.await_result(self._timeout_of(parsed), tick)
+        with self.spell_for_python():
+            parsed = parse_keywords(prompt, options)
+            job = self.place(order_of(parsed))
+            with self.accompany(job, prompt, "buttons") as tick:
+                return await job.await_result(self._timeout_of(parsed), tick)
+
+    @contextmanager
+    def spell_for_python(self) -> Iterator[None]:
+        """Have errors speak to callers in Python: of arguments, in the user's language."""
+        try:
+            yield
+        except NowImageError as error:
+            with suppress(NowImageError):
+                error.in_language(self.settings().language)
+            error.spelled(spell_for_python)
+            raise
 
     def _timeout_of(self, parsed: Parsed) -> float | None:
         given = parsed.options.get("timeout")

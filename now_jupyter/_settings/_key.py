@@ -24,7 +24,7 @@ _Data = TypeVar("_Data", str, bytes)
 
 
 class Key:
-    """A checked API key; `source` says where it came from (`environment NOW_API_KEY`, `keyring`).
+    """A checked API key; `source` says where it came from (`NOW_API_KEY`, `keyring`).
 
     Raises:
         ConfigError: the text cannot be a key; it is not repeated in the message.

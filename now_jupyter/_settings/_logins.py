@@ -58,7 +58,7 @@ def key_from_environment(environ: Mapping[str, str], address: str = "") -> Key |
     for name, relay in (("NOW_API_KEY", own or address), ("OPENAI_API_KEY", openai)):
         is_meant = (relay or name == "NOW_API_KEY") and is_same_address(relay, address)
         if is_meant and environ.get(name, "").strip():
-            return Key(environ[name], source=f"environment {name}")
+            return Key(environ[name], source=name)
     return None
 
 

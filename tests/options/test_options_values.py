@@ -173,7 +173,7 @@ def test_python_accepts_what_the_line_accepts() -> None:
         ({"params": {"a": {1: 2}}}, "type dict cannot go"),
         ({"params": {"a": float("inf")}}, "type float cannot go"),
         ({"params": {5: 1}}, "5 is not the name of a field"),
-        ({"params": {"prompt": "x"}}, "-p cannot set the prompt"),
+        ({"params": {"prompt": "x"}}, "the prompt cannot be set with"),
         ({"params": {"size": "x"}, "size": "1:1"}, "--size and -p size set the same field"),
     ],
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import os
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,9 +20,9 @@ from IPython.core.interactiveshell import InteractiveShell
 import now_jupyter as nj
 from clean_room import ROOT
 from now_jupyter._ipython import _extension, _verbs
-from now_jupyter._options import OPTIONS, parse_keywords
+from now_jupyter._options import OPTIONS, parse_keywords, parse_line, spell_for_python
 from now_jupyter._session import GenerateOptions, OrderOptions, Session
-from relays import new_session
+from relays import new_session, relay_on_loopback
 
 SHOWING = {"compare", "panel", "view"}
 OF_CELLS = {"help", "no_wait", "dry_run", "literal", "show"}
@@ -102,6 +104,52 @@ def test_help_names_every_option() -> None:
     assert [
         name for name in get_type_hints(GenerateOptions) if f"{name}: " not in shown.partition("Docstring")[0]
     ] == []
+
+
+# What mistakes say
+
+WRONG: dict[str, dict[str, Any]] = {
+    "size= needs a value": {"size": ""},
+    "n= cannot be of type list": {"n": [2]},
+    "fresh=True is on or off": {"fresh": "yes"},
+    "reuse=True and fresh=True contradict each other": {"reuse": True, "fresh": True},
+    'size= and params["size"] set the same field': {"size": "auto", "params": {"size": "1:1"}},
+    "the model cannot be set with params": {"params": {"model": "x"}},
+    'write for example params={"moderation": "low"}': {"params": {"a b": 1}},
+    "there is no prompt\n→ write what the picture shall show": {"prompt": " "},
+    "and budget= is": {"budget": "$0.001", "model": "dall-e-3"},
+}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("words", WRONG)
+def test_mistakes_are_told_in_the_words_of_python(words: str, language: str, tmp_path: Path) -> None:
+    """Of arguments and params, never of flags or of lines of a cell; in the user's language; the same for all three."""
+    given: dict[str, Any] = {"prompt": "a fox", **WRONG[words]}
+    with relay_on_loopback() as served, new_session(tmp_path, served.url, typed=lambda: {"language": language}) as one:
+        verbs: tuple[Callable[..., Any], ...] = (one.generate, lambda **wrong: asyncio.run(one.agenerate(**wrong)))
+        for verb in verbs:
+            with pytest.raises(nj.InputError) as caught:
+                verb(**given)
+            text = str(caught.value)
+            assert not re.search(r"(?<!\w)--?[a-z]|%nowimage", text), text
+            assert words in text or language == "zh"
+            assert any("\u4e00" <= sign <= "\u9fff" for sign in text) is (language == "zh")
+        assert served.posts == 0
+
+
+def test_the_same_mistakes_in_a_cell_speak_of_flags() -> None:
+    """Only callers in Python are told of arguments."""
+    with pytest.raises(nj.InputError, match="--reuse and --fresh contradict"):
+        parse_line("--reuse --fresh a fox")
+
+
+@pytest.mark.parametrize(
+    "text", ["%now --help lists all", "--help lists them all", "%nowimage --button U1 -i #1 decides", "-1", "a--size-b"]
+)
+def test_what_is_no_argument_stays(text: str) -> None:
+    """Help, whole lines of a cell, and what only looks like a flag."""
+    assert spell_for_python(text) == text
 
 
 # Type checkers
