@@ -238,14 +238,14 @@ def test_no_order_goes_out_over_a_used_connection(tmp_path: Path, campaign: Camp
 
 @pytest.mark.row("N3", injected="the same order again after its outcome is unknown")
 def test_an_order_of_unknown_outcome_stands_in_the_way_of_its_like(tmp_path: Path, campaign: Campaign) -> None:
-    """An equal order is not sent while the first may have been billed; the user's word (`--fresh`) sends it."""
+    """An equal order is not sent while the first may have been billed; the user's word (`fresh`) sends it."""
     with on_stand(tmp_path / "a.now") as stand:
         stand.serve(stand.ledger.sells([Reset()], pictures=[png(1)]), sells(stand.ledger, png(2)))
         stand.refused("one fox")
         again = stand.refused("one fox")
         assert isinstance(again, MaybeBilledError)
         assert "the same order" in again.message()
-        assert "--fresh" in again.next_step()
+        assert "fresh=True" in again.next_step()
         assert stand.posts == 1
         assert len(stand.jobs) == 1
         assert stand.bought("one fox", reuse=False).status == "done"

@@ -165,7 +165,7 @@ def test_help_completion_and_panel_know_it(relay: TwoServices, tmp_path: Path) -
     """Its name stands in the help and behind `--service`; the panel offers what it takes and no more."""
     names = [one.name for one in services()]
     assert "atelier" in usage(services=names)
-    assert complete("--service at", services=names) == ["atelier"]
+    assert complete("--service at", {"service": names}) == ("at", names)
     with session_at(relay, tmp_path) as session:
         assert "atelier-2" in session.known_models()
         quote = quote_of(session, Draft(model="atelier-2", prompt="two foxes", options={"size": "4:3"}))
