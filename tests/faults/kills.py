@@ -7,6 +7,9 @@ What a dead process leaves behind is only what it did to files and sockets, so k
 in the middle of each write) goes through every state that any kill can leave; killing at system calls and at lines of
 our code are the counter-checks that no effect was overlooked. The children are forked by a small process without
 threads, which has everything imported; the relay lives in the test's own process and goes on whatever is killed.
+
+What a user's own files remember of a history lies beside it: the first order of each history has the same effects,
+whatever was ordered elsewhere, so that a place found in one of them is the same place in the next.
 """
 
 from __future__ import annotations
@@ -157,8 +160,9 @@ def _live(order: Mapping[str, Any], pipe: int) -> None:
     answer: dict[str, Any]
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may ignore it
-        watcher.start()
         scene = Scene(Path(order["folder"]), order["url"], watcher)
+        os.environ["XDG_STATE_HOME"] = str(scene.folder.parent / ".state")
+        watcher.start()
         result = ACTS[order["act"]](scene, **order["more"])
         watcher.end()
         answer = {"result": result, "found": watcher.found()}

@@ -133,7 +133,7 @@ def _place_with_an_answer(kind: Any, kernels: Kernels, relay: Relay, folder: Pat
 
 # The harness itself
 
-SEEN_AS = {"openat": "create", "sendto": "send", "rename": "replace"}
+SEEN_AS = {"openat": "create", "sendto": "send", "rename": "replace", "utimensat": "utime"}
 BEHIND_PYTHON = re.compile(r"half |flock |(write|ftruncate) answers/.download")
 
 
