@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import CO_OPTIMIZED
 from itertools import count
 from pathlib import Path
 from types import FrameType
@@ -67,10 +68,10 @@ class Breaking:
 
     def _trace(self, frame: FrameType, event: str, _: object) -> None:
         file = frame.f_code.co_filename
-        if event != "call" or not file.startswith(str(PACKAGE)) or frame.f_code.co_name.startswith("<"):
+        if event != "call" or not file.startswith(str(PACKAGE)) or "/demo/" in file or not self._server.posts:
             return
-        if "/demo/" in file or not self._server.posts:
-            return
+        if frame.f_code.co_name.startswith("<") or not frame.f_code.co_flags & CO_OPTIMIZED:
+            return  # a lambda, a module or the body of a class
         name = f"{Path(file).relative_to(PACKAGE)} {frame.f_code.co_qualname}"
         self.called[name] = None
         if name == self._broken:
@@ -111,11 +112,13 @@ def notebook(folder: Path, server: FaultServer) -> Iterator[Shell]:
 
 
 @pytest.fixture(autouse=True)
-def watched(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Have cells show widgets as in a front end; the event is set when the paid answer was looked at a few times."""
+def watched(monkeypatch: pytest.MonkeyPatch, server: FaultServer) -> threading.Event:
+    """Have cells show widgets as in a front end, from the paid call on; the event is set after a few looks at it."""
     seen, ticks, tick = threading.Event(), count(), View.tick
 
     def look(view: View) -> None:
+        if not server.posts:
+            return
         tick(view)
         if (view._job.progress is not None and next(ticks) > 2) or next(ticks) > 40:
             seen.set()
