@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import wraps
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -190,8 +190,9 @@ class Extension:
 
     def _finish(self, generation: Generation, pending: _Pending) -> Generation:
         self._bind(pending, generation)
-        for note in (pending.view.finish, self.cells.current.note_shown, self.session.remember_shown):
-            attempt(partial(note, generation), print)
+        attempt(lambda: pending.view.finish(generation), print)
+        attempt(lambda: self.cells.current.note_shown(generation), print)
+        attempt(lambda: self.session.remember_shown(generation), print)
         return generation
 
     def _leave_early(self, pending: _Pending) -> Generation | None:

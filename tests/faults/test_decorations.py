@@ -37,7 +37,7 @@ DECORATING = (
     "_media/_preview.py",
     "_relay/",
     "_session/_references.py",
-    "_history.py",
+    "_history/",
     "_background/_cells.py",
 )
 DECORATING_ALONE = ("Buyer._add_cost", "Run._report", "Job.progressed", "Quotes.price", "Job.origin")
