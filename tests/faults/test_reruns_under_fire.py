@@ -30,6 +30,12 @@ def kernels() -> Iterator[Kernels]:
         yield kernels
 
 
+def environment(relay: Relay, path: Path) -> dict[str, str]:
+    """Return what a notebook's kernel is told; its user is the one of the kernels that are killed (`kills`)."""
+    state = str(path.parent / ".state")
+    return {"NOW_BASE_URL": relay.url, "JPY_SESSION_NAME": str(path), "XDG_STATE_HOME": state}
+
+
 class Program:
     """A notebook and the one who runs all of its cells, each time in a new kernel, and saves it."""
 
@@ -53,8 +59,8 @@ class Program:
             resources={"metadata": {"path": str(path.parent)}},
         )
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("NOW_BASE_URL", self.relay.url)
-            patch.setenv("JPY_SESSION_NAME", str(path))
+            for name, value in environment(self.relay, path).items():
+                patch.setenv(name, value)
             client.execute()
         nbformat.write(notebook, path)
         return list(notebook.cells[1:])
@@ -133,8 +139,7 @@ def test_run_all_after_a_crash_shows_what_was_bought_and_orders_nothing_again(tm
 
 
 def die_in_the_third_cell(relay: Troubled, cells: Sequence[str], folder: Path) -> None:
-    env = {"NOW_BASE_URL": relay.url, "JPY_SESSION_NAME": str(folder / "n.ipynb")}
-    with Kernel(env=env, cwd=folder) as kernel:
+    with Kernel(env=environment(relay, folder / "n.ipynb"), cwd=folder) as kernel:
         kernel.run(LOAD)
         for cell in cells[:2]:
             assert kernel.run(cell).status == "ok"
@@ -144,8 +149,7 @@ def die_in_the_third_cell(relay: Troubled, cells: Sequence[str], folder: Path) -
 
 
 def resumed(program: Program) -> None:
-    env = {"NOW_BASE_URL": program.relay.url, "JPY_SESSION_NAME": str(program.path)}
-    with Kernel(env=env, cwd=program.path.parent) as kernel:
+    with Kernel(env=environment(program.relay, program.path), cwd=program.path.parent) as kernel:
         kernel.run(LOAD)
         assert "done" in kernel.run("%now resume").text
 
