@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -279,6 +280,16 @@ def test_the_text_shows_the_last_twenty(shelf: Shelf) -> None:
     lines = repr(shelf.history).splitlines()
     assert (lines[0], lines[1], len(lines)) == ("History(22)", "… 2 older", 22)
     assert lines[-1].startswith("★  #22    done  gpt-image-2  ?  ")
+
+
+def test_the_table_is_markup_and_what_stands_in_it_is_text(shelf: Shelf) -> None:
+    """Prompt, model, tags and failure come from outside: none of them can open an element or leave an attribute."""
+    hostile = '"><img src=x onerror=alert(1)>'
+    shelf.add(hostile, model=hostile, tags=(hostile,))
+    html = shelf.history[:]._repr_mimebundle_()["text/html"]
+    assert "<img" not in html
+    assert html.count("&quot;&gt;&lt;img src=x") >= 2
+    assert {*re.findall(r"<[a-z]+", html)} == {"<table", "<thead", "<tr", "<th", "<tbody", "<td"}
 
 
 def test_records_are_read_again_only_where_something_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
