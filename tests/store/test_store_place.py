@@ -128,7 +128,7 @@ def test_a_history_of_a_later_version_is_read_and_never_written(store: Store) ->
         late.preflight,
         lambda: late.claim(record_of()),
         lambda: late.write(record_of(number=number)),
-        lambda: late.mark(number, tags=["x"]),
+        lambda: late.mark(number, add=["x"]),
         lambda: late.trash(number),
         lambda: keep(late, record_of(number=number)),
         lambda: late.keep_input(PNG, mime="image/png"),
