@@ -15,6 +15,7 @@ from itertools import product
 from pathlib import Path
 from re import _constants as signs  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -76,7 +77,8 @@ def asked(name: str) -> frozenset[str]:
 def held_patterns() -> Iterator[Used]:
     """Yield the patterns that are values of modules, of what modules hold, and of objects that make theirs."""
     holders = {name: vars(importlib.import_module(name)) for name in modules()}
-    holders["Rewriting"] = vars(Rewriting(None, None, names=("nowimage", "now"), wanted=bool))  # type: ignore[arg-type]
+    shell: Any = SimpleNamespace(history_manager=None)
+    holders["Rewriting"] = vars(Rewriting(shell, shell, names=("nowimage", "now"), wanted=bool))
     key = Key("".join(random.choices("abc/-", k=40)))
     key.mask(b"%")
     holders["Key"] = {"_pattern": key._pattern}
