@@ -133,14 +133,19 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Of a number: what is outside becomes what is nearest."""
+    """Of a number: what is outside becomes what is nearest, or `is_strict`: is as if it were not there.
+
+    An amount of money is always meant strictly.
+    """
 
     least: float
     most: float
+    is_strict: bool = False
 
     def fit(self, value: Any) -> Any:  # noqa: ANN401 - a number, and of its kind again
         """Return a number within this bound."""
-        return min(max(value, self.least), self.most)
+        nearest = min(max(value, self.least), self.most)
+        return _UNFIT if self.is_strict and nearest != value else nearest
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class Login(Bounded):
     base_url: Annotated[str, Text(2048)]
     model: Word | None = None
     currency: Word | None = None
-    rate: Annotated[float, Span(1e-6, 1e6)] | None = None
+    rate: Annotated[float, Span(1e-6, 1e6, is_strict=True)] | None = None
     has_key: bool = False
 
     def layer(self) -> dict[str, Any]:
