@@ -50,6 +50,7 @@ _HUGE = 10**19  # of numbers in JSON; text holds longer ones
 _DEEPEST = 12
 _LONGEST_NAME = 80
 _MOST_ITEMS = 1000
+_SMALL = 4 << 10  # bytes of JSON that are looked at before they are counted
 _MARGIN = 16  # bytes before a value in its line
 _LADDER = ((64 << 10, 1000), (16 << 10, 1000), (4 << 10, 250), (1 << 10, 60), (200, 15))  # of texts and of items
 
@@ -82,11 +83,32 @@ def clip(value: Any, room: int, make: Callable[[str], str] | None = None) -> JSO
 
     `make` is what becomes of its texts.
     """
+    if _left_of(value, min(room, _SMALL)) >= 0:
+        return value  # type: ignore[no-any-return]
     for longest, most in _LADDER:
         cut = _cut(value, longest, most, make or _whole_characters)
         if room_of(cut) <= room:
             return cut
     return None
+
+
+def _left_of(value: Any, room: int, depth: int = 0) -> int:  # noqa: ANN401 - anything
+    """Return the room that is left beside JSON which is small, of plain ASCII, and stays as it is; else less than 0."""
+    kind = type(value)
+    if kind is str:
+        return room - 2 * len(value) - _MARGIN if value.isascii() and value.isprintable() else -1
+    if kind is int or kind is float:
+        return room - 2 * _MARGIN if -_HUGE < value < _HUGE else -1
+    if value is None or kind is bool:
+        return room - _MARGIN
+    if kind not in (dict, list) or depth == _DEEPEST:
+        return -1
+    for part in value:
+        is_sound = kind is list or (type(part) is str and len(part) <= _LONGEST_NAME)
+        room = _left_of(part, room - _MARGIN, depth + 1) if is_sound and room >= 0 else -1
+        if kind is dict:
+            room = _left_of(value[part], room, depth + 1) if room >= 0 else -1
+    return room
 
 
 def room_of(value: JSON) -> int:

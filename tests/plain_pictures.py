@@ -10,6 +10,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 from unittest import mock
@@ -23,6 +24,8 @@ from now_jupyter.demo._drawing import encode as encode_well
 __all__ = ["PLAINLY", "WELL", "paint"]
 
 Way = Mapping[tuple[ModuleType, str], Callable[..., Any]]
+
+_COLOUR = "now_jupyter_colour"
 
 
 @contextmanager
@@ -44,15 +47,28 @@ def _compose(sketch: Sketch) -> Image.Image:
 
 
 def _rough(picture: Image.Image, progress: float) -> Image.Image:
-    return Image.new("RGB", picture.size, (round(255 * progress), 128, 128))
+    rough = Image.new("RGB", picture.size, colour := (round(255 * progress), 128, 128))
+    rough.info[_COLOUR] = colour
+    return rough
 
 
 def _encode(picture: Image.Image, *, form: str, quality: int = 100) -> bytes:
     if form != "png":
         return encode_well(picture, form=form, quality=quality)
+    colour = picture.info.get(_COLOUR)
+    return _png(picture) if colour is None else _png_of(picture.size, colour)
+
+
+def _png(picture: Image.Image) -> bytes:
     out = io.BytesIO()
     picture.save(out, "PNG", compress_level=1)
     return out.getvalue()
+
+
+@lru_cache(maxsize=32)
+def _png_of(size: tuple[int, int], colour: tuple[int, int, int]) -> bytes:
+    """The stages of all pictures look alike, and are encoded once."""
+    return _png(Image.new("RGB", size, colour))
 
 
 PLAINLY: Way = {

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio.lowlevel import checkpoint
 
 from absurd import ABSURD, encoded, places, with_part
 from now_jupyter._bounds import printable
@@ -59,7 +60,15 @@ def test_any_field_of_an_answer_to_a_task_service_may_hold_anything(
     tried = 0
     with session_at(relay, tmp_path) as session:
         runner = session._runner_for(session.context.access(), session.context.home())
-        runner.task_limit, runner.downloader._sleep = 0.2, runner.sleep
+        waited = [0.0]
+
+        async def wait(seconds: float) -> None:
+            waited[0] += seconds
+            await checkpoint()
+
+        runner.sleep = runner.client._sleep = runner.downloader._sleep = wait
+        runner.stopwatch = lambda: waited[0]
+        runner.task_limit = 20
         for address, form in forms.items():
             for at in places(form):
                 for absurd in ABSURD.values():
