@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "slow: starts dozens of processes or the tests themselves, or loads another's library"
+        "markers", "slow: starts processes, loads another's library, or walks through hundreds of odd forms"
     )
     config.addinivalue_line("markers", "drawn: looks at what the demo draws; all others get plain pictures")
     hypothesis.settings.register_profile("quick", max_examples=20, deadline=None)

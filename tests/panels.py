@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # it takes a second to load, in every worker
 __all__ = ["Browser", "Page", "Said", "Wire", "draft", "fill_store", "opened", "quiet_session", "wired"]
 
 T = TypeVar("T")
+_ID = "0123456789abcdef" * 2
 _ADDRESS = "http://127.0.0.1/panel"
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>panel</title><style>
 body {{ margin: 0; padding: {padding}px; background: {ground}; }}</style></head>
@@ -229,23 +230,27 @@ def fill_store(folder: Path, count: int, pictures: Sequence[bytes], *, size: tup
     store = Store(folder / "panel.now")
     store.preflight()
     kept = [_keep(store, place, data, size) for place, data in enumerate(pictures)]
+    (store.folder / "jobs").mkdir(exist_ok=True)
+    forms = [json.dumps(_record_with(one).to_json()) for one in kept]
     for number in range(1, count + 1):
-        record = Record(
-            id=uuid.uuid4().hex,
-            number=number,
-            request=Request(
-                prompt=f"a red fox number {number} in fresh snow, evening light", params={"size": "1024x1024"}
-            ),
-            created=1_790_000_000.0 + number,
-            status=Status.DONE,
-            demo=True,
-            model="gpt-image-2",
-            service="openai-images",
-            outputs=(kept[number % len(kept)],),
-        )
-        path = store.folder / "jobs" / f"{number}.json"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(record.to_json()), encoding="utf-8")
+        text = forms[number % len(kept)].replace("4711", str(number)).replace(_ID, uuid.uuid4().hex)
+        text = text.replace("1790000000.0", str(1_790_000_000.0 + number))
+        (store.folder / "jobs" / f"{number}.json").write_text(text, encoding="utf-8")
+
+
+def _record_with(output: RecordedOutput) -> Record:
+    """One record with this picture, whose id, number and time are known by how they look."""
+    return Record(
+        id=_ID,
+        number=4711,
+        request=Request(prompt="a red fox number 4711 in fresh snow, evening light", params={"size": "1024x1024"}),
+        created=1_790_000_000.0,
+        status=Status.DONE,
+        demo=True,
+        model="gpt-image-2",
+        service="openai-images",
+        outputs=(output,),
+    )
 
 
 def _keep(store: Store, place: int, data: bytes, size: tuple[int, int]) -> RecordedOutput:

@@ -92,6 +92,7 @@ def left(session: Session) -> Decimal | None:
     return amount
 
 
+@pytest.mark.slow
 def test_no_price_list_and_no_budget_makes_anyone_spend_more(server: FaultServer, tmp_path: Path) -> None:
     """In a hundred worlds of odd prices, ratios, reported costs and budget files: an order goes out only at a price
     that is known and within what is left; once paid it gives its picture; the budget never grows, nor does what was
@@ -133,7 +134,9 @@ def order(session: Session, server: FaultServer, prompt: str, *, price: str, rat
         listed = worth(price)
         assert listed is not None
         assert was_left is not None
-        factor = Decimal(ratio) if ratio in ("1", "0.5") else amount_of(json.loads(ratio, parse_int=Decimal)) or Decimal(1)
+        factor = (
+            Decimal(ratio) if ratio in ("1", "0.5") else amount_of(json.loads(ratio, parse_int=Decimal)) or Decimal(1)
+        )
         assert listed * factor <= was_left
     is_left = left(session)
     assert (is_left is None) == (was_left is None)

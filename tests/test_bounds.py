@@ -95,6 +95,7 @@ def _forms(kind: type) -> Iterator[tuple[str, Any]]:
             yield f"{'.'.join(map(str, at))}: {name}", with_part(form, at, absurd)
 
 
+@pytest.mark.slow
 def test_a_record_from_anywhere_is_read_shown_and_written_again(tmp_path: Path) -> None:
     """Whatever stands at whatever place of a record: it is read, or refused by an error of ours; what was read is
     written and read back equal, and all that people see of it is short and plain.

@@ -416,6 +416,7 @@ def _python(folder: Path, *arguments: str, stdin: str = "", timeout: float = 60)
     )
 
 
+@pytest.mark.slow
 def test_a_terminal_makes_pictures(tmp_path: Path) -> None:
     """In IPython without a notebook the facts and the caption are printed once each."""
     code = f"%load_ext now_jupyter\n%nowimage {SMALL} it's a fox?\nx = %nowimage {SMALL} a dog;\nx.prompt\nexit\n"
@@ -428,6 +429,7 @@ def test_a_terminal_makes_pictures(tmp_path: Path) -> None:
     assert once.stdout.count("a cat · dall-e-2 · 256×256") == 1, once.stderr
 
 
+@pytest.mark.slow
 def test_a_script_ends_by_itself_and_keeps_what_it_paid_for(tmp_path: Path) -> None:
     """A script that waits for one picture and not for the other ends; the late answer is in the history."""
     script = (
@@ -447,6 +449,7 @@ def test_a_script_ends_by_itself_and_keeps_what_it_paid_for(tmp_path: Path) -> N
     assert after.stdout.strip() == "[('a fox', 1), ('a late fox', 1)]"
 
 
+@pytest.mark.slow
 def test_a_forked_child_leaves_everything_alone(tmp_path: Path) -> None:
     """A child of a process with pictures under way ends at once, and the parent gets its picture."""
     script = (

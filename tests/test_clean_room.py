@@ -80,20 +80,6 @@ def test_what_is_refused_fails_the_test(tmp_path: Path) -> None:
     assert "1 passed, 1 error" in ran.stdout
 
 
-@pytest.mark.slow
-def test_every_worker_collects_the_same_tests(request: pytest.FixtureRequest) -> None:
-    """At another time and with another seed of hashes, tests have the same names in the same order."""
-    mine = [item.nodeid for item in request.session.items if item.path.is_relative_to(ROOT / "tests")]
-    long = ["--full-faults"] if request.config.getoption("--full-faults", default=False) else []
-    collect = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *long]
-    files = list(dict.fromkeys(name.partition("::")[0] for name in mine))
-    seeded = {**os.environ, "PYTHONHASHSEED": "1"}
-    ran = subprocess.run([*collect, *files], cwd=ROOT, env=seeded, capture_output=True, text=True, check=True)
-    theirs = ran.stdout.splitlines()
-    chosen = set(mine)
-    assert [name for name in theirs if name in chosen] == mine
-
-
 def test_a_home_in_which_something_lies_serves_no_other_test(tmp_path: Path) -> None:
     """Nor one from which something was taken; an untouched one goes on, since making one is slow."""
     homes = Homes(tmp_path)

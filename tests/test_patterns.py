@@ -8,7 +8,7 @@ import pkgutil
 import random
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -67,11 +67,15 @@ def tree_of(module: str) -> ast.Module:
     return ast.parse((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text("utf-8"))
 
 
-def asked(name: str) -> frozenset[str]:
-    """Return the methods that are called on what bears this name, anywhere."""
-    nodes = (node for module in modules() for node in ast.walk(tree_of(module)) if isinstance(node, ast.Attribute))
-    owners = ((getattr(node.value, "id", None) or getattr(node.value, "attr", None), node.attr) for node in nodes)
-    return frozenset(method for owner, method in owners if owner == name and method in METHODS)
+@cache
+def asked() -> Mapping[str, frozenset[str]]:
+    """Return the methods of patterns that are called anywhere, by the name of what they are called on."""
+    found: dict[str, set[str]] = {}
+    for node in (node for module in modules() for node in ast.walk(tree_of(module)) if isinstance(node, ast.Attribute)):
+        owner = getattr(node.value, "id", None) or getattr(node.value, "attr", None)
+        if owner is not None and node.attr in METHODS:
+            found.setdefault(owner, set()).add(node.attr)
+    return {name: frozenset(methods) for name, methods in found.items()}
 
 
 def held_patterns() -> Iterator[Used]:
@@ -88,7 +92,9 @@ def held_patterns() -> Iterator[Used]:
             for pattern in patterns_in(value):
                 if id(pattern) not in seen:
                     seen.add(id(pattern))
-                    yield Used(place=f"{place}.{name}", pattern=pattern, methods=asked(name) or frozenset({"search"}))
+                    yield Used(
+                        place=f"{place}.{name}", pattern=pattern, methods=asked().get(name, frozenset({"search"}))
+                    )
 
 
 def patterns_in(value: Any) -> Iterator[re.Pattern[Any]]:
@@ -110,6 +116,7 @@ def written_patterns() -> Iterator[tuple[str, str, ast.expr]]:
                     yield f"{module}:{node.lineno}", method, node.args[0]
 
 
+@cache
 def every_pattern() -> list[Used]:
     found = list(held_patterns())
     for place, method, argument in written_patterns():

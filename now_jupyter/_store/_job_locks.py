@@ -74,6 +74,11 @@ class JobLocks:
             unlock()
         return unlock is None
 
+    def release(self, number: int) -> None:
+        """Let others have a job, where this process has it."""
+        if number in self._mine:
+            self._mine[number].release()
+
     def release_all(self) -> None:
         """Let others have every job."""
         for lock in list(self._mine.values()):

@@ -81,15 +81,16 @@ class Store(FileStore):
     @contextmanager
     def _turn_to_claim(self) -> Iterator[None]:
         with self._claiming:
-            lock = self._locks.hold(_TURN, patience=_PATIENCE_TO_CLAIM)
-            if lock is None:
-                raise StoreError(
-                    "another program has been about to order for {seconds} seconds",
-                    advice="end it, or restart its kernel",
-                    seconds=round(_PATIENCE_TO_CLAIM),
-                )
-            with lock:
+            try:
+                if self._locks.hold(_TURN, patience=_PATIENCE_TO_CLAIM) is None:
+                    raise StoreError(
+                        "another program has been about to order for {seconds} seconds",
+                        advice="end it, or restart its kernel",
+                        seconds=round(_PATIENCE_TO_CLAIM),
+                    )
                 yield
+            finally:
+                self._locks.release(_TURN)
 
     def _claim_or_release(self, record: Record, lock: JobLock) -> bool:
         is_ours = False

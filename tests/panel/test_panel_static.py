@@ -39,7 +39,7 @@ class Seen(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def executed(kernels_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The notebook, run by `jupyter nbconvert --execute` as people do, which saves the state of widgets."""
     import nbformat
 

@@ -63,14 +63,15 @@ def test_the_draft_stays_when_an_order_fails(browser: Browser, tmp_path: Path, l
 
 def test_a_failure_of_an_english_session_is_chinese_in_a_chinese_one(tmp_path: Path) -> None:
     """Gallery and details say in the language of today what was stored in another; the relay's words stay."""
-    with FaultServer() as server, new_session(tmp_path, server.url, typed=lambda: {"language": "en"}) as session:
-        server.script([Send(REFUSALS["no money"])], path=PATH)
-        with pytest.raises(NowImageError) as error:
-            session.generate("a red fox", model="gpt-image-2", reuse=False)
-    with new_session(tmp_path, "http://127.0.0.1:9", typed=lambda: {"language": "zh"}) as session:
-        words = "这个密钥没有余额了：额度不足"
-        with panels.opened(session) as wire:
-            assert wire.ask("rows", numbers=[1]).content["rows"][0]["failure"] == words
-            lines = wire.ask("detail", number=1).content["lines"]
-        assert lines[0] == f"QuotaError: {words}" != error.value.lines()[0]
-        assert lines[-1] == error.value.in_language("zh").lines()[-1]
+    words = "这个密钥没有余额了：额度不足"
+    with FaultServer() as server:
+        with new_session(tmp_path, server.url, typed=lambda: {"language": "en"}) as session:
+            server.script([Send(REFUSALS["no money"])], path=PATH)
+            with pytest.raises(NowImageError) as error:
+                session.generate("a red fox", model="gpt-image-2", reuse=False)
+        with new_session(tmp_path, server.url, typed=lambda: {"language": "zh"}) as session:
+            with panels.opened(session) as wire:
+                assert wire.ask("rows", numbers=[1]).content["rows"][0]["failure"] == words
+                lines = wire.ask("detail", number=1).content["lines"]
+            assert lines[0] == f"QuotaError: {words}" != error.value.lines()[0]
+            assert lines[-1] == error.value.in_language("zh").lines()[-1]

@@ -46,10 +46,13 @@ def told(relay: TwoServices, monkeypatch: pytest.MonkeyPatch, address: str, kind
     monkeypatch.setattr(relay, "answer", answer)
 
 
+@pytest.mark.slow
 def test_any_field_of_an_answer_to_a_task_service_may_hold_anything(
     relay: TwoServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The ticket, the job that is begun, and the job that is done, with every field absurd in turn."""
+    """The ticket, the job that is begun, and the job that is done, with every field absurd in turn: each value stands
+    somewhere, and each field has a third of them.
+    """
     relay.states = ["Finished"]
     done = {**relay._job(), "sheet": None}
     forms: dict[str, Any] = {
@@ -70,8 +73,8 @@ def test_any_field_of_an_answer_to_a_task_service_may_hold_anything(
         runner.stopwatch = lambda: waited[0]
         runner.task_limit = 20
         for address, form in forms.items():
-            for at in places(form):
-                for absurd in ABSURD.values():
+            for place, at in enumerate(places(form)):
+                for absurd in list(ABSURD.values())[place % 3 :: 3]:
                     told(relay, monkeypatch, address, "application/json", encoded(with_part(form, at, absurd)))
                     tried += 1
                     try:
@@ -79,9 +82,10 @@ def test_any_field_of_an_answer_to_a_task_service_may_hold_anything(
                     except NowImageError as error:
                         came = error
                     seen(came, session.context.home().store.folder / "jobs" / f"{tried}.json")
-    assert tried > 250
+    assert tried > 80
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_the_output_may_be_anything(
     relay: TwoServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ def heard(shop: Workshop, steps: list[Step[Any]], outcome: Outcome | None = None
 
 
 @pytest.mark.parametrize("kind", STEPS, ids=lambda kind: kind.__name__)
+@pytest.mark.slow
 def test_any_field_of_any_step_may_hold_anything(kind: type, tmp_path: Path) -> None:
     """Each field of each step, and of the outcome, may hold anything: what is known is on the disk all the same."""
     shop, whole = workshop(tmp_path), sound(kind)
@@ -67,6 +68,7 @@ def test_any_field_of_any_step_may_hold_anything(kind: type, tmp_path: Path) -> 
             assert all(output.is_here for output in kept.outputs)
 
 
+@pytest.mark.slow
 def test_megabytes_in_every_field_do_not_keep_the_record_from_being_written(tmp_path: Path) -> None:
     """2 MB of revised prompt, 6 MB of usage, a link of 5 MB, 1,200 items: the cell says what the record says."""
     shop = workshop(tmp_path)

@@ -206,12 +206,14 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_a_script_that_uses_all_verbs_is_sound(checked: list[str]) -> None:
     """Under mypy's strictest rules, without a stub or an ignore."""
     assert [line for line in checked if line.startswith("good.py")] == []
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.slow
 def test_a_type_checker_finds_mistakes(mistake: str, checked: list[str]) -> None:
     """Each of them, on its line."""
     line = list(MISTAKES).index(mistake) + 2

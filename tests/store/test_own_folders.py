@@ -213,6 +213,7 @@ PLACES = (
 
 @pytest.mark.parametrize("is_own", [False, True], ids=["received", "own"])
 @pytest.mark.parametrize("put", [_symlink, _link_to_folder, _hardlink, _pipe, _socket])
+@pytest.mark.slow
 def test_no_link_leads_out_of_a_history(
     put: Callable[[Path, Path], None], is_own: bool, tmp_path: Path, clean_home: Path
 ) -> None:

@@ -176,6 +176,7 @@ def claim_and_finish(folder: str, kernel: str, count: int) -> None:
         store.write(replace(kept, status=Status.DONE))
 
 
+@pytest.mark.slow
 def test_two_kernels_with_fifty_jobs_each_lose_and_double_nothing(store: Store) -> None:
     """Two processes work in one folder at once; every record of both is there once, finished."""
     spawn = multiprocessing.get_context("spawn")
