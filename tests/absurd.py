@@ -19,6 +19,7 @@ from now_jupyter._bounds import Bounded, Content
 __all__ = [
     "ABSURD",
     "DIGITS",
+    "absurd_for",
     "bounded_types",
     "encoded",
     "is_free",
@@ -69,6 +70,15 @@ ABSURD: Mapping[str, Any] = {
 def encoded(form: Any) -> bytes:
     """JSON of a form as a stranger writes it: infinity, halves of signs, and a number of thousands of digits."""
     return json.dumps(form).replace(json.dumps(DIGITS), "9" * 5000).encode()
+
+
+def absurd_for(form: Any, *, share: int = 1) -> Iterator[Any]:
+    """Yield a form with each of its places absurd in turn; with a `share`, each place has one in so many values.
+
+    Neighbours have different ones, so that each value stands somewhere.
+    """
+    for turn, at in enumerate(places(form)):
+        yield from (with_part(form, at, absurd) for absurd in list(ABSURD.values())[turn % share :: share])
 
 
 def bounded_types() -> list[type[Bounded]]:

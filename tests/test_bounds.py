@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from absurd import ABSURD, bounded_types, encoded, is_free, places, sample, sound, with_part
+from absurd import ABSURD, absurd_for, bounded_types, encoded, is_free, places, sample, sound, with_part
 from now_jupyter._bounds import Bounded, printable, room_of
 from now_jupyter._display._display import bundle_of, caption_of
 from now_jupyter._history import Selection
@@ -156,19 +156,16 @@ def test_marks_budgets_logins_formats_and_notebooks_from_anywhere(tmp_path: Path
         assert len(str(budget.amount)) < 60
         assert printable(str(budget.amount)) == str(budget.amount)
     logins = {"current": "x", "logins": {"x": {**sample(Login), "rate": 7.0}}}
-    for at in places(logins):
-        for absurd in ABSURD.values():
-            (tmp_path / "logins.json").write_bytes(encoded(with_part(logins, at, absurd)))
-            _look_at_logins(tmp_path / "logins.json")
-    for at in places(shape := {"format": 1, "id": "a", "notebook": "b"}):
-        for absurd in ABSURD.values():
-            (store.folder / "format").write_bytes(encoded(with_part(shape, at, absurd)))
-            assert _is_orphan(Store(store.folder)) in (True, False)
+    for absurd in absurd_for(logins):
+        (tmp_path / "logins.json").write_bytes(encoded(absurd))
+        _look_at_logins(tmp_path / "logins.json")
+    for absurd in absurd_for({"format": 1, "id": "a", "notebook": "b"}):
+        (store.folder / "format").write_bytes(encoded(absurd))
+        assert _is_orphan(Store(store.folder)) in (True, False)
     book = {"cells": [{"outputs": [{"metadata": {"now": {"id": "0" * 32, "ids": ["1" * 32], "demo": False}}}]}]}
-    for at in places(book):
-        for absurd in ABSURD.values():
-            (tmp_path / "b.ipynb").write_bytes(encoded(with_part(book, at, absurd)))
-            assert all(len(one) <= 64 for one in pictures_shown(tmp_path / "b.ipynb").ids)
+    for absurd in absurd_for(book):
+        (tmp_path / "b.ipynb").write_bytes(encoded(absurd))
+        assert all(len(one) <= 64 for one in pictures_shown(tmp_path / "b.ipynb").ids)
 
 
 def _look_at_logins(path: Path) -> None:
@@ -188,10 +185,9 @@ def test_whatever_a_front_end_sends_is_a_message_or_refused(tmp_path: Path) -> N
         form = {"id": "v-1", "action": action, **{one.name: _of_front_end(one.type) for one in _fields(kind)}}
         buffers = [b"x"] if action == "drop" else []
         assert read_message(form, buffers).action == action
-        for at in places(form):
-            for absurd in ABSURD.values():
-                with suppress(ValueError):
-                    read_message(with_part(form, at, absurd), buffers)
+        for absurd in absurd_for(form):
+            with suppress(ValueError):
+                read_message(absurd, buffers)
     deep: Any = "x"
     for _ in range(100_000):
         deep = [deep]

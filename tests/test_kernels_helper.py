@@ -19,9 +19,9 @@ def test_each_name_starts_its_own_ipykernel(kernel6: str, kernel7: str) -> None:
             assert ("kernel6" in ran.text) == (name == kernel6)
 
 
-def test_outputs_are_those_of_a_notebook_file(either_kernel: str) -> None:
+def test_outputs_are_those_of_a_notebook_file(kernel7: str) -> None:
     """Streams are merged, results and errors have their parts, and a later cell goes on with the same names."""
-    with Kernel(either_kernel) as kernel:
+    with Kernel(kernel7) as kernel:
         ran = kernel.run("print('a'); print('b'); x = 2; x")
         assert ran.outputs[0] == {"output_type": "stream", "name": "stdout", "text": "a\nb\n"}
         assert (ran.status, ran.result, ran.error) == ("ok", "2", None)
@@ -31,9 +31,9 @@ def test_outputs_are_those_of_a_notebook_file(either_kernel: str) -> None:
         assert failed.error["ename"] == "ZeroDivisionError"
 
 
-def test_an_update_reaches_the_output_of_an_earlier_cell(either_kernel: str) -> None:
+def test_an_update_reaches_the_output_of_an_earlier_cell(kernel7: str) -> None:
     """An update by display id changes the output where it stands, also when another cell, or a thread, sends it."""
-    with Kernel(either_kernel) as kernel:
+    with Kernel(kernel7) as kernel:
         first = kernel.run("h = display('waiting', display_id='p'); 5")
         assert first.shown("text/plain") == ["'waiting'", "5"]
         kernel.run("from IPython.display import update_display; update_display('there', display_id='p')")
@@ -49,9 +49,9 @@ def test_clear_output_clears(kernel7: str) -> None:
         assert ran.text == "2\n"
 
 
-def test_an_interrupt_frees_the_cell(either_kernel: str) -> None:
+def test_an_interrupt_frees_the_cell(kernel7: str) -> None:
     """■ ends a cell that runs."""
-    with Kernel(either_kernel) as kernel:
+    with Kernel(kernel7) as kernel:
         ran = kernel.start("print('here', flush=True)\nwhile True: pass")
         kernel.until(lambda: "here" in ran.text, 10)
         kernel.interrupt()
@@ -69,9 +69,9 @@ def test_a_click_reaches_a_button_while_a_cell_awaits(kernel7: str) -> None:
         assert ran.wait(10).result == "'clicked'"
 
 
-def test_the_cell_id_arrives(either_kernel: str) -> None:
+def test_the_cell_id_arrives(kernel7: str) -> None:
     """The kernel knows the cell, as it does under JupyterLab."""
-    with Kernel(either_kernel) as kernel:
+    with Kernel(kernel7) as kernel:
         kernel.run("ip = get_ipython(); ip.events.register('pre_run_cell', lambda info: print('cell', info.cell_id))")
         assert kernel.run("1", cell_id="abc").text.startswith("cell abc")
         assert kernel.run("1").text.startswith("cell None")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from absurd import ABSURD, encoded, places, with_part
+from absurd import absurd_for, encoded
 from campaign import Campaign
 from faultserver import Send, response
 from hostile import REPLY
@@ -76,16 +76,15 @@ def seen(stand: Stand, came: Generation | NowImageError) -> None:
 def test_any_field_of_an_answer_may_hold_anything(stand: Stand, campaign: Campaign) -> None:
     """Whatever one field of a paid answer holds: pictures or a short error of ours, and a record that says so."""
     tried = 0
-    for at in places(REPLY):
-        for absurd in ABSURD.values():
-            stand.serve([answer_of(with_part(REPLY, at, absurd))])
-            seen(stand, stand.buy(n=2))
-            tried += 1
-    for at in places(REFUSAL):
-        for absurd in ABSURD.values():
-            stand.serve([answer_of(with_part(REFUSAL, at, absurd), 400)])
-            seen(stand, stand.refused())
-            tried += 1
+    share = 1 if campaign.is_full else 3
+    for form in absurd_for(REPLY, share=share):
+        stand.serve([answer_of(form)])
+        seen(stand, stand.buy(n=2))
+        tried += 1
+    for form in absurd_for(REFUSAL, share=share):
+        stand.serve([answer_of(form, 400)])
+        seen(stand, stand.refused())
+        tried += 1
     listing = repr(stand.session.history[:].in_language("en"))
     assert len(listing) < 20_000
     assert printable(listing) == listing
@@ -107,20 +106,19 @@ def test_any_field_of_what_a_relay_says_of_itself_may_hold_anything(
     commands = NowCommands(None, stand.session)  # type: ignore[arg-type]  # these commands ask nothing of a shell
     tried = 0
     for path, form in FREE.items():
-        for at in places(form):
-            for absurd in ABSURD.values():
-                stand.server.forget()
-                for other, sound in {**FREE, path: with_part(form, at, absurd)}.items():
-                    if _is_asked(other, path):
-                        stand.server.script([answer_of(sound)], path=other)
-                stand.session.facts._known.clear()
-                for command in ("models", "balance"):
-                    with suppress(NowImageError):
-                        commands.run(command)
-                    text = capsys.readouterr().out
-                    assert len(text) < 100_000, (path, at)
-                    assert max(map(len, text.split("\n"))) < 600, (path, at)
-                tried += 1
+        for absurd in absurd_for(form, share=1 if campaign.is_full else 3):
+            stand.server.forget()
+            for other, sound in {**FREE, path: absurd}.items():
+                if _is_asked(other, path):
+                    stand.server.script([answer_of(sound)], path=other)
+            stand.session.facts._known.clear()
+            for command in ("models", "balance"):
+                with suppress(NowImageError):
+                    commands.run(command)
+                text = capsys.readouterr().out
+                assert len(text) < 100_000, path
+                assert max(map(len, text.split("\n"))) < 600, path
+            tried += 1
     campaign.figure("absurd answers tried", tried)
     campaign.outcome(outcome="shown, or a short error", billed="–", kept="–")
 

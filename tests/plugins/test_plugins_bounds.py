@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from anyio.lowlevel import checkpoint
 
-from absurd import ABSURD, encoded, places, with_part
+from absurd import ABSURD, absurd_for, encoded
 from now_jupyter._bounds import printable
 from now_jupyter._display._display import bundle_of, caption_of
 from now_jupyter._messages import NowImageError
@@ -73,15 +73,14 @@ def test_any_field_of_an_answer_to_a_task_service_may_hold_anything(
         runner.stopwatch = lambda: waited[0]
         runner.task_limit = 20
         for address, form in forms.items():
-            for place, at in enumerate(places(form)):
-                for absurd in list(ABSURD.values())[place % 3 :: 3]:
-                    told(relay, monkeypatch, address, "application/json", encoded(with_part(form, at, absurd)))
-                    tried += 1
-                    try:
-                        came: Any = session.generate(f"two foxes {tried}", model="atelier-2", timeout=60)
-                    except NowImageError as error:
-                        came = error
-                    seen(came, session.context.home().store.folder / "jobs" / f"{tried}.json")
+            for absurd in absurd_for(form, share=3):
+                told(relay, monkeypatch, address, "application/json", encoded(absurd))
+                tried += 1
+                try:
+                    came: Any = session.generate(f"two foxes {tried}", model="atelier-2", timeout=60)
+                except NowImageError as error:
+                    came = error
+                seen(came, session.context.home().store.folder / "jobs" / f"{tried}.json")
     assert tried > 80
 
 
