@@ -32,6 +32,8 @@ TSC := node $(NODE_MODULES)/typescript/bin/tsc --project tools/js
 BIOME := node $(NODE_MODULES)/@biomejs/biome/bin/biome check --config-path=tools/js --error-on-warnings
 SCRIPTS := $(wildcard now_jupyter/_panel/static/*.js now_jupyter/_panel/static/*.ts)
 PYTEST_ARGS ?=
+# Dozens of kernels and scripts are started, which need not compile the package each time.
+unexport PYTHONDONTWRITEBYTECODE
 RUNS ?= 20
 MUTANTS ?=
 

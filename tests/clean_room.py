@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 GUARD = ROOT / "tests" / "guard"
 _PERSONAL = (
     *("NOW_", "OPENAI_", "AZURE_OPENAI", "XDG_", "JUPYTER", "IPYTHON", "JPY_"),
-    *("PAPERMILL_", "VSCODE_", "COLAB_", "DBUS_SESSION"),
+    *("PAPERMILL_", "VSCODE_", "COLAB_", "DBUS_SESSION", "PYTHONDONTWRITEBYTECODE"),
 )
 _LANGUAGES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 _KEPT = ("NOW_SCREENSHOTS",)  # a wish of the person who runs the tests, not a setting of the package
