@@ -62,7 +62,7 @@ class Cells:
         self._count = 0
         self._at_edges: list[Callable[[], bool]] = []
         self._threads: dict[int, _Running] = {}
-        self._latest = Execution(serial="0")
+        self._latest = self._execution_of(self._cell_asked_for())
 
     def attach(self) -> None:
         """Begin to watch."""
@@ -109,6 +109,13 @@ class Cells:
     def _request(self) -> Any:  # noqa: ANN401 - the message that is being answered; None in a terminal
         return (self._ip.get_parent() or {}) if hasattr(self._ip, "kernel") else None
 
+    def _cell_asked_for(self) -> str | None:
+        """Return the id of the cell that was running already when this began to watch."""
+        return (self._request() or {}).get("metadata", {}).get("cellId") or None
+
+    def _execution_of(self, cell: str | None) -> Execution:
+        return Execution(serial=str(self._count), cell=cell, watched=cell is not None or self._may_type())
+
     def _message(self) -> object:
         return (self._request() or {}).get("header", {}).get("msg_id")
 
@@ -118,10 +125,7 @@ class Cells:
         if mine.depth == 1:
             mine.message = self._message()
             self._count += 1
-            cell = getattr(info, "cell_id", None) or None
-            mine.execution = self._latest = Execution(
-                serial=str(self._count), cell=cell, watched=cell is not None or self._may_type()
-            )
+            mine.execution = self._latest = self._execution_of(getattr(info, "cell_id", None) or None)
             self._call_at_edge()
 
     def _after(self, result: Any) -> None:  # noqa: ANN401 - IPython's ExecutionResult

@@ -56,10 +56,10 @@ class _Pending:
 class Extension:
     """Everything that `%load_ext now_jupyter` puts into a shell, and takes out again."""
 
-    def __init__(self, ip: InteractiveShell, session: Session, config: Now) -> None:
-        """Connect a session to a shell; `attach` puts the parts in place."""
+    def __init__(self, ip: InteractiveShell, session: Session, config: Now, cells: Cells) -> None:
+        """Connect a session to a shell with these cells; `attach` puts the parts in place."""
         self.session = session
-        self.cells = Cells(ip)
+        self.cells = cells
         self._waited: tuple[Execution, Generation, View] | None = None
         self._publisher: Any = ip.display_pub
         self._ip: Any = ip  # typed loosely: IPython's own types know neither hooks nor configurables
@@ -80,7 +80,6 @@ class Extension:
         for magic, name in ((self.nowimage, _MAGIC), (self.await_nowimage, AWAITED_PREFIX + _MAGIC)):
             register(needs_local_scope(_document(magic, usage(language, services=builtin_names()))), "line_cell", name)
         register(_document(self.now, usage_of_now(language)), "line", "now")
-        self.cells.attach()
         self._rewriting.attach()
         was_shown = lambda value: self.cells.current.was_shown(value)  # noqa: E731, PLW0108 - the execution changes
         register_formatters(self._ip, was_shown, self.session.settings, self.session.remember_shown, self._view_of)
@@ -94,7 +93,6 @@ class Extension:
         for (kind, name), before in self._before.items():
             _put_back(self._ip.magics_manager.magics[kind], name, before)
         self._rewriting.detach()
-        self.cells.detach()
         unregister_formatters(self._ip)
         self.session.accompany = self._alone
         self._ip.Completer.custom_matchers.remove(self._matcher)

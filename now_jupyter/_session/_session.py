@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, Unpack
 import anyio
 import anyio.lowlevel
 
-from .._background import Background, run_in_thread
+from .._background import Background, Execution, run_in_thread
 from .._messages import ConfigError, InputError, NowImageError, StoreError
 from .._options import Parsed, parse_keywords, read_amount, spell_for_python
 from .._orders import Job, Order, Orders, Rehearsal, Workspace, ensure_asyncio, order_of
@@ -53,6 +53,7 @@ class Session:
         names: Callable[[], Mapping[str, Any]] = dict,
         configured: Callable[[], Mapping[str, Any]] = dict,
         typed: Callable[[], Mapping[str, Any]] = dict,
+        execution: Callable[[], Execution | None] = lambda: None,
         logins: Logins | None = None,
         services: Sequence[Service] | None = None,
         background: Background | None = None,
@@ -76,6 +77,7 @@ class Session:
         self.patience = _PATIENCE_AT_EXIT
         self.accompany: Accompany = lambda _job, _prompt, _way: nullcontext(lambda: None)
         """What surrounds the wait of `generate` and `agenerate`; it gives what is called now and then meanwhile."""
+        self._execution = execution
         self._background = background or Background()
         self._background.at_close(self._farewell)
         self._rescue = RescueFolder()
@@ -114,7 +116,7 @@ class Session:
             InputError: the prompt or an option cannot be sent; nothing was recorded or sent.
         """
         with self.spell_for_python():
-            return self.place(order_of(parse_keywords(prompt, options)))
+            return self._place(parse_keywords(prompt, options))
 
     @expand_options
     def generate(self, prompt: str, **options: Unpack[GenerateOptions]) -> Generation:
@@ -125,7 +127,7 @@ class Session:
         """
         with self.spell_for_python():
             parsed = parse_keywords(prompt, options)
-            job = self.place(order_of(parsed))
+            job = self._place(parsed)
             with self.accompany(job, prompt, "line") as tick:
                 return job.result(self._timeout_of(parsed), tick)
 
@@ -135,7 +137,7 @@ class Session:
         ensure_asyncio()
         with self.spell_for_python():
             parsed = parse_keywords(prompt, options)
-            job = self.place(order_of(parsed))
+            job = self._place(parsed)
             with self.accompany(job, prompt, "buttons") as tick:
                 return await job.await_result(self._timeout_of(parsed), tick)
 
@@ -161,6 +163,9 @@ class Session:
     def place(self, order: Order) -> Job:
         """Take an order and return its job."""
         return self._start(self._orders.place, self._resolve(order))
+
+    def _place(self, parsed: Parsed) -> Job:
+        return self.place(order_of(parsed, execution=self._execution()))
 
     def _resolve(self, order: Order) -> Order:
         if not order.given and order.request.button is None:

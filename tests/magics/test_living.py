@@ -113,6 +113,21 @@ print(nj.history[-1].status)
     assert ran.returncode != -signal.SIGINT
 
 
+@pytest.mark.parametrize("code", ["nj.generate('fox', {})", "nj.submit('fox', {})", "await nj.agenerate('fox', {})"])
+@pytest.mark.parametrize(("extension", "cell"), [("%reload_ext", "a"), ("%unload_ext", None)])
+def test_verbs_know_the_cell_that_they_are_called_in(shell: Shell, code: str, extension: str, cell: str | None) -> None:
+    """Left and run again, a cell with `nj.generate` joins what it has ordered, as one with the magic does."""
+    shell.run(f"{extension} now_jupyter")
+    left = "" if "submit" in code else ", timeout=0.1"
+    slow = f"model='dall-e-2', size='256x256', params={{'demo': {{'latency': 0.6}}}}{left}"
+    shell.run("import now_jupyter as nj")
+    for _ in range(2):
+        shell.ip.run_cell(code.format(slow), cell_id=cell)
+    shell.session.wait()
+    (record,) = shell.session.history.records()
+    assert (record.cell, record.status.value) == (cell, "done")
+
+
 def test_each_thread_has_its_own_cell(shell: Shell) -> None:
     """A cell that a subshell's thread runs beside one in the main thread is another execution, and not inside it."""
     shell.ip.user_ns |= {"cells": _extension._HELD.extensions[id(shell.ip)].cells, "seen": []}
