@@ -19,7 +19,7 @@ from .._history import live_record
 from .._messages import Language, StoreError, plain
 from .._messages import say as translate
 from .._services import refused_plugins
-from .._store import Record, RecordedOutput, RescueFolder, Store, digest_of_file, is_missing, list_names
+from .._store import Record, RecordedOutput, RescueFolder, Store, digest_of_file, list_names
 from .._values import Status
 
 __all__ = ["Finding", "Report", "examine"]
@@ -82,10 +82,8 @@ def examine(
         doctor.look_for_strangers([*records, *trashed])
         doctor.clear_leftovers(time.time() if now is None else now)
         doctor.look_for_rescued(spill, [*records, *trashed])
-    elif is_missing(store.folder):
-        doctor.say("there is no history yet; {path} is made with the first picture", path=store.folder)
     else:
-        doctor.say("{path} is there and is no history that can be used", state="attention", path=store.folder)
+        doctor.look_for_folder()
     return Report(findings=tuple(doctor.findings))
 
 
@@ -135,6 +133,15 @@ class _Doctor:
             self._note_problem(problem)
         else:
             self.say("the folder {path} is ours, may be written and has room", path=self._store.folder)
+
+    def look_for_folder(self) -> None:
+        """Say what stands in the place of a history, where there is none."""
+        try:
+            self._store.require_own()
+        except StoreError as problem:
+            self._note_problem(problem)
+        else:
+            self.say("there is no history yet; {path} is made with the first picture", path=self._store.folder)
 
     def look_at_records(self) -> None:
         try:

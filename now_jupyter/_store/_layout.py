@@ -96,6 +96,8 @@ class FolderLayout:
 
         Refused are folders of anything else than a history, and histories that this user neither made nor agreed to.
         """
+        if not is_missing(self.path):
+            require_folder(self.path)  # whose it is comes first: another user's may not even be listed
         names = list_names(self.path)  # before the format is read, which another kernel may be about to write
         form = self.require()
         if not form and all(name.startswith(".format.") for name in names):  # nothing, or what a crash left

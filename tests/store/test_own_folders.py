@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -389,16 +390,24 @@ def test_the_advice_is_meant_beside_the_notebook(tmp_path: Path, served: Served)
 # Users without a home, and folders of others
 
 
-def test_a_folder_of_another_user_says_whose_it_is(tmp_path: Path) -> None:
-    """`%now history` tells why nothing is listed; the doctor does, too."""
+def test_a_folder_of_another_user_says_whose_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`%now history` tells why nothing is listed, an order why it is refused, and the doctor what is in the way."""
     foreign = Path("/usr")
     if os.geteuid() == 0:
         history(foreign := tmp_path / "untitled.now")
         os.chown(foreign, 65534, 65534)
+    whose = f"belongs to {foreign.owner()}"
+
+    def closed(folder: Path) -> list[str]:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
     with new_session(tmp_path, environ={"NOW_FOLDER": str(foreign)}) as session:
-        with pytest.raises(StoreUnavailable, match=f"belongs to {foreign.owner()}"):
+        with pytest.raises(StoreUnavailable, match=whose):
             repr(session.history)
-        assert not session.doctor().is_healthy
+        monkeypatch.setattr("now_jupyter._store._layout.list_names", closed)
+        with pytest.raises(StoreUnavailable, match=whose):
+            session.generate("a fox")
+        assert whose in session.doctor().text()
 
 
 CHILD = """
