@@ -428,6 +428,8 @@ def again(text: str) -> Request:
 @example("a {name}\n", "na me", {"style": "a {name}"}, {"x": "{name}"})
 @example("\n a fox \n\n", "a\"b'c", {"negative": 'it\'s a "cat" “x”'}, {"y": "[1", "z": " "})
 @example("--size 3", "-m", {"quality": "--size"}, {"x": "true", "w": 1.0})
+@example("#| label: fox\nfox", None, {}, {})
+@example("a fox\n%%nowimage\na hare", None, {}, {})
 @example("a\nfox", "m", {"negative": "rain\nsnow", "seed": 0}, {"x": [None, "{y}"]})
 def test_the_cell_of_a_request_orders_the_same_again(
     prompt: str, model: str | None, known: dict[str, JSON], extra: dict[str, JSON]

@@ -84,7 +84,8 @@ class Rewriting:
         return lines if kept == whole else kept
 
     def _rewrite(self, lines: list[str]) -> list[str]:
-        first = next((number for number, line in enumerate(lines) if line.strip()), 0)
+        # Document tools take `#|` lines away before they run a cell; where it runs with them, it is the same cell.
+        first = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith("#|")), 0)
         if not lines or not lines[first].lstrip("\u00a0\u3000").startswith(("%%", "％％")):
             return self._keep_lines(lines)
         match = self._cell.match(lines[first])

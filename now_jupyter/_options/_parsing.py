@@ -16,7 +16,7 @@ from ._readers import check_param, checked_prompt, plain_number, refuse_credenti
 from ._table import OPTIONS, Option, closest, option, option_of_flag
 from ._typed import Deferred, Flag, end_mark_at, flag_at, reference_in, skip_blanks, word_at
 
-__all__ = ["Parsed", "gather", "parse_cell", "parse_keywords", "parse_line", "read_value", "unfold"]
+__all__ = ["Parsed", "gather", "parse_cell", "parse_keywords", "parse_line", "prompt_in", "read_value", "unfold"]
 
 # Midjourney takes these at the end of a prompt, where they are its own business.
 _MIDJOURNEY_WORDS = """
@@ -26,6 +26,8 @@ weird zoom
 """
 _MIDJOURNEY = frozenset(_MIDJOURNEY_WORDS.split())
 _LATER = re.compile(r"(?<!\S)(?:--|——?|－－)(?P<name>[A-Za-z][\w-]*)(?=[\s=＝]|\Z)")
+_OF_DOCUMENT_TOOLS = re.compile(r"(?:#\|[^\n]*(?:\n|\Z))+")
+_SECOND_MAGIC = re.compile(r"^[ \t]*[%％]{1,2}nowimage(?!\w)", re.MULTILINE)
 _KEYWORDS: Mapping[str, Option] = {
     {"param": "params"}.get(one.name, one.name): one for one in OPTIONS if one.name != "help"
 }
@@ -57,11 +59,29 @@ def parse_line(line: str) -> Parsed:
 
 
 def parse_cell(line: str, body: str) -> Parsed:
-    """Read a `%%nowimage` cell: all of the line is options, all of the body but one final newline is the prompt."""
+    """Read a `%%nowimage` cell: all of the line is options, all of the body but one final newline is the prompt.
+
+    `#|` lines that the body begins with are a document tool's (Quarto), unless `--literal` makes them prompt, too.
+    """
     options, end = _read_head(line)
     if options is not None and end < len(line):
         raise InputError("{word} is no option", advice="the prompt goes below the line", word=line[end:])
-    return _combine(options, body.removesuffix("\n"))
+    prompt = body.removesuffix("\n")
+    return _combine(options, prompt if options is None or "literal" in options else prompt_in(prompt))
+
+
+def prompt_in(body: str) -> str:
+    """Return what of a cell's body is prompt: not the `#|` lines at its beginning.
+
+    Raises:
+        InputError: another magic of ours stands in it, so that two cells have become one.
+    """
+    if _SECOND_MAGIC.search(body):
+        raise InputError(
+            "a second %nowimage stands in the prompt",
+            advice="put it into a cell of its own; --literal if it is meant to be drawn",
+        )
+    return body[match.end() :] if (match := _OF_DOCUMENT_TOOLS.match(body)) else body
 
 
 def parse_keywords(prompt: str, given: Mapping[str, object]) -> Parsed:

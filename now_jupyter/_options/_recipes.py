@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from .._json import JSON
 from .._messages import InputError
 from .._values import Request
+from ._parsing import prompt_in
 from ._table import OPTIONS, Option
 
 __all__ = ["cell_text", "reads_back", "request_from"]
@@ -26,12 +27,12 @@ _FIELD = re.compile(r"[^\W\d][\w.-]*")
 def cell_text(request: Request) -> str:
     """Return the cell of a request: `%%nowimage`, or Python where an option cannot be typed in a line.
 
-    A prompt with braces is marked as literal.
+    A prompt that would be read as something else is marked as literal.
     """
     if any(_is_untypable(name, value) for name, value in request.params.items()):
         return _python_text(request)
     words = list(_words(request))
-    if "{" in request.prompt:
+    if "{" in request.prompt or not _is_prompt_alone(request.prompt):
         words.append("--literal")
     # A cell gives its last newline to whoever wrote it, so that a prompt that ends with one needs another.
     end = "\n" if request.prompt.endswith("\n") else ""
@@ -60,6 +61,13 @@ def _name(value: JSON) -> str | None:
 
 def _fields(value: JSON) -> Mapping[str, JSON]:
     return {str(name): one for name, one in value.items()} if isinstance(value, Mapping) else {}
+
+
+def _is_prompt_alone(prompt: str) -> bool:
+    try:
+        return prompt_in(prompt) == prompt
+    except InputError:
+        return False
 
 
 def _is_untypable(name: str, value: JSON) -> bool:

@@ -115,7 +115,7 @@ OPTIONS: tuple[Option, ...] = (
         "the most that this run may cost, such as ¥10; an unknown price then needs --yes",
         read=to.read_amount,
     ),
-    _row("--literal", "", "leave {{braces}} in the prompt as they are"),
+    _row("--literal", "", "send the prompt exactly as typed, with {{braces}} and #| lines"),
     _row("--alt", "TEXT", "description for people who do not see the picture (default: the prompt)"),
     _row("--tag", "TAG", "mark for finding it again (repeatable)", read=to.read_tag, marks="repeatable"),
     _row("--timeout", "SECONDS", "stop waiting after this time; the job goes on", read=to.read_timeout),
@@ -143,7 +143,8 @@ Values
 
 Prompt
   {{name}}, {{name.attr}}, {{name[0]}} and {{name['key']}} become the value if that name exists; nothing is evaluated.
-  Everything else stays as typed: JSON, {{{{, $key. With --literal the braces stay too.
+  Everything else stays as typed: JSON, {{{{, $key. #| lines at the top of a cell are a document tool's (Quarto).
+  With --literal braces and #| lines are prompt, too.
 
 REF
   #12 is number 12 of the history, #12.2 its second picture, -1 the picture shown last.

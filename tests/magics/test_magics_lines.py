@@ -56,13 +56,12 @@ BODIES = [
     "trailing blank lines\n\n\n",
     ">>> fox\n... dog\n>>> cat",
     "In [1]: fox\n   ...: dog",
-    "%%nowimage -n 4\ninner",
-    "%nowimage inner line",
     "%%time\n%cd /",
     "!rm nothing",
     "fox --ar 16:9 --size 3 -n 7",
     "-n 4 looks like an option",
     "# a heading\n# another",
+    "#not an option\n#| of a cell",
     "'''triple''' \"\"\"quotes\"\"\" \\' \\n \\x41 \\",
     "first\r\nsecond\r\nthird",
     "?fox",
@@ -86,6 +85,29 @@ def test_a_line_goes_out_as_it_was_typed(wired: Shell, relay: Listener) -> None:
         wired.run(f"%nowimage {SMALL} {line}")
         assert relay.bodies[-1]["prompt"] == line
     assert len(relay.bodies) == len(LINES)
+
+
+@pytest.mark.parametrize(
+    "before", ["%%nowimage {}\n#| label: fig-fox\n#| fig-cap: A fox\n", "#| echo: false\n\n%%nowimage {}\n"]
+)
+def test_lines_of_document_tools_are_no_part_of_a_prompt(wired: Shell, relay: Listener, before: str) -> None:
+    """Options of Quarto stand at the top of a cell, above or below the magic; `--literal` sends them."""
+    cell = before.format(SMALL) + "a fox\n#| in snow"
+    wired.run(cell)
+    assert relay.bodies[-1]["prompt"] == "a fox\n#| in snow"
+    wired.run(f"%%nowimage --literal {SMALL}\n#| label: fox")
+    assert relay.bodies[-1]["prompt"] == "#| label: fox"
+
+
+@pytest.mark.parametrize("second", ["%%nowimage -n 4\na hare", "  %nowimage a hare", "％％nowimage\na hare"])
+def test_a_second_magic_in_a_cell_is_refused(wired: Shell, relay: Listener, second: str) -> None:
+    """Two cells that became one are not paid for as one prompt; `--literal` says that it is meant."""
+    error = wired.fail(f"%%nowimage {SMALL}\na fox\n{second}")
+    assert isinstance(error, InputError)
+    assert "a cell of its own" in error.next_step()
+    assert relay.bodies == []
+    wired.run(f"%%nowimage --literal {SMALL}\na fox\n{second}")
+    assert relay.bodies[-1]["prompt"] == f"a fox\n{second}"
 
 
 def test_the_blocking_way_sends_the_same(wired: Shell, relay: Listener) -> None:
