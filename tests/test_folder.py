@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -103,7 +104,7 @@ def test_a_new_notebook_gets_a_folder_of_its_own(tmp_path: Path) -> None:
     """No doubt, and nothing is made before something is kept."""
     home = find_home("", notebook(tmp_path / "fox.ipynb"), tmp_path)
     assert (home.store.folder, home.in_doubt, home.store.exists) == (tmp_path / "fox.now", False, False)
-    home.check()
+    home.check(is_demo=False)
 
 
 def test_a_renamed_notebook_takes_its_history_along(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_no_orphan_or_two_leave_a_doubt_that_stops_every_purchase(orphans: int, 
     home = find_home("", notebook(tmp_path / "fox.ipynb", *ids), tmp_path)
     assert home.in_doubt
     with pytest.raises(ConfigError, match="not beside it"):
-        home.check()
+        home.check(is_demo=False)
 
 
 def test_demo_pictures_leave_no_doubt(tmp_path: Path) -> None:
@@ -198,6 +199,26 @@ def test_nothing_is_sent_in_doubt_until_the_user_decides(tmp_path: Path) -> None
         session.context.adopt("a.now")
         assert session.generate("a hare").ref == "#2"
     assert (tmp_path / "fox.now" / "jobs" / "2.json").exists()
+
+
+@pytest.mark.parametrize("folder", ["", "book.now"])
+def test_nothing_is_bought_into_a_folder_that_a_program_takes_away(folder: str, tmp_path: Path) -> None:
+    """MyST-NB runs a notebook in a folder of `tempfile`; `NOW_FOLDER` as a whole path and the demo are taken."""
+    with relay_on_loopback() as served, tempfile.TemporaryDirectory() as passing:
+        place = {"working": Path(passing) / "deep"}
+        place["working"].mkdir()
+        with new_session(tmp_path, served.url, environ={"NOW_FOLDER": folder}, **place) as session:
+            with pytest.raises(ConfigError, match="temporary folder") as refused:
+                session.generate("a fox")
+            assert "NOW_FOLDER" in refused.value.next_step()
+            session.use_demo(instant=True)
+            assert session.generate("a fox").demo
+        assert served.posts == 0
+        for number in (1, 2):
+            environ = {"NOW_FOLDER": str(tmp_path / "book.now")}
+            with new_session(tmp_path, served.url, environ=environ, **place) as session:
+                assert session.generate("a fox").origin == ["bought", "history"][number - 1]
+        assert served.posts == 1
 
 
 def test_a_doubt_ends_when_the_folder_is_put_back_by_hand(tmp_path: Path) -> None:

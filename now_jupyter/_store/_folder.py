@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,16 +29,27 @@ _LARGEST_NOTE = 1 << 20
 class Home:
     """The store in use, what the saved notebook shows, and a doubt that stands before any purchase.
 
-    Where one history beside it may be the notebook's, that is the `candidate`.
+    Where one history beside it may be the notebook's, that is the `candidate`. `passing` is the folder that is taken
+    away with the store when a program (MyST-NB, Jupyter Book) is through with the notebook.
     """
 
     store: Store
     shown: ShownBefore = _NOTHING
     in_doubt: bool = False
     candidate: str = _ANY
+    passing: Path | None = None
 
-    def check(self) -> None:
-        """Refuse a purchase where the notebook shows pictures that were paid for, and their history is not here."""
+    def check(self, *, is_demo: bool) -> None:
+        """Refuse an order where the notebook shows pictures that were paid for, and their history is not here.
+
+        Refuse a purchase, too, where the pictures would not stay.
+        """
+        if self.passing is not None and not is_demo:
+            raise ConfigError(
+                "{path} is a temporary folder, and pictures would go with it; nothing is bought",
+                advice="set NOW_FOLDER, or %now folder, to the whole path of a folder that stays",
+                path=self.passing,
+            )
         if self.in_doubt:
             _write_note(self.store, self.shown)
             raise ConfigError(
@@ -53,7 +65,8 @@ def find_home(folder: str, notebook: Path | None, working: Path) -> Home:
     if folder:
         chosen = Store(working / os.path.expanduser(folder), notebook=notebook)  # noqa: PTH111 - Path's raises
         chosen.agree()  # whoever sets a folder wants to live in it
-        return Home(store=chosen, shown=pictures_shown(notebook))
+        passing = None if Path(os.path.expanduser(folder)).is_absolute() else _passing(notebook, working)  # noqa: PTH111
+        return Home(store=chosen, shown=pictures_shown(notebook), passing=passing)
     store = Store(folder_of(notebook, working), notebook=notebook)
     shown = pictures_shown(notebook)
     if store.exists:
@@ -61,7 +74,7 @@ def find_home(folder: str, notebook: Path | None, working: Path) -> Home:
     noted = _read_note(store)
     shown = ShownBefore(shown.ids | noted.ids, shown.paid or noted.paid)
     if not shown.ids:
-        return Home(store=store, shown=shown)
+        return Home(store=store, shown=shown, passing=_passing(notebook, working))
     holders = [one for one in sibling_stores(store) if _holds_any(one, shown)]
     orphans = [one for one in holders if _is_orphan(one) or not one.is_own]
     if len(holders) == len(orphans) == 1 and orphans[0].is_own and not _is_at_work(orphans[0]):
@@ -70,6 +83,15 @@ def find_home(folder: str, notebook: Path | None, working: Path) -> Home:
     in_doubt = shown.paid and (not holders or bool(orphans))
     candidate = orphans[0].folder.name if len(orphans) == 1 else _ANY
     return Home(store=store, shown=shown, in_doubt=in_doubt, candidate=candidate)
+
+
+def _passing(notebook: Path | None, working: Path) -> Path | None:
+    """Return the working folder where it is one that `tempfile` made, and no notebook is known that lies in it."""
+    with suppress(OSError, ValueError):
+        place = working.resolve().relative_to(Path(tempfile.gettempdir()).resolve())
+        if notebook is None and place.parts and place.parts[0].startswith(tempfile.gettempprefix()):
+            return working
+    return None
 
 
 def sibling_stores(store: Store) -> Iterator[Store]:
