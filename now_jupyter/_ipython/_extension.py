@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._background import Cells, Execution
 from .._session import Session
+from ._children import hand_down, take_over
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -34,19 +36,32 @@ def session() -> Session:
     """Return this notebook's session, made at first use."""
     with _HELD.lock:
         if _HELD.session is None or _HELD.process != os.getpid():
-            _HELD.session = _new_session()
+            _HELD.session = _new_session(is_forked=_HELD.session is not None)
             _HELD.process = os.getpid()
         return _HELD.session
 
 
-def _new_session() -> Session:
-    ip = _shell()
-    if ip is None:
-        return Session(execution=_execution)
-    from .._settings import Now  # noqa: PLC0415 - traitlets come with IPython
+def _new_session(*, is_forked: bool) -> Session:
+    told = take_over()
+    if (ip := _shell()) is None:
+        session = Session(inherited=told.settings, execution=_execution)
+    else:
+        from .._settings import Now  # noqa: PLC0415 - traitlets come with IPython
 
-    config = Now.instance(parent=ip)
-    return Session(names=lambda: ip.user_ns, configured=config.configured, typed=config.typed, execution=_execution)
+        if is_forked:
+            Now.clear_instance()  # what was typed into it is among what the parent tells
+        config = Now.instance(parent=ip)
+        session = Session(
+            names=lambda: ip.user_ns,
+            configured=config.configured,
+            typed=config.typed,
+            inherited=told.settings,
+            execution=_execution,
+        )
+        config.observe(lambda _: hand_down(session))
+    session.use_demo(told.demo, instant=told.instant)
+    session.context.at_choice = partial(hand_down, session)
+    return session
 
 
 def _shell() -> InteractiveShell | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ class Workspace:
         self._open: dict[object, RelayAccess] = {}
         self._demo: Relay | None = None
         self._demo_choice: bool | None = None
+        self._is_instant = False
+        self.at_choice: Callable[[], None] = lambda: None
         self.logins = configuration.logins
         self.history = History(lambda: self.home().store)
 
@@ -145,15 +148,25 @@ class Workspace:
         """
         self._demo_choice = on
         if instant:
+            self._is_instant = True
             self._demo = make_demo(latency=0.0)
             if (replaced := self._open.pop("demo", None)) is not None:
                 self._open[replaced] = replaced  # it is closed at the end
+        self.at_choice()
 
     def use_folder(self, path: str) -> Path:
         """Keep the history in another folder from now on; one of something else is refused."""
         find_home(path, self.notebook(), self._working).store.require_own()
         self._configuration.override(folder=path)
+        self.at_choice()
         return self.home().store.folder
+
+    def choices(self) -> dict[str, Any]:
+        """Return what was chosen in this process, for its children: settings, and whether the demo answers."""
+        settings = self._configuration.chosen()
+        if folder := settings.get("folder"):
+            settings["folder"] = str(self._working / os.path.expanduser(folder))  # noqa: PTH111 - Path's raises
+        return {"settings": settings, "demo": self._demo_choice, "instant": self._is_instant}
 
     def adopt(self, path: str) -> bool:
         """Make another folder this notebook's history; False where that can be remembered in this kernel only."""

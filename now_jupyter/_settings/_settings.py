@@ -1,8 +1,8 @@
 """What is in force: a frozen snapshot of all settings, made of layers, and the key that goes with it.
 
-The order is fixed: call > `%config` > environment > `ipython_config.py` > what `%now login` stored > default. The
-environment's `OPENAI_API_KEY` counts only together with `OPENAI_BASE_URL`, so that a key meant for OpenAI is not sent
-to a relay. Nothing beside a notebook is read here.
+The order is fixed: call > `%config` > what the parent process chose > environment > `ipython_config.py` > what
+`%now login` stored > default. The environment's `OPENAI_API_KEY` counts only together with
+`OPENAI_BASE_URL`, so that a key meant for OpenAI is not sent to a relay. Nothing beside a notebook is read here.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ _NAMES = frozenset(one.name for one in fields(Settings)) - {"login"}
 class Configuration:
     """The layers that settings are made of, and where the key comes from.
 
-    `given` and `key` were given by the caller, `configured` and `typed` return what `ipython_config.py` and `%config`
-    say at the moment.
+    `given` and `key` were given by the caller, `inherited` was chosen in the parent process, `configured` and `typed`
+    return what `ipython_config.py` and `%config` say at the moment.
     """
 
     def __init__(  # noqa: PLR0913 - a parameter for each layer
@@ -69,6 +69,7 @@ class Configuration:
         logins: Logins,
         given: Mapping[str, Any] | None = None,
         key: Key | None = None,
+        inherited: Mapping[str, Any] | None = None,
         configured: Callable[[], Mapping[str, Any]] = dict,
         typed: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
@@ -76,6 +77,7 @@ class Configuration:
         self._environ = environ
         self._given = dict(given or {})
         self._key = key
+        self._inherited = dict(inherited or {})
         self._configured = configured
         self._typed = typed
 
@@ -92,6 +94,7 @@ class Configuration:
             login.layer() if login else {},
             self._configured(),
             _from_environment(self._environ),
+            self._inherited,
             self._typed(),
             self._given,
         )
@@ -114,6 +117,10 @@ class Configuration:
             return key
         login = settings.login
         return self.logins.key(login) if login and is_same_address(settings.base_url, login.base_url) else None
+
+    def chosen(self) -> dict[str, Any]:
+        """Return what was chosen in this process or its parents, over the environment and what is stored."""
+        return {**self._inherited, **self._typed(), **self._given}
 
     def override(self, **settings: Any) -> None:  # noqa: ANN401 - any setting's value
         """Put settings over all other layers from now on."""
