@@ -14,22 +14,31 @@ from ._media import DecoderError, can_show, is_inline, preview, sheet
 from ._messages import BadImageError, NowImageError, name_bug, plain, printable
 
 if TYPE_CHECKING:
-    from ._values import Generation, Output, Picture
+    from ._values import Generation, Output, Picture, Showable
 
-__all__ = ["Bundle", "bundle_of", "bundle_of_output", "image_bundle", "try_bundle"]
+__all__ = ["Bundle", "bundle_of", "bundle_of_output", "image_bundle", "richest_of", "try_bundle"]
 
 Bundle: TypeAlias = tuple[dict[str, Any], dict[str, Any]]
 _PREVIEW_PX = 512
 
 
-def try_bundle(value: Generation | Output, longest: int = _PREVIEW_PX) -> Bundle:
+def try_bundle(value: Showable, longest: int = _PREVIEW_PX) -> Bundle:
     """Return data and metadata of a value for whoever asks; what cannot be shown is said in words."""
-    from ._values import Generation  # noqa: PLC0415 - values show themselves by this module
+    from ._values import Generation, Output  # noqa: PLC0415 - values show themselves by this module
 
     try:
-        return bundle_of(value, longest) if isinstance(value, Generation) else bundle_of_output(value, longest)
+        if isinstance(value, Output):
+            return bundle_of_output(value, longest)
+        return bundle_of(value, longest) if isinstance(value, Generation) else ({"text/plain": repr(value)}, {})
     except Exception as bug:  # noqa: BLE001 - whoever shows a list of pictures shows the others
         return {"text/plain": f"{value!r}\n{name_bug(bug)}"}, {}
+
+
+def richest_of(bundle: Bundle) -> tuple[str, str]:
+    """Return one type of a bundle and its data: the picture as a data URL, where there is one, else the text."""
+    data, _ = bundle
+    image = next((mime for mime in data if mime.startswith("image/")), None)
+    return ("text/plain", data["text/plain"]) if image is None else (image, f"data:{image};base64,{data[image]}")
 
 
 def bundle_of(generation: Generation, longest: int = _PREVIEW_PX, *, how: str = "preview") -> Bundle:

@@ -38,6 +38,7 @@ __all__ = [
     "Picture",
     "Request",
     "Role",
+    "Showable",
     "State",
     "Status",
     "Video",
@@ -201,8 +202,24 @@ class Attempt(Bounded):
     service: Word = ""
 
 
+class Showable:
+    """A value that shows itself wherever it is put: by the bundle of IPython, or by the one type that marimo takes."""
+
+    __slots__ = ()
+
+    def _repr_mimebundle_(self, **_: object) -> Bundle:
+        from ._bundles import try_bundle  # noqa: PLC0415 - Pillow-free import time of the values
+
+        return try_bundle(self)
+
+    def _mime_(self) -> tuple[str, str]:
+        from ._bundles import richest_of  # noqa: PLC0415 - as above
+
+        return richest_of(self._repr_mimebundle_())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
+class Output(Showable):
     """One thing that came: `path` is the original, byte for byte as received, under a name that people recognise.
 
     `key` is its name within the generation, `is_side` that it only came along (a cover, a sheet that was cut), `about`
@@ -242,11 +259,6 @@ class Output:
         from ._media import save_copy  # noqa: PLC0415 - see `bytes`
 
         return save_copy(self.bytes(), path, name=self.path.stem, made=self.made if metadata else None)
-
-    def _repr_mimebundle_(self, **_: object) -> Bundle:
-        from ._bundles import try_bundle  # noqa: PLC0415 - see `bytes`
-
-        return try_bundle(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -296,7 +308,7 @@ class Document(Output):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Generation:
+class Generation(Showable):
     """What one order came to. `ref` (`#12`) is its number in this notebook, `id` its identity everywhere.
 
     `params` are the options as typed, `raw` the `-p` fields; `outputs` what came, in the order of their numbers, what
@@ -348,11 +360,6 @@ class Generation:
     def parent(self) -> str | None:
         """The picture it came from, where there is one."""
         return self.parents[0] if self.parents else None
-
-    def _repr_mimebundle_(self, **_: object) -> Bundle:
-        from ._bundles import try_bundle  # noqa: PLC0415 - Pillow-free import time of the values
-
-        return try_bundle(self)
 
     def __repr__(self) -> str:
         facts = [self.status.value, _amount_of(self.outputs), self.model]

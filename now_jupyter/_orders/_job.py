@@ -19,7 +19,7 @@ from .._bundles import Bundle, try_bundle
 from .._messages import InputError, Interrupted, Language, TaskStillPending, say
 from .._runner import ProgressReport
 from .._store import Record
-from .._values import Generation
+from .._values import Generation, Showable
 
 if TYPE_CHECKING:
     from anyio import CancelScope
@@ -39,7 +39,7 @@ def ensure_asyncio() -> None:
     )
 
 
-class Job(Future[Generation]):
+class Job(Showable, Future[Generation]):
     """An order under way. Await it, or ask for `.result()`; leaving it never cancels what was ordered.
 
     It is a `Future` that is done when everyone who wanted to know (an output in a cell) has been told, and it can be

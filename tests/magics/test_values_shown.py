@@ -76,9 +76,13 @@ g = nj.generate("fox", {_FAST})
 for value in (g, g.pictures[0]):
     data, metadata = value._repr_mimebundle_(include=None, exclude=None)
     assert data["image/png"].startswith("iVBOR") and metadata["now"]["demo"], metadata
+    assert value._mime_() == ("image/png", "data:image/png;base64," + data["image/png"])  # as marimo asks, in lists too
 g.pictures[0].path.unlink()
 data, _ = g.pictures[0]._repr_mimebundle_()
 assert data == {{"text/plain": repr(g.pictures[0])}}, data
+assert g.pictures[0]._mime_() == ("text/plain", repr(g.pictures[0]))
+assert nj.submit("fox")._mime_()[0] == "text/plain"
+nj.wait()
 """
     ran = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=False, stderr=subprocess.PIPE, timeout=60)
     assert ran.returncode == 0, ran.stderr.decode()
