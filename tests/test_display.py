@@ -8,11 +8,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import ipywidgets as widgets
 import pytest
 from PIL import Image
 
 from now_jupyter import _bundles, _display
 from now_jupyter._bundles import bundle_of
+from now_jupyter._display import CellOutput, _outputs
 from now_jupyter._display._display import caption_of, show_one
 from now_jupyter._display._waiting import WaitingLine
 from now_jupyter._json import digest
@@ -166,3 +168,28 @@ def test_an_unfinished_picture_that_is_none_disturbs_nobody() -> None:
         assert line._bar.value == 0.5
     finally:
         line.close()
+
+
+def test_a_late_picture_stays_in_an_output_widget_that_the_page_tells_of_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While cells run, the kernel hears nothing from the page; what it says then does not undo the picture.
+
+    What the user puts there stays beside it, and what the user clears stays away.
+    """
+    widget, shown = widgets.Output(), []
+    monkeypatch.setattr(_outputs, "_capturing_widget", lambda: widget)
+    monkeypatch.setattr(_outputs, "_display", lambda data, **how: shown.append((data, how["metadata"])))
+    places = [CellOutput(), CellOutput()]
+    for place in places:
+        place.put({"text/plain": "on its way"})
+    told = [{"output_type": "display_data", "data": data, "metadata": about} for data, about in shown]
+    for number, place in enumerate(places):
+        place.put({"image/png": f"{number}"})
+    assert [one["data"] for one in widget.outputs] == [{"image/png": "0"}, {"image/png": "1"}]
+    mine = {"output_type": "stream", "name": "stdout", "text": "mine"}
+    widget.outputs = (mine, *told)
+    assert [one.get("data") for one in widget.outputs] == [None, {"image/png": "0"}, {"image/png": "1"}]
+    places[0].put({"image/png": "2"})
+    assert [one.get("data") for one in widget.outputs] == [None, {"image/png": "2"}, {"image/png": "1"}]
+    widget.outputs = ()
+    assert widget.outputs == ()
+    widget.close()

@@ -19,6 +19,7 @@ from .._messages import Language, name_bug
 
 __all__ = ["CellOutput", "attempt"]
 
+_MARK = "now_output"  # in the metadata of what stands in an Output widget, where nothing else tells outputs apart
 _Bundle: TypeAlias = tuple[Mapping[str, Any], Mapping[str, Any]]
 _display: Any = ipython_display.display  # IPython ships no types for it
 
@@ -42,6 +43,7 @@ class CellOutput:
     def __init__(self) -> None:
         self._id = uuid.uuid4().hex
         self._widget = _capturing_widget()
+        self._late: dict[str, Any] | None = None
         self.is_there = False
 
     @property
@@ -50,13 +52,31 @@ class CellOutput:
         return self._widget is not None
 
     def put(self, data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
-        """Show `data` here, in the place of what was here before; inside an Output widget, below it."""
-        if self._widget is not None and self.is_there:
-            bundle = {"data": dict(data), "metadata": dict(metadata or {})}
-            self._widget.outputs += ({"output_type": "display_data", **bundle},)
-            return
-        _display(dict(data), raw=True, metadata=dict(metadata or {}), display_id=self._id, update=self.is_there)
+        """Show `data` here, in the place of what was here before."""
+        about = dict(metadata or {})
+        if self._widget is None:
+            _display(dict(data), raw=True, metadata=about, display_id=self._id, update=self.is_there)
+        elif not self.is_there:
+            _display(dict(data), raw=True, metadata={**about, _MARK: self._id})
+            self._widget.observe(lambda _: self._put_into_widget(), names="outputs")
+        else:
+            self._late = {"output_type": "display_data", "data": dict(data), "metadata": {**about, _MARK: self._id}}
+            self._put_into_widget(is_first=True)
         self.is_there = True
+
+    def _put_into_widget(self, *, is_first: bool = False) -> None:
+        """Put what came late into its place among the outputs of the widget, at first behind them where it has none.
+
+        While cells run, the kernel hears nothing from the page, which says only afterwards what it took from the cell.
+        """
+        outputs = self._widget.outputs
+        place = next((at for at, one in enumerate(outputs) if self._is_here(one)), len(outputs))
+        if self._late is not None and (is_first or outputs[place : place + 1] not in ((), (self._late,))):
+            others = [one for one in outputs[place:] if not self._is_here(one)]
+            self._widget.outputs = (*outputs[:place], self._late, *others)
+
+    def _is_here(self, output: Mapping[str, Any]) -> bool:
+        return bool(output.get("metadata", {}).get(_MARK) == self._id)
 
     def put_made(self, make: Callable[[], _Bundle], *, instead: object, language: Language = "en") -> None:
         """Show what `make` returns; where it cannot be made or shown, `instead` in words, and why."""
