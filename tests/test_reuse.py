@@ -126,6 +126,23 @@ def test_run_again_in_the_same_kernel_buys() -> None:
     assert memory.decide("a", run="2") == ("buy", None)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "becomes"),
+    [
+        ("a fox\n in snow", "serve"),
+        ("a fox  \r\n in snow\t", "serve"),
+        ("\n\na fox\n in snow\n\n\n", "serve"),
+        ("a fox\nin snow", "buy"),
+        ("a  fox\n in snow", "buy"),
+        ("a fox\n\n in snow", "buy"),
+    ],
+)
+def test_what_nobody_sees_makes_no_prompt_another(prompt: str, becomes: str) -> None:
+    """Editors and document tools trim blanks at line ends, change line endings, and lose empty lines at both ends."""
+    memory = Memory([record(1, request=Request(prompt="a fox\n in snow"))])
+    assert memory.decide(request=Request(prompt=prompt))[0] == becomes
+
+
 def test_a_cell_that_got_nothing_is_still_at_its_first_run() -> None:
     """A failed execution does not use up the right to be served."""
     memory = Memory([])
