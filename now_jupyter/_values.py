@@ -314,8 +314,9 @@ class Generation(Showable):
     `params` are the options as typed, `raw` the `-p` fields; `outputs` what came, in the order of their numbers, what
     only came along last; `text` what came as words; `tags` and `starred` tell what any of them has. `elapsed` is in
     seconds, `created` a time in UTC. An order that had to be sent as several requests (`4 × dall-e-3`) has them in
-    `parts`; `rerouted` is one that went another way than the first that was tried; `origin` tells how this order was
-    met (bought, from the history, or joined).
+    `parts`; `rerouted` is one that went another way than the first that was tried; `taken_from` names the history
+    beside this one that it was made and paid for in (`mine.now#1`); `origin` tells how this order was met (bought, from
+    the history, or joined).
     """
 
     id: str
@@ -343,6 +344,7 @@ class Generation(Showable):
     error: Failure | None = None
     parts: tuple[Generation, ...] = ()
     rerouted: bool = False
+    taken_from: str = ""
     origin: Literal["bought", "history", "joined"] = field(default="bought", repr=False, compare=False)
     request: Request = field(default_factory=Request, repr=False)
 
@@ -392,6 +394,7 @@ def together(parts: Sequence[Generation]) -> Generation:
         error=next((part.error for part in parts if part.error), None),
         tags=tuple(dict.fromkeys(tag for part in parts for tag in part.tags)),
         starred=any(part.starred for part in parts),
+        taken_from=", ".join(dict.fromkeys(part.taken_from for part in parts if part.taken_from)),
         parts=tuple(parts),
     )
 

@@ -462,19 +462,6 @@ def until(true: Any) -> None:
         assert time.monotonic() < end
 
 
-def test_a_copied_notebook_is_served_from_the_folder_beside_it(folder: Path) -> None:
-    """Answers of a sibling are shown under its name, and nothing is bought or written here."""
-    with relay_on_loopback() as served:
-        with new_session(folder, served.url, environ={"NOW_FOLDER": "first.now"}) as session:
-            session.generate("a fox")
-        with new_session(folder, served.url, environ={"NOW_FOLDER": "second.now"}) as session:
-            generation = session.generate("a fox")
-            assert generation.ref == "first.now#1"
-            assert generation.pictures[0].bytes()
-            assert session.generate("a fox").ref == "#1"
-        assert served.posts == 2
-
-
 def test_a_sibling_that_cannot_be_read_stands_in_nobodys_way(folder: Path) -> None:
     """A foreign folder with our ending is no obstacle."""
     broken = folder / "broken.now"

@@ -99,6 +99,8 @@ def _passing_line(generation: Generation) -> str:
         facts.append("under way")
     else:
         facts += _costs(generation)
+    if generation.taken_from:
+        facts.insert(1, f"from {generation.taken_from}")
     if generation.origin == "joined":
         facts.append("joined, ordered once")
     if generation.error is not None and generation.has_answer:

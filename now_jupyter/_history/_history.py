@@ -188,11 +188,14 @@ class History(Generations):
         return every[-1] if every else sum_of([])
 
     def costs(self, *, billed: Billed = "yes") -> list[Money]:
-        """Return the sums by currency, the one of the newest order last; what lies in the trash was paid for, too."""
+        """Return the sums by currency, the one of the newest order last; what lies in the trash was paid for, too.
+
+        What was taken from another history was paid for there, and counts there alone.
+        """
         sums: dict[str, Money] = {}
-        trashed = self._read(Store.trashed)
-        for one in self._views(sorted([*self.records(), *trashed], key=lambda record: record.number)):
-            if one.demo or one.billed != billed or one.cost is None or one.cost.amount is None:
+        paid = [one for one in (*self.records(), *self._read(Store.trashed)) if one.is_paid_here]
+        for one in self._views(sorted(paid, key=lambda record: record.number)):
+            if one.billed != billed or one.cost is None or one.cost.amount is None:
                 continue
             before = sums.pop(one.cost.currency, None)
             sums[one.cost.currency] = one.cost if before is None else sum_of([before, one.cost])

@@ -27,7 +27,7 @@ _THUMB_PX = 64
 _PROMPT_COLUMNS = 60
 _LONGEST_PROMPT = 240  # in the table, which breaks lines
 _LONGEST_REASON = 160
-_FACTS = ("ref", "created", "prompt", "model", "status", "billed", "elapsed", "starred", "demo")
+_FACTS = ("ref", "created", "prompt", "model", "status", "billed", "elapsed", "starred", "demo", "taken_from")
 _FRAME = (*_FACTS, "pictures", "path", "sha256", "cost", "currency", "tags")
 
 

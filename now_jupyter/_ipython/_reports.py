@@ -114,7 +114,8 @@ def cell_of(generation: Generation) -> str:
 def facts_of(generation: Generation, language: Language) -> list[str]:
     """Return the lines under the cell of a recalled picture: when and what came, and what went wrong."""
     made = generation.created.astimezone().strftime("%Y-%m-%d %H:%M")
-    facts = [f"{generation.ref} · {generation.status.value} · {made}"]
+    origin = say("from {history}", language, history=generation.taken_from) if generation.taken_from else ""
+    facts = [" · ".join(part for part in (generation.ref, generation.status.value, made, origin) if part)]
     facts += [f"{picture.ref} {picture!r} {picture.path}" for picture in generation.pictures]
     facts += [f"↳ {picture.revised_prompt}" for picture in generation.pictures if picture.revised_prompt]
     if generation.error is not None:

@@ -26,7 +26,7 @@ from ._job import Job
 from ._order import Order
 from ._planning import Placed, PlannedCall, Planner, say_remarks
 from ._quotes import Budget, Quotes
-from ._reuse import Candidate, Decision
+from ._reuse import Decision
 from ._workspace import Snapshot, Workspace
 
 __all__ = ["Buyer", "Work"]
@@ -170,12 +170,11 @@ class Buyer:
     def _answer(self, decision: Decision, placed: Placed, job: Job) -> list[Work]:
         if decision.answers:
             job.origin = "joined" if decision.joined else "history"
-        works: list[Work] = [partial(self._serve, one, placed.order, job) for one in decision.served]
+        works: list[Work] = [partial(self._serve, one.record, placed.order, job) for one in decision.served]
         return works + [partial(self._join, one.record, job) for one in decision.joined]
 
-    async def _serve(self, candidate: Candidate, order: Order, job: Job) -> RunResult:
-        record = candidate.record
-        if order.name and order.name != record.name and not candidate.sibling:
+    async def _serve(self, record: Record, order: Order, job: Job) -> RunResult:
+        if order.name and order.name != record.name:
             store = self._workspace.home().store
             record = replace(await run_in_thread(store.read, record.number), name=order.name)
             await run_in_thread(store.write, record)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
@@ -29,7 +29,6 @@ from ._order import Order
 from ._planning import Placed, Planner, position_of, say_remarks
 from ._quotes import Quotes
 from ._rehearsal import Rehearsal, rehearse_calls, say_decision
-from ._reuse import Decision
 from ._workspace import Snapshot, Workspace
 
 __all__ = ["Orders"]
@@ -132,16 +131,12 @@ class Orders:
                 raise
         results, bugs = await _run_all(works)
         _tell_bugs(results, bugs, job)
-        whole = await self._sum_up(order, decision, results, snapshot)
+        whole = await self._sum_up(order, results, snapshot)
         self._planner.reruns.note_run(placed.position)
         return whole
 
-    async def _sum_up(
-        self, order: Order, decision: Decision, results: Sequence[RunResult], snapshot: Snapshot
-    ) -> Generation:
-        siblings = {one.record.id: one.sibling for one in decision.served}
-        views = [self._view(one.record, siblings.get(one.record.id, ""), snapshot) for one in results]
-        whole = together(views)
+    async def _sum_up(self, order: Order, results: Sequence[RunResult], snapshot: Snapshot) -> Generation:
+        whole = together([generation_of(one.record, snapshot.home.store.pictures) for one in results])
         if problem := _error_to_raise(results, has_answer=whole.has_answer):
             raise await self._explain(problem, whole, snapshot)
         if order.save is not None:
@@ -151,13 +146,6 @@ class Orders:
                 problem.billed = whole.billed
                 raise await self._explain(problem, whole, snapshot) from None
         return whole
-
-    def _view(self, record: Record, sibling: str, snapshot: Snapshot) -> Generation:
-        store = snapshot.home.store
-        if not sibling:
-            return generation_of(record, store.pictures)
-        seen = generation_of(record, store.folder.parent / sibling / "pictures")
-        return replace(seen, ref=f"{sibling}{seen.ref}")
 
     async def rehearse(self, order: Order) -> Rehearsal:
         """Return what an order would do; sends nothing but free questions."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from .._background import run_in_thread
 from .._history import live_record
-from .._messages import Language, MaybeBilledError, StoreError, say
+from .._messages import Language, MaybeBilledError, StoreCorrupt, StoreError, say
 from .._protocol import Ask, Plan, Service
 from .._relay import RelayFacts
 from .._services import Route, asks, make_plan, routes, say_remark, service_named
-from .._store import Record, Store, sibling_stores
+from .._store import Record, Store, generation_of, sibling_stores
 from .._values import Request
 from ._order import Order
 from ._reuse import Candidate, CellPosition, Decision, Reruns
@@ -59,11 +59,12 @@ class Planner:
         self._workspace = workspace
         self.facts = facts
         self._siblings: dict[Path, Store] = {}
+        self._spoilt: set[str] = set()
         self.reruns = Reruns(kernel=kernel)
 
     async def decide(self, placed: Placed) -> Decision:
         """Decide an order and remember it; an equal order of unknown outcome needs the user's word first."""
-        decision = await run_in_thread(self._decide, self.reruns, placed)
+        decision = await run_in_thread(self._decide_and_take_in, placed)
         if (record := _find_obstacle(decision, placed.order)) is not None:
             self.reruns.forget(decision)
             raise MaybeBilledError(
@@ -81,11 +82,43 @@ class Planner:
 
     async def find_faster(self, placed: Placed, claimed: Record) -> Decision:
         """Look once more when a number is claimed: another kernel may have ordered the same with a lower one."""
-        look = partial(self._decide, below=claimed.number, share=claimed.share)
+        look = partial(self._decide, below=claimed.number, share=claimed.share, beside=False)
         return await run_in_thread(look, self.reruns, placed)
 
+    def _decide_and_take_in(self, placed: Placed) -> Decision:
+        """Decide, and take what histories beside this one have for it into this one, so that every verb works on it."""
+        while True:
+            decision = self._decide(self.reruns, placed)
+            try:
+                return replace(decision, served=tuple(self._take_in(one, placed) for one in decision.served))
+            except BaseException as problem:
+                self.reruns.forget(decision)
+                if not isinstance(problem, StoreCorrupt):
+                    raise
+
+    def _take_in(self, candidate: Candidate, placed: Placed) -> Candidate:
+        """Return an answer as one of this history; one whose files are not what they should be answers nothing more."""
+        if not candidate.sibling:
+            return candidate
+        placed.snapshot.home.check()
+        store, position = placed.snapshot.home.store, placed.position
+        record = replace(candidate.record, cell=position.cell, execution=position.execution, position=position.index)
+        try:
+            taken = store.take_in(record, self._siblings[store.folder.parent / candidate.sibling])
+        except StoreCorrupt:
+            self._spoilt.add(record.id)
+            raise
+        self._workspace.history.tell(generation_of(taken, store.pictures))
+        return Candidate(record=taken)
+
     def _decide(
-        self, memory: Reruns, placed: Placed, *, below: int | None = None, share: int | None = None
+        self,
+        memory: Reruns,
+        placed: Placed,
+        *,
+        below: int | None = None,
+        share: int | None = None,
+        beside: bool = True,
     ) -> Decision:
         order, snapshot = placed.order, placed.snapshot
         snapshot.home.store.require_own()  # what others made answers no order
@@ -97,16 +130,22 @@ class Planner:
             mode=order.reuse or snapshot.settings.reuse,
             demo=snapshot.is_demo,
             share=share,
-            beside=lambda: self._find_beside(snapshot),
+            beside=lambda: self._find_beside(snapshot) if beside else (),
         )
 
     def _find_beside(self, snapshot: Snapshot) -> list[Candidate]:
-        """Return what the user's own histories beside this one hold; what cannot be read stands in nobody's way."""
-        found: list[Candidate] = []
-        for store in (one for one in sibling_stores(snapshot.home.store) if one.is_own):
+        """Return what the user's own histories beside this one hold and this one does not, in the trash neither.
+
+        What cannot be read stands in nobody's way.
+        """
+        own, found = snapshot.home.store, []
+        stores = [one for one in sibling_stores(own) if one.is_own]
+        trashed = own.trashed() if stores else []
+        here = {one.id for one in (*self._workspace.history.records(), *trashed)} | self._spoilt
+        for store in stores:
             known = self._siblings.setdefault(store.folder, store)
             with suppress(StoreError):
-                live = (live_record(known, record) for record in known.records())
+                live = (live_record(known, record) for record in known.records() if record.id not in here)
                 found += [Candidate(record=record, sibling=known.folder.name) for record in live]
         return found
 

@@ -52,7 +52,7 @@ class Budget(Bounded):
 
 def _has_price(record: Record, currency: str) -> bool:
     """Whether an order counts; one whose price nobody knew was sent by the user's word and counts nothing."""
-    is_free = record.demo or (record.is_over and record.billed == "no")
+    is_free = not record.is_paid_here or (record.is_over and record.billed == "no")
     return (
         not is_free and record.cost is not None and record.cost.amount is not None and record.cost.currency == currency
     )

@@ -78,7 +78,7 @@ def _show(body: Any, names: Mapping[str, str]) -> JSON:  # noqa: ANN401 - a body
 
 def say_decision(decision: Decision, language: Language) -> Iterator[str]:
     """Yield what was decided, in words."""
-    yield from (f"{say('would be served from', language)} {one.record.ref}" for one in decision.served)
+    yield from (f"{say('would be served from', language)} {one.sibling}{one.record.ref}" for one in decision.served)
     yield from (f"{say('would join', language)} {one.record.ref}" for one in decision.joined)
     if decision.is_refused:
         yield f"{say('would be refused because of', language)} {decision.unsettled[-1].ref}"

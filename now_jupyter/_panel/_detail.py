@@ -62,6 +62,8 @@ def _facts(record: Record, language: Language) -> list[list[str]]:
     if record.elapsed is not None:
         facts.append([say("time", language), f"{record.elapsed:.1f} s"])
     facts.append([say("cost", language), _cost(record, language)])
+    if record.taken_from:
+        facts.append([say("from", language), record.taken_from])
     if record.name:
         facts.append([say("name", language), record.name])
     return facts

@@ -160,7 +160,7 @@ class _Doctor:
             self.say("all {count} records can be read", count=count)
 
     def look_at_jobs(self, records: Sequence[Record]) -> None:
-        left = (one for one in records if one.status in (Status.PENDING, Status.PARTIAL))
+        left = (one for one in records if one.status in (Status.PENDING, Status.PARTIAL) and not one.settled)
         waiting = [one.ref for one in left if not self._store.is_held(one.number)]
         unknown = [one.ref for one in records if one.status is Status.UNKNOWN and not one.settled]
         if waiting:

@@ -75,9 +75,12 @@ def find_home(folder: str, notebook: Path | None, working: Path) -> Home:
     shown = ShownBefore(shown.ids | noted.ids, shown.paid or noted.paid)
     if not shown.ids:
         return Home(store=store, shown=shown, passing=_passing(notebook, working))
-    holders = [one for one in sibling_stores(store) if _holds_any(one, shown)]
+    held = {one: _held(one, shown) for one in sibling_stores(store)}
+    holders = [one for one, ids in held.items() if ids]
     orphans = [one for one in holders if _is_orphan(one) or not one.is_own]
-    if len(holders) == len(orphans) == 1 and orphans[0].is_own and not _is_at_work(orphans[0]):
+    # What was taken in from another notebook's history lies in that one, too, which stays where it is.
+    whole = len(orphans) == 1 and (len(holders) == 1 or held[orphans[0]] == shown.ids)
+    if whole and orphans[0].is_own and not _is_at_work(orphans[0]):
         move_durably(orphans[0].folder, store.folder)
         return Home(store=Store(store.folder, notebook=notebook), shown=shown)
     in_doubt = shown.paid and (not holders or bool(orphans))
@@ -142,10 +145,11 @@ def _read_note(store: Store) -> ShownBefore:
         return _NOTHING
 
 
-def _holds_any(store: Store, shown: ShownBefore) -> bool:
+def _held(store: Store, shown: ShownBefore) -> frozenset[str]:
+    """Return which of the generations that were shown a history holds."""
     with suppress(StoreError):
-        return any(record.id in shown.ids for record in store.records())
-    return False
+        return shown.ids & {record.id for record in store.records()}
+    return frozenset()
 
 
 def _is_orphan(store: Store) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from .._media import media_type
@@ -104,6 +105,27 @@ class FileStore:
         if not is_file_name(file):
             raise StoreCorrupt("{path} is no regular file", path=file)
         return self.pictures / file
+
+    def require_intact(self, output: RecordedOutput) -> None:
+        """Raise a StoreCorrupt where the file of an output cannot be read or has changed."""
+        with suppress(StoreError):
+            if not output.sha256 or digest_of_file(self.output_path(output.file)) == output.sha256:
+                return
+        raise StoreCorrupt("a picture is not the one that it should be")
+
+    def _copy_files(self, record: Record, source: FileStore) -> Record:
+        """Copy the outputs of another history's record, and what it was made from; return it with the files' names."""
+        for given in record.request.inputs:
+            with suppress(StoreError):  # its digest tells what it was, and it may have been gone for long
+                self.keep_input(source.input_path(given.sha256), mime=given.mime)
+        return replace(record, outputs=tuple(self._copy(one, record, source) for one in record.outputs))
+
+    def _copy(self, output: RecordedOutput, record: Record, source: FileStore) -> RecordedOutput:
+        if not output.sha256:
+            return output
+        path, own = source.output_path(output.file), replace(output, file="")
+        file = self.keep_output(path, record=record, output=own, mime=output.mime, sha256=output.sha256)
+        return replace(own, file=file)
 
     def keep_input(self, source: bytes | Path, *, mime: str) -> str:
         """Keep a copy of what is given to an order, and return its digest; files of any size."""

@@ -65,7 +65,7 @@ STAR = "*"
 _MARK = {"is_mark": True}  # filled in from the marks beside the record, and not stored in it
 _SHOWN_AS_IT_IS = (
     *("id", "ref", "request", "status", "billed", "service", "buttons", "elapsed", "usage"),
-    *("request_id", "parents", "name", "demo", "error"),
+    *("request_id", "parents", "name", "demo", "error", "taken_from"),
 )
 _OUTPUTS: Mapping[Kind, type[Output]] = {"video": Video, "audio": Audio, "words": Document, "vectors": Document}
 
@@ -109,7 +109,8 @@ class Record(Bounded):
 
     `share` is this call's share of the n of `request`, `expected` how many outputs count, `memo` what its service has
     to know to read the answer, `position` the order's place among the orders of its execution. `relay` tells relays
-    apart by a short digest of their address (empty: not known), so that none is asked for another's task.
+    apart by a short digest of their address (empty: not known), so that none is asked for another's task. `taken_from`
+    names the history and the number (`mine.now#1`) that an answer was taken from; it was paid for there.
     """
 
     id: _Identity
@@ -146,6 +147,7 @@ class Record(Bounded):
     error: Failure | None = None
     settled: bool = False
     relay: Word = ""
+    taken_from: Line = ""
 
     def __post_init__(self) -> None:
         """Put each field within its bound; many outputs share the room that a few may take."""
@@ -163,6 +165,11 @@ class Record(Bounded):
     def is_over(self) -> bool:
         """Whether nothing more will happen to it by itself or by `resume`."""
         return self.status in _TERMINAL
+
+    @property
+    def is_paid_here(self) -> bool:
+        """Whether what it cost, if anything, was spent in this history."""
+        return not self.demo and not self.taken_from
 
     @property
     def counted(self) -> tuple[RecordedOutput, ...]:

@@ -190,7 +190,8 @@ class RecordFiles:
 
     def claim(self, record: Record) -> bool:
         """Write a record under its number if that is free, and return whether it was."""
-        return claim_exclusively(self.path(record.number), _encode_record(record, limit=_LARGEST_INTENT))
+        limit = _LARGEST_RECORD if record.outputs else _LARGEST_INTENT
+        return claim_exclusively(self.path(record.number), _encode_record(record, limit=limit))
 
     def put(self, record: Record) -> None:
         """Write a record, replacing its earlier state."""

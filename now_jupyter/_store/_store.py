@@ -13,8 +13,8 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,12 +70,36 @@ class Store(FileStore):
         """
         self._layout.create()
         with self._turn_to_claim():
-            for number in self._free_numbers():
-                claimed = replace(record, number=number)
-                lock = self._locks.hold(number, patience=0)
-                if lock is not None and self._claim_or_release(claimed, lock):
-                    self._last = number
-                    return claimed, lock
+            return self._claim_next(lambda number: replace(record, number=number))
+
+    def take_in(self, record: Record, source: Store) -> Record:
+        """Make an answer of another history one of this, under its own number; nothing is written to `source`.
+
+        It has copies of the files, and of the marks; the record comes last, so that a crash leaves none. One that is
+        here already is returned as it is. Where a file is gone or has changed, StoreCorrupt.
+        """
+        outputs = tuple(record.shown)
+        for one in outputs:
+            source.require_intact(one)
+        self._layout.create()
+        with self._turn_to_claim():
+            here = next((one for one in (*self.records(), *self.trashed()) if one.id == record.id), None)
+            if here is not None:
+                return here
+            place = f"{source.folder.name}{record.ref}"
+            taken = replace(record, outputs=outputs, taken_from=place, settled=True)  # what did not come stays there
+            taken, lock = self._claim_next(lambda number: self._copy_files(replace(taken, number=number), source))
+            with lock, suppress(StoreError):  # it is here; its marks are the lesser loss
+                self._jobs.write_marks(taken.number, source._jobs.marks(record.number))
+        return self.read(taken.number)
+
+    def _claim_next(self, prepare: Callable[[int], Record]) -> tuple[Record, JobLock]:
+        """Claim the next number, for the record that `prepare` returns when the number is held."""
+        for number in self._free_numbers():
+            lock = self._locks.hold(number, patience=0)
+            if lock is not None and (claimed := self._claim_or_release(prepare, number, lock)) is not None:
+                self._last = number
+                return claimed, lock
         raise StoreError("the numbers of this history have run out")
 
     @contextmanager
@@ -92,14 +116,15 @@ class Store(FileStore):
             finally:
                 self._locks.release(_TURN)
 
-    def _claim_or_release(self, record: Record, lock: JobLock) -> bool:
+    def _claim_or_release(self, prepare: Callable[[int], Record], number: int, lock: JobLock) -> Record | None:
         is_ours = False
         try:
+            record = prepare(number)
             is_ours = self._jobs.claim(record)
         finally:
             if not is_ours:
                 lock.release()
-        return is_ours
+        return record if is_ours else None
 
     def _free_numbers(self) -> Iterator[int]:
         """Yield the numbers that nothing bears, upward from the last that was claimed here; listing the folder once."""

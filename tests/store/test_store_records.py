@@ -143,6 +143,7 @@ def golden() -> Record:
         ),
         settled=True,
         relay="ea2963b920866a97",
+        taken_from="mine.now#3",
     )
 
 
