@@ -251,14 +251,16 @@ class Output(Showable):
 
         return read_verified(self.path, self.sha256)
 
-    def save(self, path: str | Path, *, metadata: bool = True) -> Path:
+    def save(self, path: str | Path, *, metadata: bool = True, overwrite: bool = False) -> Path:
         """Write a copy to `path` (a folder: under its own name), and return the path that was written.
 
-        `metadata` puts into a picture how it was made. Pixels are never encoded again.
+        A file that is there stays, and the copy gets the next free name (`fox-2.png`), unless `overwrite`. `metadata`
+        puts into a picture how it was made. Pixels are encoded again only for a suffix of another type.
         """
         from ._media import save_copy  # noqa: PLC0415 - see `bytes`
 
-        return save_copy(self.bytes(), path, name=self.path.stem, made=self.made if metadata else None)
+        made = self.made if metadata else None
+        return save_copy(self.bytes(), path, name=self.path.stem, made=made, overwrite=overwrite)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -362,6 +364,16 @@ class Generation(Showable):
     def parent(self) -> str | None:
         """The picture it came from, where there is one."""
         return self.parents[0] if self.parents else None
+
+    def save(self, path: str | Path, *, metadata: bool = True, overwrite: bool = False) -> list[Path]:
+        """Write copies of all outputs to `path` as `Output.save` does, and return the paths that were written.
+
+        Several get a number each (`fox-1.png`, `fox-2.png`), in a folder their own names. One that cannot be of the
+        type of the suffix gets its own.
+        """
+        from ._media import save_copies  # noqa: PLC0415 - see `Output.bytes`
+
+        return save_copies(self.outputs, path, metadata=metadata, overwrite=overwrite)
 
     def __repr__(self) -> str:
         facts = [self.status.value, _amount_of(self.outputs), self.model]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._base64 import unpack_base64
-from ._copies import recipe_file, save_copy
+from ._copies import place_to_save, recipe_file, save_copies, save_copy
 from ._decoding import DecoderError, decode, examine, pixels_only
 from ._files import read_verified
 from ._preview import crop_picture, fill, preview, sheet
@@ -24,9 +24,11 @@ __all__ = [
     "label",
     "media_type",
     "pixels_only",
+    "place_to_save",
     "preview",
     "read_verified",
     "recipe_file",
+    "save_copies",
     "save_copy",
     "sheet",
     "unpack_base64",

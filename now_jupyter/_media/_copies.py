@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import re
 import secrets
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .._json import JSON
 from .._messages import InputError, language_of, say
@@ -18,7 +22,10 @@ from ._preview import displayable
 from ._provenance import SourceType, carry_packet, embed, is_signed, label
 from ._types import MediaType, identify, media_type
 
-__all__ = ["recipe_file", "save_copy"]
+if TYPE_CHECKING:
+    from .._values import Output
+
+__all__ = ["place_to_save", "recipe_file", "save_copies", "save_copy"]
 
 _OTHER_SUFFIXES = {".jxl", ".ico", ".psd", ".eps", ".csv", ".html", ".md", ".py", ".ipynb", ".zip"}
 _ODD_IN_NAMES = re.compile(r"[^\w.\-]+")
@@ -26,11 +33,21 @@ _QUALITY = 95
 _SIGNATURE_LOST = "{path} is labelled as generated, but has lost its signature (C2PA); a copy as {kind} keeps it"
 
 
-def save_copy(data: bytes, path: Path | str, *, name: str, made: Mapping[str, JSON] | None) -> Path:
+def save_copy(  # noqa: PLR0913 - what is written, where, and how
+    data: bytes,
+    path: Path | str,
+    *,
+    name: str,
+    made: Mapping[str, JSON] | None,
+    place: int = 0,
+    overwrite: bool = False,
+    strict: bool = True,
+) -> Path:
     """Write a picture, or what else was made, where the user wants it and return the path of the file.
 
-    A file of that name is replaced, whole and at once. The pixels are encoded again only where the suffix asks for
-    another type; labels stay, and a copy that is not the very original says that it was generated. A signed (C2PA)
+    A file that is there already stays: the copy gets the next free name (`fox-2.png`), unless the file is this very
+    copy; with `overwrite` it is replaced, whole and at once. The pixels are encoded again only where the suffix asks
+    for another type; labels stay, and a copy that is not the very original says that it was generated. A signed (C2PA)
     file is copied byte for byte, and how it was made goes into a file beside it (`recipe_file`).
 
     Args:
@@ -38,6 +55,9 @@ def save_copy(data: bytes, path: Path | str, *, name: str, made: Mapping[str, JS
         path: A folder (one that is there, or text that ends with a separator), or a file with or without suffix.
         name: The file's name without suffix, for a folder.
         made: How it was made, to be kept in the file or beside it; None for a copy without that.
+        place: Its place among several, which is added to the name of a file; 0 where it is the only one.
+        overwrite: Whether a file of that name is replaced.
+        strict: Whether a suffix that this cannot be saved as is an error; else its own is put in the place of it.
 
     Raises:
         InputError: this path cannot be written, or its suffix is none that this can be saved as.
@@ -46,13 +66,17 @@ def save_copy(data: bytes, path: Path | str, *, name: str, made: Mapping[str, JS
     media = identify(data)
     if media is None:
         raise refusal_of(data)
-    target = _target(path, name, media)
+    asked = _expand(path)
+    if _is_folder(path, asked):
+        target = asked / (_ODD_IN_NAMES.sub("-", name).lstrip(".") + media.suffix)
+    else:
+        target = _numbered(_with_suffix(asked, media, strict=strict), place)
     wanted = media_type(target.suffix)
     other = None if wanted is media else wanted
     copy = _convert(data, other) if other else data
     if other or made is not None:
         copy = label(copy, [data], _source_type(made or {}))
-    _write(embed(copy, made) if made is not None else copy, target)
+    target = _write_copy(embed(copy, made) if made is not None else copy, target, overwrite=overwrite)
     if made is not None and is_signed(copy):
         _write(json.dumps(dict(made), ensure_ascii=False, indent=1).encode("utf-8", "replace"), _beside(target))
     if other and is_signed(data):
@@ -60,10 +84,30 @@ def save_copy(data: bytes, path: Path | str, *, name: str, made: Mapping[str, JS
     return target
 
 
+def save_copies(outputs: Sequence[Output], path: Path | str, *, metadata: bool, overwrite: bool) -> list[Path]:
+    """Write all outputs where the user wants them, and return the paths of the files.
+
+    Several get a number each, in a folder their own names; what cannot be of the type of the suffix gets its own.
+    """
+    several = len(outputs) > 1
+    return [
+        save_copy(
+            one.bytes(),
+            path,
+            name=one.path.stem,
+            made=one.made if metadata else None,
+            place=place if several else 0,
+            overwrite=overwrite,
+            strict=False,
+        )
+        for place, one in enumerate(outputs, 1)
+    ]
+
+
 def recipe_file(path: Path) -> Path:
     """Return the file that tells how a picture file was made: the one beside it, where there is one, else itself."""
     beside = _beside(path)
-    return beside if os.path.isfile(beside) else path  # noqa: PTH113 - see `_target`
+    return beside if os.path.isfile(beside) else path  # noqa: PTH113 - see `_is_folder`
 
 
 def _beside(path: Path) -> Path:
@@ -76,25 +120,68 @@ def _source_type(made: Mapping[str, JSON]) -> SourceType:
     return "compositeWithTrainedAlgorithmicMedia" if made.get("inputs") else "trainedAlgorithmicMedia"
 
 
-def _target(path: Path | str, name: str, media: MediaType) -> Path:
+def place_to_save(path: Path | str) -> str:
+    """Return what `save_copy` takes for a path, wherever the working folder goes meanwhile.
+
+    Raises:
+        InputError: nothing can ever be written there; this is known before anything is paid for.
+    """
     asked = _expand(path)
-    is_folder = os.path.isdir(asked)  # noqa: PTH112 - False where `Path.is_dir` raises
-    if is_folder or os.fspath(path).endswith(("/", os.sep)):
-        return asked / (_ODD_IN_NAMES.sub("-", name).lstrip(".") + media.suffix)
+    try:
+        return _checked(path, Path(os.path.abspath(asked)))  # noqa: PTH100 - `Path.absolute` leaves `..`
+    except NotADirectoryError:
+        refusal = _in_a_file(asked)
+    except (OSError, ValueError) as problem:
+        refusal = _not_written(asked, getattr(problem, "strerror", None) or type(problem).__name__)
+    raise refusal
+
+
+def _checked(path: Path | str, place: Path) -> str:
+    is_folder = _is_folder(path, place)
+    if not is_folder and place.suffix.lower() in _OTHER_SUFFIXES:
+        raise _no_type(place.suffix.lower())
+    if not is_folder:
+        _refuse_odd(place)
+    with suppress(FileNotFoundError):
+        os.lstat(place)  # a name that is too long, a loop of links
+    nearest = next(one for one in (place, *place.parents) if os.path.lexists(one))
+    if nearest != place and not os.path.isdir(nearest):  # noqa: PTH112 - see `_is_folder`
+        raise NotADirectoryError
+    if not os.access(nearest, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return os.path.join(place, "") if is_folder else os.fspath(place)  # noqa: PTH118 - the separator tells a folder
+
+
+def _is_folder(path: Path | str, asked: Path) -> bool:
+    # os.path answers False where `Path.is_dir` raises.
+    return os.path.isdir(asked) or os.fspath(path).endswith(("/", os.sep))  # noqa: PTH112
+
+
+def _numbered(target: Path, place: int) -> Path:
+    return target.with_name(f"{target.stem}-{place}{target.suffix}") if place else target
+
+
+def _with_suffix(asked: Path, media: MediaType, *, strict: bool) -> Path:
     ending = asked.suffix.lower()
     wanted = media_type(ending)
     if wanted is media or (wanted is not None and wanted.native and media.pillow):
         return asked
     if wanted is None and ending not in _OTHER_SUFFIXES:
         return asked.with_name(asked.name + media.suffix)
+    if not strict:
+        return asked.with_suffix(media.suffix)
     if media.pillow:
-        raise InputError(
-            "{suffix} is no type that pictures are saved as",
-            advice="use .png, .jpg or .webp, or leave the suffix out",
-            suffix=ending,
-        )
+        raise _no_type(ending)
     raise InputError(
         "a {kind} file cannot be saved as {suffix}", advice="leave the suffix out", kind=media.name, suffix=ending
+    )
+
+
+def _no_type(suffix: str) -> InputError:
+    return InputError(
+        "{suffix} is no type that pictures are saved as",
+        advice="use .png, .jpg or .webp, or leave the suffix out",
+        suffix=suffix,
     )
 
 
@@ -122,31 +209,65 @@ def _convert(data: bytes, wanted: MediaType) -> bytes:
     return carry_packet(target.getvalue(), data)
 
 
-def _write(data: bytes, target: Path) -> None:
-    if os.path.exists(target) and not os.path.isfile(target):  # noqa: PTH110, PTH113 - see `_target`
-        raise InputError("{path} is there and is no plain file", path=target)
+def _write_copy(data: bytes, target: Path, *, overwrite: bool) -> Path:
+    """Write a copy under the first name that is free, or that bears it already; return where it is."""
+    if overwrite:
+        _write(data, target)
+        return target
+    names = (target.with_name(f"{target.stem}-{more}{target.suffix}") for more in count(2))
+    return next(one for one in chain([target], names) if _holds(one, data) or _write(data, one, exclusive=True))
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    with suppress(OSError, ValueError):
+        return os.path.isfile(path) and path.stat().st_size == len(data) and path.read_bytes() == data  # noqa: PTH113
+    return False
+
+
+def _write(data: bytes, target: Path, *, exclusive: bool = False) -> bool:
+    """Write a file, whole and at once; False where it is to be a new one, and the name is taken."""
+    _refuse_odd(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(data, target)
+        return _put(data, target, exclusive=exclusive)
     except (FileExistsError, NotADirectoryError):
-        refusal = InputError("{path} was not written: a part of its path is a file, not a folder", path=target)
+        refusal = _in_a_file(target)
     except (OSError, ValueError) as problem:
-        reason = getattr(problem, "strerror", None) or type(problem).__name__
-        refusal = InputError(
-            "{path} was not written: {reason}", advice="choose another place", path=target, reason=reason
-        )
-    else:
-        return
+        refusal = _not_written(target, getattr(problem, "strerror", None) or type(problem).__name__)
     raise refusal
 
 
-def _replace(data: bytes, target: Path) -> None:
+def _refuse_odd(target: Path) -> None:
+    if os.path.exists(target) and not os.path.isfile(target):  # noqa: PTH110, PTH113 - see `_is_folder`
+        raise InputError("{path} is there and is no plain file", path=target)
+
+
+def _in_a_file(path: Path) -> InputError:
+    return InputError("{path} was not written: a part of its path is a file, not a folder", path=path)
+
+
+def _not_written(path: Path, reason: str) -> InputError:
+    return InputError("{path} was not written: {reason}", advice="choose another place", path=path, reason=reason)
+
+
+def _put(data: bytes, target: Path, *, exclusive: bool) -> bool:
     part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with part.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if exclusive and not _claim(target):
+            return False
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+    return True
+
+
+def _claim(path: Path) -> bool:
+    try:
+        path.open("xb").close()
+    except FileExistsError:
+        return False
+    return True

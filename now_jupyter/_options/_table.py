@@ -103,7 +103,7 @@ OPTIONS: tuple[Option, ...] = (
         "press a service's button under the picture given by -i, else under the last one that has any",
     ),
     _row("-o --output", "NAME", "give the result this name in the notebook", read=to.read_name),
-    _row("--save", "PATH", "also write the picture there"),
+    _row("--save", "PATH", "also write the picture there, into a folder under its own name; nothing is overwritten"),
     _row("--reuse", "", "show the answer to an equal earlier request, if there is one; spends nothing then"),
     _row("--fresh", "", "order again, whatever the history holds"),
     _row("--no-wait", "", "go on at once; the picture appears when it is there"),

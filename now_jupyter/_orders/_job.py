@@ -73,6 +73,7 @@ class Job(Showable, Future[Generation]):
         self.left_by = ""
         self.usually: float | None = None
         self.notes: list[str] = []
+        self.unsaved = ""
         self.origin: Literal["bought", "history", "joined"] = "bought"
 
     def __repr__(self) -> str:

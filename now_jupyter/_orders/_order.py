@@ -9,7 +9,7 @@ from typing import cast
 
 from .._background import Execution
 from .._json import JSON
-from .._messages import InputError
+from .._media import place_to_save
 from .._options import Parsed, option
 from .._settings import Reuse
 from .._values import Money, Request, Role
@@ -34,7 +34,7 @@ class Order:
     name: str | None = None
     tags: tuple[str, ...] = ()
     alt: str = ""
-    save: Path | None = None
+    save: str | None = None
     agreed: bool = False
     parents: tuple[str, ...] = ()
     settles: frozenset[str] | None = None
@@ -61,7 +61,7 @@ def order_of(parsed: Parsed, *, execution: Execution | None = None) -> Order:
         name=_text(options.get("output")),
         tags=tuple(cast("tuple[str, ...]", options.get("tag", ()))),
         alt=_text(options.get("alt")) or "",
-        save=_path_of(str(save)) if save else None,
+        save=place_to_save(str(save)) if save else None,
         agreed=bool(options.get("yes")),
         budget=cast("Money | None", options.get("budget")),
     )
@@ -73,14 +73,6 @@ def _given_in(options: Mapping[str, object]) -> Iterator[tuple[Role, object]]:
     yield from ((role, one) for one in (images if isinstance(images, tuple) else (images,)))
     others: tuple[Role, ...] = ("mask", "vary")
     yield from ((one, options[one]) for one in others if one in options)
-
-
-def _path_of(text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:  # ~nobody
-        pass
-    raise InputError("{path} begins with a home folder that nobody has", advice="give the whole path", path=text)
 
 
 def _text(value: object) -> str | None:

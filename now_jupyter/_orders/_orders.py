@@ -6,6 +6,7 @@ answers; what is bought then goes on side by side.
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -16,7 +17,7 @@ import anyio
 from anyio import CancelScope
 
 from .._background import run_in_thread
-from .._messages import Interrupted, NowImageError, RejectedError, TaskStillPending, error_of, name_bug
+from .._messages import Interrupted, NowImageError, RejectedError, TaskStillPending, error_of, name_bug, say
 from .._protocol import Service
 from .._relay import RelayFacts
 from .._runner import Runner, RunResult
@@ -131,21 +132,29 @@ class Orders:
                 raise
         results, bugs = await _run_all(works)
         _tell_bugs(results, bugs, job)
-        whole = await self._sum_up(order, results, snapshot)
+        whole = await self._sum_up(results, snapshot)
+        if order.save is not None:
+            await self._save(whole, order.save, job)
         self._planner.reruns.note_run(placed.position)
         return whole
 
-    async def _sum_up(self, order: Order, results: Sequence[RunResult], snapshot: Snapshot) -> Generation:
+    async def _sum_up(self, results: Sequence[RunResult], snapshot: Snapshot) -> Generation:
         whole = together([generation_of(one.record, snapshot.home.store.pictures) for one in results])
         if problem := _error_to_raise(results, has_answer=whole.has_answer):
             raise await self._explain(problem, whole, snapshot)
-        if order.save is not None:
-            try:  # a place that does not take the outputs costs none of them
-                await run_in_thread(_save_all, whole, order.save)
-            except NowImageError as problem:
-                problem.billed = whole.billed
-                raise await self._explain(problem, whole, snapshot) from None
         return whole
+
+    async def _save(self, whole: Generation, path: str, job: Job) -> None:
+        """Write the copies that were asked for, and note where they are, or why there are none: it fails no order."""
+        language = self._workspace.settings().language
+        try:
+            files = await run_in_thread(whole.save, path)
+            job.notes += [say("saved as {files}", language, files=_short(files))] if files else []
+        except NowImageError as problem:
+            job.unsaved = " · ".join(filter(None, (problem.in_language(language).message(), problem.next_step())))
+        except Exception as bug:  # noqa: BLE001 - what was paid for is kept
+            job.unsaved = name_bug(bug, language)
+        job.notes += [job.unsaved] if job.unsaved else []
 
     async def rehearse(self, order: Order) -> Rehearsal:
         """Return what an order would do; sends nothing but free questions."""
@@ -232,8 +241,9 @@ def _error_of(result: RunResult) -> NowImageError | None:
     return error_of(result.record.error, billed=result.record.billed)
 
 
-def _save_all(generation: Generation, path: Path) -> None:
-    many = len(generation.outputs) > 1
-    for number, output in enumerate(generation.outputs, 1):
-        target = path.with_name(f"{path.stem}-{number}{path.suffix}") if many and path.suffix else path
-        output.save(target)
+def _short(files: Sequence[Path]) -> str:
+    """Return the first and the last of these files as people write them."""
+    names = [str(one) for one in files]
+    with suppress(OSError):  # the working folder may be gone
+        names = [os.path.relpath(one) if Path.cwd() in one.parents else str(one) for one in files]
+    return f"{names[0]} … {files[-1].name}" if len(names) > 1 else "".join(names)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import uuid
+import warnings
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -131,7 +132,8 @@ class Session:
             parsed = parse_keywords(prompt, options)
             job = self._place(parsed)
             with self.accompany(job, prompt, "line") as tick:
-                return job.result(self._timeout_of(parsed), tick)
+                generation = job.result(self._timeout_of(parsed), tick)
+            return _told(generation, job)
 
     @expand_options
     async def agenerate(self, prompt: str, **options: Unpack[GenerateOptions]) -> Generation:
@@ -141,7 +143,8 @@ class Session:
             parsed = parse_keywords(prompt, options)
             job = self._place(parsed)
             with self.accompany(job, prompt, "buttons") as tick:
-                return await job.await_result(self._timeout_of(parsed), tick)
+                generation = await job.await_result(self._timeout_of(parsed), tick)
+            return _told(generation, job)
 
     @contextmanager
     def spell_for_python(self) -> Iterator[None]:
@@ -350,6 +353,13 @@ class Session:
     def close(self) -> None:
         """End the session: wait at most 10 s for what was paid for, then close everything."""
         self._background.close()
+
+
+def _told(generation: Generation, job: Job) -> Generation:
+    """Return what came; programs, too, are told where a copy that they asked for was not written."""
+    if job.unsaved:
+        warnings.warn(job.unsaved, stacklevel=4)
+    return generation
 
 
 def _ensure_texts(tags: Sequence[object]) -> None:

@@ -12,9 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from campaign import Campaign
-from checker import jobs_in
 from faultserver import FaultServer, Send
-from now_jupyter._messages._errors import InputError, NowImageError
+from now_jupyter._messages._errors import InputError
 from now_jupyter._options._parsing import parse_cell, parse_line
 from shells import Shell, shell_in
 from stand import PATH, Stand, b64_answer, is_short, on_stand, png, sells
@@ -277,20 +276,19 @@ def test_odd_prompts_are_taken_out_of_cells_as_they_stand(
 
 
 @pytest.mark.row("V1", injected="a place for --save that cannot be written")
-def test_a_bad_place_to_save_does_not_cost_the_picture(stand: Stand, tmp_path: Path, campaign: Campaign) -> None:
-    """Where `--save` fails, the picture is bought once, kept and shown in the history, and the error says so."""
+def test_a_bad_place_to_save_is_refused_before_anything_is_paid_for(
+    stand: Stand, tmp_path: Path, campaign: Campaign
+) -> None:
+    """Nothing is sent, and the error says why."""
     stand.serve(stand.ledger.sells([Send(b64_answer(png(9)))], pictures=[png(9)]))
     (tmp_path / "file").write_bytes(b"")
     for place in (
         tmp_path / "file" / "x.png",
-        tmp_path / "x.tiff",
+        tmp_path / "x.html",
         tmp_path / ("x" * 300 + ".png"),
         "~nobody-of-that-name/x.png",
     ):
         came = stand.buy(save=str(place))
-        assert isinstance(came, NowImageError), came
-        assert came.billed == ("no" if "~" in str(place) else "yes")
-    verdict = stand.verdict()
-    assert verdict.safe == verdict.billed == stand.posts
-    assert len(jobs_in(stand.folder)) == verdict.billed
-    campaign.outcome(outcome="an error that says: billed, kept", billed="yes", kept="picture")
+        assert isinstance(came, InputError), came
+    assert stand.posts == 0
+    campaign.outcome(outcome="InputError", billed="no", kept="")

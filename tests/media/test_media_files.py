@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import resource
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -85,8 +87,8 @@ def test_refusing_a_file_leaves_nothing_open(tmp_path: Path) -> None:
 
 
 # copies
-def saved(data: bytes, path: Path | str, made: Any = None) -> Path:
-    return _media.save_copy(data, path, name="12-abc", made=made)
+def saved(data: bytes, path: Path | str, made: Any = None, **how: Any) -> Path:
+    return _media.save_copy(data, path, name="12-abc", made=made, **how)
 
 
 @pytest.mark.parametrize(
@@ -108,12 +110,36 @@ def test_a_copy_goes_where_it_was_asked(asked: str, wanted: str, tmp_path: Path)
     assert path.read_bytes() == data
 
 
-def test_a_copy_replaces_a_file_of_that_name_whole(tmp_path: Path) -> None:
-    """Saving twice under a name keeps the last, and leaves no parts behind."""
+def test_a_copy_overwrites_nothing_unasked(tmp_path: Path) -> None:
+    """It gets the next free name; the same copy again is there already; asked to, it replaces the file whole."""
     first, second = encoded(texture()), encoded(texture(seed=5))
-    saved(first, tmp_path / "fox.png")
-    saved(second, tmp_path / "fox.png")
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [second]
+    for data, name in ((first, "fox.png"), (second, "fox-2.png"), (first, "fox.png"), (second, "fox-2.png")):
+        assert saved(data, tmp_path / "fox.png") == tmp_path / name
+        assert (tmp_path / name).read_bytes() == data
+    assert saved(second, tmp_path / "fox.png", overwrite=True) == tmp_path / "fox.png"
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"fox.png": second, "fox-2.png": second}
+
+
+def test_copies_made_at_once_get_a_name_each(tmp_path: Path) -> None:
+    """Many threads, one name."""
+    datas, start = [encoded(texture(seed=seed)) for seed in range(6)], Barrier(6)
+
+    def save(data: bytes) -> Path:
+        start.wait()
+        return saved(data, tmp_path / "fox.png")
+
+    with ThreadPoolExecutor(6) as threads:
+        paths = list(threads.map(save, datas))
+    assert [path.read_bytes() for path in paths] == datas
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in paths)
+
+
+def test_several_copies_have_their_place_in_the_name(tmp_path: Path) -> None:
+    """Whatever suffix was asked for, also none; where it cannot be had, the file's own is taken if that may be."""
+    data = encoded(texture())
+    for asked, wanted in (("fox.png", "fox-3.png"), ("fox", "fox-3.png"), ("fox.tiff", "fox-3.png")):
+        path = saved(data, tmp_path / asked, place=3, strict=False)
+        assert path == tmp_path / wanted
 
 
 def test_a_copy_follows_the_umask(tmp_path: Path) -> None:
@@ -200,6 +226,9 @@ def test_a_path_that_cannot_be_written_says_why(kind: str, words: str, tmp_path:
         case "full":
             resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
     try:
+        if kind != "full":
+            with pytest.raises(InputError, match=words):  # and is known to be so before anything is paid for
+                _media.place_to_save(path)
         with pytest.raises(InputError) as caught:
             saved(encoded(texture()), path)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -126,10 +127,58 @@ def test_the_default_model_is_asked_for_once_and_remembered_for_the_user(served:
     assert not [path for path in in_folder if "model" in path.name]
 
 
-def test_saving_writes_the_pictures_there(session: Session, tmp_path: Path) -> None:
-    """Several pictures get a number each."""
-    session.generate("a fox", n=2, save=str(tmp_path / "fox.png"))
-    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["fox-1.png", "fox-2.png"]
+@pytest.mark.parametrize(
+    ("asked", "n", "files", "said"),
+    [
+        ("fox.png", 1, ["fox.png"], "fox.png"),
+        ("fox.png", 2, ["fox-1.png", "fox-2.png"], "fox-1.png … fox-2.png"),
+        ("fox", 2, ["fox-1.png", "fox-2.png"], "fox-1.png … fox-2.png"),
+        ("pics/", 2, ["pics/1-fox.png", "pics/1.2-fox.png"], "pics/1-fox.png … 1.2-fox.png"),
+        ("there", 1, ["there/1-fox.png"], "there/1-fox.png"),
+        ("fox.gif", 1, ["fox.png"], "fox.png"),
+    ],
+)
+def test_saving_writes_the_pictures_there(
+    asked: str, n: int, files: list[str], said: str, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder gets their own names, several a number each, and the caption says what was written."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    job = session.submit("a fox", n=n, save=asked)
+    job.result(30)
+    shutil.rmtree(session.context.home().store.folder)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")) == files
+    assert f"saved as {said}" in job.notes
+
+
+def test_saving_overwrites_nothing(session: Session, tmp_path: Path) -> None:
+    """A new picture gets the next free name; served from the history, the same file is there already."""
+    path = tmp_path / "fox.png"
+    for _ in range(2):
+        session.generate("a fox", save=path, fresh=True)
+    assert [one.name for one in sorted(tmp_path.glob("fox*.png"))] == ["fox-2.png", "fox.png"]
+    before = path.read_bytes()
+    job = session.submit("a fox", save=path, reuse=True)
+    job.result(30)
+    assert job.notes == [f"saved as {tmp_path / 'fox-2.png'}"]
+    assert path.read_bytes() == before
+    assert len(list(tmp_path.glob("fox*.png"))) == 2
+
+
+def test_a_generation_saves_all_its_outputs(session: Session, tmp_path: Path) -> None:
+    """As a picture does, with a number each; it overwrites where it is asked to."""
+    made = session.generate("a fox", n=2)
+    assert made.save(f"{tmp_path}/in/") == [tmp_path / "in" / "1-fox.png", tmp_path / "in" / "1.2-fox.png"]
+    (tmp_path / "fox-1.png").touch()
+    assert [path.name for path in made.save(tmp_path / "fox")] == ["fox-1-2.png", "fox-2.png"]
+    assert [path.name for path in made.save(tmp_path / "fox", overwrite=True)] == ["fox-1.png", "fox-2.png"]
+
+
+def test_a_copy_that_fails_after_all_fails_no_order(session: Session, served: Served, tmp_path: Path) -> None:
+    """The picture is here and returned; a note says why there is no copy, and a program is warned."""
+    served.relay.look = lambda _: (tmp_path / "new").touch()
+    with pytest.warns(UserWarning, match="was not written: a part of its path is a file"):
+        assert session.generate("a fox", save=tmp_path / "new" / "fox.png").pictures[0].bytes()
 
 
 def test_what_is_asked_wrongly_is_refused_at_once(session: Session, served: Served) -> None:
