@@ -104,7 +104,7 @@ def test_a_new_notebook_gets_a_folder_of_its_own(tmp_path: Path) -> None:
     """No doubt, and nothing is made before something is kept."""
     home = find_home("", notebook(tmp_path / "fox.ipynb"), tmp_path)
     assert (home.store.folder, home.in_doubt, home.store.exists) == (tmp_path / "fox.now", False, False)
-    home.check(is_demo=False)
+    home.check(is_purchase=True)
 
 
 def test_a_renamed_notebook_takes_its_history_along(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_no_orphan_or_two_leave_a_doubt_that_stops_every_purchase(orphans: int, 
     home = find_home("", notebook(tmp_path / "fox.ipynb", *ids), tmp_path)
     assert home.in_doubt
     with pytest.raises(ConfigError, match="not beside it"):
-        home.check(is_demo=False)
+        home.check(is_purchase=True)
 
 
 def test_demo_pictures_leave_no_doubt(tmp_path: Path) -> None:

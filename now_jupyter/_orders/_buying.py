@@ -102,7 +102,7 @@ class Buyer:
         """Settle everything that may stand in the way before the first number is claimed."""
         order, snapshot = placed.order, placed.snapshot
         store = snapshot.home.store
-        snapshot.home.check(is_demo=snapshot.is_demo)
+        snapshot.home.check(is_purchase=not snapshot.is_demo)
         calls = await self._planner.plan(order.request, snapshot, n=decision.missing)
         job.notes += say_remarks(calls, snapshot.settings.language)
         prices, budget = await self._quotes.agree([one.plan for one in calls], order, snapshot)

@@ -100,7 +100,7 @@ class Planner:
         """Return an answer as one of this history; one whose files are not what they should be answers nothing more."""
         if not candidate.sibling:
             return candidate
-        placed.snapshot.home.check()
+        placed.snapshot.home.check(is_purchase=False)
         store, position = placed.snapshot.home.store, placed.position
         record = replace(candidate.record, cell=position.cell, execution=position.execution, position=position.index)
         try:

@@ -39,12 +39,12 @@ class Home:
     candidate: str = _ANY
     passing: Path | None = None
 
-    def check(self, *, is_demo: bool) -> None:
+    def check(self, *, is_purchase: bool) -> None:
         """Refuse an order where the notebook shows pictures that were paid for, and their history is not here.
 
         Refuse a purchase, too, where the pictures would not stay.
         """
-        if self.passing is not None and not is_demo:
+        if self.passing is not None and is_purchase:
             raise ConfigError(
                 "{path} is a temporary folder, and pictures would go with it; nothing is bought",
                 advice="set NOW_FOLDER, or %now folder, to the whole path of a folder that stays",

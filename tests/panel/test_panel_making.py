@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,9 +140,7 @@ def test_a_click_never_blocks_its_thread(wire: Wire, session: Session) -> None:
     """The thread that brings a message is free at once, although the answer needs the disk and the relay."""
     lock = threading.Event()
     wire.widget.have("files", lock.wait)
-    began = time.monotonic()
-    wire.message({"id": "x", "action": "find"})
-    assert time.monotonic() - began < 0.2
+    wire.message({"id": "x", "action": "find"})  # or it would wait here for what only comes below
     lock.set()
     wire.wait_for(lambda one: one.content.get("re") == "x")
 
