@@ -237,7 +237,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer with a status of success: JSON, words, a file that is kept (`is_file`), or the head of events."""
+    """An answer with a status of success: JSON, words, a file that is kept (`is_file`), or the head of events.
+
+    Long base64 in JSON is on the disk; its beginning and a mark stand in its place, and `Base64` takes them for it.
+    What is said beside it has at most 8 MiB, and so have words: `Whole` is all of them.
+    """
 
     body: JSON = None
     text: str = ""
@@ -263,7 +267,7 @@ class Link(Bounded):
 
 @dataclass(frozen=True, slots=True)
 class Base64:
-    """An output as base64 text, also as a `data:` URI."""
+    """An output as base64 text, also as a `data:` URI, as it stands in an answer."""
 
     text: str
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+from collections.abc import Iterable, Iterator
 from urllib.parse import unquote_to_bytes
 
 from .._messages import BadImageError
@@ -11,31 +12,55 @@ __all__ = ["unpack_base64"]
 
 _BLANKS = b" \t\r\n\f\v"
 _PLAIN_ALPHABET = bytes.maketrans(b"-_", b"+/")
+_MARK = b"\xef\xbb\xbf"
+_GROUP = 4
 
 
-def unpack_base64(text: str) -> bytes:
-    """Return the bytes of base64 text: of a `data:` URI, with blanks, URL-safe, without padding.
+def unpack_base64(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the bytes of base64 text that comes in pieces: of a `data:` URI, with blanks, URL-safe, without padding.
 
     Raises:
         BadImageError: it is not base64.
     """
-    for packed in (lambda: text, lambda: _plain(text)):  # as nearly all send it: a long text is not copied
-        try:
-            if data := binascii.a2b_base64(packed(), strict_mode=True):
-                return data
-        except ValueError:
-            continue
-    raise BadImageError("the picture came as base64 text that cannot be read")
+    left, is_padded, is_empty = b"", False, True
+    for piece in _payload(iter(pieces)):
+        signs = left + piece.translate(_PLAIN_ALPHABET, _BLANKS)
+        plain = signs.rstrip(b"=")
+        if is_padded and plain != left:
+            raise _refusal()
+        is_padded = is_padded or len(plain) < len(signs)
+        whole = len(plain) // _GROUP * _GROUP
+        if whole:
+            yield _decode(plain[:whole])
+            is_empty = False
+        left = plain[whole:]
+    if left:
+        yield _decode(left + b"=" * (_GROUP - len(left)))
+    elif is_empty:
+        raise _refusal()
 
 
-def _plain(text: str) -> bytes:
-    plain = _payload(text.strip().removeprefix("\ufeff")).translate(_PLAIN_ALPHABET, _BLANKS).rstrip(b"=")
-    return plain + b"=" * (-len(plain) % 4)
+def _decode(signs: bytes) -> bytes:
+    try:
+        return binascii.a2b_base64(signs, strict_mode=True)
+    except ValueError:
+        refusal = _refusal()
+    raise refusal
 
 
-def _payload(text: str) -> bytes:
-    head, comma, rest = text.partition(",") if text[:5].lower() == "data:" else ("", "", text)
-    if head and not (comma and head.lower().rstrip().endswith(";base64")):
+def _refusal() -> BadImageError:
+    return BadImageError("the picture came as base64 text that cannot be read")
+
+
+def _payload(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what stands behind the head of a `data:` URI, or all of it."""
+    first = next(pieces, b"").lstrip().removeprefix(_MARK).lstrip()
+    head, comma, rest = first.partition(b",") if first[:5].lower() == b"data:" else (b"", b"", first)
+    if head and not (comma and head.lower().rstrip().endswith(b";base64")):
         raise BadImageError("the picture came as a data: link without base64")
-    packed = rest.encode("utf-8", "replace")
-    return unquote_to_bytes(packed) if b"%" in packed else packed
+    for piece in pieces:
+        start = rest.rfind(b"%", -2)  # an escape that may go on in the next piece
+        end = start if start >= 0 else len(rest)
+        yield unquote_to_bytes(rest[:end])
+        rest = rest[end:] + piece
+    yield unquote_to_bytes(rest)

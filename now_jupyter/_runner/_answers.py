@@ -11,18 +11,18 @@ from .._json import Fields
 from .._messages import MaybeBilledError, NowImageError
 from .._protocol import Call, Conversation, Crop, Event, Found, Link, Outcome, Reply, Source, Whole
 from .._store import Record, RecordedOutput, Store
-from .._transport import read_kept
+from .._transport import LongTexts, read_kept
 
 __all__ = ["LONGEST_WORDS", "announce", "fetch_again", "place_of", "read_kept_answer", "with_output"]
 
 LONGEST_WORDS = 64 << 10  # bytes of words that a record holds; longer ones become a file
 
 
-def read_kept_answer(store: Store, number: int) -> tuple[Reply, Iterator[Event]] | None:
+def read_kept_answer(store: Store, number: int, texts: LongTexts) -> tuple[Reply, Iterator[Event]] | None:
     """Return the kept answer of a record; None where there is none or it cannot be used."""
     stored = store.answer(number)
     with suppress(NowImageError):
-        return None if stored is None else read_kept(stored.head, stored.body())
+        return None if stored is None else read_kept(stored.head, stored.pieces(), texts)
     return None
 
 

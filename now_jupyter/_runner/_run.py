@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -49,7 +49,7 @@ from .._protocol import (
     Step,
 )
 from .._store import Record, RecordedOutput, Store
-from .._transport import Submission
+from .._transport import LongTexts, Submission
 from .._values import Attempt, Status
 from ._answers import announce, place_of, with_output
 from ._polling import Pace
@@ -107,7 +107,8 @@ class Run:
         self._watch = watch
         self._is_new = is_new
         self._began = runner.stopwatch()
-        self._saver = Saver(runner, record)
+        self.texts = LongTexts(runner.store.temp_path)
+        self._saver = Saver(runner, record, self.texts)
         self._kept: Iterator[Event] = iter(())
         self._submission: Submission | None = None
         self._pace = Pace()
@@ -118,12 +119,14 @@ class Run:
 
     async def buy(self, plan: Plan) -> RunResult:
         """Make the plan's free calls, send its paid call, once, and read the answer."""
-        return await self._execute(lambda saving: self._send_and_read(plan, saving))
+        with closing(self.texts):
+            return await self._execute(lambda saving: self._send_and_read(plan, saving))
 
     async def read(self, begin: Callable[[], Conversation[Outcome]], *, events: Iterable[Event] = ()) -> RunResult:
         """Go through a conversation that costs nothing: about an answer that was kept, a task, or kept sources."""
         self._kept = iter(events)
-        return await self._execute(lambda saving: self._converse(begin, saving))
+        with closing(self.texts):
+            return await self._execute(lambda saving: self._converse(begin, saving))
 
     async def _execute(self, work: Callable[[TaskGroup], Awaitable[Outcome]]) -> RunResult:
         outcome: Outcome | None = None
@@ -163,6 +166,7 @@ class Run:
             submitting = self._runner.client.submit(
                 call,
                 sink=self._store.open_answer(self.record.number),
+                texts=self.texts,
                 idempotency_key=self.record.idempotency_key,
                 inputs=self._store.input_path,
                 on_attempt=self._note_attempt,
@@ -246,7 +250,8 @@ class Run:
             case Next():
                 return await self._submission.next() if self._submission else next(self._kept, None)
             case Fetch(call):
-                return await self._runner.client.fetch(call, inputs=self._store.input_path)
+                texts = None if self._service.batch > 1 else self.texts  # which only this run can read
+                return await self._runner.client.fetch(call, inputs=self._store.input_path, texts=texts)
             case Poll(task):
                 return await self._poll(task, saving)
             case Progress():

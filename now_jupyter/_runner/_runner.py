@@ -79,7 +79,7 @@ class Runner:
         run = Run(self, record, service, watch, is_new=False)
         if record.state is not None:
             return await run.read(lambda: service.resume(record.state or {}))
-        kept = await run_in_thread(read_kept_answer, self.store, record.number)
+        kept = await run_in_thread(read_kept_answer, self.store, record.number, run.texts)
         if kept is not None:
             reply, events = kept
             return await run.read(lambda: service.read(reply, record.memo), events=events)

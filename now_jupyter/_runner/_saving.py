@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,11 +17,10 @@ from .._media import crop_picture, examine, media_type, pixels_only, unpack_base
 from .._messages import BadImageError, BadResponseError, NowImageError, StoreError, plain, printable
 from .._protocol import Base64, Call, Crop, Found, Link, Source, Whole
 from .._store import Record, RecordedOutput, Store
+from .._transport import LongTexts, save
 from ._answers import LONGEST_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from ._runner import Runner
 
 __all__ = ["Saver", "keep_data"]
@@ -28,13 +28,15 @@ __all__ = ["Saver", "keep_data"]
 _STARS = b"*" * 6  # no key that is masked is shorter
 _CHUNK = 1 << 20
 _OVERLAP = 4 << 10  # no key is longer
+_LARGEST_IN_MEMORY = 64 << 20
 
 
 class Saver:
     """Saves the outputs of one run, side by side."""
 
-    def __init__(self, runner: Runner, record: Record) -> None:
+    def __init__(self, runner: Runner, record: Record, texts: LongTexts) -> None:
         self._runner = runner
+        self._texts = texts
         self._store = runner.store
         self._record = record
         self.unwritten = b""  # the end of an answer that is a file, where the disk took only its beginning
@@ -68,15 +70,21 @@ class Saver:
         raise problem or BadResponseError("the service names no source for an output", billed="yes")
 
     async def _save_from(self, source: Source, announced: RecordedOutput) -> RecordedOutput:
-        if isinstance(source, Base64 | bytes | Crop):
+        if isinstance(source, bytes | Crop):
             data = await self.load(source)
             return await self._keep(data, announced, is_masked=isinstance(source, bytes))
-        async with self._temporary() as path:
+        path: Path | None = None
+        try:
             try:
+                path = self._store.temp_path()
                 await self._fetch(source, path)
             except StoreError as problem:
                 raise await self._rescue(source, announced, problem) from None
             return await self._keep(path, announced, is_masked=isinstance(source, Whole))
+        finally:
+            if path is not None:
+                with suppress(OSError):  # it was moved, or its disk takes no more orders
+                    await run_in_thread(path.unlink)
 
     async def load(self, source: Source) -> bytes:
         """Return the bytes of a source that fits into memory."""
@@ -84,7 +92,7 @@ class Saver:
             case bytes():
                 return source
             case Base64(text):
-                return await run_in_thread(self._unpack, text)
+                return await run_in_thread(self._unpack_into_memory, text)
             case Crop(of, box):
                 return await run_in_thread(crop_picture, await self._file_of(of), box)
             case Link(url):
@@ -92,11 +100,20 @@ class Saver:
             case _:
                 raise BadResponseError("{source} cannot be read into memory", source=type(source).__name__)
 
-    def _unpack(self, text: str) -> bytes:
+    def _unpack_into_memory(self, text: str) -> bytes:
+        data = io.BytesIO()
+        for piece in unpack_base64(self._texts.pieces_of(text)):
+            data.write(piece)
+            if data.tell() > _LARGEST_IN_MEMORY:
+                raise BadImageError("this picture is larger than {limit} MiB", limit=_LARGEST_IN_MEMORY >> 20)
+        return data.getvalue()
+
+    def _unpack(self, text: str, path: Path) -> None:
         try:
-            return unpack_base64(text)
+            save(path, unpack_base64(self._texts.pieces_of(text)))
         except BadImageError as problem:
-            self._store.quarantine(text.encode("utf-8", "replace"), reason=problem.message())
+            save(path, self._texts.pieces_of(text))
+            self._store.quarantine(path, reason=problem.message())
             raise
 
     async def _file_of(self, key: str) -> Path:
@@ -108,6 +125,8 @@ class Saver:
 
     async def _fetch(self, source: Source, path: Path) -> None:
         match source:
+            case Base64(text):
+                await run_in_thread(self._unpack, text, path)
             case Link(url):
                 await self._runner.downloader.fetch(url, path)
             case Call():
@@ -124,15 +143,6 @@ class Saver:
         if self.unwritten:
             with path.open("ab") as opened:
                 opened.write(self.unwritten)
-
-    @asynccontextmanager
-    async def _temporary(self) -> AsyncIterator[Path]:
-        path = self._store.temp_path()
-        try:
-            yield path
-        finally:
-            with suppress(OSError):  # it was moved, or its disk takes no more orders
-                await run_in_thread(path.unlink)
 
     async def _keep(self, source: bytes | Path, announced: RecordedOutput, *, is_masked: bool) -> RecordedOutput:
         repeats_key = self._runner.client.repeats_key
@@ -225,15 +235,14 @@ def _short_text(source: bytes | Path) -> str:
 
 def _without_key(source: bytes | Path, repeats_key: Callable[[bytes], bool], *, is_masked: bool) -> bytes | Path:
     """Return what came; of a picture whose texts repeat the key, or did before it was masked, only its pixels."""
-    windows = [source] if isinstance(source, bytes) else _windows(source)
-    if any(repeats_key(window) or (is_masked and _STARS in window) for window in windows):
+    if any(repeats_key(window) or (is_masked and _STARS in window) for window in _windows(source)):
         return pixels_only(source if isinstance(source, bytes) else source.read_bytes())
     return source
 
 
-def _windows(path: Path) -> Iterator[bytes]:
+def _windows(source: bytes | Path) -> Iterator[bytes]:
     before = b""
-    with path.open("rb") as opened:
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as opened:
         while chunk := opened.read(_CHUNK):
             yield before + chunk
             before = chunk[-_OVERLAP:]

@@ -7,7 +7,7 @@ JSON head (status, content type, request id), then follow the bytes of the body 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from ._record_files import parse_json
 __all__ = ["AnswerFile", "StoredAnswer", "answer_paths", "find_answer"]
 
 _LONGEST_HEAD = 64 << 10
-_LARGEST_BODY = 256 << 20
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +31,12 @@ class StoredAnswer:
     path: Path
     offset: int
 
-    def body(self, *, limit: int = _LARGEST_BODY) -> bytes:
-        """Return the body, at most `limit` bytes of it."""
-        return _read_from(self.path, self.offset, limit)
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the body, little of which is in memory at a time."""
+        at = self.offset
+        while piece := _read_from(self.path, at, _PIECE):
+            yield piece
+            at += len(piece)
 
     def copy_to(self, path: Path) -> None:
         """Write the body to `path`, where nothing is yet; little of it is in memory at a time."""

@@ -7,11 +7,14 @@ from ._addresses import is_loopback, normal_base_url
 from ._client import RelayClient, Submission
 from ._decoding import read_kept
 from ._download import Downloader
+from ._long_texts import LongTexts
+from ._private_files import save
 from ._requests import Inputs
 
 __all__ = [
     "Downloader",
     "Inputs",
+    "LongTexts",
     "RelayAccess",
     "RelayClient",
     "Submission",
@@ -22,4 +25,5 @@ __all__ = [
     "make_demo",
     "normal_base_url",
     "read_kept",
+    "save",
 ]

@@ -20,6 +20,7 @@ from .._messages import BadResponseError, Billed, NowImageError
 from .._settings import Redactor
 from ._error_responses import request_id_of
 from ._exception_map import from_network
+from ._long_texts import Said
 from ._retries import Deadline
 
 if TYPE_CHECKING:
@@ -99,22 +100,18 @@ class Answer:
         }
         return {name: value for name, value in facts.items() if value}
 
-    async def start(self, length: int) -> bytes:
-        """Return the first bytes: at least so many that are no blanks, where there are so many."""
-        start = b""
-        async for piece in self.pieces:
+    async def start(self, length: int, start: bytes = b"") -> bytes:
+        """Return the first bytes, `start` among them: so many or more that are no blanks, where there are so many."""
+        while len(start.lstrip()) < length and (piece := await anext(self.pieces, None)) is not None:
             start += piece
-            if len(start.lstrip()) >= length:
-                break
         return start
 
-    async def rest(self, start: bytes = b"") -> bytes:
-        """Return all that is still to come, behind what was read already."""
-        whole = io.BytesIO(start)  # a list of pieces would be in the memory twice, and the small ones stay there
-        whole.seek(len(start))
+    async def rest(self, start: bytes, said: Said) -> bytes:
+        """Return what the answer says, to its end; `start` was read already."""
+        said.add(start)
         async for piece in self.pieces:
-            whole.write(piece)
-        return whole.getvalue()
+            said.add(piece)
+        return said.end()
 
     async def drain(self, start: bytes) -> bytes:
         """Read to the end, and return what the sink did not take."""

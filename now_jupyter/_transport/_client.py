@@ -8,6 +8,7 @@ status) says is the service's to read, an error in it included.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import httpx
+from anyio.lowlevel import checkpoint
 
 from .._messages import BadResponseError, ConnectFailed, NowImageError, RateLimitError
 from .._protocol import Call, Event, Reply
@@ -29,6 +31,7 @@ from ._connections import ConnectionPool, RequestTrace
 from ._decoding import EventDecoder, file_type, is_stream, read_reply
 from ._error_responses import refusal_error, wait_asked
 from ._exception_map import UNTRUSTED, free_error, from_network, paid_error, send_error
+from ._long_texts import SAID_CAP, Cutter, LongTexts, Said
 from ._private_files import private_file, restart, write
 from ._requests import Inputs, open_body, url_of
 from ._retries import Deadline, Retries
@@ -49,7 +52,7 @@ _OPENING_SECONDS = 30.0  # for name, proxy, connection and TLS together
 _ERROR_SECONDS = 10.0  # for the body of a refusal, whose status is known already
 _LEAVING_SECONDS = 2.0  # for the end of a stream that nobody waits for
 _LARGEST_FILE = 64 << 20
-_EVENT_PEEK, _FILE_PEEK = 8, 512  # bytes that tell events from JSON, and one file from another
+_EVENT_PEEK, _FILE_PEEK = 8, 4096  # bytes that tell events from JSON, and one file from another
 _TOO_MANY = 429
 _SERVER_ERROR = 500
 _HEADERS = {
@@ -72,6 +75,7 @@ class Submission:
 
     async def next(self) -> Event | None:
         """Return the next event; None at the end and of what is no stream; a MaybeBilledError where it broke off."""
+        await checkpoint()  # thousands that are here already must not keep the loop for themselves
         return await anext(self.events, None)
 
 
@@ -105,14 +109,17 @@ class RelayClient:
         """Return the whole address that a call goes to; an InputError where it would not be the relay's."""
         return str(url_of(call, self._base_url))
 
-    async def fetch(self, call: Call, *, inputs: Inputs = Path) -> Reply:
-        """Make a free call, again where that may help; whatever goes wrong, nothing was billed."""
+    async def fetch(self, call: Call, *, inputs: Inputs = Path, texts: LongTexts | None = None) -> Reply:
+        """Make a free call, again where that may help; whatever goes wrong, nothing was billed.
+
+        Without a place for long texts the whole answer is no longer than what one says.
+        """
 
         async def read(answer: Answer) -> Reply:
             async with aclosing(answer):
-                return (await _read(answer)).reply
+                return (await _read(answer, texts)).reply
 
-        return await self._send(call, read, seconds=FREE_SECONDS, inputs=inputs)
+        return await self._send(call, read, seconds=FREE_SECONDS, inputs=inputs, cap=None if texts else SAID_CAP)
 
     async def download(self, call: Call, path: Path, *, inputs: Inputs = Path) -> str:
         """Make a free call whose answer is a file, write it to `path`, and return its media type.
@@ -131,11 +138,12 @@ class RelayClient:
             return await self._send(call, save, seconds=FILE_SECONDS, inputs=inputs, cap=self._largest_file)
 
     @asynccontextmanager
-    async def submit(
+    async def submit(  # noqa: PLR0913 - what surrounds one paid call
         self,
         call: Call,
         *,
         sink: Sink,
+        texts: LongTexts,
         idempotency_key: str,
         inputs: Inputs = Path,
         on_attempt: Callable[[Attempt], None] | None = None,
@@ -155,7 +163,7 @@ class RelayClient:
             sink=sink,
         )
         async with aclosing(answer):
-            submission = await _read(answer)
+            submission = await _read(answer, texts)
             async with aclosing(submission.events):
                 yield submission
                 with anyio.move_on_after(_LEAVING_SECONDS), suppress(NowImageError):
@@ -294,31 +302,27 @@ def _may_help(error: NowImageError, *, is_paid: bool) -> bool:
     return isinstance(error, BadResponseError) and (error.status is None or error.status >= _SERVER_ERROR)
 
 
-async def _read(answer: Answer) -> Submission:
-    start = b""
-    if answer.expects == "events":
-        start = await answer.start(_EVENT_PEEK)
-        if is_stream(answer.head, start):
-            return Submission(Reply(media_type="text/event-stream", streamed=True), _live_events(answer, start))
-    elif answer.expects == "file":
-        start = await answer.start(_FILE_PEEK)
-        if (mime := file_type(answer.head, start)) is not None:
-            content = await answer.drain(start)
-            return Submission(Reply(media_type=mime, is_file=True), _each(()), content=content)
-    data = await answer.rest(start)
-    reply, events = read_reply(answer.head, data)
-    content = answer.unkept_part(data) if reply.is_file else b""
-    return Submission(reply, _each(events), content=content)
+async def _read(answer: Answer, texts: LongTexts | None) -> Submission:
+    start = await answer.start(_EVENT_PEEK if answer.expects == "events" else _FILE_PEEK)
+    if is_stream(answer.head, start):
+        if answer.expects == "events" and texts is not None:
+            return Submission(Reply(media_type="text/event-stream", streamed=True), _live_events(answer, start, texts))
+    elif (mime := file_type(answer.head, start := await answer.start(_FILE_PEEK, start))) is not None:
+        content = await answer.drain(start)
+        return Submission(Reply(media_type=mime, is_file=True), _each(()), content=content)
+    said = await answer.rest(start, Said(None if answer.expects == "text" else texts))
+    reply, events = read_reply(answer.head, said)
+    return Submission(reply, _each(events))
 
 
-async def _live_events(answer: Answer, start: bytes) -> AsyncGenerator[Event, None]:
-    decoder = EventDecoder()
-    for event in decoder.feed(start):
+async def _live_events(answer: Answer, start: bytes, texts: LongTexts) -> AsyncGenerator[Event, None]:
+    cutter, decoder = Cutter(texts), EventDecoder()
+    for event in decoder.feed(cutter.feed(start)):
         yield event
     while not decoder.is_done and (piece := await anext(answer.pieces, None)) is not None:
-        for event in decoder.feed(piece):
+        for event in decoder.feed(cutter.feed(piece)):
             yield event
-    for event in decoder.end():
+    for event in itertools.chain(decoder.feed(cutter.end()), decoder.end()):
         yield event
     if decoder.is_done:
         answer.finish()  # also where the connection stays open

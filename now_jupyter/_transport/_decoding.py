@@ -7,9 +7,10 @@ between them, and answers that were cut off.
 
 from __future__ import annotations
 
+import io
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
 import msgspec
@@ -17,6 +18,7 @@ import msgspec
 from .._json import JSON, empty_depths, read_json
 from .._media import identify
 from .._protocol import Event, Reply
+from ._long_texts import SAID_CAP, LongTexts, Said
 
 __all__ = ["EventDecoder", "events_in", "file_type", "is_stream", "read_body", "read_kept", "read_reply"]
 
@@ -27,7 +29,7 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 _CLOSING = {b"[": b"]", b"{": b"}"}
 _FILES = ("image/", "audio/", "video/")
-_PIECE = 1 << 20
+_PIECE = 64 << 10
 _PEEK = 4096
 _MOST_VALUES = 1 << 18  # of one document: small ones take twenty times their text in memory
 _SHOWN = 1024  # characters of an unusable answer
@@ -48,11 +50,17 @@ def read_reply(head: Mapping[str, JSON], data: bytes) -> tuple[Reply, Iterator[E
     return Reply(media_type=mime, text=_words(data if is_text else data[:_SHOWN])), iter(())
 
 
-def read_kept(head: Mapping[str, JSON], body: bytes) -> tuple[Reply, Iterator[Event]] | None:
+def read_kept(
+    head: Mapping[str, JSON], pieces: Iterable[bytes], texts: LongTexts
+) -> tuple[Reply, Iterator[Event]] | None:
     """Return what an answer says that was kept, as it was when it came; of one that was cut off, what is whole.
 
     None where there is nothing to be had from it.
     """
+    said = Said(None if head.get("expects") == "text" else texts)
+    for piece in pieces:
+        said.add(piece)
+    body = said.end()
     reply, events = read_reply(head, body)
     if reply.streamed:
         first = next(events, None)
@@ -112,7 +120,7 @@ class EventDecoder:
         self._line = bytearray()
         self._ended_with_return = False
         self._name = ""
-        self._data: list[bytes] = []
+        self._data = bytearray()  # each line behind a line end
 
     def feed(self, data: bytes) -> Iterator[Event]:
         """Yield the events that these bytes complete."""
@@ -120,10 +128,11 @@ class EventDecoder:
             data = data.removeprefix(b"\n")
         self._ended_with_return = data.endswith(b"\r")
         first, *others = _LINE_END.split(data)
-        self._line += first
+        _fill(self._line, first)
         for other in others:
             line, self._line = self._line, bytearray(other)
-            yield from self._take(line)
+            if line or self._data or self._name:
+                yield from self._take(line)
 
     def end(self) -> Iterator[Event]:
         """Yield the event that the relay left open."""
@@ -137,17 +146,21 @@ class EventDecoder:
         if not line:
             yield from self._complete()
         elif line.startswith(b"data:"):
-            self._data.append(bytes(memoryview(line)[6 if line.startswith(b"data: ") else 5 :]))
+            _fill(self._data, b"\n" + line[6 if line.startswith(b"data: ") else 5 :])
         elif line.startswith(b"event:"):
             self._name = _words(bytes(line[6:])).removeprefix(" ")
 
     def _complete(self) -> Iterator[Event]:
-        data, self._data = b"\n".join(self._data), []
+        data, self._data = bytes(self._data[1:]), bytearray()
         name, self._name = self._name, ""
         for document in _documents(data):
             self.is_done = self.is_done or document == "[DONE]"
             if not self.is_done:
                 yield Event(type=_type_of(name, document), data=document)
+
+
+def _fill(place: bytearray, data: bytes | bytearray) -> None:
+    place += data[: max(0, SAID_CAP - len(place))]
 
 
 def events_in(data: bytes) -> Iterator[Event]:
@@ -165,7 +178,7 @@ def _documents(data: bytes) -> Iterator[JSON]:
     try:
         yield read_body(data)
     except ValueError:
-        yield from (_document(line) for line in data.split(b"\n") if line and not line.isspace())
+        yield from (_document(line) for line in io.BytesIO(data) if not line.isspace())
 
 
 def _document(line: bytes) -> JSON:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from ._exception_map import from_disk
 
-__all__ = ["private_file", "restart", "write"]
+__all__ = ["open_new", "private_file", "restart", "save", "write"]
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
@@ -32,6 +32,18 @@ def private_file(path: Path) -> Iterator[BinaryIO]:
         with suppress(OSError):
             path.unlink()
         raise
+
+
+def open_new(path: Path) -> BinaryIO:
+    """Open a file that is not there yet, without a buffer: what the disk does not take is told at once."""
+    return open(path, "xb", buffering=0, opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def save(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file of these pieces."""
+    with private_file(path) as file:
+        for piece in pieces:
+            write(file, piece)
 
 
 def restart(file: BinaryIO) -> None:

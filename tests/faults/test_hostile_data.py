@@ -22,6 +22,7 @@ from faultserver import Send, chunked, json_answer, stream_answer
 from hostile import QUIET, RECORD, REPLY, changed
 from now_jupyter._messages._errors import NowImageError, StoreCorrupt, StoreError
 from now_jupyter._store import Record, generation_of
+from now_jupyter._transport import LongTexts
 from now_jupyter._transport._decoding import events_in, read_body, read_kept
 from now_jupyter._values import Generation
 from stand import Stand, is_short, on_stand
@@ -113,7 +114,9 @@ def test_any_bytes_are_read_or_refused(campaign: Campaign) -> None:
             read_body(data)
         list(events_in(data))
         try:
-            found = read_kept({"status": 200, "content_type": mime, "expects": expects}, data)
+            found = read_kept(
+                {"status": 200, "content_type": mime, "expects": expects}, [data], LongTexts(lambda: Path("/nowhere/x"))
+            )
             list(found[1] if found else ())
         except NowImageError as error:
             is_short(error)

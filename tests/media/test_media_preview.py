@@ -51,19 +51,25 @@ def test_base64_is_read_in_all_its_forms(data: bytes, head: str, safe: bool, pad
     text = (base64.urlsafe_b64encode(data) if safe else base64.b64encode(data)).decode()
     text = text if padded else text.rstrip("=")
     lines = "\r\n".join(text[at : at + width] for at in range(0, len(text), width))
-    assert _media.unpack_base64(head + lines + "\n") == data
+    whole = (head + lines + "\n").encode()
+    assert b"".join(_media.unpack_base64([whole])) == data
+    start = len(head.encode())
+    pieces = [whole[:start], *(whole[at : at + width] for at in range(start, len(whole), width))]
+    assert b"".join(_media.unpack_base64(pieces)) == data
 
 
 def test_percent_signs_of_a_data_link_are_read() -> None:
     """A `data:` link may have its signs escaped."""
-    assert _media.unpack_base64("data:image/png;base64,%2B%2B%2F%2F+w%3D%3D") == base64.b64decode("++//+w==")
+    text = b"data:image/png;base64,%2B%2B%2F%2F+w%3D%3D"
+    for at in range(22, len(text)):
+        assert b"".join(_media.unpack_base64([text[:at], text[at:]])) == base64.b64decode("++//+w==")
 
 
 @pytest.mark.parametrize("text", ["", "   ", "A", "AAAAA", "AA=A", "????", "AAA\u00e9", "data:image/png,AAAA", "data:"])
 def test_what_is_no_base64_is_refused(text: str) -> None:
     """All else is refused as a picture that was paid for and cannot be read."""
     with pytest.raises(BadImageError) as caught:
-        _media.unpack_base64(text)
+        b"".join(_media.unpack_base64([text.encode()]))
     assert caught.value.billed == "yes"
     assert caught.value.__context__ is None
 

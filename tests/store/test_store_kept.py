@@ -30,12 +30,12 @@ def test_an_answer_is_kept_byte_for_byte(store: Store) -> None:
     found = store.answer(3)
     assert found is not None
     assert found.head == {"status": 200, "content_type": "application/json"}
-    assert found.body() == b'{"data":\n\x00\xff}'
-    assert found.path.read_bytes()[found.offset :] == found.body()
+    assert b"".join(found.pieces()) == b'{"data":\n\x00\xff}'
+    assert found.path.read_bytes()[found.offset :] == b"".join(found.pieces())
     assert [path.name for path in (store.folder / "answers").iterdir()] == ["3"]
     copy = store.temp_path()
     found.copy_to(copy)
-    assert copy.read_bytes() == found.body()
+    assert copy.read_bytes() == b"".join(found.pieces())
     store.drop_answer(3)
     store.drop_answer(3)
     assert store.answer(3) is None
@@ -50,7 +50,7 @@ def test_a_cut_answer_is_kept_and_says_so(store: Store) -> None:
     answer.abandon()
     found = store.answer(3)
     assert found is not None
-    assert (found.body(), found.path.name) == (b"half", "3.part")
+    assert (b"".join(found.pieces()), found.path.name) == (b"half", "3.part")
     with pytest.raises(StoreError):
         answer.write(b"more")
 
@@ -71,7 +71,7 @@ def test_an_earlier_answer_is_never_overwritten(store: Store) -> None:
     part.abandon()
     found = store.answer(3)
     assert found is not None
-    assert found.body() == b"second"
+    assert b"".join(found.pieces()) == b"second"
     kept = b"".join(files_below(store.folder / "quarantine").values())
     assert b"first" in kept
     assert b"third" in kept
@@ -83,7 +83,7 @@ def test_an_answer_with_a_spoilt_head_still_gives_its_body(store: Store) -> None
     (store.folder / "answers" / "2.part").write_bytes(b'{"status"')
     found = store.answer(1)
     assert found is not None
-    assert (found.head, found.body()) == ({}, b"body")
+    assert (found.head, b"".join(found.pieces())) == ({}, b"body")
     assert store.answer(2) is None
 
 
@@ -101,7 +101,7 @@ def test_a_full_disk_in_the_middle_of_an_answer_keeps_what_came(store: Store) ->
     answer.abandon()
     found = store.answer(1)
     assert found is not None
-    assert found.body() == b"paid"
+    assert b"".join(found.pieces()) == b"paid"
 
 
 def test_a_job_is_held_by_one_at_a_time(store: Store) -> None:

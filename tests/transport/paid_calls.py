@@ -15,7 +15,7 @@ from now_jupyter._json import JSON
 from now_jupyter._messages import NowImageError, StoreFull
 from now_jupyter._protocol import Call, Event, Reply
 from now_jupyter._settings import Key
-from now_jupyter._transport import Inputs, RelayClient
+from now_jupyter._transport import Inputs, LongTexts, RelayClient
 from now_jupyter._values import Attempt
 from now_jupyter.demo import Relay
 from wire import GENERATIONS, MODELS
@@ -35,6 +35,11 @@ OK = [Send(json_answer(PICTURE))]
 
 def no_inputs(sha256: str) -> Path:
     raise TypeError(sha256)
+
+
+def no_room() -> LongTexts:
+    """A place for long texts on a disk that takes none."""
+    return LongTexts(lambda: Path("/nowhere/x"))
 
 
 @dataclass
@@ -110,7 +115,7 @@ def order(
         client = RelayClient(base_url=url, key=key, relay=relay, deadline=deadline, sleep=pause, jitter=lambda: 0.0)
         try:
             async with client.submit(
-                call, sink=came.sink, idempotency_key="one-order", inputs=inputs, on_attempt=told
+                call, sink=came.sink, texts=no_room(), idempotency_key="one-order", inputs=inputs, on_attempt=told
             ) as submission:
                 came.reply = submission.reply
                 came.left = submission.content

@@ -19,7 +19,7 @@ from now_jupyter._messages import BadResponseError, MaybeBilledError
 from now_jupyter._protocol import Event, Reply
 from now_jupyter._transport import RelayClient, _answers, read_kept
 from now_jupyter._transport._answers import Inflater
-from paid_calls import OK, ORDER, PARTIAL, PICTURE, STREAMED, Kept, frames, order
+from paid_calls import OK, ORDER, PARTIAL, PICTURE, STREAMED, Kept, frames, no_room, order
 from wire import EVENT_STREAM, JSON_TYPE, PNG_START, PNG_TYPE
 
 
@@ -187,7 +187,7 @@ def test_an_event_is_given_as_soon_as_it_is_there(server: FaultServer) -> None:
 
     async def watch() -> list[Event | None]:
         client = RelayClient(base_url=server.url)
-        async with client.submit(STREAMED, sink=Kept(), idempotency_key="x") as submission:
+        async with client.submit(STREAMED, sink=Kept(), texts=no_room(), idempotency_key="x") as submission:
             first = await submission.next()
             go_on.event.set()
             rest = [await submission.next(), await submission.next(), await submission.next()]
@@ -222,7 +222,7 @@ def test_a_stream_that_is_left_early_is_still_kept_whole(server: FaultServer) ->
 
     async def leave_early() -> None:
         client = RelayClient(base_url=server.url)
-        async with client.submit(STREAMED, sink=sink, idempotency_key="x") as submission:
+        async with client.submit(STREAMED, sink=sink, texts=no_room(), idempotency_key="x") as submission:
             await submission.next()
         await client.aclose()
 
@@ -249,13 +249,13 @@ def test_a_kept_answer_can_be_understood_again(server: FaultServer) -> None:
     assert found is not None
     assert found[0].streamed
     assert found[1][0] == WANTED[0]
-    assert read_kept({"status": 200, "content_type": EVENT_STREAM}, b"data: ") is None
-    assert read_kept({"status": 200}, b'{"data": [') is None
-    assert read_kept({}, b"") is None
+    assert kept({"status": 200, "content_type": EVENT_STREAM}, b"data: ") is None
+    assert kept({"status": 200}, b'{"data": [') is None
+    assert kept({}, b"") is None
 
 
 def kept(head: Mapping[str, JSON], body: bytes) -> tuple[Reply, list[Event]] | None:
-    found = read_kept(head, body)
+    found = read_kept(head, [body], no_room())
     return None if found is None else (found[0], list(found[1]))
 
 
@@ -277,7 +277,7 @@ def kept(head: Mapping[str, JSON], body: bytes) -> tuple[Reply, list[Event]] | N
 )
 def test_what_is_whole_in_a_cut_answer_is_found(cut: bytes, whole: JSON) -> None:
     """Whatever its shape: up to the last object of a list that came whole."""
-    found = read_kept({"status": 200}, cut)
+    found = kept({"status": 200}, cut)
     assert (found and found[0].body) == whole
 
 

@@ -38,7 +38,7 @@ from now_jupyter._messages import (
 from now_jupyter._protocol import Call, Reply
 from now_jupyter._settings import Key
 from now_jupyter._transport import RelayClient, _client
-from paid_calls import MODELS_CALL, OK, ORDER, PATH, PICTURE, Kept, ask, order
+from paid_calls import MODELS_CALL, OK, ORDER, PATH, PICTURE, Kept, ask, no_room, order
 
 
 def test_what_was_certainly_not_sent_is_tried_three_times() -> None:
@@ -272,7 +272,7 @@ def test_a_cancelled_order_leaves_its_bytes_kept(server: FaultServer) -> None:
         await client.aclose()
 
     async def place(client: RelayClient) -> None:
-        async with client.submit(ORDER, sink=sink, idempotency_key="x"):
+        async with client.submit(ORDER, sink=sink, texts=no_room(), idempotency_key="x"):
             pass
 
     anyio.run(leave)
