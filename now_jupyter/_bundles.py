@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ._media import DecoderError, can_show, is_inline, preview, sheet
+from ._media import DecoderError, can_show, cell_of, is_inline, preview, sheet
 from ._messages import BadImageError, NowImageError, name_bug, plain, printable
 
 if TYPE_CHECKING:
@@ -82,18 +81,17 @@ def image_bundle(data: bytes, mime: str) -> dict[str, str]:
 
 def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tuple[bytes, str, int, int] | None:
     """Return what a notebook shows of these pictures: bytes, type, width and height; None where it can show none."""
-    here: list[tuple[Picture, bytes]] = []
-    for one in pictures:
-        with suppress(NowImageError):  # gone or changed: what was paid for and kept fails no cell
-            here += [(one, one.bytes())] if can_show(one.mime) else []
-    shown = [pair for pair in here if not pair[0].is_side]
-    sheets = [pair for pair in here if pair[0].is_side]
+    here = [one for one in pictures if can_show(one.mime) and _is_here(one)]
+    shown = [one for one in here if not one.is_side]
+    sheets = [one for one in here if one.is_side]
     if not shown or (len(shown) > 1 and len(sheets) == 1):
         shown = sheets  # the service's own sheet of them, or a cover
     try:
         if len(shown) > 1:
-            return sheet([data for _, data in shown], longest=longest, labels=_labels_of([one for one, _ in shown]))
-        for one, data in shown:
+            cells = [cell_of(one.bytes(), longest=longest, among=len(shown)) for one in shown]
+            return sheet(cells, longest=longest, labels=_labels_of(shown))
+        for one in shown:
+            data = one.bytes()
             if whole and is_inline(one.mime):
                 return data, one.mime, one.width, one.height
             return preview(data, longest=max(one.width, one.height, 1) if whole else longest)
@@ -102,6 +100,15 @@ def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tupl
     except BadImageError:  # the bytes are as they came, but this Pillow cannot read their type
         return None
     return None
+
+
+def _is_here(picture: Picture) -> bool:
+    """Whether a picture is neither gone nor changed: what was paid for and kept fails no cell."""
+    try:
+        picture.bytes()
+    except NowImageError:
+        return False
+    return True
 
 
 def _labels_of(pictures: Sequence[Picture]) -> list[str]:

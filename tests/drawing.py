@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 from PIL import Image, ImageChops
+
+from now_jupyter import _media
 
 TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 
@@ -28,6 +31,10 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     target = io.BytesIO()
     image.save(target, kind, **options)
     return target.getvalue()
+
+
+def sheet(pictures: Sequence[bytes]) -> tuple[bytes, str, int, int]:
+    return _media.sheet([_media.cell_of(data, among=len(pictures)) for data in pictures])
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:

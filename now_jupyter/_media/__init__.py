@@ -6,14 +6,17 @@ from ._base64 import unpack_base64
 from ._copies import place_to_save, recipe_file, save_copies, save_copy
 from ._decoding import DecoderError, decode, examine, pixels_only
 from ._files import read_verified
-from ._preview import crop_picture, fill, preview, sheet
-from ._provenance import extract, label
+from ._preview import Cell, cell_of, crop_picture, fill, preview, sheet
+from ._provenance import Labels, extract, label, labels_in
 from ._types import MediaType, can_show, identify, is_inline, media_type
 
 __all__ = [
+    "Cell",
     "DecoderError",
+    "Labels",
     "MediaType",
     "can_show",
+    "cell_of",
     "crop_picture",
     "decode",
     "examine",
@@ -22,6 +25,7 @@ __all__ = [
     "identify",
     "is_inline",
     "label",
+    "labels_in",
     "media_type",
     "pixels_only",
     "place_to_save",

@@ -64,11 +64,15 @@ class Part(NamedTuple):
 
 
 class Stripped(NamedTuple):
-    """A file with nothing but what its pixels need, and how they are to be shown: turned, in which colours."""
+    """A file with nothing but what its pixels need, and how they are to be shown: turned, in which colours.
+
+    `in_scan` is how many of a JPEG's components its first scan has.
+    """
 
     pixels: bytes
     orientation: int = 1
     profile: bytes | None = None
+    in_scan: int = 0
 
 
 def body_of(data: bytes, part: Part) -> bytes:
@@ -84,7 +88,13 @@ def strip(data: bytes, mime: str) -> Stripped:
         DamagedError: its parts are broken.
     """
     known = _STRIPPERS.get(mime)
-    return known(data) if known else Stripped(data)
+    stripped = known(data) if known else Stripped(data)
+    return stripped._replace(pixels=data) if stripped.pixels == data else stripped  # not twice in the memory
+
+
+def _joined(data: bytes, ranges: Iterable[tuple[int, int]]) -> bytes:
+    view = memoryview(data)
+    return b"".join(view[start:end] for start, end in ranges)
 
 
 def find_part(data: bytes, parts: Iterable[Part], kind: bytes, begin: bytes = b"") -> Part | None:
@@ -118,7 +128,7 @@ def _strip_png(data: bytes) -> Stripped:
     if not all(_is_whole(data, chunk) for chunk in needed):
         raise DamagedError("a checksum is wrong")
     return Stripped(
-        pixels=PNG_HEAD + b"".join(data[chunk.start : chunk.end] for chunk in needed),
+        pixels=_joined(data, [(0, len(PNG_HEAD)), *((chunk.start, chunk.end) for chunk in needed)]),
         orientation=_orientation(_first(data, chunks, b"eXIf")),
         profile=_png_profile(_first(data, chunks, b"iCCP")),
     )
@@ -181,8 +191,9 @@ def _strip_jpeg(data: bytes) -> Stripped:
     if data.count(b"\xff\xda", scan) > _MOST_SCANS:
         raise DamagedError("it has too many scans")
     exif = _first(data, segments, b"\xe1", b"Exif\0\0")
-    kept = b"".join(data[one.start : one.end] for one in segments[:-1] if _is_needed(data, one))
-    return Stripped(pixels=data[:2] + kept + data[scan:], orientation=_orientation(exif))
+    kept = [(one.start, one.end) for one in segments[:-1] if _is_needed(data, one)]
+    pixels = _joined(data, [(0, 2), *kept, (scan, len(data))])
+    return Stripped(pixels, _orientation(exif), in_scan=data[segments[-1].first])
 
 
 def _is_needed(data: bytes, segment: Part) -> bool:
@@ -218,10 +229,10 @@ def webp_chunks(data: bytes) -> Iterator[Part]:
     raise DamagedError("it has too many parts")
 
 
-def webp_file(chunks: Iterable[bytes], rest: bytes = b"") -> bytes:
+def webp_file(chunks: Iterable[bytes | memoryview], rest: bytes = b"") -> bytes:
     """Return a WebP file of these chunks; `rest` stands behind its end."""
-    body = b"WEBP" + b"".join(chunk + b"\0" * (len(chunk) % 2) for chunk in chunks)
-    return b"RIFF" + len(body).to_bytes(4, "little") + body + rest
+    body = [b"WEBP", *(part for chunk in chunks for part in (chunk, b"\0" * (len(chunk) % 2)))]
+    return b"".join([b"RIFF", sum(map(len, body)).to_bytes(4, "little"), *body, rest])
 
 
 def riff_chunk(kind: bytes, body: bytes) -> bytes:
@@ -234,16 +245,16 @@ def _strip_webp(data: bytes) -> Stripped:
     if not chunks:
         raise CutOffError("it ends too early")
     kept = (chunk for chunk in chunks if chunk.kind not in _WEBP_METADATA)
-    pixels = webp_file(_drop_announcement(data, chunk) for chunk in kept)
+    pixels = webp_file(_drop_announcement(memoryview(data), chunk) for chunk in kept)
     return Stripped(pixels, _orientation(_first(data, chunks, b"EXIF")))
 
 
-def _drop_announcement(data: bytes, chunk: Part) -> bytes:
+def _drop_announcement(data: memoryview, chunk: Part) -> bytes | memoryview:
     """Return a chunk; the first one no longer says that there is metadata."""
-    body = body_of(data, chunk)
-    if chunk.kind == b"VP8X" and body:
-        body = bytes([body[0] & ~(VP8X_XMP | _VP8X_EXIF)]) + body[1:]
-    return riff_chunk(chunk.kind, body)
+    whole = data[chunk.start : chunk.last]
+    if chunk.kind != b"VP8X" or chunk.first == chunk.last:
+        return whole
+    return riff_chunk(b"VP8X", bytes([whole[8] & ~(VP8X_XMP | _VP8X_EXIF), *whole[9:]]))
 
 
 # EXIF: the one entry that turns the picture

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 
 from .._json import JSON
 from .._messages import InputError, language_of, say
-from ._decoding import decode, refusal_of
-from ._preview import displayable
+from ._decoding import decode, displayable, refusal_of
 from ._provenance import SourceType, carry_packet, embed, is_signed, label
 from ._types import MediaType, identify, media_type
 

@@ -2,18 +2,19 @@
 
 The type is read from the bytes, never believed from elsewhere. PNG, JPEG and WebP reach Pillow without the parts that
 no pixel needs; Pillow tells the size before it decodes, and what is too large is refused then. The plugins are called
-directly: `Image.open` warns, asks global limits and tries other formats. Nothing global is set, so any number of
-threads may do this at once.
+directly: `Image.open` warns, asks global limits and tries other formats. Nothing global is set, so any thread may do
+this; one picture has the memory at a time.
 """
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import io
 import math
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -34,12 +35,13 @@ __all__ = [
     "MOST_PIXELS",
     "DecoderError",
     "decode",
+    "displayable",
     "examine",
     "load",
+    "one_at_a_time",
     "open_picture",
     "pixels_only",
     "refusal_of",
-    "room_for",
 ]
 
 MOST_PIXELS = 80_000_000
@@ -47,8 +49,13 @@ MOST_PIXELS = 80_000_000
 _TURNS = ("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90")
 _TURNED = range(5, 9)  # orientations that exchange width and height
 _EXCERPT = 80
-_LARGE = 4_000_000  # pixels: more than that is decoded by one thread at a time
-_ONE_LARGE = threading.Lock()
+_MOST_MEMORY = 264 << 20  # bytes, for the file, the pixels and the decoder
+_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}  # bytes in memory, by mode; 4 in all others
+_DECODERS = {"WebP": 12, "Avif": 8, "Tiff": 4}  # bytes for each pixel that a decoder takes for itself
+_COEFFICIENT = 2
+_BAND = 1 << 20  # pixels that are converted at a time
+_LARGE = 16 << 20  # bytes
+_ONE = threading.RLock()
 
 
 class DecoderError(BadImageError):
@@ -57,11 +64,15 @@ class DecoderError(BadImageError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A picture whose header is read and whose pixels are not; `orientation` is that of its EXIF part."""
+    """A picture whose header is read and whose pixels are not.
+
+    `orientation` is that of its EXIF part, `own_memory` what its file and decoder take beside the pixels.
+    """
 
     image: ImageFile
     media: MediaType
     orientation: int
+    own_memory: int
 
     @property
     def size(self) -> tuple[int, int]:
@@ -107,7 +118,19 @@ def _open(data: bytes, media: MediaType) -> Opened:
     image: ImageFile = getattr(plugin, f"{media.pillow}ImageFile")(io.BytesIO(stripped.pixels))
     if stripped.profile:
         image.info["icc_profile"] = stripped.profile
-    return Opened(image=image, media=media, orientation=stripped.orientation)
+    files = len(data) + (0 if stripped.pixels is data else len(stripped.pixels))
+    own = files + _memory_of_decoder(image, media, stripped.in_scan)
+    return Opened(image=image, media=media, orientation=stripped.orientation, own_memory=own)
+
+
+def _memory_of_decoder(image: ImageFile, media: MediaType, in_scan: int) -> int:
+    """Return what a decoder takes beside the pixels: that of a JPEG in many scans, all coefficients."""
+    pixels = math.prod(image.size)
+    parts: list[tuple[int, int, int, int]] = getattr(image, "layer", [])  # of a JPEG; the middle ones: how dense
+    if not parts or (in_scan == len(parts) and not image.info.get("progressive")):
+        return pixels * _DECODERS.get(media.pillow, 0)
+    across, down = max(part[1] for part in parts) or 1, max(part[2] for part in parts) or 1
+    return sum(_COEFFICIENT * pixels * part[1] * part[2] // (across * down) for part in parts)
 
 
 def _check_size(opened: Opened, max_pixels: int) -> Opened:
@@ -161,33 +184,90 @@ def _was_replaced() -> bool:
     return False
 
 
-def load(opened: Opened, *, within: int | None = None) -> Image:
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Have the memory for one picture: it is read, decoded, and there in full size in this block only."""
+    with _ONE:
+        yield
+
+
+def _give_back() -> None:
+    """Let the system have what was freed: glibc keeps it for each thread by itself, and there are many threads."""
+    with suppress(AttributeError, OSError, TypeError):  # another C library, another system
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def load(opened: Opened, *, within: int | None = None, most: int | None = _MOST_MEMORY) -> Image:
     """Return the decoded picture, turned upright as its EXIF orientation asks.
 
     Args:
         opened: What `open_picture` returned; it is used up.
-        within: A decoder that can may give a smaller picture, whose longest side is still at least this.
+        within: Give a picture as it is shown, smaller where that can be had without blur, whose longest side is still
+            at least this.
+        most: The bytes that its file, its decoder and its pixels may take; None: no matter how many.
 
     Raises:
+        DecoderError: it would take too much memory.
         BadImageError: the picture is cut off or damaged.
     """
+    _decode(opened, within, most)
+    if within is None:
+        return _turn(opened.image, opened.orientation)
+    return _turn(_reduce(opened.image, max(1, max(opened.image.size) // within)), opened.orientation)
+
+
+def _decode(opened: Opened, within: int | None, most: int | None = _MOST_MEMORY) -> None:
     image = opened.image
     try:
         if within:
             scale = within / max(image.size)
             image.draft(None, (max(1, round(image.width * scale)), max(1, round(image.height * scale))))
-        image.load()
-        return _turn(image, opened.orientation)
+        need = opened.own_memory + math.prod(image.size) * _PIXEL.get(image.mode, 4)
+        if most is None or need <= most:
+            if need > _LARGE:
+                _give_back()
+            image.load()
+            return
+        refusal: BadImageError = DecoderError(
+            "this picture takes {need} MiB of memory to be shown; one may take {most}",
+            need=need >> 20,
+            most=most >> 20,
+        )
     except Exception as problem:  # noqa: BLE001 - as above
         refusal = _damage(opened.media, problem)
     raise refusal
 
 
-@contextmanager
-def room_for(opened: Opened) -> Iterator[None]:
-    """Have the pixels of one large picture in memory at a time, four bytes each; small ones wait for nothing."""
-    with _ONE_LARGE if math.prod(opened.image.size) > _LARGE else nullcontext():
-        yield
+def _reduce(image: Image, factor: int) -> Image:
+    """Return a picture that many times smaller, as it is shown; converted band by band, which needs little memory."""
+    from PIL import Image  # noqa: PLC0415 - Pillow is loaded when it is used
+
+    height = max(1, _BAND // image.width // factor) * factor
+    tops = range(0, image.height, height)
+    boxes = [(0, top, image.width, min(top + height, image.height)) for top in tops]
+    bands = [displayable(image.crop(box) if len(boxes) > 1 else image).reduce(factor) for box in boxes]
+    if len(bands) == 1:
+        return bands[0]
+    mode = "RGBA" if any(band.mode == "RGBA" for band in bands) else bands[0].mode
+    small = Image.new(mode, (bands[0].width, sum(band.height for band in bands)))
+    for top, band in zip(tops, bands, strict=True):
+        small.paste(band.convert(mode), (0, top // factor))
+    small.info = bands[0].info
+    return small
+
+
+def displayable(image: Image) -> Image:
+    """Bring any mode to one that every front end shows: L, RGB, or RGBA where something shows through."""
+    if image.mode.startswith(("I", "F")):
+        return image.convert("I").point(lambda level: level * (1 / 256)).convert("L")
+    if image.has_transparency_data:
+        shown = image if image.mode == "RGBA" else image.convert("RGBA")
+        return shown.convert("RGB") if shown.getchannel("A").getextrema() == (255, 255) else shown
+    if image.mode == "CMYK":
+        image.info.pop("icc_profile", None)  # it speaks of inks
+    if image.mode in ("L", "RGB"):
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
 
 
 def decode(data: bytes) -> Image:
@@ -196,7 +276,7 @@ def decode(data: bytes) -> Image:
     Raises:
         BadImageError: the bytes are no picture that can be decoded, or a damaged one.
     """
-    return load(open_picture(data))
+    return load(open_picture(data), most=None)
 
 
 def _turn(image: Image, orientation: int) -> Image:
@@ -219,8 +299,9 @@ def examine(source: bytes | Path, *, expected: Kind = "picture", max_pixels: int
     if media is None:
         raise refusal_of(head)
     if media.pillow:
-        whole = source if isinstance(source, bytes) else read_file(source)
-        (width, height), (sha256, size_bytes) = _size_of(whole, media, max_pixels), (digest(whole), len(whole))
+        with one_at_a_time():
+            whole = source if isinstance(source, bytes) else read_file(source)
+            (width, height), (sha256, size_bytes) = _size_of(whole, media, max_pixels), (digest(whole), len(whole))
     else:
         (width, height), (sha256, size_bytes) = (0, 0), _digest_of(source)
     return Facts(mime=media.mime, kind=media.kind, width=width, height=height, sha256=sha256, size_bytes=size_bytes)
@@ -240,16 +321,17 @@ def _digest_of(source: bytes | Path) -> tuple[str, int]:
 
 
 def _size_of(data: bytes, media: MediaType, max_pixels: int) -> tuple[int, int]:
+    size = 0, 0
     try:
         opened = open_picture(data, max_pixels=max_pixels)
+        size = opened.size
         if media.native:
-            with room_for(opened):
-                load(opened).close()
+            _decode(opened, within=1)
+            opened.image.close()
     except BadImageError as problem:
         if media.native and not isinstance(problem, DecoderError):
             raise
-        return 0, 0  # nothing is known against it
-    return opened.size
+    return size  # nothing is known against it
 
 
 def pixels_only(data: bytes) -> bytes:

@@ -13,19 +13,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._decoding import load, open_picture, room_for
+from ._decoding import load, one_at_a_time, open_picture
 from ._files import read_file
-from ._provenance import label
+from ._provenance import Labels, label, labels_in
 from ._types import is_inline
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["crop_picture", "displayable", "fill", "preview", "sheet"]
+__all__ = ["Cell", "cell_of", "crop_picture", "fill", "preview", "sheet"]
 
 Size = tuple[int, int]
 
 _QUALITY = 85
+_MOST_TO_CUT = 50_000_000  # pixels: a part is there beside the whole
 _SMALL_BYTES = 64 << 10
 _SHEET_SCALE = 1.75  # of `longest`: cells stay legible, the notebook stays small
 _SHEET_SHAPE = 1.5  # width to height that fits a notebook's column
@@ -52,11 +53,12 @@ def preview(data: bytes, *, longest: int = 512, original_if_smaller: bool = True
     opened = open_picture(data)
     size = opened.size
     fits = len(data) <= _SMALL_BYTES and max(size) <= longest and is_inline(opened.media.mime)
-    with room_for(opened):
+    has_ink = opened.image.mode == "CMYK"
+    with one_at_a_time():
         image = load(opened, within=longest)
-        if original_if_smaller and fits and opened.orientation == 1 and image.mode != "CMYK":
-            return label(data), opened.media.mime, *size
-        return _encode(_shrink(image, (longest, longest)), [data])
+    if original_if_smaller and fits and opened.orientation == 1 and not has_ink:
+        return label(data), opened.media.mime, *size
+    return _encode(_shrink(image, (longest, longest)), [data])
 
 
 def fill(data: bytes, size: Size) -> Image:
@@ -69,8 +71,9 @@ def fill(data: bytes, size: Size) -> Image:
 
     opened = open_picture(data)
     enough = round(max(size) * max(opened.size) / min(opened.size))  # the shortest side still fills the place
-    with room_for(opened):
-        return ImageOps.fit(displayable(load(opened, within=max(*size, enough))), size)
+    with one_at_a_time():
+        image = load(opened, within=max(*size, enough))
+    return ImageOps.fit(image, size)
 
 
 def crop_picture(source: bytes | Path, box: tuple[float, float, float, float]) -> bytes:
@@ -79,12 +82,11 @@ def crop_picture(source: bytes | Path, box: tuple[float, float, float, float]) -
     Raises:
         BadImageError: the picture cannot be decoded.
     """
-    data = source if isinstance(source, bytes) else read_file(source)
-    opened = open_picture(data)
     left, top, right, bottom = (min(max(part, 0.0), 1.0) for part in box)
     target = io.BytesIO()
-    with room_for(opened):
-        image = load(opened)
+    with one_at_a_time():
+        data = source if isinstance(source, bytes) else read_file(source)
+        image = load(open_picture(data, max_pixels=_MOST_TO_CUT))
         edges = (round(left * image.width), round(top * image.height))
         ends = (max(edges[0] + 1, round(right * image.width)), max(edges[1] + 1, round(bottom * image.height)))
         image.crop((*edges, *ends)).save(target, "PNG", icc_profile=image.info.get("icc_profile"))
@@ -92,35 +94,20 @@ def crop_picture(source: bytes | Path, box: tuple[float, float, float, float]) -
 
 
 def _shrink(image: Image, box: Size) -> Image:
-    """Return the picture as it is shown, small enough for the box."""
+    """Return a picture that fits into the box; it is not made larger."""
     from PIL.Image import Resampling  # noqa: PLC0415 - Pillow is loaded when it is used
 
-    shown = displayable(image)
-    shown.thumbnail(box, Resampling.LANCZOS, reducing_gap=1.0)
-    return shown
+    image.thumbnail(box, Resampling.LANCZOS, reducing_gap=1.0)
+    return image
 
 
-def displayable(image: Image) -> Image:
-    """Bring any mode to one that every front end shows: L, RGB, or RGBA where something shows through."""
-    if image.mode.startswith(("I", "F")):
-        return image.convert("I").point(lambda level: level * (1 / 256)).convert("L")
-    if image.has_transparency_data:
-        shown = image if image.mode == "RGBA" else image.convert("RGBA")
-        return shown.convert("RGB") if shown.getchannel("A").getextrema() == (255, 255) else shown
-    if image.mode == "CMYK":
-        image.info.pop("icc_profile", None)  # it speaks of inks
-    if image.mode in ("L", "RGB"):
-        return image
-    return image.convert("L" if image.mode == "1" else "RGB")
-
-
-def _encode(image: Image, sources: Sequence[bytes]) -> tuple[bytes, str, int, int]:
+def _encode(image: Image, like: Sequence[bytes | Labels]) -> tuple[bytes, str, int, int]:
     target = io.BytesIO()
     profile = image.info.get("icc_profile")
     kind = "PNG" if image.mode == "RGBA" else "JPEG"
     kept = profile if profile and len(profile) <= _LARGEST_PROFILE else None
     image.save(target, kind, quality=_QUALITY, icc_profile=kept)
-    return label(target.getvalue(), sources), f"image/{kind.lower()}", *image.size
+    return label(target.getvalue(), like), f"image/{kind.lower()}", *image.size
 
 
 # A sheet: equal cells, each with its number.
@@ -141,21 +128,34 @@ class _Grid(NamedTuple):
         return column * (self.cell[0] + self.gap), row * (self.cell[1] + self.gap)
 
 
-def sheet(pictures: Sequence[bytes], *, longest: int = 512, labels: Sequence[str] = ()) -> tuple[bytes, str, int, int]:
-    """Return several pictures on one sheet, with these labels or 1, 2, …: its bytes, type, width and height.
+class Cell(NamedTuple):
+    """What a sheet needs of one picture: it in small, its size, and what its file says of how it came about."""
+
+    image: Image
+    size: Size
+    labels: Labels
+
+
+def cell_of(data: bytes, *, longest: int = 512, among: int = 1) -> Cell:
+    """Return one of `among` pictures of a sheet: the bytes of all are not needed at once.
 
     Raises:
-        BadImageError: one of them is no picture that can be shown.
+        BadImageError: the bytes are no picture that can be shown.
     """
-    grid = _grid([open_picture(data).size for data in pictures], round(longest * _SHEET_SCALE))
-    cells = [_cell(data, grid.cell) for data in pictures]
-    return _encode(_draw(cells, grid, labels or [str(place) for place in range(1, len(cells) + 1)]), pictures)
-
-
-def _cell(data: bytes, box: Size) -> Image:
     opened = open_picture(data)
-    with room_for(opened):
-        return _shrink(load(opened, within=max(box)), box)
+    size = opened.size
+    side = longest * _SHEET_SCALE
+    with one_at_a_time():
+        image = load(opened, within=round(min(side, 2 * side / math.sqrt(among))))
+    return Cell(image, size, labels_in(data))
+
+
+def sheet(cells: Sequence[Cell], *, longest: int = 512, labels: Sequence[str] = ()) -> tuple[bytes, str, int, int]:
+    """Return several pictures on one sheet, with these labels or 1, 2, …: its bytes, type, width and height."""
+    grid = _grid([cell.size for cell in cells], round(longest * _SHEET_SCALE))
+    images = [_shrink(cell.image, grid.cell) for cell in cells]
+    names = labels or [str(place) for place in range(1, len(cells) + 1)]
+    return _encode(_draw(images, grid, names), [cell.labels for cell in cells])
 
 
 def _grid(sizes: Sequence[Size], longest: int) -> _Grid:

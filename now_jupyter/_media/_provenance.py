@@ -16,7 +16,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import unescape
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 from xml.sax.saxutils import escape
 
 from .._json import JSON, read_json
@@ -38,9 +38,11 @@ from ._containers import (
 from ._decoding import open_picture
 from ._types import identify
 
-__all__ = ["SourceType", "carry_packet", "embed", "extract", "is_signed", "label"]
+__all__ = ["Labels", "SourceType", "carry_packet", "embed", "extract", "is_signed", "label", "labels_in"]
 
 SourceType = Literal["trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "algorithmicMedia"]
+Labels: TypeAlias = tuple[str, str]
+"""The source type, and China's label as it stands in the XMP; empty where there is none."""
 
 _OURS = "now_jupyter"
 _LARGEST = 1 << 20
@@ -110,15 +112,15 @@ def is_signed(data: bytes) -> bool:
 # Labels: that a picture was generated
 
 
-def label(data: bytes, like: Sequence[bytes] = (), kind: SourceType = "trainedAlgorithmicMedia") -> bytes:
+def label(data: bytes, like: Sequence[bytes | Labels] = (), kind: SourceType = "trainedAlgorithmicMedia") -> bytes:
     """Return the same picture, saying that it was generated; one that says so, or is signed, comes back as it is.
 
     Args:
         data: A picture, encoded.
-        like: The pictures that it shows, whose labels it gets.
+        like: The pictures that it shows, or their labels, which it gets.
         kind: What is said where they say nothing; where they say different things, it is a composite.
     """
-    said = [_labels_in(one) for one in like]
+    said = [labels_in(one) if isinstance(one, bytes) else one for one in like]
     kinds = {source for source, _ in said if source} or {kind}
     source = kinds.pop() if len(kinds) == 1 else "compositeWithTrainedAlgorithmicMedia"
     found = next((aigc for _, aigc in said if aigc), "")
@@ -137,8 +139,8 @@ def carry_packet(data: bytes, source: bytes) -> bytes:
     return _rewrite(data, lambda _: packet) if packet else data
 
 
-def _labels_in(data: bytes) -> tuple[str, str]:
-    """Return the source type, and China's label as it stands in the XMP; empty where there is none."""
+def labels_in(data: bytes) -> Labels:
+    """Return what a picture says of how it came about."""
     packet = _packet_of(data)
     source, aigc = _SOURCE_TYPE.search(packet), _AIGC.search(packet)
     return source[1] if source else "", aigc[aigc.lastindex or 0] if aigc else ""
@@ -151,10 +153,12 @@ def _labels(source: str, aigc: str) -> str:
 
 
 def _packet_of(data: bytes) -> str:
-    """Return the XMP of a picture; empty where there is none that can be read."""
+    """Return the XMP of a picture; empty where there is none that can be read, or it is no label but a load."""
     try:
         form, parts = _parts_of(data)
-        return _packet_in(data, form, find_part(data, parts, *form.xmp)).decode() if form else ""
+        part = find_part(data, parts, *form.xmp) if form else None
+        is_sane = form and part and part.last - part.first <= _LARGEST
+        return _packet_in(data, form, part).decode() if form and is_sane else ""
     except (DamagedError, BadImageError, UnicodeError):
         return ""
 

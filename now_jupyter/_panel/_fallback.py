@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import io
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .._media import label, preview, read_verified, sheet
-from .._messages import BadImageError, Language, NowImageError, plain, say
+from .._media import Cell, Labels, cell_of, label, read_verified, sheet
+from .._messages import Language, NowImageError, plain, say
 from .._store import Record, RecordedOutput
 from ._pictures import pictures_of
 
@@ -39,12 +39,14 @@ def static_bundle(
     pictures: Sequence[tuple[Record, RecordedOutput]], folder: Path, *, language: Language = "en", text: str = ""
 ) -> Bundle:
     """Return the static output: these pictures as one sheet, their captions as text."""
-    shown, originals = [], []
+    shown = []
+    cells: dict[str, Cell] = {}
     for record, one in pictures:
-        with suppress(NowImageError):  # gone or damaged
-            originals.append(read_verified(folder / one.file, one.sha256))
+        with suppress(NowImageError):  # gone or damaged, or this Pillow cannot read its type
+            data = read_verified(folder / one.file, one.sha256)
             shown.append((record, one))
-    image, width, height = _image_of(originals, [record.ref_of(one).lstrip("#") for record, one in shown])
+            cells[record.ref_of(one).lstrip("#")] = cell_of(data, longest=_LONGEST, among=len(pictures))
+    image, width, height = _image_of(cells)
     captions = [_caption(record, one) for record, one in shown] or [say("no pictures yet", language)]
     words = "\n".join([*captions, text] if text else captions)
     of_image = {"width": width, "height": height, "alt": plain(words, 300)}
@@ -64,12 +66,12 @@ def _caption(record: Record, one: RecordedOutput) -> str:
     return " · ".join(facts)
 
 
-def _image_of(originals: Sequence[bytes], labels: Sequence[str]) -> tuple[bytes, int, int]:
-    with suppress(BadImageError):  # the bytes are as they came, but this Pillow cannot read their type
-        if len(originals) > 1:
-            return _mark(sheet(originals, longest=_LONGEST, labels=labels)[0])
-        for data in originals:
-            return _mark(preview(data, longest=_LONGEST, original_if_smaller=False)[0])
+def _image_of(cells: Mapping[str, Cell]) -> tuple[bytes, int, int]:
+    if len(cells) > 1:
+        return _mark(sheet([*cells.values()], longest=_LONGEST, labels=[*cells])[0])
+    for cell in cells.values():
+        cell.image.thumbnail((_LONGEST, _LONGEST))
+        return _on_white(cell.image, cell.labels)
     return _empty()
 
 
@@ -77,9 +79,15 @@ def _mark(image: bytes) -> tuple[bytes, int, int]:
     from PIL import Image  # noqa: PLC0415 - Pillow is loaded when it is used
 
     with Image.open(io.BytesIO(image)) as seen:
-        ground = Image.new("RGB", seen.size, "white")
-        ground.paste(seen, mask=seen.getchannel("A") if seen.mode == "RGBA" else None)
-    return _encode(ground, [image])
+        return _on_white(seen, image)
+
+
+def _on_white(seen: Any, like: bytes | Labels) -> tuple[bytes, int, int]:  # noqa: ANN401 - a PIL image
+    from PIL import Image  # noqa: PLC0415 - as above
+
+    ground = Image.new("RGB", seen.size, "white")
+    ground.paste(seen, mask=seen.getchannel("A") if seen.mode == "RGBA" else None)
+    return _encode(ground, [like])
 
 
 def _empty() -> tuple[bytes, int, int]:
@@ -91,8 +99,8 @@ def _empty() -> tuple[bytes, int, int]:
     return _encode(card)
 
 
-def _encode(image: Any, shown: Sequence[bytes] = ()) -> tuple[bytes, int, int]:  # noqa: ANN401 - a PIL image
+def _encode(image: Any, like: Sequence[bytes | Labels] = ()) -> tuple[bytes, int, int]:  # noqa: ANN401 - a PIL image
     target = io.BytesIO()
     image.save(target, "JPEG", quality=_QUALITY)
-    data = label(target.getvalue(), shown) if shown else target.getvalue()
+    data = label(target.getvalue(), like) if like else target.getvalue()
     return _HEAD + data[len(_JFIF) :], image.width, image.height

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from .._media import fill, label, read_verified
+from .._media import fill, label, labels_in, read_verified
 from .._messages import NowImageError
 from .._store import Record
 from ._pictures import pictures_of
@@ -44,13 +44,15 @@ def _thumb(shown: tuple[tuple[Path, str], ...]) -> bytes:
     from PIL import Image  # noqa: PLC0415 - Pillow is loaded when it is used
 
     ground = Image.new("RGB", (_SIDE, _SIDE), _GROUND)
-    originals = [read_verified(path, sha256) for path, sha256 in shown]
-    for data, box in zip(originals, _PLACES[len(shown)], strict=True):
+    labels = []
+    for (path, sha256), box in zip(shown, _PLACES[len(shown)], strict=True):
+        data = read_verified(path, sha256)
         filled = fill(data, (box[2] - box[0], box[3] - box[1]))
         ground.paste(filled, box[:2], filled if filled.mode == "RGBA" else None)
+        labels.append(labels_in(data))
     target = io.BytesIO()
     ground.save(target, "JPEG", quality=_QUALITY)
-    return label(target.getvalue(), originals)
+    return label(target.getvalue(), labels)
 
 
 class Wanted:

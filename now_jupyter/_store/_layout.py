@@ -25,6 +25,7 @@ from ._files import (
     FolderStamp,
     claim_exclusively,
     copy_new,
+    digest_of_file,
     folder_stamp,
     is_missing,
     list_names,
@@ -197,13 +198,15 @@ class FolderLayout:
         """
         folder = self.path / "quarantine"
         private_folder(folder)
-        name = "bytes" if isinstance(source, bytes) else re.sub(r"[^\w.-]", "_", source.name)[:80]
-        mark = digest(source) if isinstance(source, bytes) else secrets.token_hex(6)
+        if isinstance(source, bytes):
+            mark, name = digest(source), "bytes"  # each `resume` meets the same again
+        elif source.suffix == ".tmp":
+            mark, name = digest_of_file(source), "bytes"
+        else:
+            mark, name = secrets.token_hex(6), re.sub(r"[^\w.-]", "_", source.name)[:80]
         target = folder / f"{mark[:12]}-{name}"
         if isinstance(source, bytes):
-            if is_missing(target) or os.lstat(target).st_size != len(
-                source
-            ):  # each `resume` meets the same bytes again
+            if is_missing(target) or os.lstat(target).st_size != len(source):
                 write_durably(target, source)
         elif self.path in source.parents:
             try:

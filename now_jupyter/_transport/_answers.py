@@ -34,6 +34,7 @@ _GZIP = 0x1F
 _ZLIB_METHOD = 8
 _PIECE = 1 << 20
 _STEP = 1 << 16
+_MOST_BLANKS = 1 << 16
 
 
 class Sink(Protocol):
@@ -102,7 +103,10 @@ class Answer:
 
     async def start(self, length: int, start: bytes = b"") -> bytes:
         """Return the first bytes, `start` among them: so many or more that are no blanks, where there are so many."""
-        while len(start.lstrip()) < length and (piece := await anext(self.pieces, None)) is not None:
+        while len(start.lstrip()) < length and len(start) < _MOST_BLANKS:
+            piece = await anext(self.pieces, None)
+            if piece is None:
+                break
             start += piece
         return start
 

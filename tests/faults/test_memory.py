@@ -26,7 +26,7 @@ from faultserver import Action, FaultServer, Send, chunked, json_answer, respons
 from stand import PATH
 
 MIB = 1 << 20
-OTHER = 45  # MiB for all that is not the answer: threads, TLS, buffers, what the allocator keeps
+OTHER = 45  # MiB for all but pixels: what an answer says, threads, TLS, buffers, what the allocator keeps
 PIECE = b"QUJD" * (16 << 10)
 BUYER = """
 import json, sys
@@ -162,16 +162,16 @@ def head(*, length: int | None = None, **headers: str) -> bytes:
 def test_a_body_without_end_stops_at_the_cap(
     tmp_path: Path, server: FaultServer, caps: Caps, campaign: Campaign
 ) -> None:
-    """It takes no more than the cap, and what was read is kept."""
+    """It goes to the disk, and what was read is kept."""
     server.script(Endless(Send(head()), Send(b'{"data":[{"b64_json":"'), again=PIECE), path=PATH)
     one = bought(tmp_path, server, caps)
     assert one.came.startswith("BadResponseError: the answer is larger than")
     assert one.billed == "maybe"
-    assert one.growth < 1.3 * caps.answer / MIB + OTHER
+    assert one.growth < OTHER
     assert (tmp_path / "a.now" / "answers" / "1.part").stat().st_size >= caps.answer
     told(campaign, caps, "endless JSON", one)
     again = bought(tmp_path, server, caps, resume=True)
-    assert again.growth < 3.2 * caps.answer / MIB + OTHER
+    assert again.growth < OTHER
     told(campaign, caps, "endless JSON, resumed", again)
 
 
@@ -194,8 +194,7 @@ def test_a_bomb_is_not_unpacked_beyond_the_cap(
     one = bought(tmp_path, server, caps)
     assert one.came.startswith("BadResponseError")
     assert one.billed == "maybe"
-    unpacked = 1.1 * caps.answer / MIB if encoding == "gzip" else 0
-    assert one.growth < unpacked + OTHER
+    assert one.growth < OTHER
     told(campaign, caps, f"gzip bomb as {encoding or 'nothing'}", one)
 
 
@@ -209,16 +208,16 @@ def just_under(cap: int, before: str, after: str) -> Sequence[Action]:
 
 @pytest.mark.row("B5", injected="an answer just under the cap, in base64, and with one emoji or half of one beside it")
 @pytest.mark.parametrize("note", ["fox", "🦊", "\\ud83e"])
-def test_an_answer_just_under_the_cap_is_in_the_memory_three_times_at_most(
+def test_an_answer_just_under_the_cap_is_not_in_the_memory(
     note: str, tmp_path: Path, server: FaultServer, caps: Caps, campaign: Campaign
 ) -> None:
-    """As bytes, as text and as the value in it: no letter beside it doubles that, nor does taking it up again."""
+    """Neither as bytes nor as text, nor the picture in it; nor when it is taken up again."""
     item = f'{{"data":[{{"revised_prompt":"{note}","b64_json":"', '"}]}'
     server.script(just_under(caps.answer, *item), path=PATH)
     for resume in (False, True):
         one = bought(tmp_path, server, caps, resume=resume)
         assert one.billed == "yes"
-        assert one.growth < 3.2 * caps.answer / MIB + OTHER, (resume, one)
+        assert one.growth < OTHER, (resume, one)
         told(campaign, caps, f"answer with {note!r}{' again' * resume}", one)
     (kept,) = (one for one in (tmp_path / "a.now" / "quarantine").iterdir() if one.suffix != ".why")  # once only
     assert kept.stat().st_size > caps.answer * 0.74
@@ -233,7 +232,7 @@ def test_many_small_values_are_refused(tmp_path: Path, server: FaultServer, caps
     server.script(actions, path=PATH)
     one = bought(tmp_path, server, caps)
     assert one.came.startswith("BadResponseError")
-    assert one.growth < 3.2 * caps.answer / MIB + OTHER
+    assert one.growth < OTHER
     told(campaign, caps, "small values", one)
 
 
@@ -250,7 +249,7 @@ def test_a_stream_without_end_stops_at_the_cap(
     one = bought(tmp_path, server, caps, params={"stream": True}, deadline=120.0)
     assert one.came.startswith("BadResponseError: the answer is larger than"), one
     assert one.billed == "maybe"
-    assert one.growth < (3.2 * caps.answer / MIB if kind == "line" else 0) + OTHER, one
+    assert one.growth < OTHER, one
     told(campaign, caps, f"endless stream of {kind}", one)
 
 
@@ -310,16 +309,16 @@ def test_a_bomb_of_a_picture_is_not_decoded(
     told(campaign, caps, f"picture bomb of {kind}", one)
 
 
-@pytest.mark.row("D3", injected="a PNG of just under 80 megapixels, kept and shown")
+@pytest.mark.row("D3", injected="the largest PNG that is decoded, kept and shown")
 def test_the_largest_picture_is_in_the_memory_as_pixels_only(
     tmp_path: Path, server: FaultServer, caps: Caps, campaign: Campaign
 ) -> None:
     """A decoder takes four bytes for a pixel, and the preview is made without a second copy of all of them."""
-    size = (10_000, 7_990) if caps.is_real else (4_000, 3_000)
+    size = (8_200, 8_200) if caps.is_real else (4_000, 3_000)
     server.script(as_answer(png(size)), path=PATH)
     one = bought(tmp_path, server, caps, preview=True)
     assert one.came == "done"
-    assert one.growth < 1.3 * 4 * size[0] * size[1] / MIB + OTHER
+    assert one.growth < 1.1 * 4 * size[0] * size[1] / MIB + 20
     told(campaign, caps, f"picture of {size[0]}x{size[1]}", one)
 
 
@@ -343,7 +342,7 @@ def test_a_download_without_end_stops_at_the_cap(
 
 
 def test_the_measure_sees_what_it_measures(tmp_path: Path, server: FaultServer) -> None:
-    """A process that holds an answer three times takes that much by this measure, so a small figure means something."""
+    """What is nowhere put aside takes that much by this measure, so a small figure means something."""
     real = Caps(answer=64 << 20, picture=16 << 20, is_real=False)
-    server.script(just_under(real.answer, '{"data":[{"b64_json":"', '"}]}'), path=PATH)
-    assert bought(tmp_path, server, real).growth > 2 * 64
+    server.script(as_answer(png((4_000, 4_000))), path=PATH)
+    assert bought(tmp_path, server, real).growth > 40

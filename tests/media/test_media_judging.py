@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from demo_calls import opened
-from drawing import TYPES, chunk, encoded, far_apart, png, spliced, texture
+from drawing import TYPES, chunk, encoded, far_apart, png, sheet, spliced, texture
 from now_jupyter import _media
 from now_jupyter._media import _files, _provenance, _types
 from now_jupyter._messages import BadImageError
@@ -220,7 +220,7 @@ def test_a_bomb_is_refused_by_its_header() -> None:
     assert _media.examine(encoded(texture()), max_pixels=96 * 64).width == 96
 
 
-@pytest.mark.parametrize("use", [_media.decode, _media.preview, lambda data: _media.sheet([data, data])])
+@pytest.mark.parametrize("use", [_media.decode, _media.preview, lambda data: sheet([data, data])])
 def test_a_bomb_is_refused_wherever_pictures_are_decoded(use: Any) -> None:
     """Decoding, preview and sheet hold the same limit as the first check."""
     with pytest.raises(BadImageError, match="60000"):

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape, quoteattr
 import pytest
 from PIL import Image
 
-from drawing import encoded, signed, texture, with_xmp, xmp_of
+from drawing import encoded, sheet, signed, texture, with_xmp, xmp_of
 from now_jupyter import _media
 from now_jupyter._session import request_in
 
@@ -63,7 +63,7 @@ def encoded_anew(data: bytes, folder: Path) -> list[bytes]:
         _media.preview(data, longest=20)[0],
         _media.preview(data)[0],
         _media.preview(data, original_if_smaller=False)[0],
-        _media.sheet([data, data])[0],
+        sheet([data, data])[0],
         _media.crop_picture(data, (0, 0, 0.5, 0.5)),
         *(
             _media.save_copy(data, folder / f"{bool(made)}{suffix}", name="x", made=made).read_bytes()
@@ -134,8 +134,8 @@ def test_a_sheet_of_different_pictures_is_a_composite() -> None:
     """A sheet says what its pictures say where they agree; where they do not, that something generated is in it."""
     drawn = with_xmp("PNG", packet(Iptc4xmpExt__DigitalSourceType=f"{ROOT}algorithmicMedia"))
     other = with_xmp("JPEG", LABELLED["element"])
-    assert said_in(_media.sheet([drawn, drawn])[0], IPTC) == {f"{ROOT}algorithmicMedia"}
-    mixed = _media.sheet([drawn, other])[0]
+    assert said_in(sheet([drawn, drawn])[0], IPTC) == {f"{ROOT}algorithmicMedia"}
+    mixed = sheet([drawn, other])[0]
     assert said_in(mixed, IPTC) == {f"{ROOT}compositeWithTrainedAlgorithmicMedia"}
     assert said_in(mixed, TC260) == {AIGC}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from demo_calls import opened
-from drawing import TYPES, chunk, encoded, far_apart, png, spliced, texture
+from drawing import TYPES, chunk, encoded, far_apart, png, sheet, spliced, texture
 from now_jupyter import _media
 from now_jupyter._messages._errors import BadImageError
 
@@ -164,7 +164,7 @@ def test_a_preview_is_the_same_every_time() -> None:
     """The same bytes give the same preview, so that a notebook does not change by itself."""
     data = encoded(texture(700, 500))
     assert _media.preview(data) == _media.preview(data)
-    assert _media.sheet([data, data]) == _media.sheet([data, data])
+    assert sheet([data, data]) == sheet([data, data])
 
 
 def test_colour_profiles_go_along() -> None:
@@ -198,7 +198,7 @@ def test_colour_profiles_go_along() -> None:
 )
 def test_a_sheet_chooses_its_grid(count: int, size: tuple[int, int], columns: int, rows: int) -> None:
     """The number and the shape of the pictures choose the grid; the whole is at most 1.75 times a preview."""
-    data, mime, width, height = _media.sheet([encoded(texture(*size, seed=n), "JPEG") for n in range(count)])
+    data, mime, width, height = sheet([encoded(texture(*size, seed=n), "JPEG") for n in range(count)])
     cell = (width - 7 * (columns - 1)) / columns, (height - 7 * (rows - 1)) / rows
     assert mime == "image/jpeg"
     assert cell[0] / cell[1] == pytest.approx(size[0] / size[1], rel=0.02)
@@ -210,7 +210,7 @@ def test_a_sheet_chooses_its_grid(count: int, size: tuple[int, int], columns: in
 def test_each_picture_stands_in_its_cell_with_its_number() -> None:
     """The pictures come in order, and every corner bears a dark pill with a light digit on any ground."""
     grounds = ["white", "black", "red", "blue"]
-    data, _, width, height = _media.sheet([encoded(Image.new("RGB", (600, 600), name)) for name in grounds])
+    data, _, width, height = sheet([encoded(Image.new("RGB", (600, 600), name)) for name in grounds])
     image = opened(data)
     for place, name in enumerate(grounds):
         left, top = place % 2 * (width + 7) // 2, place // 2 * (height + 7) // 2
@@ -223,7 +223,7 @@ def test_each_picture_stands_in_its_cell_with_its_number() -> None:
 def test_a_sheet_of_clear_pictures_stays_clear() -> None:
     """Where something shows through, the sheet is a PNG that shows through; mixed shapes stand in the middle."""
     clear = Image.new("RGBA", (300, 300), (255, 0, 0, 90))
-    data, mime, *_ = _media.sheet([encoded(clear), encoded(texture(300, 100))])
+    data, mime, *_ = sheet([encoded(clear), encoded(texture(300, 100))])
     image = opened(data)
     assert mime == "image/png"
     assert image.getpixel((150, 75)) == (255, 0, 0, 90)
@@ -234,4 +234,4 @@ def test_a_sheet_of_clear_pictures_stays_clear() -> None:
 def test_tiny_pictures_make_a_sheet_too() -> None:
     """A badge larger than its picture is cut, not a failure."""
     for image in (Image.new("RGB", (1, 1)), Image.new("RGBA", (2, 1), (0, 0, 0, 0))):
-        assert _media.sheet([encoded(image)] * 11)[2] > 0
+        assert sheet([encoded(image)] * 11)[2] > 0
