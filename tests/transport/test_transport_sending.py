@@ -15,7 +15,7 @@ from now_jupyter._settings import Key
 from now_jupyter._transport import RelayClient
 from now_jupyter._transport._connections import ConnectionPool
 from now_jupyter._values import Attempt
-from paid_calls import MODELS_CALL, OK, ORDER, PATH, PICTURE, Kept, ask, order
+from paid_calls import MODELS_CALL, OK, ORDER, PATH, PICTURE, Kept, ask, no_room, order
 from wire import JSON_TYPE
 
 
@@ -49,7 +49,7 @@ def test_every_paid_call_has_a_connection_of_its_own(server: FaultServer) -> Non
     async def twice() -> None:
         client = RelayClient(base_url=server.url)
         for _ in range(2):
-            async with client.submit(ORDER, sink=Kept(), idempotency_key="x"):
+            async with client.submit(ORDER, sink=Kept(), texts=no_room(), idempotency_key="x"):
                 pass
         await client.aclose()
 
@@ -77,7 +77,7 @@ def test_many_paid_calls_go_out_at_once(server: FaultServer) -> None:
     server.script([Await(go), *OK])
 
     async def one(client: RelayClient) -> None:
-        async with client.submit(ORDER, sink=Kept(), idempotency_key="x"):
+        async with client.submit(ORDER, sink=Kept(), texts=no_room(), idempotency_key="x"):
             pass
 
     async def all_of_them() -> None:
