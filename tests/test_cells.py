@@ -502,3 +502,33 @@ def test_a_curl_with_its_key_does_not_stay_in_the_cell(page: Page) -> None:
         assert "default is in use" in ran.text
         assert key not in ran.text
         page.run("%now logout")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"%nowimage {SMALL} a dear fox",
+        f"if True:\n    %nowimage {SMALL} a dear hare",
+        'nj.generate("a dear owl", model="dall-e-2", size="256x256")',
+    ],
+    ids=["awaited", "blocking", "python"],
+)
+def test_a_cell_asks_before_it_costs_much(code: str, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typed answers count, ■ while it asks sends nothing, and where nothing can be typed it says how to go on."""
+    with relay_on_loopback() as served:
+        page.run(f'%config Now.base_url = "{served.url}"\n%config Now.confirm_over = 0.001')
+        refused = page.kernel.run(code)
+        assert refused.error is not None
+        assert refused.error["ename"] == "NotConfirmed"
+        assert "yes" in refused.text
+        no = page.kernel.run(code, answers=["n"])
+        with monkeypatch.context() as patch:
+            patch.setattr(page.kernel.client, "input", lambda _: page.kernel.interrupt())
+            stopped = page.kernel.run(code, answers=["y"])
+        for ran in (no, stopped):
+            assert "not ordered; nothing was sent" in ran.text
+        assert served.posts == 0
+        ran = page.kernel.run(code, answers=["y"])
+        assert (ran.status, served.posts) == ("ok", 1), ran.text
+        assert _images(ran)
+        page.run('%config Now.base_url = ""\n%config Now.confirm_over = "auto"')

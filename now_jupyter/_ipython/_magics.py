@@ -145,12 +145,13 @@ class Extension:
         order = order_of(parsed, execution=self.cells.current)
         if parsed.options.get("dry_run"):
             return print(rehearsal_text(self.session, order))  # noqa: T201 - as above
-        job, how = self.session.place(order), cast("str | None", parsed.options.get("show"))
+        is_left = bool(parsed.options.get("no_wait"))
+        job, how = self.session.place(order, asks=not is_left), cast("str | None", parsed.options.get("show"))
         timeout = cast("float | None", parsed.options.get("timeout")) or settings.timeout
         progress = self._progress(awaited=awaited)
         view = View(job, settings, prompt=order.request.prompt, how=how, progress=progress)
         pending = _Pending(job=job, timeout=timeout, name=order.name, view=view)
-        return self._let_go(pending) if parsed.options.get("no_wait") else pending
+        return self._let_go(pending) if is_left else pending
 
     def _users_names(self, local: Mapping[str, object] | None) -> dict[str, object]:
         """Give what the user has defined; IPython's own names (`open`, `exit`, `In`) are none of it."""

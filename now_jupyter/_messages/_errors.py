@@ -2,6 +2,7 @@
 
     NowImageError
     ├── InputError            the request is not one that can be sent
+    │   └── NotConfirmed      it needs the user's word first
     ├── ConfigError           address, key or setting is missing or wrong
     ├── AuthError             the relay refuses the key
     ├── QuotaError            no money left at the relay
@@ -56,6 +57,7 @@ __all__ = [
     "Interrupted",
     "LinkExpiredError",
     "MaybeBilledError",
+    "NotConfirmed",
     "NowImageError",
     "QuotaError",
     "RateLimitError",
@@ -183,6 +185,10 @@ class InputError(NowImageError):
     @property
     def _tells_billing(self) -> bool:
         return self.billed != "no"
+
+
+class NotConfirmed(InputError):
+    """The price of an order needs the user's word, and nobody can be asked."""
 
 
 class ConfigError(NowImageError):

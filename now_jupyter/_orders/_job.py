@@ -10,13 +10,15 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from contextvars import Context
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from anyio import Event
+
 from .._background import Background, Left, Waiting
 from .._bundles import Bundle, try_bundle
-from .._messages import InputError, Interrupted, Language, TaskStillPending, say
+from .._messages import InputError, Interrupted, Language, NotConfirmed, TaskStillPending, say
 from .._runner import ProgressReport
 from .._store import Record
 from .._values import Generation, Showable
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from anyio import CancelScope
 
 __all__ = ["Job", "ensure_asyncio"]
+
+_QUESTION = "question"
+_YES = ("y", "yes", "是", "好", "对", "继续")
 
 
 def ensure_asyncio() -> None:
@@ -37,6 +42,19 @@ def ensure_asyncio() -> None:
         "this can be awaited on asyncio only",
         advice="%autoawait asyncio, or nj.generate(…) and job.result(), which wait",
     )
+
+
+class _Questioned(Exception):
+    """The wait has stopped for a question."""
+
+
+@dataclass(slots=True)
+class _Question:
+    """What the user's word is needed for, and, once it is `over`, why the order does not go on (None: it does)."""
+
+    doubt: NotConfirmed
+    over: Event = field(default_factory=Event)
+    objection: BaseException | None = None
 
 
 class Job(Showable, Future[Generation]):
@@ -55,7 +73,9 @@ class Job(Showable, Future[Generation]):
         *,
         view: Callable[[Job], Generation | None] = lambda _: None,
         language: Language = "en",
+        ask: Callable[[str], str] | None = None,
     ) -> None:
+        """Begin with nothing; whoever waits asks the user with `ask`, where the order needs their word."""
         super().__init__()
         self.set_running_or_notify_cancel()
         self._background = background
@@ -68,6 +88,8 @@ class Job(Showable, Future[Generation]):
         self._work: CancelScope | None = None
         self._is_taken_back = False
         self._view = view
+        self._ask = ask
+        self._question: _Question | None = None
         self.began = time.monotonic()
         self.progress: ProgressReport | None = None
         self.left_by = ""
@@ -98,8 +120,12 @@ class Job(Showable, Future[Generation]):
             TaskStillPending: the time is over, or `stop_waiting` was called; the job goes on.
             NowImageError: no picture came of it, and why.
         """
-        with self._wait(timeout) as waiting:
-            return waiting.block(tick)
+        while True:
+            try:
+                with self._wait(timeout) as waiting:
+                    return waiting.block(tick)
+            except _Questioned:
+                self._answer(self._ask)
 
     async def await_result(  # the time limit frees the waiter and cancels nothing, as asyncio.timeout would
         self,
@@ -108,8 +134,12 @@ class Job(Showable, Future[Generation]):
     ) -> Generation:
         """Wait as `result` does, without blocking the running loop."""
         ensure_asyncio()
-        with self._wait(timeout) as waiting:
-            return await waiting.awaited(tick)
+        while True:
+            try:
+                with self._wait(timeout) as waiting:
+                    return await waiting.awaited(tick)
+            except _Questioned:
+                self._answer(self._ask)
 
     def __await__(self) -> Generator[object, None, Generation]:
         return self.await_result().__await__()
@@ -119,9 +149,13 @@ class Job(Showable, Future[Generation]):
         waiting = Waiting(self._future, timeout=timeout)
         with self._lock:
             self._waiting.append(waiting)
+            if self._question is not None:
+                waiting.stop(_QUESTION)
         try:
             yield waiting
         except Left as left:
+            if left.by == _QUESTION:
+                raise _Questioned from None
             raise self._error_of_leaving(left.by) from None
         finally:
             with self._lock:
@@ -129,6 +163,7 @@ class Job(Showable, Future[Generation]):
 
     def _error_of_leaving(self, by: str) -> BaseException:
         self.left_by = by
+        self._answer(None)
         ref = self.refs or say("the order", self._language)
         if by == "interrupt":
             return Interrupted(
@@ -141,6 +176,35 @@ class Job(Showable, Future[Generation]):
             ref=ref,
         )
         return error.in_language(self._language)
+
+    async def confirm(self, doubt: NotConfirmed) -> None:
+        """Have whoever waits ask the user, and return when they agree; on the background loop.
+
+        Raises:
+            NotConfirmed: there is nobody to ask.
+            Interrupted: they do not agree.
+        """
+        if self._ask is None or self.left_by:
+            raise doubt
+        question = _Question(doubt.in_language(self._language))
+        with self._lock:
+            self._question = question
+            for waiting in self._waiting:
+                waiting.stop(_QUESTION)
+        await question.over.wait()
+        if question.objection is not None:
+            raise question.objection
+
+    def _answer(self, ask: Callable[[str], str] | None) -> None:
+        """Ask the user, in the thread that waits; without `ask` there is nobody any longer."""
+        with self._lock:
+            question, self._question = self._question, None
+        if question is None:
+            return
+        try:
+            question.objection = _objection_to(question.doubt, ask, self._language)
+        finally:
+            self._background.soon(question.over.set)
 
     def wait_until_over(self) -> None:
         """Wait until nothing more will come, well or not; ■ ends the wait."""
@@ -243,3 +307,17 @@ class Job(Showable, Future[Generation]):
             told = replace(generation, origin=self.origin)
             self._future.set_result(told)
             self.set_result(told)
+
+
+def _objection_to(doubt: NotConfirmed, ask: Callable[[str], str] | None, language: Language) -> BaseException | None:
+    """Return why an order does not go on, after the user was asked; None where they agree."""
+    if ask is None:
+        return doubt
+    try:
+        if ask(say("{doubt}. Go on? [y/N] ", language, doubt=doubt.message())).strip().casefold() in _YES:
+            return None
+    except (KeyboardInterrupt, EOFError):
+        pass
+    except Exception:  # noqa: BLE001 - nothing can be typed here after all
+        return doubt
+    return Interrupted("not ordered; nothing was sent", language)

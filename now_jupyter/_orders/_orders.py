@@ -10,14 +10,23 @@ import os
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
 from anyio import CancelScope
 
 from .._background import run_in_thread
-from .._messages import Interrupted, NowImageError, RejectedError, TaskStillPending, error_of, name_bug, say
+from .._messages import (
+    Interrupted,
+    NotConfirmed,
+    NowImageError,
+    RejectedError,
+    TaskStillPending,
+    error_of,
+    name_bug,
+    say,
+)
 from .._protocol import Service
 from .._relay import RelayFacts
 from .._runner import Runner, RunResult
@@ -30,6 +39,7 @@ from ._order import Order
 from ._planning import Placed, Planner, position_of, say_remarks
 from ._quotes import Quotes
 from ._rehearsal import Rehearsal, rehearse_calls, say_decision
+from ._reuse import CellPosition
 from ._workspace import Snapshot, Workspace
 
 __all__ = ["Orders"]
@@ -85,6 +95,8 @@ class Orders:
                 job.finish(await work())
         except NowImageError as error:
             job.finish(None, strip_frames(error).in_language(self._workspace.settings().language))
+        except Interrupted as refusal:  # the user's own
+            job.finish(None, refusal)
         except Exception as bug:  # noqa: BLE001 - raised again where the job is waited for
             job.finish(None, clear_locals(bug))
         finally:
@@ -121,22 +133,30 @@ class Orders:
             await running.over.wait()
 
     async def _carry_out(self, order: Order, job: Job) -> Generation:
-        async with self._turn:
-            snapshot = self._workspace.snapshot()
-            placed = Placed(order=order, position=position_of(order), snapshot=snapshot)
-            decision = await self._planner.decide(placed)
-            try:
-                works = await self._buyer.prepare(placed, decision, job)
-            except BaseException:
-                self._planner.reruns.forget(decision)
-                raise
+        position = position_of(order)
+        try:
+            placed, works = await self._prepare(order, position, job)
+        except NotConfirmed as doubt:
+            await job.confirm(doubt)
+            placed, works = await self._prepare(replace(order, agreed=True), position, job)
         results, bugs = await _run_all(works)
         _tell_bugs(results, bugs, job)
-        whole = await self._sum_up(results, snapshot)
+        whole = await self._sum_up(results, placed.snapshot)
         if order.save is not None:
             await self._save(whole, order.save, job)
         self._planner.reruns.note_run(placed.position)
         return whole
+
+    async def _prepare(self, order: Order, position: CellPosition, job: Job) -> tuple[Placed, list[Work]]:
+        """Decide and plan an order, and return the work of it; nothing was sent yet."""
+        async with self._turn:
+            placed = Placed(order=order, position=position, snapshot=self._workspace.snapshot())
+            decision = await self._planner.decide(placed)
+            try:
+                return placed, await self._buyer.prepare(placed, decision, job)
+            except BaseException:
+                self._planner.reruns.forget(decision)
+                raise
 
     async def _sum_up(self, results: Sequence[RunResult], snapshot: Snapshot) -> Generation:
         whole = together([generation_of(one.record, snapshot.home.store.pictures) for one in results])
@@ -166,7 +186,7 @@ class Orders:
         price, doubt = Money(None, snapshot.settings.currency), None
         with suppress(NowImageError):
             price = await self.quotes.price(bought, snapshot)
-            doubt = await self.quotes.find_doubt(price, order, snapshot)
+            doubt = await self.quotes.find_doubt(bought, price, order, snapshot)
         return Rehearsal(
             calls=tuple(rehearse_calls(calls, snapshot.access.client)),
             decisions=tuple(say_decision(decision, snapshot.settings.language)),

@@ -17,7 +17,8 @@ import msgspec
 from .._background import run_in_thread
 from .._bounds import Bounded, Count
 from .._history import History
-from .._messages import InputError, Language, StoreCorrupt, say
+from .._json import amount_of
+from .._messages import InputError, Language, NotConfirmed, StoreCorrupt, say
 from .._protocol import Plan
 from .._relay import RelayFacts, estimate
 from .._settings import Settings
@@ -30,6 +31,7 @@ __all__ = ["Budget", "Quotes", "budget_line"]
 
 _FILE = "budget.json"
 _LARGEST = 1 << 16
+_SOON = 2.0  # seconds; where no one has set a limit, a relay that is slow to tell its prices holds up no order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,23 +103,40 @@ def _unreadable() -> StoreCorrupt:
     )
 
 
-def _find_doubt(price: Money, order: Order, budget: Budget | None, settings: Settings) -> InputError | None:
-    """Return what the user's word is needed for; an unknown price is above every limit."""
-    if order.agreed:
-        return None
-    if settings.confirm_over is not None and (price.amount is None or price.amount > settings.confirm_over):
-        return InputError(
-            "the expected price is {price}, and Now.confirm_over is {limit}",
-            advice="add --yes to order it all the same",
+def _find_doubt(
+    plans: Sequence[Plan], price: Money, order: Order, budget: Budget | None, settings: Settings
+) -> NotConfirmed | None:
+    """Return what the user's word is needed for; an unknown price is above every limit that was set."""
+    limit, count = None if order.agreed else _limit_of(settings), sum(plan.expected for plan in plans)
+    if limit is not None and _is_above(price, limit):
+        return NotConfirmed(
+            "this costs {price} (pictures: {count}), which is more than {limit}",
+            advice="--yes orders it all the same; Now.confirm_over says from where on you are asked (None: never)",
             price=price,
-            limit=settings.confirm_over,
+            count=count,
+            limit=limit,
         )
-    if price.amount is None and (order.budget is not None or budget is not None):
-        return InputError(
+    if order.agreed or price.amount is not None:
+        return None
+    if settings.confirm_over not in (None, "auto"):
+        return NotConfirmed(
+            "the price of this order is not known (pictures: {count}), and Now.confirm_over is {limit}",
+            advice="--yes orders it all the same; Now.confirm_over says from where on you are asked (None: never)",
+            count=count,
+            limit=limit,
+        )
+    if order.budget is not None or budget is not None:
+        return NotConfirmed(
             "the price of this order is not known, and there is a budget",
             advice="add --yes to order it all the same",
         )
     return None
+
+
+def _limit_of(settings: Settings) -> Money | None:
+    """Return the price above which an order is asked about: where nobody said, what a relay dollar costs."""
+    limit = settings.rate if settings.confirm_over == "auto" else settings.confirm_over
+    return None if limit is None else Money(amount_of(limit), settings.currency)
 
 
 class Quotes:
@@ -148,11 +167,11 @@ class Quotes:
         """Return the expected price of all plans together; unknown if one of them is."""
         return sum_of(await self._price_each(plans, snapshot), snapshot.settings.currency)
 
-    async def _price_each(self, plans: Sequence[Plan], snapshot: Snapshot) -> list[Money]:
-        settings = snapshot.settings
+    async def _price_each(self, plans: Sequence[Plan], snapshot: Snapshot, *, at_once: bool = False) -> list[Money]:
+        settings, access = snapshot.settings, snapshot.access
         if snapshot.is_demo:
             return [Money(None, settings.currency) for _ in plans]
-        prices = await self._facts.prices(snapshot.access)
+        prices = await (self._facts.prices_within(_SOON, access) if at_once else self._facts.prices(access))
         return [estimate(plan, prices, settings) for plan in plans]
 
     async def agree(
@@ -160,18 +179,20 @@ class Quotes:
     ) -> tuple[Sequence[Money | None], Budget | None]:
         """Return the price of each plan, where a limit made us ask, and the budget that they are within.
 
-        Refused is what is above `Now.confirm_over`, above `Order.budget` or above what is left of the budget.
-        An unknown price is above each of them. With the user's word (`Order.agreed`) it is not, nor is anything above
-        `Now.confirm_over`; limit and budget stay.
+        Refused is what is above `Now.confirm_over` (NotConfirmed), above `Order.budget` or above what is left of the
+        budget. An unknown price is above each of them that was set. With the user's word (`Order.agreed`) it is not,
+        nor is anything above `Now.confirm_over`; limit and budget stay.
         """
         if snapshot.is_demo:
             return [None] * len(plans), None
         budget = await run_in_thread(_read_budget, snapshot.home.store)
-        if budget is None and order.budget is None and snapshot.settings.confirm_over is None:
+        limit = None if order.agreed else snapshot.settings.confirm_over
+        if budget is None and order.budget is None and limit is None:
             return [None] * len(plans), None
-        prices = await self._price_each(plans, snapshot)
+        is_only_habit = budget is None and order.budget is None and limit == "auto"
+        prices = await self._price_each(plans, snapshot, at_once=is_only_habit)
         price = sum_of(prices, snapshot.settings.currency)
-        if (doubt := _find_doubt(price, order, budget, snapshot.settings)) is not None:
+        if (doubt := _find_doubt(plans, price, order, budget, snapshot.settings)) is not None:
             raise doubt
         if order.budget is not None:
             _refuse_above(price, order.budget, snapshot.settings)
@@ -179,12 +200,14 @@ class Quotes:
             await run_in_thread(self._refuse_beyond, price, budget, snapshot)
         return prices, budget
 
-    async def find_doubt(self, price: Money, order: Order, snapshot: Snapshot) -> InputError | None:
+    async def find_doubt(
+        self, plans: Sequence[Plan], price: Money, order: Order, snapshot: Snapshot
+    ) -> InputError | None:
         """Return what the price of an order needs the user's word for."""
         if snapshot.is_demo:
             return None
         budget = await run_in_thread(_read_budget, snapshot.home.store)
-        return _find_doubt(price, order, budget, snapshot.settings)
+        return _find_doubt(plans, price, order, budget, snapshot.settings)
 
     async def stay_within(self, budget: Budget | None, record: Record, snapshot: Snapshot) -> None:
         """Look once more when a number is claimed: other kernels may have claimed lower ones meanwhile."""

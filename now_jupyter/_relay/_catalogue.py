@@ -101,9 +101,11 @@ def _read_model(name: str, item: Mapping[str, Any]) -> ListedModel:
     return ListedModel(listed=Listed(name=name, paths=paths or (), makes=makes or ()))
 
 
-async def _ask(client: RelayClient, path: str, *, base: Literal["api", "host"] = "api", **query: str) -> JSON:
+async def _ask(
+    client: RelayClient, path: str, *, base: Literal["api", "host"] = "api", once: bool = False, **query: str
+) -> JSON:
     """Return what a relay says of itself; it may say with a success that something went wrong."""
-    body = (await client.fetch(Call(path=path, method="GET", base=base, query=query))).body
+    body = (await client.fetch(Call(path=path, method="GET", base=base, query=query), once=once)).body
     if is_error(body):
         raise error_of_refusal(Refusal(body=body, paid=False))
     return body
@@ -114,9 +116,9 @@ def _items(body: JSON) -> list[Mapping[str, Any]]:
     return [item for item in data[:_MOST_LISTED] if isinstance(item, Mapping)] if isinstance(data, list) else []
 
 
-async def read_prices(client: RelayClient) -> dict[str, Price]:
+async def read_prices(client: RelayClient, *, once: bool = False) -> dict[str, Price]:
     """Read the relay's price list: model name → price in relay dollars for the default group, where it makes sense."""
-    body = await _ask(client, "/api/pricing", base="host")
+    body = await _ask(client, "/api/pricing", base="host", once=once)
     ratio = number_of(dig(body, "group_ratio", "default")) or Decimal(1)
     prices = {str(item.get("model_name")): _price(item, ratio) for item in _items(body)}
     return {name: price for name, price in prices.items() if price is not None}

@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import anyio
+
 from .._background import run_in_thread
 from .._messages import NowImageError
 from .._protocol import Listed
@@ -35,6 +37,7 @@ class RelayFacts:
         self._clock = clock
         self._known: dict[tuple[str, RelayClient], tuple[float, Any]] = {}
         self._chosen: dict[RelayClient, str] = {}
+        self._hasty: dict[RelayClient, float] = {}
 
     # What the relay says
 
@@ -53,6 +56,19 @@ class RelayFacts:
     async def prices(self, access: RelayAccess) -> Mapping[str, Price]:
         """Return the price list; empty where the relay has none."""
         return await self._ask_once("prices", access, read_prices, instead={})
+
+    async def prices_within(self, seconds: float, access: RelayAccess) -> Mapping[str, Price]:
+        """Return the price list; empty where the relay does not tell it so soon, which is tried once a minute."""
+        client = access.client
+        if self._clock() < self._known.get(("prices", client), (0.0, None))[0]:
+            return await self.prices(access)
+        if self._clock() >= self._hasty.get(client, 0.0):
+            self._hasty[client] = self._clock() + _MOMENT
+            with suppress(NowImageError), anyio.move_on_after(seconds):
+                prices = await read_prices(client, once=True)
+                self._known["prices", client] = (self._clock() + _FRESH, prices)
+                return prices
+        return {}
 
     async def status(self, access: RelayAccess) -> RelayStatus:
         """Return how the relay counts; new-api's usual way where it does not tell."""

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias, Unpack
 import anyio
 import anyio.lowlevel
 
-from .._background import Background, Execution, run_in_thread
+from .._background import Background, Execution, ask, may_ask, run_in_thread
 from .._messages import ConfigError, InputError, NowImageError, StoreError
 from .._options import Parsed, parse_keywords, read_amount, spell_for_python
 from .._orders import Job, Order, Orders, Rehearsal, Workspace, ensure_asyncio, order_of
@@ -130,7 +130,7 @@ class Session:
         """
         with self.spell_for_python():
             parsed = parse_keywords(prompt, options)
-            job = self._place(parsed)
+            job = self._place(parsed, asks=True)
             with self.accompany(job, prompt, "line") as tick:
                 generation = job.result(self._timeout_of(parsed), tick)
             return _told(generation, job)
@@ -165,12 +165,15 @@ class Session:
         """Return exactly what an order would send and cost, without sending it."""
         return self._background.call(self._orders.rehearse, self._resolve(order))
 
-    def place(self, order: Order) -> Job:
-        """Take an order and return its job."""
-        return self._start(self._orders.place, self._resolve(order))
+    def place(self, order: Order, *, asks: bool = False) -> Job:
+        """Take an order and return its job.
 
-    def _place(self, parsed: Parsed) -> Job:
-        return self.place(order_of(parsed, execution=self._execution()))
+        With `asks` whoever waits for it asks the user, where someone is there, before it costs more than they said.
+        """
+        return self._start(self._orders.place, self._resolve(order), ask=ask if asks and may_ask() else None)
+
+    def _place(self, parsed: Parsed, *, asks: bool = False) -> Job:
+        return self.place(order_of(parsed, execution=self._execution()), asks=asks)
 
     def _resolve(self, order: Order) -> Order:
         if not order.given and order.request.button is None:
@@ -230,9 +233,15 @@ class Session:
             return True
         return self.context.home().store.answer(record.number) is not None
 
-    def _start(self, work: Callable[[Any, Job], Awaitable[None]], subject: object, *known: Record) -> Job:
+    def _start(
+        self,
+        work: Callable[[Any, Job], Awaitable[None]],
+        subject: object,
+        *known: Record,
+        ask: Callable[[str], str] | None = None,
+    ) -> Job:
         """Begin on the background; wherever an interrupt strikes here, no job is waited for that never began."""
-        job = Job(self._background, view=self._view, language=self.settings().language)
+        job = Job(self._background, view=self._view, language=self.settings().language, ask=ask)
         for record in known:
             job.changed(record)
 

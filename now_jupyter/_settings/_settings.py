@@ -27,7 +27,8 @@ _OF_ENVIRONMENT = {"NOW_BASE_URL": "base_url", "NOW_MODEL": "model", "NOW_FOLDER
 class Settings:
     """All that is in force at one moment, and the login in use.
 
-    Times in seconds, amounts in `currency`, `rate` units of it per relay dollar, `largest_download` in MiB.
+    Times in seconds, amounts in `currency`, `rate` units of it per relay dollar, `largest_download` in MiB;
+    `confirm_over` "auto" is one relay dollar, and lets unknown prices pass.
     """
 
     base_url: str = ""
@@ -35,7 +36,7 @@ class Settings:
     timeout: float | None = None
     max_concurrency: int = 8
     reuse: Reuse = "restart"
-    confirm_over: float | None = None
+    confirm_over: float | Literal["auto"] | None = "auto"
     preview_px: int = 512
     embed: Literal["preview", "full", "text", "none"] = "preview"
     folder: str = ""
@@ -130,7 +131,8 @@ class Configuration:
 def check_amounts(settings: Mapping[str, Any]) -> None:
     """Refuse prices, a rate and a limit that cannot be meant, among whatever settings these are."""
     prices = settings.get("prices", {})
-    amounts = {"confirm_over": settings.get("confirm_over") or 0, "rate": settings.get("rate", 1)}
+    limit = settings.get("confirm_over", "auto")
+    amounts = {"confirm_over": 0 if limit in (None, "auto") else limit, "rate": settings.get("rate", 1)}
     amounts |= {f"prices[{name!r}]": price for name, price in prices.items()}
     for name, amount in amounts.items():
         if amount_of(amount) is None or (name == "rate" and not amount_of(amount)):

@@ -13,6 +13,7 @@ from ._settings import Reuse, Settings, check_amounts
 __all__ = ["Now"]
 
 _DEFAULTS = Settings()
+_AUTO: Any = _DEFAULTS.confirm_over  # the one word that a trait of amounts takes
 
 
 class _Checked:
@@ -26,6 +27,11 @@ class _Checked:
 
 class _Amount(_Checked, Float):  # type: ignore[type-arg]
     pass
+
+
+class _Limit(_Amount):
+    def validate(self: Any, obj: Any, value: Any) -> Any:  # noqa: ANN401 - traitlets' own signature
+        return value if value == "auto" else super().validate(obj, value)
 
 
 class _Prices(_Checked, Dict):
@@ -42,7 +48,11 @@ class Now(SingletonConfigurable):
     reuse = CaselessStrEnum(
         get_args(Reuse), _DEFAULTS.reuse, help="When the history serves a cell: first in a new kernel, always or never."
     )
-    confirm_over = _Amount(None, allow_none=True, help="A price above this needs --yes, in Now.currency. None: never.")
+    confirm_over = _Limit(
+        _AUTO,
+        allow_none=True,
+        help="An order above this is asked about, in Now.currency. auto: one dollar of the relay. None: never.",
+    )
     preview_px = Int(_DEFAULTS.preview_px, min=64, max=4096, help="Longest side of the picture kept in the notebook.")
     embed = CaselessStrEnum(
         ["preview", "full", "text", "none"], _DEFAULTS.embed, help="What a cell shows where --show is not given."

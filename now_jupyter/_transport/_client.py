@@ -109,8 +109,10 @@ class RelayClient:
         """Return the whole address that a call goes to; an InputError where it would not be the relay's."""
         return str(url_of(call, self._base_url))
 
-    async def fetch(self, call: Call, *, inputs: Inputs = Path, texts: LongTexts | None = None) -> Reply:
-        """Make a free call, again where that may help; whatever goes wrong, nothing was billed.
+    async def fetch(
+        self, call: Call, *, inputs: Inputs = Path, texts: LongTexts | None = None, once: bool = False
+    ) -> Reply:
+        """Make a free call, again where that may help, unless `once`; whatever goes wrong, nothing was billed.
 
         Without a place for long texts the whole answer is no longer than what one says.
         """
@@ -119,7 +121,8 @@ class RelayClient:
             async with aclosing(answer):
                 return (await _read(answer, texts)).reply
 
-        return await self._send(call, read, seconds=FREE_SECONDS, inputs=inputs, cap=None if texts else SAID_CAP)
+        cap, most = None if texts else SAID_CAP, 0 if once else FREE_REPEATS
+        return await self._send(call, read, seconds=FREE_SECONDS, inputs=inputs, cap=cap, most=most)
 
     async def download(self, call: Call, path: Path, *, inputs: Inputs = Path) -> str:
         """Make a free call whose answer is a file, write it to `path`, and return its media type.
@@ -158,6 +161,7 @@ class RelayClient:
             seconds=self._deadline,
             inputs=inputs,
             is_paid=True,
+            most=PAID_REPEATS,
             on_attempt=on_attempt,
             cap=self._largest_file if call.expects == "file" else None,
             sink=sink,
@@ -177,6 +181,7 @@ class RelayClient:
         *,
         seconds: float,
         inputs: Inputs,
+        most: int = FREE_REPEATS,
         is_paid: bool = False,
         on_attempt: Callable[[Attempt], None] | None = None,
         cap: int | None = None,
@@ -185,7 +190,6 @@ class RelayClient:
         """Send a call, again where that may help, and return what `use` makes of its answer."""
         until = Deadline(seconds)
         may_help = partial(_may_help, is_paid=is_paid)
-        most = PAID_REPEATS if is_paid else FREE_REPEATS
         retries = Retries(most=most, may_help=may_help, until=until, sleep=self._sleep, jitter=self._jitter)
         url = url_of(call, self._base_url)
         with ExitStack() as undo:

@@ -77,7 +77,7 @@ def test_where_nothing_was_sent_it_is_tried_again(
         base = server.url.replace("http:", "https:")
         with on_stand(tmp_path / "silent.now", server=server, base_url=base, deadline=0.4) as stand:
             unsent(stand, tries=1)  # the deadline is over
-            assert server.connections == 1
+            assert server.connections == 2  # the price was asked for, once
     with FaultServer() as proxy:
         proxy.script([Send(response(502)), Close()])
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:hidden-word@127.0.0.1:{proxy.port}")
@@ -156,12 +156,12 @@ def test_a_machine_without_a_network_is_told_so(tmp_path: Path, campaign: Campai
 def test_a_connection_that_comes_about_later_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, campaign: Campaign
 ) -> None:
-    """A proxy that fails twice and then connects: the order is sent once, and the picture comes."""
+    """A proxy fails for the price, then twice, and then connects: the order is sent once, and the picture comes."""
     certificate = make_certificate(tmp_path, "relay.invalid")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
     with FaultServer(certificate=certificate) as server, FaultServer() as proxy:
         fails = [Send(response(503)), Close()]
-        proxy.script(fails, fails, [Send(b"HTTP/1.1 200 Connected\r\n\r\n"), Tunnel(server.port)])
+        proxy.script(fails, fails, fails, [Send(b"HTTP/1.1 200 Connected\r\n\r\n"), Tunnel(server.port)])
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         with on_stand(tmp_path / "a.now", server=server, base_url="https://relay.invalid") as stand:
             stand.serve(sells(stand.ledger, png(1)))
