@@ -53,6 +53,7 @@ _ERROR_SECONDS = 10.0  # for the body of a refusal, whose status is known alread
 _LEAVING_SECONDS = 2.0  # for the end of a stream that nobody waits for
 _LARGEST_FILE = 64 << 20
 _EVENT_PEEK, _FILE_PEEK = 8, 4096  # bytes that tell events from JSON, and one file from another
+_FEW_EVENTS = 32
 _TOO_MANY = 429
 _SERVER_ERROR = 500
 _HEADERS = {
@@ -75,7 +76,6 @@ class Submission:
 
     async def next(self) -> Event | None:
         """Return the next event; None at the end and of what is no stream; a MaybeBilledError where it broke off."""
-        await checkpoint()  # thousands that are here already must not keep the loop for themselves
         return await anext(self.events, None)
 
 
@@ -324,7 +324,9 @@ async def _live_events(answer: Answer, start: bytes, texts: LongTexts) -> AsyncG
     for event in decoder.feed(cutter.feed(start)):
         yield event
     while not decoder.is_done and (piece := await anext(answer.pieces, None)) is not None:
-        for event in decoder.feed(cutter.feed(piece)):
+        for place, event in enumerate(decoder.feed(cutter.feed(piece)), start=1):
+            if place % _FEW_EVENTS == 0:
+                await checkpoint()  # thousands that are here already must not keep the loop for themselves
             yield event
     for event in itertools.chain(decoder.feed(cutter.end()), decoder.end()):
         yield event

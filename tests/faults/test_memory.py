@@ -242,7 +242,7 @@ def test_a_stream_without_end_stops_at_the_cap(
     kind: str, tmp_path: Path, server: FaultServer, caps: Caps, campaign: Campaign
 ) -> None:
     """A stream counts as a body does, however many events it is."""
-    chunk = PIECE if kind == "line" else b'event: x.partial_image\ndata: {"b64_json":"' + PIECE[:1000] + b'"}\n\n'
+    chunk = PIECE if kind == "line" else b'event: x.partial_image\ndata: {"b64_json":"' + PIECE[:8000] + b'"}\n\n'
     start = b"data: " if kind == "line" else b": fox\n\n"
     packed = chunked(*[chunk] * max(1, len(PIECE) // len(chunk)), end=False)
     server.script(Endless(Send(stream_answer()), Send(chunked(start, end=False)), again=packed), path=PATH)
