@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -33,6 +34,8 @@ _MOST_DIGITS = 18  # of an amount or a time, before the point or behind it
 _PRECISE = Context(prec=28)
 _LONGEST_WHOLE = 19  # signs; a longer number is an id, or nonsense, and stays text
 _DEEPEST = 100
+_HALF = re.compile("[\ud800-\udfff]")
+_PIECE = 64 << 10
 MOST_VALUES = 1 << 16
 """Of one document; small ones take twenty times their text in memory."""
 Fields: TypeAlias = Mapping[str, JSON]
@@ -82,7 +85,8 @@ def _read_whole(digits: str) -> int | str:
 def _without_halves(value: JSON) -> JSON:
     """Return a value without half surrogate pairs, which could be written to no file."""
     if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        pieces = range(0, len(value), _PIECE)  # for a long text nobody else should have to wait
+        return value if value.isascii() else "".join(_HALF.sub("\ufffd", value[at : at + _PIECE]) for at in pieces)
     if isinstance(value, dict):
         return {str(_without_halves(name)): _without_halves(one) for name, one in value.items()}
     return [_without_halves(one) for one in value] if isinstance(value, list) else value

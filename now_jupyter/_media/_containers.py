@@ -7,6 +7,7 @@ touching other threads.
 
 from __future__ import annotations
 
+import io
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -34,11 +35,14 @@ PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 VP8X_XMP = 0x04
 _VP8X_EXIF = 0x08
 _MOST_PARTS = 100_000
+_PIECE = 1 << 20
 _MOST_SCANS = 100  # encoders write about ten; each costs the decoder a pass over all pixels
 _MOST_EXIF_ENTRIES = 200
 _LARGEST_PROFILE = 1 << 20
 _PNG_NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
-_JPEG_MARKER = re.compile(rb"\xff{1,64}([\x01-\xfe])")
+_JPEG_MARKER = re.compile(rb"[^\xff]*+\xff++(?:\0[^\xff]*+\xff++)*+([\x01-\xfe])")
+_MOST_FILLING = 64 << 10  # bytes before a marker
+_FILLING = b"\xff" * 4096
 _JPEG_ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
 _WEBP_METADATA = (b"EXIF", b"XMP ")
 _JPEG_METADATA = {*range(0xE0, 0xF0), 0xFE}
@@ -88,13 +92,33 @@ def strip(data: bytes, mime: str) -> Stripped:
         DamagedError: its parts are broken.
     """
     known = _STRIPPERS.get(mime)
-    stripped = known(data) if known else Stripped(data)
-    return stripped._replace(pixels=data) if stripped.pixels == data else stripped  # not twice in the memory
+    return known(data) if known else Stripped(data)
 
 
-def _joined(data: bytes, ranges: Iterable[tuple[int, int]]) -> bytes:
-    view = memoryview(data)
-    return b"".join(view[start:end] for start, end in ranges)
+# Python's other threads wait while bytes are copied or searched: so that is done a little at a time.
+
+
+def _cut(data: bytes, ranges: Iterable[tuple[int, int]]) -> bytes:
+    """Return these parts of a file; not twice in the memory where they are all of it."""
+    view, parts, at = memoryview(data), list(ranges), 0
+    for start, end in parts:
+        if start != at:
+            return _joined(view[start:end] for start, end in parts)
+        at = end
+    return data if at == len(data) else _joined(view[start:end] for start, end in parts)
+
+
+def _joined(parts: Iterable[bytes | memoryview]) -> bytes:
+    whole = io.BytesIO()
+    for part in parts:
+        for at in range(0, len(part), _PIECE):
+            whole.write(part[at : at + _PIECE])
+    return whole.getvalue()
+
+
+def _count(data: bytes, sign: bytes, start: int) -> int:
+    pieces = range(start, len(data), _PIECE)
+    return sum(data.count(sign, at, at + _PIECE + len(sign) - 1) for at in pieces)
 
 
 def find_part(data: bytes, parts: Iterable[Part], kind: bytes, begin: bytes = b"") -> Part | None:
@@ -128,7 +152,7 @@ def _strip_png(data: bytes) -> Stripped:
     if not all(_is_whole(data, chunk) for chunk in needed):
         raise DamagedError("a checksum is wrong")
     return Stripped(
-        pixels=_joined(data, [(0, len(PNG_HEAD)), *((chunk.start, chunk.end) for chunk in needed)]),
+        pixels=_cut(data, [(0, len(PNG_HEAD)), *((chunk.start, chunk.end) for chunk in needed)]),
         orientation=_orientation(_first(data, chunks, b"eXIf")),
         profile=_png_profile(_first(data, chunks, b"iCCP")),
     )
@@ -165,14 +189,14 @@ def jpeg_segments(data: bytes) -> Iterator[Part]:
     """Walk over the segments of a JPEG file, up to and with the first start of scan; `kind` is the marker's byte."""
     at = 2
     for _ in range(_MOST_PARTS):
-        marker = _JPEG_MARKER.search(data, at)
+        marker = _JPEG_MARKER.match(data, at, at + _MOST_FILLING)
         if marker is None:
             raise CutOffError("it ends too early")
         at = marker.end()
         code = marker[1][0]
         if code in _JPEG_ALONE:
             continue
-        start, first, at = marker.start(), at + 2, at + int.from_bytes(data[at : at + 2])
+        start, first, at = marker.start(1) - 1, at + 2, at + int.from_bytes(data[at : at + 2])
         if max(at, first) > len(data):
             raise CutOffError("it ends too early")
         if at < first or marker[1] in b"\xd8\xd9":
@@ -186,13 +210,15 @@ def jpeg_segments(data: bytes) -> Iterator[Part]:
 def _strip_jpeg(data: bytes) -> Stripped:
     segments = list(jpeg_segments(data))
     scan = segments[-1].start
-    if data.find(b"\xff\xd9", scan) < 0:
+    if not _count(data, b"\xff\xd9", scan):
         raise CutOffError("it ends too early")
-    if data.count(b"\xff\xda", scan) > _MOST_SCANS:
+    if _count(data, b"\xff\xda", scan) > _MOST_SCANS:
         raise DamagedError("it has too many scans")
+    if _count(data, _FILLING, scan):  # which the decoder would look at again with each piece of it
+        raise DamagedError("it is filled with nothing")
     exif = _first(data, segments, b"\xe1", b"Exif\0\0")
     kept = [(one.start, one.end) for one in segments[:-1] if _is_needed(data, one)]
-    pixels = _joined(data, [(0, 2), *kept, (scan, len(data))])
+    pixels = _cut(data, [(0, 2), *kept, (scan, len(data))])
     return Stripped(pixels, _orientation(exif), in_scan=data[segments[-1].first])
 
 
@@ -232,7 +258,7 @@ def webp_chunks(data: bytes) -> Iterator[Part]:
 def webp_file(chunks: Iterable[bytes | memoryview], rest: bytes = b"") -> bytes:
     """Return a WebP file of these chunks; `rest` stands behind its end."""
     body = [b"WEBP", *(part for chunk in chunks for part in (chunk, b"\0" * (len(chunk) % 2)))]
-    return b"".join([b"RIFF", sum(map(len, body)).to_bytes(4, "little"), *body, rest])
+    return _joined([b"RIFF", sum(map(len, body)).to_bytes(4, "little"), *body, rest])
 
 
 def riff_chunk(kind: bytes, body: bytes) -> bytes:
@@ -244,8 +270,9 @@ def _strip_webp(data: bytes) -> Stripped:
     chunks = list(webp_chunks(data))
     if not chunks:
         raise CutOffError("it ends too early")
-    kept = (chunk for chunk in chunks if chunk.kind not in _WEBP_METADATA)
-    pixels = webp_file(_drop_announcement(memoryview(data), chunk) for chunk in kept)
+    kept = [chunk for chunk in chunks if chunk.kind not in _WEBP_METADATA]
+    is_bare = len(kept) == len(chunks) and kept[0].kind != b"VP8X" and kept[-1].end == len(data)
+    pixels = data if is_bare else webp_file(_drop_announcement(memoryview(data), chunk) for chunk in kept)
     return Stripped(pixels, _orientation(_first(data, chunks, b"EXIF")))
 
 

@@ -89,8 +89,8 @@ def extract(data: bytes) -> dict[str, JSON] | None:
         form, parts = _parts_of(data)
         if form is None:
             return None
-        packet = _packet_in(data, form, find_part(data, parts, *form.xmp))
-        text = "" if len(packet) > _LARGEST or b"<!DOCTYPE" in packet else packet.decode()
+        packet = _sane_packet(data, form, parts)
+        text = "" if b"<!DOCTYPE" in packet else packet.decode()
         if blocks := _MADE.findall(text):
             return _read_made(unescape(blocks[-1]))  # one that another tool has rewritten may stand before it
         described = _DESCRIBED.search(text)
@@ -153,14 +153,17 @@ def _labels(source: str, aigc: str) -> str:
 
 
 def _packet_of(data: bytes) -> str:
-    """Return the XMP of a picture; empty where there is none that can be read, or it is no label but a load."""
+    """Return the XMP of a picture; empty where there is none that can be read."""
     try:
         form, parts = _parts_of(data)
-        part = find_part(data, parts, *form.xmp) if form else None
-        is_sane = form and part and part.last - part.first <= _LARGEST
-        return _packet_in(data, form, part).decode() if form and is_sane else ""
+        return _sane_packet(data, form, parts).decode() if form else ""
     except (DamagedError, BadImageError, UnicodeError):
         return ""
+
+
+def _sane_packet(data: bytes, form: _Form, parts: list[Part]) -> bytes:
+    part = find_part(data, parts, *form.xmp)
+    return b"" if part is None or part.last - part.first > _LARGEST else _packet_in(data, form, part)
 
 
 def _rewrite(data: bytes, change: Callable[[str], str]) -> bytes:

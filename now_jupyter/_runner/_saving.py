@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Saver", "keep_data"]
 
 _STARS = b"*" * 6  # no key that is masked is shorter
-_CHUNK = 1 << 20
+_CHUNK = 64 << 10
 _OVERLAP = 4 << 10  # no key is longer
 _LARGEST_IN_MEMORY = 64 << 20
 

@@ -194,15 +194,19 @@ _READERS: Mapping[str, _Read] = {
 
 def outputs_in_words(words: str, *, is_whole: bool = True) -> Iterator[Found]:
     """Yield the pictures in words: Markdown, else data URIs, else links; `is_whole` False: only what surely ended."""
-    shown = [one["source"] for one in _MARKDOWN.finditer(words) if not _DECORATION.search(one["alt"])]
+    shown = _first(one["source"] for one in _MARKDOWN.finditer(words) if not _DECORATION.search(one["alt"]))
     if not shown and is_whole:
         bare = _MARKDOWN.sub("", words).strip()  # what it shows as decoration is none as a link either
         is_alone = bare.startswith("base64://") or _LINK.fullmatch(bare)
-        links = [bare] if is_alone else [one for one in _LINK.findall(bare) if _leads_to_picture(one)]
-        shown = _DATA_URI.findall(bare) or links
+        links = [bare] if is_alone else (one[0] for one in _LINK.finditer(bare) if _leads_to_picture(one[0]))
+        shown = _first(one[0] for one in _DATA_URI.finditer(bare)) or _first(links)
     for one in shown:
         if (source := source_of(one)) is not None:
             yield Found(key="", sources=(source,))
+
+
+def _first(texts: Iterable[str]) -> list[str]:
+    return list(islice(texts, _MOST))
 
 
 def _leads_to_picture(link: str) -> bool:
