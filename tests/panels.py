@@ -397,9 +397,9 @@ class Page:
     def evaluate(self, expression: str, argument: object = None) -> Any:
         return self.do(lambda page: page.evaluate(expression, argument))
 
-    def wait(self, expression: str, argument: object = None) -> None:
+    def wait(self, expression: str, argument: object = None, *, seconds: float = 30) -> None:
         """Wait until an expression about the page is true."""
-        self.do(lambda page: page.wait_for_function(expression, arg=argument, timeout=30_000))
+        self.do(lambda page: page.wait_for_function(expression, arg=argument, timeout=1000 * seconds))
 
     def wait_for_pictures(self, count: int = 1) -> None:
         """Wait until so many thumbnails are painted and nothing fades in any more."""

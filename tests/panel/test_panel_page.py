@@ -108,10 +108,11 @@ def test_trash_and_undo(page: Page, session: Session, four: list[str]) -> None:
 def test_the_full_view_zooms_moves_and_steps(page: Page, four: list[str]) -> None:
     """Plus zooms, arrows move what is zoomed, 0 fits; otherwise arrows go to the neighbour."""
     open_first(page)
+    page.wait("() => document.querySelector('.nowp-stage .nowp-original')?.naturalWidth")
     page.evaluate("() => document.querySelector('.nowp-stage').focus()")
     page.press("+", "+", "ArrowLeft")
+    page.wait("() => document.querySelector('.nowp-stage .nowp-original').style.transform.includes('scale(1.96)')")
     moved = page.evaluate("() => document.querySelector('.nowp-stage .nowp-original').style.transform")
-    assert "scale(1.96)" in moved
     assert not moved.startswith("translate(0px")
     page.press("0", "ArrowRight")
     page.wait("() => document.querySelector('.nowp-title').textContent === '#3'")

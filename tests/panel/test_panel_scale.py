@@ -54,7 +54,7 @@ def test_ten_thousand_pictures_scroll_to_the_end(browser: Browser, tmp_path: Pat
             page.wait_for_pictures(6)
             elements = count(page, ".nowp *")
             page.evaluate(SCROLL)
-            page.wait(_PAINTED_AT_THE_END)
+            page.wait(_PAINTED_AT_THE_END, seconds=120)
             assert count(page, ".nowp *") < elements + 400
             assert page.evaluate("() => window.addresses.size") <= 601
             assert page.errors == []
@@ -69,7 +69,7 @@ def test_memory_of_the_page_is_bounded(browser: Browser, tmp_path: Path, origina
             kept = []
             for _ in range(3):
                 page.evaluate(SCROLL)
-                page.wait(_PAINTED_AT_THE_END)
+                page.wait(_PAINTED_AT_THE_END, seconds=120)
                 page.evaluate("() => { document.querySelector('.nowp-scroller').scrollTop = 0; }")
                 page.wait_for_pictures(6)
                 kept.append([count(page, ".nowp *"), int(page.evaluate("() => window.listening()"))])
