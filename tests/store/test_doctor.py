@@ -118,7 +118,7 @@ def test_what_killed_kernels_left_behind_goes_to_quarantine_when_it_is_old(store
     assert "+ 1 unfinished files of killed kernels went to quarantine" in text_of(store)
     assert not old.exists()
     assert young.exists()
-    assert any(one.read_bytes() == PNG for one in (store.folder / "quarantine").glob("*.tmp"))
+    assert any(one.read_bytes() == PNG for one in (store.folder / "quarantine").glob("*-bytes"))
 
 
 def test_a_folder_that_cannot_be_used_is_told(store: Store, tmp_path: Path) -> None:
