@@ -84,7 +84,7 @@ def clip(value: Any, room: int, make: Callable[[str], str] | None = None) -> JSO
     `make` is what becomes of its texts.
     """
     if _left_of(value, min(room, _SMALL)) >= 0:
-        return value  # type: ignore[no-any-return]
+        return _copy(value)
     for longest, most in _LADDER:
         cut = _cut(value, longest, most, make or _whole_characters)
         if room_of(cut) <= room:
@@ -92,8 +92,15 @@ def clip(value: Any, room: int, make: Callable[[str], str] | None = None) -> JSO
     return None
 
 
+def _copy(value: Any) -> JSON:  # noqa: ANN401 - sound JSON
+    """Return JSON that does not change where whoever gave it changes theirs."""
+    if type(value) is dict:
+        return {name: _copy(one) for name, one in value.items()}
+    return [_copy(one) for one in value] if type(value) is list else value
+
+
 def _left_of(value: Any, room: int, depth: int = 0) -> int:  # noqa: ANN401 - anything
-    """Return the room that is left beside JSON which is small, of plain ASCII, and stays as it is; else less than 0."""
+    """Return the room that is left beside JSON which is small, of plain ASCII, and needs no cut; else less than 0."""
     kind = type(value)
     if kind is str:
         return room - 2 * len(value) - _MARGIN if value.isascii() and value.isprintable() else -1

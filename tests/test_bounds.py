@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from absurd import ABSURD, absurd_for, bounded_types, encoded, is_free, places, sample, sound, with_part
-from now_jupyter._bounds import Bounded, printable, room_of
+from now_jupyter._bounds import Bounded, clip, printable, room_of
 from now_jupyter._display._display import bundle_of, caption_of
 from now_jupyter._history import Selection
 from now_jupyter._messages import ConfigError, StoreCorrupt
@@ -85,6 +85,14 @@ def _hold(value: Any, where: str) -> None:
         assert room_of(list(value) if isinstance(value, tuple) else value) <= LARGEST, where
     elif isinstance(value, tuple):
         assert len(value) <= 1000, where
+
+
+def test_what_was_given_may_change_and_the_value_does_not() -> None:
+    """A service may go on with the state that it gave: the one that is kept is of the moment it was given."""
+    given: dict[str, Any] = {"task": "1", "seen": [{"at": 1}]}
+    kept: Any = clip(given, 4096)
+    given["seen"][0]["at"] = given["task"] = 2
+    assert kept == {"task": "1", "seen": [{"at": 1}]}
 
 
 def _forms(kind: type) -> Iterator[tuple[str, Any]]:

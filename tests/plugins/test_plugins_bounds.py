@@ -13,6 +13,7 @@ from absurd import ABSURD, absurd_for, encoded
 from now_jupyter._bounds import printable
 from now_jupyter._display._display import bundle_of, caption_of
 from now_jupyter._messages import NowImageError
+from now_jupyter._session import Session
 from now_jupyter._settings import Settings
 from now_jupyter._store import Record
 from now_jupyter._values import Generation
@@ -34,6 +35,15 @@ def seen(came: Generation | NowImageError, record: Path) -> None:
     assert printable(caption_of(came)) == caption_of(came)
     assert len(caption_of(came)) < 3000
     assert len(bundle_of(came, Settings(), how="text")[0]["text/plain"]) <= 70_000
+
+
+def look_at_order(session: Session, prompt: str, model: str, number: int) -> None:
+    """Place an order, and look at what came and at its record."""
+    try:
+        came: Generation | NowImageError = session.generate(prompt, model=model, timeout=60)
+    except NowImageError as error:
+        came = error
+    seen(came, session.context.home().store.folder / "jobs" / f"{number}.json")
 
 
 def told(relay: TwoServices, monkeypatch: pytest.MonkeyPatch, address: str, kind: str, data: bytes) -> None:
@@ -76,11 +86,7 @@ def test_any_field_of_an_answer_to_a_task_service_may_hold_anything(
             for absurd in absurd_for(form, share=3):
                 told(relay, monkeypatch, address, "application/json", encoded(absurd))
                 tried += 1
-                try:
-                    came: Any = session.generate(f"two foxes {tried}", model="atelier-2", timeout=60)
-                except NowImageError as error:
-                    came = error
-                seen(came, session.context.home().store.folder / "jobs" / f"{tried}.json")
+                look_at_order(session, f"two foxes {tried}", "atelier-2", tried)
     assert tried > 80
 
 
@@ -95,8 +101,4 @@ def test_an_answer_that_is_the_output_may_be_anything(
             for absurd in ABSURD.values():
                 told(relay, monkeypatch, "/v1/organ/play", kind, encoded(absurd))
                 tried += 1
-                try:
-                    came: Any = session.generate(f"a song {tried}", model="organ-1", timeout=60)
-                except NowImageError as error:
-                    came = error
-                seen(came, session.context.home().store.folder / "jobs" / f"{tried}.json")
+                look_at_order(session, f"a song {tried}", "organ-1", tried)
