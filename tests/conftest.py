@@ -20,7 +20,8 @@ if TYPE_CHECKING:  # the tools are loaded where they are used: most runs need no
     from panels import Browser
 
 QUICK, KERNELS = "--quick", "--kernels"
-_KERNEL_FIXTURES = {"kernels_folder", "lab_server", "browser"}  # without the first, no kernel of the tests is found
+# Without the first no kernel of the tests is found; a `page` is one of a browser.
+_KERNEL_FIXTURES = {"kernels_folder", "lab_server", "browser", "page"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,7 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "slow: starts processes, loads another's library, or walks through hundreds of odd forms"
+        "markers",
+        "slow: starts processes, loads another's library, waits for real pauses, walks through hundreds of odd forms",
     )
     config.addinivalue_line("markers", "drawn: looks at what the demo draws; all others get plain pictures")
     hypothesis.settings.register_profile("quick", max_examples=20, deadline=None)

@@ -491,6 +491,7 @@ def test_rehearsing_changes_nothing(folder: Path) -> None:
         assert session.place(order).result(30).ref == "#1"
 
 
+@pytest.mark.slow
 def test_planning_on_a_long_history_is_quick(folder: Path) -> None:
     """After the first look an order costs with two thousand records no more than six times what it costs with five."""
     short, long = (planned(folder / name, count) for name, count in (("short.now", 5), ("long.now", 2_000)))

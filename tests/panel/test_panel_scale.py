@@ -26,7 +26,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Sequence[bytes]:
         return [one.pictures[0].bytes() for one in made]
 
 
-@pytest.mark.parametrize("many", [10, 1_000, 10_000])
+@pytest.mark.parametrize("many", [10, 1_000, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_the_first_paint_is_small(tmp_path: Path, originals: Sequence[bytes], many: int) -> None:
     """Opening the panel on any history sends less than 1 MB: the state, all numbers, and what is in sight."""
     with panels.quiet_session(tmp_path) as session:

@@ -100,6 +100,7 @@ def test_a_dry_run_shows_its_own_calls_and_price(relay: TwoServices, tmp_path: P
     assert relay.count("POST") == 0
 
 
+@pytest.mark.slow
 def test_a_killed_kernel_loses_nothing_and_pays_nothing_twice(
     relay: TwoServices, tmp_path: Path, pictures: list[Path], plugins: Path
 ) -> None:

@@ -230,6 +230,7 @@ def served_elsewhere() -> Iterator[tuple[str, str]]:
             process.send_signal(signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_resumed_by_another_and_nothing_is_submitted_twice(tmp_path: Path) -> None:
     """T1: kill -9 while the task is going on; a new process collects it, and the relay's books show one submit."""
     with served_elsewhere() as (url, key):
@@ -247,6 +248,7 @@ def test_a_killed_process_is_resumed_by_another_and_nothing_is_submitted_twice(t
     assert used == Decimal("0.05")
 
 
+@pytest.mark.slow
 def test_two_who_resume_at_once_do_it_once(tmp_path: Path) -> None:
     """S5: one has the hold and collects; the other leaves it alone."""
     with relay_on_loopback() as served, new_session(tmp_path, served.url, services=[TASKS]) as first:

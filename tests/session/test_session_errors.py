@@ -135,6 +135,7 @@ def test_a_wrong_address_or_a_useless_answer(
     assert f"billed: {billed}" in "\n".join(caught.value.lines())
 
 
+@pytest.mark.slow
 def test_nobody_there_is_not_billed(tmp_path: Path) -> None:
     """A closed port: no connection, billed no, and the record says so."""
     with new_session(tmp_path, f"http://127.0.0.1:{closed_port()}") as session:

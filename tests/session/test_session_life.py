@@ -74,6 +74,7 @@ def lost_task(session: Session) -> None:
     store.write(replace(store.read(1), status=Status.PENDING, outputs=(), error=None))
 
 
+@pytest.mark.slow
 def test_a_task_is_not_asked_for_at_another_relay(tmp_path: Path) -> None:
     """Neither another relay nor the demo is asked for a task it never had; the right one then is."""
     with relay_on_loopback() as right, relay_on_loopback() as wrong:
@@ -92,6 +93,7 @@ def test_a_task_is_not_asked_for_at_another_relay(tmp_path: Path) -> None:
             assert (collected.status, len(collected.pictures)) == (Status.DONE, 1)
 
 
+@pytest.mark.slow
 def test_one_that_cannot_be_asked_for_does_not_stop_the_others(tmp_path: Path) -> None:
     """Of two relays' orders the one in use gives its own; the other's is left as it is."""
     with relay_on_loopback() as served, new_session(tmp_path, served.url, services=[TaskService()]) as session:

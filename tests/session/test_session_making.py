@@ -57,6 +57,7 @@ def test_a_job_may_be_awaited(session: Session) -> None:
     assert asyncio.run(wait()) == "#1"
 
 
+@pytest.mark.slow
 def test_a_time_limit_frees_the_caller_and_not_the_job(session: Session) -> None:
     """`timeout` ends the wait; the picture arrives in the history."""
     session.generate("warm up")
