@@ -15,7 +15,7 @@ _home = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Clean the environment for the whole run, before anything of ours is started; to import it reads nothing."""
-    config.stash[_home] = home = tempfile.TemporaryDirectory(prefix="now-house-", ignore_cleanup_errors=True)
+    config.stash[_home] = home = tempfile.TemporaryDirectory(prefix="now-tests-", ignore_cleanup_errors=True)
     clean = clean_environment(os.environ, Path(home.name))
     os.environ.clear()
     os.environ.update(clean)
