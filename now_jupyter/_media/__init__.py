@@ -8,7 +8,7 @@ from ._decoding import DecoderError, decode, examine, pixels_only
 from ._files import read_verified
 from ._preview import Cell, cell_of, crop_picture, fill, preview, sheet
 from ._provenance import Labels, extract, label, labels_in
-from ._types import MediaType, can_show, identify, is_inline, media_type
+from ._types import MediaType, can_show, identify, is_inline, is_web_page, media_type
 
 __all__ = [
     "Cell",
@@ -24,6 +24,7 @@ __all__ = [
     "fill",
     "identify",
     "is_inline",
+    "is_web_page",
     "label",
     "labels_in",
     "media_type",

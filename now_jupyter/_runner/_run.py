@@ -23,6 +23,7 @@ from .._messages import (
     BadResponseError,
     ConnectFailed,
     LinkExpiredError,
+    MaybeBilledError,
     NowImageError,
     RateLimitError,
     ServiceError,
@@ -51,7 +52,7 @@ from .._protocol import (
 from .._store import Record, RecordedOutput, Store
 from .._transport import LongTexts, Submission
 from .._values import Attempt, Status
-from ._answers import announce, place_of, with_output
+from ._answers import announce, place_of, read_kept_answer, with_output
 from ._polling import Pace
 from ._saving import Saver
 from ._verdict import decide_end, error_of_abandoned, error_of_lost
@@ -177,7 +178,22 @@ class Run:
                 return outcome
         except NowImageError as problem:
             await self._note_refusal(problem)
-            raise
+            if not isinstance(problem, MaybeBilledError) or (outcome_of_rest := await self._read_rest(plan, saving)) is None:
+                raise
+            return outcome_of_rest
+
+    async def _read_rest(self, plan: Plan, saving: TaskGroup) -> Outcome | None:
+        """Read what came of an answer that broke off; its outcome where all that was asked for is in it."""
+        if self.record.outputs or self.record.state is not None:
+            return None  # it was read while it came
+        kept = await run_in_thread(read_kept_answer, self._store, self.record.number, self.texts)
+        if kept is None:
+            return None
+        reply, self._kept, self._submission = kept[0], kept[1], None
+        with suppress(NowImageError):
+            outcome: Outcome = await self._converse(lambda: self._service.read(reply, plan.memo), saving)
+            return outcome if len(self.record.counted) >= self.record.expected else None
+        return None
 
     def _note_attempt(self, attempt: Attempt) -> None:
         """Keep the newest state of each attempt; an attempt is told apart by when it began."""

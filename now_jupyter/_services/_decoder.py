@@ -106,6 +106,7 @@ class _Stream:
     def __init__(self, expected: int) -> None:
         self._expected = max(expected, 1)
         self._seen: set[str] = set()
+        self._count = 0
         self._pieces: list[str] = []  # of words; a picture may be parted between two of them
         self._reason: JSON = None
         self._outcome = Outcome()
@@ -120,7 +121,7 @@ class _Stream:
         words = "".join(self._pieces)
         yield from self._new(outputs_in_words(words))
         return Reading(
-            count=len(self._seen),
+            count=self._count,
             words=without_pictures(words)[:_WORDS_KEPT],
             reason=self._reason,
             streamed=True,
@@ -129,7 +130,7 @@ class _Stream:
 
     def _take(self, event: Event) -> Iterator[Step[Any]]:
         data = event.data
-        if event.type.endswith(".partial_image") or dig(data, "type") == "image_generation.partial_image":
+        if event.type.endswith(".partial_image") or text_of(dig(data, "type")).endswith(".partial_image"):
             yield self._partial(data)
             return
         if event.type in _ERROR_TYPES or is_error(data):
@@ -147,18 +148,20 @@ class _Stream:
             if isinstance(one, Lost):
                 yield self._lose(one.reason)
             else:
+                self._count += 1
                 yield one
-                yield Progress(fraction=min(len(self._seen) / self._expected, 1.0))
+                yield Progress(fraction=min(self._count / self._expected, 1.0))
 
     def _lose(self, reason: JSON) -> Lost:
         self._reason = self._reason or reason
         return Lost(reason)
 
     def _partial(self, data: JSON) -> Progress:
-        shown: Source | None = next((one.sources[0] for one in outputs_in(data) if isinstance(one, Found)), None)
+        bare = {**data, "type": ""} if isinstance(data, Mapping) else data  # it says that it is no picture yet
+        shown: Source | None = next((one.sources[0] for one in outputs_in(bare) if isinstance(one, Found)), None)
         at = dig(data, "partial_image_index")
         share = (at + 1) / (at + 2) if isinstance(at, int) and 0 <= at < 1 << 20 else 0.5
-        return Progress(fraction=min((len(self._seen) + share) / self._expected, 1.0), preview=shown)
+        return Progress(fraction=min((self._count + share) / self._expected, 1.0), preview=shown)
 
     def _note_end(self, data: JSON) -> None:
         known = outcome_of(data)

@@ -1,228 +1,405 @@
-"""Where outputs are in a JSON answer of whatever shape: links, base64 and data URIs, one after the other.
+"""Where outputs are in a JSON answer of whatever shape: one walk with rules, not a list of shapes.
 
-First the places where relays are known to put them are looked at; only where these hold nothing, everything is, and
-then only what is evidently a picture counts. What was given back (`input`, `request`) or decorates (`logo`) is not
-looked at.
+- What a text may be is told by its name. A name that says link or picture (`url`, `image_urls`, `resultUrl`) makes a
+  picture of any link, path of the relay or base64; `b64_json` and its like of any text; under all other names only what
+  is evidently a picture is one. Words are looked into for Markdown, and text that is JSON is walked, too.
+- What was given back (`input`), goes beside it (`thumbnail`, `logo`, a task's own address) or tells what went wrong
+  (`error`) is no picture, whatever it looks like.
+- An object is one picture, and its own links are ways to it, base64 first; what lies inside an object comes before
+  them. Names that differ in their number only are pictures of their own.
+- The surest finds count alone: below names that answers are made of, then what is evident anywhere, then what only its
+  name tells, and last what is called original.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
-from itertools import islice
-from typing import Any, TypeAlias
-from urllib.parse import parse_qsl
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from functools import lru_cache
+from typing import Any
 
-from .._json import JSON, digest
-from .._protocol import Base64, Call, Found, Link, Lost, Source
+from .._json import JSON, digest, read_json, text_of
+from .._messages import is_error
+from .._protocol import Base64, Found, Link, Lost, Source
+from ._sources import evident_source, is_page, source_of, sources_in_words, without_pictures
 
 __all__ = ["number", "outputs_in", "outputs_in_words", "without_pictures"]
 
-_Read: TypeAlias = Callable[[str], "Source | None"]  # what a text means where it stands
-
-_BASE64_KEYS = (
-    *("b64_json", "b64", "base64", "image_base64", "base64_json", "b64_image", "imageBytes", "image_data"),
-    *("bytesBase64Encoded", "bytesBase64"),
+_LINKS = frozenset(
+    [
+        *("url", "uri", "link", "href", "src", "image", "img", "pic", "picture", "photo", "file", "download", "output"),
+        *("result", "asset", "media", "artifact", "art", "artwork", "drawing", "render", "sample", "video", "gif"),
+        *("svg", "png", "webp", "jpg", "jpeg", "avif"),
+    ]
 )
-_LINK_KEYS = ("url", "image_url", "imageUrl", "image", "link", "uri", "img", "result_url", "output_url")
-_CONTAINERS = (
-    *("images", "data", "image_urls", "imageUrls", "image_list", "output", "outputs", "results", "result"),
-    *("task_result", "generated_images", "artifacts", "predictions", "candidates", "choices", "message", "delta"),
-    *("parts", "inlineData", "inline_data", "item", "response", "svg"),
+_BASE64 = frozenset(["b64", "base64", "byte", "bytes"])
+_PLACES = _LINKS | _BASE64 | {
+    *("data", "list", "item", "response", "task", "prediction", "candidate", "choice", "message", "delta", "content"),
+    *("part", "inline", "body", "payload", "generated", "generation", "json", "variant", "creation", "work", "object"),
+    *("answer", "success", "completed", "final", "size", "format", "encoded"),
+}  # fmt: skip
+_WORDS = frozenset(["content", "text", "message", "markdown", "answer", "reply", "words", "response", "output"])
+_GIVEN = frozenset(
+    [
+        *("input", "request", "req", "param", "parameter", "prompt", "mask", "reference", "ref", "init", "initial"),
+        *("query", "instruction", "option"),
+    ]
+)
+_BESIDE = frozenset(
+    [
+        *("logo", "icon", "favicon", "avatar", "badge", "banner", "thumb", "thumbnail", "preview", "poster"),
+        *("placeholder", "user", "owner", "author", "provider", "error", "warning", "usage", "help", "doc", "term"),
+        *("reasoning", "thinking", "thought", "webhook", "callback"),
+    ]
+)
+_PAGES = frozenset(["status", "get", "poll", "polling", "cancel", "stream", "web", "site", "page", "homepage", "api"])
+_NOT_FINAL = _GIVEN | _BESIDE | {"partial"}
+_UNDER_WAY = frozenset(
+    [
+        *("queued", "pending", "processing", "submitted", "submit", "running", "starting", "started", "created"),
+        *("in_progress", "in_queue", "not_start", "waiting", "accepted", "generating"),
+    ]
+)
+_RENDITIONS = (
+    *("original", "raw", "full", "4k", "hd", "2k", "large", "1k", "regular", "medium", "sd", "small", "tiny"),
+    *("png", "webp", "jpg", "jpeg", "2x", "1x"),
 )
 _MIMES = ("mimeType", "mime_type", "media_type", "content_type")
-_NOT_MADE = re.compile(
-    r"input|request|param|prompt|logo|icon|avatar|mask|reference|init|thumb|preview|original|user|provider|error",
-    re.IGNORECASE,
-)
-_PICTURE_STARTS = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD", "PHN2Zy", "PD94bW")  # PNG, JPEG, WebP, GIF, SVG in base64
-# The classes leave out what begins the next match, and quantifiers are possessive: linear on any text.
-_BASE64_TEXT = r"data:image/[\w.+-]{1,40}+;base64,[A-Za-z0-9+/=_%-]++"
-_DATA_URI = re.compile(_BASE64_TEXT)
-_MARKDOWN = re.compile(
-    r"!\[(?P<alt>[^\]\[]{0,500}+)\]\(\s{0,9}+(?P<source>"
-    + _BASE64_TEXT
-    + r"|https?://[^()\s\[\]]{1,4000}+)[^()\[\]]{0,200}+\)"
-)
-_LINK = re.compile(r"https?://[^\s()\[\]<>\"'`]++")
-_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg", ".avif")
-_OWN_PATH = re.compile(  # of the relay: no base64 of a JPEG, and no path that climbs
-    r"(?!/9j/)(?![^\s?]*/\.\.?(?:[/?]|$))/[\w.~%-]+(?:/[\w.~%-]+)*(?:\?\S{0,500})?", re.ASCII
-)
-_DECORATION = re.compile(r"logo|icon|badge|avatar", re.IGNORECASE)
-_LONGEST_PATH = 1000
-_LONGEST_LINK = 4000
-_DEEPEST = 12
+_PARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+_LONGEST_NAME = 80
+_LONGEST_JSON = 1 << 20
+_DEEPEST = 100
 _MOST = 1000
 _SHORT = 256
+_LONGEST_NUMBER = 10  # digits; marks are longer
+_MOST_GIVEN = 200
+
+
+class _Sure(IntEnum):
+    CALLED_ORIGINAL, TOLD_BY_NAME, EVIDENT, IN_PLACE = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class _Find:
+    """Something found, how sure it is that it was made, and by which words of its name."""
+
+    what: Found | Lost
+    sure: _Sure
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the walk is: how sure what it finds here is, what is known of all pictures below, and how deep it is."""
+
+    sure: _Sure = _Sure.IN_PLACE
+    about: Mapping[str, JSON] = field(default_factory=dict)
+    depth: int = 0
+    is_listed: bool = False
 
 
 def outputs_in(body: JSON) -> Iterator[Found | Lost]:
     """Yield what an answer holds, in its order, each output under its number; the same one is told once."""
-    if isinstance(body, str):
-        return number(outputs_in_words(body), set())
-    found = list(islice(_walk(body, _read_evident, 0), _MOST))
-    if not any(isinstance(one, Found) for one in found):
-        found += islice(_search(body, 0), _MOST)
-    return number(found, set())
+    walk = _Walk()
+    every = walk.words(body, _Place()) if isinstance(body, str) else walk.value(body, _Place(), _Name())
+    surest = max((one.sure for one in every if isinstance(one.what, Found)), default=_Sure.IN_PLACE)
+    return number((one.what for one in every if _counts(one, surest)), set(walk.given))
 
 
-def without_pictures(words: str) -> str:
-    """Return words without the pictures in them."""
-    return _DATA_URI.sub("", _MARKDOWN.sub("", words)).strip()
-
-
-def number(every: Iterable[Found | Lost], seen: set[str]) -> Iterator[Found | Lost]:
-    """Yield outputs under their numbers, each once; `seen` holds the marks of those that came before."""
-    for one in every:
-        if isinstance(one, Lost):
-            yield one
-        elif (mark := _mark_of(one)) not in seen:
-            seen.add(mark)
-            yield replace(one, key=str(len(seen)))
-
-
-def _mark_of(found: Found) -> str:
-    """Return what tells an output's source from others, without holding on to it."""
-    source = found.sources[0]
-    text = source.text if isinstance(source, Base64) else source.url if isinstance(source, Link) else ""
-    return digest(text.encode("utf-8", "surrogatepass")) if len(text) > _SHORT else repr(source)
-
-
-# The known places
-
-
-def _walk(value: Any, read: _Read, depth: int) -> Iterator[Found | Lost]:  # noqa: ANN401 - untrusted JSON
-    if depth > _DEEPEST:
-        return
-    if isinstance(value, str):
-        if (source := read(value)) is not None:
-            yield Found(key="", sources=(source,))
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _walk(one, read, depth + 1)
-    elif isinstance(value, Mapping):
-        yield from _in_mapping(value, depth)
-
-
-def _in_mapping(item: Mapping[str, Any], depth: int) -> Iterator[Found | Lost]:
-    inner = list(_in_containers(item, depth))
-    yield from inner
-    if any(isinstance(one, Found) for one in inner):
-        return
-    if sources := _sources(item):
-        yield Found(key="", sources=sources, about=_about(item))
-    elif lists := [(item[key], read) for key, read in _READERS.items() if isinstance(item.get(key), list)]:
-        for value, read in lists:
-            yield from _walk(value, read, depth + 1)
-    elif depth and (reason := item.get("error")):
-        yield Lost(reason)
-
-
-def _in_containers(item: Mapping[str, Any], depth: int) -> Iterator[Found | Lost]:
-    found = 0
-    for key in _CONTAINERS:
-        value = item.get(key)
-        if isinstance(value, str) and (key in ("message", "delta") or _has_mime(item)):
-            continue  # words of the relay; or base64 with its type beside it, which `_sources` takes
-        for one in _walk(value, _read_evident, depth + 1):
-            found += isinstance(one, Found)
-            yield one
-    if found:
-        return
-    content = item.get("content") or (item.get("text") if item.get("type") in ("text", "output_text") else None)
-    if isinstance(content, str):
-        yield from outputs_in_words(content)
-    else:
-        yield from _walk(content, _read_evident, depth + 1)
-
-
-def _sources(item: Mapping[str, Any]) -> tuple[Source, ...]:
-    """Return all ways to the one output of an object: inside it, then by link."""
-    every = [read(value) for key, read in _READERS.items() for value in _texts(item.get(key))]
-    if isinstance(data := item.get("data"), str) and _has_mime(item):
-        every.append(source_of(data) or Base64(data))
-    return tuple(source for at, source in enumerate(every) if source is not None and source not in every[:at])
-
-
-def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - untrusted JSON
-    nested = [value.get(key) for key in ("url", "b64_json")] if isinstance(value, Mapping) else [value]
-    yield from (one for one in nested if isinstance(one, str) and one)
-
-
-def _has_mime(item: Mapping[str, Any]) -> bool:
-    return any(isinstance(item.get(key), str) for key in _MIMES)
-
-
-def _about(item: Mapping[str, Any]) -> dict[str, JSON]:
-    prompt, seed = item.get("revised_prompt"), item.get("seed")
-    about: dict[str, JSON] = {"revised_prompt": prompt} if prompt and isinstance(prompt, str) else {}
-    return about | ({"seed": seed} if isinstance(seed, int) and not isinstance(seed, bool) else {})
-
-
-# What a text means
-
-
-def source_of(text: str) -> Source | None:
-    """Return what a text leads to where it says so itself: a link, a data URI, a path of the relay."""
-    text = text.strip() if len(text) < _LONGEST_PATH else text
-    if (scheme := text[:8].lower()).startswith(("http://", "https://")):
-        return Link(text) if len(text) > len(scheme) else None
-    if text[:5].lower() == "data:":
-        return Base64(text)
-    if text.startswith("base64://"):
-        return Base64(text.removeprefix("base64://"))
-    if len(text) > _LONGEST_PATH or not _OWN_PATH.fullmatch(text):
-        return None
-    path, _, query = text.partition("?")
-    return Call(path=path, method="GET", base="host", query=dict(parse_qsl(query)), expects="file")
-
-
-def _read_evident(text: str) -> Source | None:
-    return source_of(text) or (Base64(text) if text.startswith(_PICTURE_STARTS) else None)
-
-
-_READERS: Mapping[str, _Read] = {
-    **dict.fromkeys(_BASE64_KEYS, lambda text: source_of(text) or Base64(text)),
-    **dict.fromkeys(_LINK_KEYS, _read_evident),
-}
-
-
-# In words, and anywhere
+def _counts(one: _Find, surest: _Sure) -> bool:
+    return one.sure == surest if isinstance(one.what, Found) else one.sure == _Sure.IN_PLACE
 
 
 def outputs_in_words(words: str, *, is_whole: bool = True) -> Iterator[Found]:
     """Yield the pictures in words: Markdown, else data URIs, else links; `is_whole` False: only what surely ended."""
-    shown = _first(one["source"] for one in _MARKDOWN.finditer(words) if not _DECORATION.search(one["alt"]))
-    if not shown and is_whole:
-        bare = _MARKDOWN.sub("", words).strip()  # what it shows as decoration is none as a link either
-        is_alone = bare.startswith("base64://") or _LINK.fullmatch(bare)
-        links = [bare] if is_alone else (one[0] for one in _LINK.finditer(bare) if _leads_to_picture(one[0]))
-        shown = _first(one[0] for one in _DATA_URI.finditer(bare)) or _first(links)
-    for one in shown:
-        if (source := source_of(one)) is not None:
-            yield Found(key="", sources=(source,))
+    for source in sources_in_words(words, is_whole=is_whole) if not is_page(words) else ():
+        yield Found(key="", sources=(source,))
 
 
-def _first(texts: Iterable[str]) -> list[str]:
-    return list(islice(texts, _MOST))
+def number(every: Iterable[Found | Lost], seen: set[str]) -> Iterator[Found | Lost]:
+    """Yield outputs under their numbers, each once; `seen` holds the numbers and marks of those that came before."""
+    count = sum(mark.isdigit() and len(mark) < _LONGEST_NUMBER for mark in seen)
+    for one in every:
+        if isinstance(one, Lost):
+            yield one
+        elif _mark_of(one.sources[0]) not in seen:
+            count += 1
+            seen |= {str(count), *map(_mark_of, one.sources)}
+            yield replace(one, key=str(count))
 
 
-def _leads_to_picture(link: str) -> bool:
-    path = link[:_LONGEST_LINK].partition("?")[0].partition("#")[0].lower()
-    return path.endswith(_PICTURE_SUFFIXES) and not _DECORATION.search(path)
+def _mark_of(source: Source) -> str:
+    """Return what tells a source from others, without holding on to it; base64 is the same with a head and without."""
+    if isinstance(source, bytes):
+        return digest(source)
+    text = source.text if isinstance(source, Base64) else source.url if isinstance(source, Link) else ""
+    if isinstance(source, Base64) and text[:5].lower() == "data:":
+        text = text[text.find(",", 0, _SHORT) + 1 :]
+    return digest(text.encode("utf-8", "surrogatepass")) if text else repr(source)
 
 
-def _search(value: Any, depth: int) -> Iterator[Found]:  # noqa: ANN401 - untrusted JSON
-    """Yield what is evidently a picture, wherever it stands."""
+# Names
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """What a name tells of what stands under it."""
+
+    parts: frozenset[str] = frozenset()
+    group: str = ""  # names of one group are ways to one picture
+
+    @property
+    def is_skipped(self) -> bool:
+        return not self.parts.isdisjoint(_GIVEN | _BESIDE)
+
+    @property
+    def is_given(self) -> bool:
+        return not self.parts.isdisjoint(_GIVEN)
+
+    @property
+    def is_link(self) -> bool:
+        return not self.parts.isdisjoint(_LINKS) and self.parts.isdisjoint(_PAGES)
+
+    @property
+    def is_base64(self) -> bool:
+        return not self.parts.isdisjoint(_BASE64)
+
+    @property
+    def is_words(self) -> bool:
+        return not self.parts.isdisjoint(_WORDS)
+
+    def below(self, sure: _Sure) -> _Sure:
+        """Return how sure it is what is found under this name."""
+        if "original" in self.parts:
+            return _Sure.CALLED_ORIGINAL
+        return sure if self.parts <= _PLACES else min(sure, _Sure.TOLD_BY_NAME)
+
+
+@lru_cache(4096)
+def _read_name(name: str) -> _Name:
+    every = [part.lower() for part in _PARTS.split(name[:_LONGEST_NAME]) if part]
+    bare = [part if part in _BASE64 else part.rstrip("0123456789") for part in every]
+    parts = frozenset(_known_part(part) for part in bare if part)
+    is_numbered = any(part[-1:].isdigit() and part not in _BASE64 for part in every)
+    return _Name(parts, name if is_numbered else "video" if "video" in parts else "")
+
+
+def _known_part(part: str) -> str:
+    """Return a part of a name in the singular; of one that is written together (`imageurl`), what it ends with."""
+    single = part if part in _BASE64 else part.removesuffix("s")
+    if single in _PLACES or single in _NOT_FINAL:
+        return single
+    if part.endswith("ies"):
+        return part
+    return next((end for end in ("url", "uri", "link", "image", "base64", "b64", "thumb") if single.endswith(end)), part)
+
+
+# The walk
+
+
+class _Walk:
+    """One walk through one answer; `given` are the marks of what was only given back in it."""
+
+    def __init__(self) -> None:
+        self.given: set[str] = set()
+        self._left = _MOST
+
+    def value(self, value: Any, at: _Place, name: _Name) -> list[_Find]:  # noqa: ANN401 - untrusted JSON
+        """Return what is found in anything that stands under a name, in its order."""
+        if at.depth > _DEEPEST or self._left <= 0:
+            return []
+        if isinstance(value, str):
+            return self._text(value, at, name)
+        if isinstance(value, list | tuple):
+            below = replace(at, depth=at.depth + 1, is_listed=True)
+            return [found for one in value for found in self.value(one, below, name)]
+        return self._object(value, at) if isinstance(value, Mapping) else []
+
+    def words(self, words: str, at: _Place) -> list[_Find]:
+        """Return the pictures in words."""
+        if (inner := self._json(words, at)) is not None:
+            return inner
+        if (source := evident_source(words)) is not None:
+            return [self._find((source,), at)]
+        return [self._find(one.sources, at) for one in outputs_in_words(words)]
+
+    def _find(self, sources: tuple[Source, ...], at: _Place) -> _Find:
+        self._left -= 1
+        return _Find(Found(key="", sources=sources, about=dict(at.about)), at.sure)
+
+    def _text(self, text: str, at: _Place, name: _Name) -> list[_Find]:
+        sources = self._sources(text, name)
+        if sources:
+            is_evident = evident_source(text) is not None
+            return [self._find(sources, replace(at, sure=max(at.sure, _Sure.EVIDENT)) if is_evident else at)]
+        if name.is_words or "![" in text or (inner := text[:1]) in ("{", "["):
+            return self.words(text, at)
+        return []
+
+    def _json(self, text: str, at: _Place) -> list[_Find] | None:
+        if text[:1] not in ("{", "[") or len(text) > _LONGEST_JSON:
+            return None
+        with suppress(ValueError):
+            return self.value(read_json(text), replace(at, depth=at.depth + 1), _Name())
+        return None
+
+    def _sources(self, text: str, name: _Name, *, has_type: bool = False) -> tuple[Source, ...]:
+        """Return what one text leads to under its name: one source or none."""
+        source = evident_source(text)
+        if source is None and (name.is_link or name.is_base64 or not name.parts):
+            source = source_of(text)
+        if source is None and text and (name.is_base64 or has_type):
+            source = Base64(text)
+        return () if source is None else (source,)
+
+    def _object(self, item: Mapping[str, Any], at: _Place) -> list[_Find]:
+        if _is_not_final(item):
+            return []
+        at = replace(at, depth=at.depth + 1, about={**at.about, **_about(item)})
+        if item.get("thought") is True:
+            at = replace(at, sure=_Sure.CALLED_ORIGINAL)
+        if (sources := _renditions_in(item)) and at.sure:
+            return [self._find(sources, at)]
+        inner: list[_Find] = []
+        own: dict[str, list[tuple[Source, _Sure]]] = {}
+        for key, value in item.items():
+            name = _read_name(str(key))
+            if name.is_skipped:
+                self._note_given(value, name)
+            elif isinstance(value, str):
+                self._take_text(value, name, item, at, own, inner)
+            elif isinstance(value, Mapping | list | tuple):
+                found = self.value(value, replace(at, sure=name.below(at.sure), is_listed=False), name)
+                ways = _ways_in(value, found, name)
+                own.setdefault(name.group, []).extend(ways)
+                inner += () if ways else found
+        return self._settle(item, at, inner, own)
+
+    def _take_text(  # noqa: PLR0913 - a text, what surrounds it, and where it goes
+        self,
+        text: str,
+        name: _Name,
+        item: Mapping[str, Any],
+        at: _Place,
+        own: dict[str, list[tuple[Source, _Sure]]],
+        inner: list[_Find],
+    ) -> None:
+        if not text or ("data" in name.parts and len(name.parts) == 1 and self._take_typed(text, item, at, own)):
+            return
+        says_so = name.is_link or name.is_base64
+        sure = name.below(at.sure)
+        source = next(iter(self._sources(text, name)), None)
+        if source is not None and says_so and not (_is_under_way(item) and evident_source(text) is None):
+            own.setdefault(name.group, []).append((source, sure))
+        elif source is None or not says_so:
+            inner += self._text(text, replace(at, sure=sure), name if source is None else _Name(frozenset({"-"})))
+
+    def _take_typed(
+        self, text: str, item: Mapping[str, Any], at: _Place, own: dict[str, list[tuple[Source, _Sure]]]
+    ) -> bool:
+        """Take `data` that has its type beside it: base64."""
+        if not any(isinstance(item.get(key), str) for key in _MIMES):
+            return False
+        own.setdefault("", []).append((source_of(text) or Base64(text), at.sure))
+        return True
+
+    def _settle(
+        self,
+        item: Mapping[str, Any],
+        at: _Place,
+        inner: list[_Find],
+        own: Mapping[str, list[tuple[Source, _Sure]]],
+    ) -> list[_Find]:
+        """Return what an object comes to: what lies in it, else itself, else why it is none."""
+        best = max((one.sure for one in inner if isinstance(one.what, Found)), default=None)
+        ways = {name: every for name, every in own.items() if every}
+        surest = max((sure for every in ways.values() for _, sure in every), default=None)
+        if surest is not None and (best is None or surest > best):
+            lost = [one for one in inner if isinstance(one.what, Lost)]
+            return lost + [self._one(every, at) for every in ways.values()]
+        if best is None and not inner and at.is_listed and at.sure is _Sure.IN_PLACE and is_error(item):
+            return [_Find(Lost(item.get("error") or dict(item)), at.sure)]
+        return _with_seeds(inner, item)
+
+    def _one(self, ways: list[tuple[Source, _Sure]], at: _Place) -> _Find:
+        surest = max(sure for _, sure in ways)
+        sources = [source for source, sure in ways if sure == surest]
+        once = [source for place, source in enumerate(sources) if source not in sources[:place]]
+        ordered = sorted(once, key=lambda one: not isinstance(one, Base64 | bytes))
+        return self._find(tuple(ordered), replace(at, sure=surest))
+
+    def _note_given(self, value: Any, name: _Name) -> None:  # noqa: ANN401 - untrusted JSON
+        """Keep the marks of what was given, so that it is none where it stands among the pictures, either."""
+        if name.is_given and len(self.given) < _MOST_GIVEN:
+            self.given |= {_mark_of(one) for text in _texts_in(value, 0) if (one := evident_source(text)) is not None}
+
+
+def _texts_in(value: Any, depth: int) -> Iterator[str]:  # noqa: ANN401 - untrusted JSON
     if isinstance(value, str):
-        is_link = value.startswith(("http://", "https://")) and _leads_to_picture(value)
-        if is_link or value.startswith(_PICTURE_STARTS) or value[:11].lower() == "data:image/":
-            yield Found(key="", sources=(source_of(value) or Base64(value),))
-    elif depth <= _DEEPEST:
-        items = value if isinstance(value, list | tuple) else ()
-        if isinstance(value, Mapping):
-            items = [one for key, one in value.items() if not _NOT_MADE.search(str(key))]
-        for one in items:
-            yield from _search(one, depth + 1)
+        yield value
+    elif isinstance(value, Mapping | list | tuple) and depth < _DEEPEST:
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts_in(one, depth + 1)
+
+
+# Objects
+
+
+def _is_not_final(item: Mapping[str, Any]) -> bool:
+    """Whether an object says of itself that it is what was given, what goes beside, or not yet finished."""
+    if item.get("role") in ("user", "system"):
+        return True
+    kind = item.get("type")
+    return isinstance(kind, str) and not _read_name(kind).parts.isdisjoint(_NOT_FINAL - {"error"})
+
+
+def _is_under_way(item: Mapping[str, Any]) -> bool:
+    """Whether an object is a task that goes on: its link leads to itself."""
+    states = (text_of(item.get(key)).lower() for key in ("status", "state", "task_status"))
+    return any(state in _UNDER_WAY for state in states)
+
+
+def _renditions_in(item: Mapping[str, Any]) -> tuple[Source, ...]:
+    """Return the ways to one picture that is there in several sizes or types, the best first; else nothing."""
+    named = {str(key).lower(): value for key, value in item.items() if isinstance(value, str)}
+    texts = [named[key] for key in _RENDITIONS if key in named]
+    sources = [source for text in texts if (source := source_of(text) or evident_source(text)) is not None]
+    is_all = len(texts) == len(item) and len(sources) == len(texts)
+    return tuple(sources) if is_all and len(texts) > 1 else ()
+
+
+def _ways_in(value: Any, found: list[_Find], name: _Name) -> list[tuple[Source, _Sure]]:  # noqa: ANN401 - as above
+    """Return the ways to one picture that an object under a name of a link holds (`image_url: {url}`)."""
+    if not isinstance(value, Mapping) or len(found) != 1 or name.parts.isdisjoint({"url", "image", "img", "b64"}):
+        return []
+    what = found[0].what
+    return [(source, found[0].sure) for source in what.sources] if isinstance(what, Found) else []
+
+
+def _about(item: Mapping[str, Any]) -> dict[str, JSON]:
+    prompt, seed = item.get("revised_prompt"), _read_seed(item.get("seed"))
+    about: dict[str, JSON] = {"revised_prompt": prompt} if prompt and isinstance(prompt, str) else {}
+    return about | ({} if seed is None else {"seed": seed})
+
+
+def _read_seed(seed: Any) -> int | None:  # noqa: ANN401 - untrusted JSON
+    if isinstance(seed, str) and seed.isascii() and seed.isdigit() and len(seed) < 20:  # noqa: PLR2004 - of 64 bits
+        return int(seed)
+    return seed if isinstance(seed, int) and not isinstance(seed, bool) else None
+
+
+def _with_seeds(every: list[_Find], item: Mapping[str, Any]) -> list[_Find]:
+    """Give pictures the seeds that stand in a list beside them, as many as they are."""
+    seeds = item.get("seeds", item.get("seed"))
+    found = [one.what for one in every if isinstance(one.what, Found)]
+    if not isinstance(seeds, list) or len(seeds) != len(found):
+        return every
+    left = iter(seeds)
+    return [
+        replace(one, what=replace(one.what, about={**one.what.about, **_about({"seed": next(left)})}))
+        if isinstance(one.what, Found)
+        else one
+        for one in every
+    ]

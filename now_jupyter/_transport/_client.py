@@ -33,6 +33,7 @@ from ._error_responses import refusal_error, wait_asked
 from ._exception_map import UNTRUSTED, free_error, from_network, paid_error, send_error
 from ._long_texts import SAID_CAP, Cutter, LongTexts, Said
 from ._private_files import private_file, restart, write
+from ._readiness import MOST_LOOKS, NOT_READY, Patience, ensure_ready, not_ready
 from ._requests import Inputs, open_body, url_of
 from ._retries import Deadline, Retries
 
@@ -136,7 +137,11 @@ class RelayClient:
                     restart(file)
                     async for piece in answer.pieces:
                         write(file, piece)
-                return answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+                mime = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+                if answer.status in NOT_READY:
+                    raise not_ready(answer.status)
+                ensure_ready(file, mime)
+                return mime
 
             return await self._send(call, save, seconds=FILE_SECONDS, inputs=inputs, cap=self._largest_file)
 
@@ -189,8 +194,8 @@ class RelayClient:
     ) -> T:
         """Send a call, again where that may help, and return what `use` makes of its answer."""
         until = Deadline(seconds)
-        may_help = partial(_may_help, is_paid=is_paid)
-        retries = Retries(most=most, may_help=may_help, until=until, sleep=self._sleep, jitter=self._jitter)
+        may_help = Patience(most, partial(_may_help, is_paid=is_paid))
+        retries = Retries(most=MOST_LOOKS, may_help=may_help, until=until, sleep=self._sleep, jitter=self._jitter)
         url = url_of(call, self._base_url)
         with ExitStack() as undo:
             body = await open_body(call, inputs, undo)

@@ -16,7 +16,7 @@ from contextlib import suppress
 import msgspec
 
 from .._json import JSON, empty_depths, read_json
-from .._media import identify
+from .._media import identify, is_web_page
 from .._protocol import Event, Reply
 from ._long_texts import SAID_CAP, LongTexts, Said
 
@@ -24,15 +24,19 @@ __all__ = ["EventDecoder", "events_in", "file_type", "is_stream", "read_body", "
 
 _EVENT_STREAM = "text/event-stream"
 _MARK = b"\xef\xbb\xbf"
-_BEGINNINGS = (b"data:", b"event:", b"id:", b"retry:", b":")
+_OTHER_FIELDS = (b"id:", b"retry:", b":")
+_BEGINNINGS = (b"data:", b"event:", *_OTHER_FIELDS)
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 _CLOSING = {b"[": b"]", b"{": b"}"}
+_OPENING = re.compile(rb"[\[{]")
 _FILES = ("image/", "audio/", "video/")
 _PIECE = 64 << 10
 _PEEK = 4096
 _MOST_VALUES = 1 << 18  # of one document: small ones take twenty times their text in memory
 _SHOWN = 1024  # characters of an unusable answer
+_SHORT = 64
+_MOST_TRIES = 64  # beginnings of JSON among words
 
 
 def read_reply(head: Mapping[str, JSON], data: bytes) -> tuple[Reply, Iterator[Event]]:
@@ -46,7 +50,8 @@ def read_reply(head: Mapping[str, JSON], data: bytes) -> tuple[Reply, Iterator[E
     is_text = head.get("expects") == "text"
     if not is_text or _is_json(start):
         with suppress(ValueError):
-            return Reply(media_type=mime, body=read_body(data), text=_words(data) if is_text else ""), iter(())
+            body = read_body(data) if is_text else _read_around(data)
+            return Reply(media_type=mime, body=body, text=_words(data) if is_text else ""), iter(())
     return Reply(media_type=mime, text=_words(data if is_text else data[:_SHOWN])), iter(())
 
 
@@ -67,8 +72,7 @@ def read_kept(
         return None if first is None else (reply, itertools.chain([first], events))
     if reply.is_file or reply.body is not None or (reply.text and head.get("expects") == "text"):
         return reply, events
-    whole = _whole_part(body)
-    return None if whole is None else (Reply(media_type=reply.media_type, body=whole), iter(()))
+    return None
 
 
 def is_stream(head: Mapping[str, JSON], start: bytes) -> bool:
@@ -95,7 +99,7 @@ def _mime_of(head: Mapping[str, JSON]) -> str:
     return str(head.get("content_type") or "").partition(";")[0].strip().lower()
 
 
-def _is_json(start: bytes) -> bool:
+def _is_json(start: bytes | bytearray) -> bool:
     return start.removeprefix(_MARK).lstrip().startswith((b"{", b"["))
 
 
@@ -121,6 +125,7 @@ class EventDecoder:
         self._ended_with_return = False
         self._name = ""
         self._data = bytearray()  # each line behind a line end
+        self._is_bare = False  # whether JSON stands there without `data:`, as some relays put errors among events
 
     def feed(self, data: bytes) -> Iterator[Event]:
         """Yield the events that these bytes complete."""
@@ -149,10 +154,14 @@ class EventDecoder:
             _fill(self._data, b"\n" + line[6 if line.startswith(b"data: ") else 5 :])
         elif line.startswith(b"event:"):
             self._name = _words(bytes(line[6:])).removeprefix(" ")
+        elif not line.startswith(_OTHER_FIELDS) and (self._is_bare or _is_json(line[:_SHORT])):
+            self._is_bare = True
+            _fill(self._data, b"\n" + line)
 
     def _complete(self) -> Iterator[Event]:
         data, self._data = bytes(self._data[1:]), bytearray()
         name, self._name = self._name, ""
+        self._is_bare = False
         for document in _documents(data):
             self.is_done = self.is_done or document == "[DONE]"
             if not self.is_done:
@@ -207,11 +216,53 @@ def _is_huge(data: bytes) -> bool:
     return sum(data.count(sign) for sign in (b",", b"[", b"{")) > _MOST_VALUES
 
 
+def _read_around(data: bytes) -> JSON:
+    """Read JSON with a server's words before it, or the end of a stream behind it; of several documents, all.
+
+    Of one that was cut off, what is whole; a web page holds none.
+
+    Raises:
+        ValueError: there is no JSON.
+    """
+    with suppress(ValueError):
+        return read_body(data)
+    documents: list[JSON] = []
+    at = _OPENING.search(data) if not is_web_page(data[:_PEEK]) and not _is_huge(data) else None
+    for _ in range(_MOST_TRIES):
+        if at is None:
+            break
+        end = _end_of(data, at.start())
+        document = _whole_part(data[at.start() :]) if end is None else _try_body(data[at.start() : end])
+        documents += [document] if document is not None else []
+        at = None if end is None else _OPENING.search(data, end if document is not None else at.end())
+    if not documents:
+        raise ValueError("no JSON")
+    return documents[0] if len(documents) == 1 else documents
+
+
+def _try_body(data: bytes) -> JSON:
+    with suppress(ValueError):
+        value = read_body(data)
+        return value if not isinstance(value, list) or any(isinstance(one, dict | str) for one in value) else None
+    return None
+
+
+def _end_of(data: bytes, start: int) -> int | None:
+    """Return where the document ends that begins at `start`; None where it was cut off."""
+    depth = 0
+    for token in _TOKEN.finditer(data, start):
+        sign = token[0][:1]
+        depth += (sign in _CLOSING) - (sign in _CLOSING.values())
+        if not depth:
+            return token.end()
+    return None
+
+
 def _whole_part(data: bytes) -> JSON:
     """Return what is left of JSON that was cut off when it ends with the last object of a list that is whole."""
     opened: list[bytes] = []
     end, tail = 0, b""
-    for token in _TOKEN.finditer(b"" if _is_huge(data) else data):
+    for token in _TOKEN.finditer(data):
         sign = token[0][:1]
         if sign in _CLOSING:
             opened.append(sign)

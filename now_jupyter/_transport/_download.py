@@ -32,6 +32,7 @@ from ._answers import Inflater
 from ._connections import InProcess, RequestTrace, environment_proxy, tls
 from ._exception_map import UNTRUSTED, from_network, is_timeout, send_error, words_of
 from ._private_files import private_file, restart, write
+from ._readiness import MOST_LOOKS, NOT_READY, Patience, ensure_ready, not_ready
 from ._retries import Deadline, Retries
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ class Downloader:
         """Return where a picture may be; relays misname themselves in the links to their own Midjourney pictures."""
         bare = link.strip()
         if bare.startswith("/"):
-            bare = f"https:{bare}" if bare.startswith("//") else f"{self._origin or ''}{bare}"
+            scheme = "http" if (self._origin or "").startswith("http:") else "https"
+            bare = f"{scheme}:{bare}" if bare.startswith("//") else f"{self._origin or ''}{bare}"
         url = read_link(bare)
         path = url.raw_path.decode("ascii")
         if self._origin is None or not path.startswith("/mj/image/") or link_origin(url) == self._origin:
@@ -119,7 +121,8 @@ class Downloader:
 
     async def _fetch(self, link: str, file: BinaryIO) -> str:
         until = Deadline(self._deadline)
-        retries = Retries(most=REPEATS, may_help=_may_help, until=until, sleep=self._sleep, jitter=self._jitter)
+        patience = Patience(REPEATS, _may_help)
+        retries = Retries(most=MOST_LOOKS, may_help=patience, until=until, sleep=self._sleep, jitter=self._jitter)
         *others, last = self._places_of(link)
         for place in others:
             with suppress(DownloadError):
@@ -132,7 +135,9 @@ class Downloader:
             response = await self._follow(url)
             try:
                 _ensure_it_is_there(response)
-                return await self._receive(response, file)
+                mime = await self._receive(response, file)
+                ensure_ready(file, mime)
+                return mime
             finally:
                 with anyio.CancelScope(shield=True):
                     await response.aclose()
@@ -221,6 +226,8 @@ def _may_help(error: NowImageError) -> bool:
 
 def _ensure_it_is_there(response: httpx.Response) -> None:
     status = response.status_code
+    if status in NOT_READY:
+        raise not_ready(status)
     if status in _EXPIRED:
         raise LinkExpiredError(
             "the link no longer gives the picture: HTTP {answer}",

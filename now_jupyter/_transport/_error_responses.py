@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from .._json import JSON
+from .._media import is_web_page
 from .._messages import NowImageError, Refusal, error_of_refusal, plain
 from ._decoding import read_body
 
@@ -16,6 +17,9 @@ __all__ = ["refusal_error", "request_id_of", "wait_asked"]
 
 _REQUEST_IDS = ("x-oneapi-request-id", "x-request-id")
 _ADDRESS = re.compile(r"(https?://[^/\s?#]+)", re.IGNORECASE)
+_NUMBER_OF_FIREWALL = re.compile(rb"\s*error code: 10(?!15)\d\d\b")  # 1015 is a rate limit
+_FORBIDDEN = 403
+_OF_FIREWALLS = (_FORBIDDEN, 503)
 _LONGEST_ID = 80
 _LONGEST_PAGE = 2000  # characters of a text without a shape
 
@@ -44,8 +48,18 @@ def refusal_error(  # noqa: PLR0913 - all that an answer is made of, and who ask
             paid=paid,
             key_source=key_source,
             redact=redact,
+            is_barred=_is_barred(status, headers, body),
         )
     )
+
+
+def _is_barred(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether it is a firewall before the relay that refuses: the relay itself says no in JSON."""
+    if status not in _OF_FIREWALLS:
+        return False
+    if headers.get("cf-mitigated") or _NUMBER_OF_FIREWALL.match(body):
+        return True
+    return status == _FORBIDDEN and is_web_page(body)
 
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:

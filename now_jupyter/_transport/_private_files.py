@@ -19,7 +19,7 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 def private_file(path: Path) -> Iterator[BinaryIO]:
     """Make the file anew, or empty the one that is there; it is removed again where the block fails."""
     with from_disk():
-        file = open(path, "wb", opener=lambda name, flags: os.open(name, flags | _NO_LINK, 0o600))  # noqa: SIM115 - closed below; `Path.open` takes no opener
+        file = open(path, "w+b", opener=lambda name, flags: os.open(name, flags | _NO_LINK, 0o600))  # noqa: SIM115 - closed below; `Path.open` takes no opener
     try:
         with from_disk():
             path.chmod(0o600)  # the file may have been there

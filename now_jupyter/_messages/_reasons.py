@@ -1,0 +1,179 @@
+"""What a relay says of itself where something went wrong: its words and codes, out of JSON or text of any shape.
+
+A reason may lie inside another one: relays pass on what the service behind them said, as an object or as JSON in a text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from .._json import JSON, dig, read_json, text_of
+
+__all__ = ["codes_in", "is_error", "some_words", "words_of"]
+
+_CLIENT_ERROR = 400
+_MESSAGES = (
+    *("message", "failreason", "failurereason", "description", "reason", "msg", "statusmsg", "detail", "errormessage"),
+    *("errormsg", "errmsg", "statusmessage", "errordescription", "blockreasonmessage", "raifilteredreason", "title"),
+    *("finishmessage", "refusal"),
+)
+_INNER = ("error", "errors", "detail", "details", "baseresp", "data", "response", "promptfeedback", "fault", "result")
+_BEHIND = ("raw", "metadata", "innererror", "cause", "upstream", "upstreamerror", "body", "details")
+_CODES = ("code", "errorcode", "errcode", "statuscode", "status", "type", "reason", "finishreason", "blockreason", "name")
+_SUCCESS = frozenset(["", "0", "1", "200", "201", "ok", "success", "succeed", "succeeded", "none", "null", "21", "22"])
+_FAILED = frozenset(["failed", "failure", "fail", "error", "rejected", "blocked", "cancelled", "canceled", "expired"])
+_ENDED_WELL = frozenset(["", "stop", "success", "end_turn", "length", "max_tokens", "finish_reason_unspecified"])
+_PLACE_PARTS = ("body", "query", "path", "__root__")
+_ID_SUFFIX = re.compile(r"[(（]\s{0,9}request[ _]?id\s{0,9}[:：][^)）]{0,200}[)）]\s*$", re.IGNORECASE)
+_CODE_WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
+_INNER_JSON = re.compile(r"[\[{]")
+_LONGEST_CODE = 80
+_LONGEST_TEXT = 2000
+_LONGEST_JSON = 64 << 10
+_MOST_SAID = 3
+_DEEPEST = 6
+
+
+def is_error(body: JSON) -> bool:
+    """Whether an answer, or a part of one, says of itself that it is an error."""
+    if isinstance(body, list | tuple):
+        return bool(body) and all(isinstance(one, Mapping) and one.get("error") and is_error(one) for one in body)
+    if not isinstance(body, Mapping):
+        return False
+    fields = _plain_names(body)
+    if any(fields.get(name) for name in ("error", "errors", "errormsg", "raifilteredreason")):
+        return True
+    if fields.get("success") is False or dig(fields.get("baseresp"), "status_code"):
+        return True
+    if dig(body, "promptFeedback", "blockReason") or is_error(fields.get("response")):
+        return True
+    if text_of(fields.get("finishreason")).lower() not in _ENDED_WELL and not fields.get("content"):
+        return True
+    if text_of(fields.get("type")) == "error" or text_of(fields.get("status")).lower() in _FAILED:
+        return bool(_own_words(body, 0)) or isinstance(fields.get("code"), str)
+    return _has_error_code(fields) and bool(_own_words(body, 0))
+
+
+def _has_error_code(fields: Mapping[str, Any]) -> bool:
+    code = fields.get("code", fields.get("errorcode", fields.get("errcode")))
+    if isinstance(code, int) and not isinstance(code, bool):
+        return code >= _CLIENT_ERROR
+    if not isinstance(code, str):
+        return False
+    is_low = code.isdigit() and int(code[:9]) < _CLIENT_ERROR
+    return code.lower() not in _SUCCESS and not is_low and not fields.get("data")
+
+
+def some_words(body: JSON) -> str:
+    """Return the relay's words; where it has none, what it says as it is written, but for an empty answer."""
+    if words := words_of(body):
+        return words
+    is_empty = body is None or not body or (isinstance(body, list) and not any(body))
+    return "" if is_empty or isinstance(body, str) else json.dumps(body, ensure_ascii=False)[:_LONGEST_TEXT]
+
+
+def words_of(body: JSON, *, depth: int = 0) -> str:
+    """Return the relay's words for an error of any shape; empty where it has none."""
+    if depth > _DEEPEST:
+        return ""
+    if isinstance(body, str):
+        return _words_in_text(body, depth)
+    if isinstance(body, list | tuple):
+        said = dict.fromkeys(filter(None, (words_of(one, depth=depth + 1) for one in body[: 2 * _MOST_SAID])))
+        return "; ".join([*said][:_MOST_SAID])
+    if not isinstance(body, Mapping):
+        return ""
+    words = _with_place(body, _own_words(body, depth))
+    behind = _words_behind(body, depth)
+    return f"{words}: {behind}" if words and behind and behind not in words else behind if not words else words
+
+
+def _words_in_text(text: str, depth: int) -> str:
+    """Return words as they are, but of JSON what it says, also where it stands behind words."""
+    text = _ID_SUFFIX.sub("", text[:_LONGEST_JSON]).strip()
+    start = _INNER_JSON.search(text)
+    inner = _json_of(text[start.start() :]) if start else None
+    said = words_of(inner, depth=depth + 1) if inner is not None else ""
+    if start is None or not said:
+        return text[:_LONGEST_TEXT]
+    return f"{text[: start.start()]}{said}"[:_LONGEST_TEXT].strip()
+
+
+def _json_of(text: str) -> JSON:
+    with suppress(ValueError):
+        value = read_json(text)
+        return value if isinstance(value, Mapping | list) else None
+    return None
+
+
+def _own_words(body: Mapping[str, Any], depth: int) -> str:
+    fields = _plain_names(body)
+    error: Any = fields.get("error")
+    places: list[Any] = [error] if isinstance(error, str) else []
+    places += [one for name in _INNER if isinstance(one := fields.get(name), Mapping | list)]
+    places += [one for name in _MESSAGES if isinstance(one := fields.get(name), str | list | Mapping)]
+    words = next((words for one in places if (words := words_of(one, depth=depth + 1))), "")
+    return words or _of_named_faults(fields.get("errors"), depth)
+
+
+def _of_named_faults(errors: Any, depth: int) -> str:  # noqa: ANN401 - untrusted JSON
+    """Return the words of faults that stand under the names of fields: `{"size": ["must be…"]}`."""
+    if not isinstance(errors, Mapping):
+        return ""
+    every = ((str(name), words_of(one, depth=depth + 1)) for name, one in [*errors.items()][:_MOST_SAID])
+    return "; ".join(f"{name}: {words}" for name, words in every if words)
+
+
+def _with_place(body: Mapping[str, Any], words: str) -> str:
+    """Return words with the field that they are about, as checkers of bodies name it: `loc: ["body", "size"]`."""
+    place = body.get("loc")
+    if not words or not isinstance(place, list):
+        return words
+    named = ".".join(text_of(part) for part in place if text_of(part) and part not in _PLACE_PARTS)
+    return f"{named}: {words}" if named else words
+
+
+def _words_behind(body: Mapping[str, Any], depth: int) -> str:
+    """Return what the service behind the relay said, which the relay passes on inside of its own words."""
+    fields = _plain_names(body)
+    error = fields.get("error")
+    inner = [fields, _plain_names(error)] if isinstance(error, Mapping) else [fields]
+    places = (one.get(name) for one in inner for name in _BEHIND)
+    return next((words for one in places if one and (words := words_of(one, depth=depth + 1))), "")
+
+
+def _plain_names(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object with its names in one spelling: `errorMessage`, `error_message` and `Error-Message` are one."""
+    return {str(name)[:_LONGEST_CODE].replace("_", "").replace("-", "").lower(): value for name, value in body.items()}
+
+
+def codes_in(body: JSON) -> list[str]:
+    """Return all codes that an error of any shape bears, the outer ones first; codes come before types."""
+    every = list(_codes_in(body, 0))
+    return list(dict.fromkeys(code for rank in range(len(_CODES)) for at, code in every if at == rank))
+
+
+def _codes_in(body: Any, depth: int) -> Iterator[tuple[int, str]]:  # noqa: ANN401 - untrusted JSON
+    if depth > _DEEPEST:
+        return
+    if isinstance(body, str):
+        text = body[:_LONGEST_JSON].strip()
+        if _CODE_WORD.fullmatch(text[:_LONGEST_CODE]):
+            yield 0, text  # Midjourney relays put their code into the description: `quota_not_enough`
+        elif start := _INNER_JSON.search(text):
+            yield from _codes_in(_json_of(text[start.start() :]), depth + 1)
+    elif isinstance(body, list | tuple):
+        for one in body[:_MOST_SAID]:
+            yield from _codes_in(one, depth + 1)
+    elif isinstance(body, Mapping):
+        fields = _plain_names(body)
+        is_base = "statusmsg" in fields and "statuscode" in fields
+        for rank, name in enumerate(_CODES):
+            if code := text_of(fields.get(name))[:_LONGEST_CODE]:
+                yield rank, f"base_resp {code}" if is_base and name == "statuscode" else code
+        for name in dict.fromkeys((*_INNER, *_BEHIND, *_MESSAGES)):
+            yield from _codes_in(fields.get(name), depth + 1)
