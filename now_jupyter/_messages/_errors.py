@@ -42,6 +42,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from .._bounds import Bounded, Few, Line, Text, Word, plain
+from .._json import JSON
 from ._text import Language, say
 
 __all__ = [
@@ -120,6 +121,7 @@ class NowImageError(Exception):
         self.language: Language = "en"
         self._spell: Callable[[str], str] = str
         self.rescued: tuple[bytes, ...] = ()  # pictures that only this error still holds, for the output to show
+        self.answered: tuple[Mapping[str, JSON], bytes] | None = None  # the refusal that it was made of, to be kept
         self._short = True
         if billed is not None:
             self.billed = billed

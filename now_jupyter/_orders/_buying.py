@@ -222,6 +222,7 @@ class Buyer:
             replace(result.record, idempotency_key=uuid.uuid4().hex, status=Status.PENDING, error=None), other
         )
         job.notes += say_remarks([other], snapshot.settings.language)
+        await run_in_thread(snapshot.home.store.drop_answer, record.number)  # the refusal of the first way
         return await runner.run(record, other.plan, other.route.service, watch)
 
     async def _find_other_way(self, result: RunResult, purchase: _Purchase) -> PlannedCall | None:

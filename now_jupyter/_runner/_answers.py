@@ -7,29 +7,44 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from .._json import Fields
-from .._messages import MaybeBilledError, NowImageError
+from .._json import Fields, number_of
+from .._messages import MaybeBilledError, NowImageError, error_of
 from .._protocol import Call, Conversation, Crop, Event, Found, Link, Outcome, Reply, Source, Whole
 from .._store import Record, RecordedOutput, Store
 from .._transport import LongTexts, read_kept
 
-__all__ = ["LONGEST_WORDS", "announce", "fetch_again", "place_of", "read_kept_answer", "with_output"]
+__all__ = ["LONGEST_WORDS", "announce", "fetch_again", "keep_refusal", "place_of", "read_kept_answer", "with_output"]
+
+_MULTIPLE_CHOICES = 300
 
 LONGEST_WORDS = 64 << 10  # bytes of words that a record holds; longer ones become a file
 
 
 def read_kept_answer(store: Store, number: int, texts: LongTexts) -> tuple[Reply, Iterator[Event]] | None:
-    """Return the kept answer of a record; None where there is none or it cannot be used."""
+    """Return the kept answer of a record; None where there is none, it cannot be used, or it is a refusal."""
     stored = store.answer(number)
     with suppress(NowImageError):
-        return None if stored is None else read_kept(stored.head, stored.pieces(), texts)
+        is_refusal = stored is not None and (number_of(stored.head.get("status")) or 0) >= _MULTIPLE_CHOICES
+        return None if stored is None or is_refusal else read_kept(stored.head, stored.pieces(), texts)
     return None
+
+
+def keep_refusal(store: Store, number: int, error: NowImageError) -> None:
+    """Keep what the relay answered when it refused a paid call, where anything came."""
+    head, body = error.answered or ({}, b"")
+    if body:
+        file = store.open_answer(number)
+        file.begin(head)
+        file.write(body)
+        file.finish()
 
 
 def fetch_again(record: Record) -> Conversation[Outcome]:
     """Converse only about the sources that a record kept."""
     missing = [one for one in record.outputs if not one.is_here]
     if not any(one.sources for one in missing) and (missing or not record.outputs):
+        if record.error is not None:  # why, is known; nothing new is
+            raise error_of(record.error, billed=record.billed)
         raise MaybeBilledError(
             "no answer to {ref} was kept and its service cannot be asked again",
             advice="look at the relay's log; `--fresh` orders again",

@@ -31,6 +31,7 @@ from .._messages import (
     TaskNeedsAction,
     TaskStillPending,
     failure_of,
+    plain,
 )
 from .._protocol import (
     Base64,
@@ -52,7 +53,7 @@ from .._protocol import (
 from .._store import Record, RecordedOutput, Store
 from .._transport import LongTexts, Submission
 from .._values import Attempt, Status
-from ._answers import announce, place_of, read_kept_answer, with_output
+from ._answers import announce, keep_refusal, place_of, read_kept_answer, with_output
 from ._polling import Pace
 from ._saving import Saver
 from ._verdict import decide_end, error_of_abandoned, error_of_lost
@@ -210,6 +211,8 @@ class Run:
         is_sent = any(one.phase != "connecting" for one in self.record.attempts)
         billed = self.record.billed if isinstance(problem, StoreError) and is_sent else problem.billed
         with suppress(StoreError):  # the refusal is what matters; the end of the record is written again
+            if self._submission is None:
+                await run_in_thread(keep_refusal, self._store, self.record.number, problem)
             await self._write(billed=billed, request_id=problem.request_id or self.record.request_id)
 
     async def _converse(  # a service's bug becomes an error that names it
@@ -375,6 +378,8 @@ class Run:
     async def _finish(self, outcome: Outcome, error: NowImageError | None) -> NowImageError | None:
         elapsed = round(self._runner.stopwatch() - self._began, 3) if self._is_new else self.record.elapsed
         lost = max(self._lost.values(), key=lambda one: bool(one.rescued), default=None)  # the worst is told
+        for one in filter(None, (error, lost)):
+            await self._complete(one)
         self.record = replace(decide_end(self.record, outcome, error, lost=lost), elapsed=elapsed)
         if self.record.has_answer and lost is not None and not lost.rescued:
             lost = None  # the record tells it; what only this process holds is said aloud
@@ -393,6 +398,17 @@ class Run:
             told.billed = self.record.billed
             told.rescued = tuple(data for one in self._lost.values() for data in one.rescued)
         return told
+
+    async def _complete(self, error: NowImageError) -> None:
+        """Add to an error what support will ask for: the request's id, and where the relay's answer is kept."""
+        error.request_id = error.request_id or self.record.request_id
+        if error.kept or error.billed == "no":
+            return
+        with suppress(StoreError):
+            if await run_in_thread(self._store.answer, self.record.number) is not None:
+                place = f"{self._store.folder.name}/answers/{self.record.number}"
+                error.kept = "{ref} is kept in the history, the relay's answer in {answer}"
+                error.facts |= {"ref": self.record.ref, "answer": plain(place)}
 
     def _need_of(self, outcome: Outcome) -> NowImageError | None:
         if not outcome.needs:

@@ -17,6 +17,7 @@ from .._messages import (
     TaskNeedsAction,
     TaskStillPending,
     failure_of,
+    some_words,
 )
 from .._protocol import Outcome
 from .._store import Record
@@ -87,14 +88,7 @@ def _failure_at_end(record: Record, error: NowImageError | None, status: Status)
 
 def error_of_lost(reason: JSON) -> NowImageError:
     """Return the error of an output that will not come, with what the relay says of it."""
-    return BadResponseError("an output will not come; the relay says: {words}", billed="yes", words=_words(reason))
-
-
-def _words(reason: JSON) -> str:
-    if isinstance(reason, dict):
-        error = reason.get("error", reason)
-        reason = error.get("message") or error.get("code") if isinstance(error, dict) else error
-    return str(reason or "?")
+    return BadResponseError("an output will not come; the relay says: {words}", billed="yes", words=some_words(reason) or "?")
 
 
 def error_of_abandoned(record: Record) -> NowImageError:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._json import JSON, amount_of, dig, text_of
-from .._messages import BadResponseError, NowImageError, Refusal, error_of_refusal, is_error, words_of
+from .._messages import BadResponseError, NowImageError, Refusal, error_of_refusal, is_error, some_words, words_of
 from .._protocol import Conversation, Event, Found, Lost, Next, Outcome, Progress, Reply, Source, Step, Whole
 from ._finding import number, outputs_in, outputs_in_words, without_pictures
 
 __all__ = ["Reading", "outcome_of", "percent_of", "read_pictures", "require_output"]
 
-_ERROR_TYPES = ("error", "upstream_error")
+_ERROR_TYPES = ("error", "upstream_error", "response.incomplete")
 _WORDS_KEPT = 1 << 16
 _SENSIBLE = 10**9
 
@@ -29,6 +29,7 @@ class Reading:
     words: str = ""
     reason: JSON = None
     streamed: bool = False
+    was_begun: bool = False  # an unfinished picture was shown: that may have been billed
     outcome: Outcome = field(default_factory=Outcome)
 
 
@@ -67,7 +68,7 @@ def require_output(reading: Reading, reply: Reply) -> Outcome:
         return reading.outcome
     if reading.reason is not None:
         error = error_of_refusal(Refusal(body=reading.reason))
-        error.billed = "maybe" if reading.streamed else error.billed
+        error.billed = "maybe" if reading.was_begun else error.billed
         raise error
     raise _no_picture(reading, reply)
 
@@ -88,12 +89,14 @@ def _no_picture(reading: Reading, reply: Reply) -> BadResponseError:
         is_page = "html" in reply.media_type or reply.text[:1024].lstrip().lower().startswith(("<!doctype", "<html"))
         return BadResponseError(
             "the relay answered with {looks} instead of pictures",
-            advice="check the address that %now shows: it should be the API's, not a web page's; the answer is kept",
+            advice="check the address that %now shows: it should be the API's, not a web page's",
             looks="HTML" if is_page else reply.media_type,
         )
+    said = some_words(reply.body)
     return BadResponseError(
-        "the relay's answer holds no picture",
-        advice="the answer is kept with the record; ask the relay's support with the request id before ordering again",
+        "the relay's answer holds no picture: {words}" if said else "the relay's answer holds no picture",
+        advice="ask the relay's support before ordering again; `--fresh` orders again",
+        **({"words": said} if said else {}),
     )
 
 
@@ -109,6 +112,7 @@ class _Stream:
         self._count = 0
         self._pieces: list[str] = []  # of words; a picture may be parted between two of them
         self._reason: JSON = None
+        self._was_begun = False
         self._outcome = Outcome()
 
     def read(self) -> Conversation[Reading]:
@@ -125,6 +129,7 @@ class _Stream:
             words=without_pictures(words)[:_WORDS_KEPT],
             reason=self._reason,
             streamed=True,
+            was_begun=self._was_begun,
             outcome=self._outcome,
         )
 
@@ -133,14 +138,17 @@ class _Stream:
         if event.type.endswith(".partial_image") or text_of(dig(data, "type")).endswith(".partial_image"):
             yield self._partial(data)
             return
-        if event.type in _ERROR_TYPES or is_error(data):
+        if event.type in _ERROR_TYPES or event.type.endswith(".failed") or is_error(data):
             yield self._lose(data or event.type)
         delta = dig(data, "choices", 0, "delta")
         if words := text_of(dig(delta, "content")):
             self._pieces.append(words)
             if "进度" in words and (fraction := percent_of(words)) is not None:
                 yield Progress(fraction=fraction)
+        count = self._count
         yield from self._new(outputs_in({**delta, "content": None} if words else data))  # words are read together
+        if isinstance(data, str) and self._count == count:
+            self._pieces.append(f"{data}\n")  # words where JSON should be
         self._note_end(data)
 
     def _new(self, every: Iterator[Found | Lost]) -> Iterator[Step[Any]]:
@@ -157,6 +165,7 @@ class _Stream:
         return Lost(reason)
 
     def _partial(self, data: JSON) -> Progress:
+        self._was_begun = True
         bare = {**data, "type": ""} if isinstance(data, Mapping) else data  # it says that it is no picture yet
         shown: Source | None = next((one.sources[0] for one in outputs_in(bare) if isinstance(one, Found)), None)
         at = dig(data, "partial_image_index")

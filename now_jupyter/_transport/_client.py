@@ -279,6 +279,7 @@ class _Exchange:
             key_source=self.pool.key.source or "Key(…)" if self.pool.key else "",
             redact=Redactor(self.pool.key).redact,
         )
+        error.answered = (answer.head, bytes(body)) if self.is_paid else None
         if isinstance(error, RateLimitError):
             self.retries.asked = wait_asked(answer.headers)
         self.trace.note(error=type(error).__name__)
