@@ -1,6 +1,6 @@
 """What a relay says of itself where something went wrong: its words and codes, out of JSON or text of any shape.
 
-A reason may lie inside another one: relays pass on what the service behind them said, as an object or as JSON in a text.
+A reason may lie inside another one: relays pass on what the service behind them said, as an object or as text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,18 @@ _MESSAGES = (
 )
 _INNER = ("error", "errors", "detail", "details", "baseresp", "data", "response", "promptfeedback", "fault", "result")
 _BEHIND = ("raw", "metadata", "innererror", "cause", "upstream", "upstreamerror", "body", "details")
-_CODES = ("code", "errorcode", "errcode", "statuscode", "status", "type", "reason", "finishreason", "blockreason", "name")
+_CODES = (
+    "code",
+    "errorcode",
+    "errcode",
+    "statuscode",
+    "status",
+    "type",
+    "reason",
+    "finishreason",
+    "blockreason",
+    "name",
+)
 _SUCCESS = frozenset(["", "0", "1", "200", "201", "ok", "success", "succeed", "succeeded", "none", "null", "21", "22"])
 _FAILED = frozenset(["failed", "failure", "fail", "error", "rejected", "blocked", "cancelled", "canceled", "expired"])
 _ENDED_WELL = frozenset(["", "stop", "success", "end_turn", "length", "max_tokens", "finish_reason_unspecified"])
@@ -45,17 +56,23 @@ def is_error(body: JSON) -> bool:
     if not isinstance(body, Mapping):
         return False
     fields = _plain_names(body)
+    return _names_an_error(body, fields) or (_has_failed(fields) and bool(_own_words(body, 0)))
+
+
+def _names_an_error(body: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
+    """Whether an answer has a place for errors, and something stands there."""
     if any(fields.get(name) for name in ("error", "errors", "errormsg", "raifilteredreason")):
         return True
     if fields.get("success") is False or dig(fields.get("baseresp"), "status_code"):
         return True
-    if dig(body, "promptFeedback", "blockReason") or is_error(fields.get("response")):
-        return True
-    if text_of(fields.get("finishreason")).lower() not in _ENDED_WELL and not fields.get("content"):
-        return True
-    if text_of(fields.get("type")) == "error" or text_of(fields.get("status")).lower() in _FAILED:
-        return bool(_own_words(body, 0)) or isinstance(fields.get("code"), str)
-    return _has_error_code(fields) and bool(_own_words(body, 0))
+    ended_badly = text_of(fields.get("finishreason")).lower() not in _ENDED_WELL and not fields.get("content")
+    return ended_badly or bool(dig(body, "promptFeedback", "blockReason")) or is_error(fields.get("response"))
+
+
+def _has_failed(fields: Mapping[str, Any]) -> bool:
+    """Whether a state or a code says so; words have to stand beside it, as both are of many kinds."""
+    is_failed = text_of(fields.get("type")) == "error" or text_of(fields.get("status")).lower() in _FAILED
+    return is_failed or _has_error_code(fields)
 
 
 def _has_error_code(fields: Mapping[str, Any]) -> bool:
@@ -89,7 +106,7 @@ def words_of(body: JSON, *, depth: int = 0) -> str:
         return ""
     words = _with_place(body, _own_words(body, depth))
     behind = _words_behind(body, depth)
-    return f"{words}: {behind}" if words and behind and behind not in words else behind if not words else words
+    return f"{words}: {behind}" if words and behind and behind not in words else words or behind
 
 
 def _words_in_text(text: str, depth: int) -> str:
@@ -161,19 +178,25 @@ def _codes_in(body: Any, depth: int) -> Iterator[tuple[int, str]]:  # noqa: ANN4
     if depth > _DEEPEST:
         return
     if isinstance(body, str):
-        text = body[:_LONGEST_JSON].strip()
-        if _CODE_WORD.fullmatch(text[:_LONGEST_CODE]):
-            yield 0, text  # Midjourney relays put their code into the description: `quota_not_enough`
-        elif start := _INNER_JSON.search(text):
-            yield from _codes_in(_json_of(text[start.start() :]), depth + 1)
+        yield from _codes_in_text(body[:_LONGEST_JSON].strip(), depth)
     elif isinstance(body, list | tuple):
         for one in body[:_MOST_SAID]:
             yield from _codes_in(one, depth + 1)
     elif isinstance(body, Mapping):
-        fields = _plain_names(body)
-        is_base = "statusmsg" in fields and "statuscode" in fields
-        for rank, name in enumerate(_CODES):
-            if code := text_of(fields.get(name))[:_LONGEST_CODE]:
-                yield rank, f"base_resp {code}" if is_base and name == "statuscode" else code
-        for name in dict.fromkeys((*_INNER, *_BEHIND, *_MESSAGES)):
-            yield from _codes_in(fields.get(name), depth + 1)
+        yield from _codes_in_object(_plain_names(body), depth)
+
+
+def _codes_in_text(text: str, depth: int) -> Iterator[tuple[int, str]]:
+    if _CODE_WORD.fullmatch(text[:_LONGEST_CODE]):
+        yield 0, text  # Midjourney relays put their code into the description: `quota_not_enough`
+    elif start := _INNER_JSON.search(text):
+        yield from _codes_in(_json_of(text[start.start() :]), depth + 1)
+
+
+def _codes_in_object(fields: Mapping[str, Any], depth: int) -> Iterator[tuple[int, str]]:
+    is_base = "statusmsg" in fields and "statuscode" in fields
+    for rank, name in enumerate(_CODES):
+        if code := text_of(fields.get(name))[:_LONGEST_CODE]:
+            yield rank, f"base_resp {code}" if is_base and name == "statuscode" else code
+    for name in dict.fromkeys((*_INNER, *_BEHIND, *_MESSAGES)):
+        yield from _codes_in(fields.get(name), depth + 1)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -34,7 +33,6 @@ from .._messages import (
     plain,
 )
 from .._protocol import (
-    Base64,
     Checkpoint,
     Conversation,
     Event,
@@ -55,6 +53,7 @@ from .._transport import LongTexts, Submission
 from .._values import Attempt, Status
 from ._answers import announce, keep_refusal, place_of, read_kept_answer, with_output
 from ._polling import Pace
+from ._reports import RunResult, Watch, report
 from ._saving import Saver
 from ._verdict import decide_end, error_of_abandoned, error_of_lost
 
@@ -63,39 +62,13 @@ if TYPE_CHECKING:
 
     from ._runner import Runner
 
-__all__ = ["ProgressReport", "Run", "RunResult", "Watch", "has_newer_links"]
+__all__ = ["Run", "has_newer_links"]
 
 _log = logging.getLogger(__name__)
 _POLL_AGAIN = 10.0  # after a poll that failed on its way
 _PASSING = (BadResponseError, ConnectFailed, RateLimitError)
 _GRACE = 16  # outputs beyond twice what was ordered: covers, sheets, the four of a grid
 _MOST_STEPS = 1_000_000  # a conversation that goes on for longer never ends
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgressReport:
-    """How far a run is: a fraction of 1, an unfinished picture (encoded); what is not known is left out."""
-
-    fraction: float | None = None
-    preview: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Whoever looks on: told of every change of the record and of progress; both return at once."""
-
-    changed: Callable[[Record], None]
-    progressed: Callable[[ProgressReport], None]
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """How a run ended: the record's last state, the error that ended it, what the relay says that it cost, a bug."""
-
-    record: Record
-    error: NowImageError | None = None
-    cost: Decimal | None = None
-    bug: Exception | None = None
 
 
 class Run:
@@ -179,7 +152,10 @@ class Run:
                 return outcome
         except NowImageError as problem:
             await self._note_refusal(problem)
-            if not isinstance(problem, MaybeBilledError) or (outcome_of_rest := await self._read_rest(plan, saving)) is None:
+            if (
+                not isinstance(problem, MaybeBilledError)
+                or (outcome_of_rest := await self._read_rest(plan, saving)) is None
+            ):
                 raise
             return outcome_of_rest
 
@@ -321,16 +297,9 @@ class Run:
 
     async def _try_to_report(self, progress: Progress) -> None:
         try:
-            await self._report(progress)
+            await report(progress, self._saver, self._watch)
         except Exception as bug:  # noqa: BLE001 - how far it is matters less than that it comes
             self._bug = bug
-
-    async def _report(self, progress: Progress) -> None:
-        preview = None
-        if isinstance(progress.preview, Link | Base64 | bytes):
-            with suppress(NowImageError):  # a preview is for the eye only
-                preview = await self._saver.load(progress.preview)
-        self._watch.progressed(ProgressReport(fraction=progress.fraction, preview=preview))
 
     def _take(self, found: Found, saving: TaskGroup) -> None:
         known = next((one for one in self.record.outputs if one.key == found.key), None)

@@ -22,8 +22,9 @@ from .._transport import Downloader, RelayClient
 from .._values import Status
 from ._answers import fetch_again, read_kept_answer
 from ._polling import Poller
+from ._reports import RunResult, Watch
 from ._rescue import recover_rescued
-from ._run import Run, RunResult, Watch, has_newer_links
+from ._run import Run, has_newer_links
 
 __all__ = ["Runner"]
 

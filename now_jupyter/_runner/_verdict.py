@@ -88,7 +88,9 @@ def _failure_at_end(record: Record, error: NowImageError | None, status: Status)
 
 def error_of_lost(reason: JSON) -> NowImageError:
     """Return the error of an output that will not come, with what the relay says of it."""
-    return BadResponseError("an output will not come; the relay says: {words}", billed="yes", words=some_words(reason) or "?")
+    return BadResponseError(
+        "an output will not come; the relay says: {words}", billed="yes", words=some_words(reason) or "?"
+    )
 
 
 def error_of_abandoned(record: Record) -> NowImageError:

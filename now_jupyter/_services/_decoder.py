@@ -17,6 +17,7 @@ from ._finding import number, outputs_in, outputs_in_words, without_pictures
 __all__ = ["Reading", "outcome_of", "percent_of", "read_pictures", "require_output"]
 
 _ERROR_TYPES = ("error", "upstream_error", "response.incomplete")
+_ASK = "ask the relay's support before ordering again; `--fresh` orders again"
 _WORDS_KEPT = 1 << 16
 _SENSIBLE = 10**9
 
@@ -92,12 +93,9 @@ def _no_picture(reading: Reading, reply: Reply) -> BadResponseError:
             advice="check the address that %now shows: it should be the API's, not a web page's",
             looks="HTML" if is_page else reply.media_type,
         )
-    said = some_words(reply.body)
-    return BadResponseError(
-        "the relay's answer holds no picture: {words}" if said else "the relay's answer holds no picture",
-        advice="ask the relay's support before ordering again; `--fresh` orders again",
-        **({"words": said} if said else {}),
-    )
+    if said := some_words(reply.body):
+        return BadResponseError("the relay's answer holds no picture: {words}", advice=_ASK, words=said)
+    return BadResponseError("the relay's answer holds no picture", advice=_ASK)
 
 
 # A stream

@@ -84,7 +84,7 @@ class _Sure(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Find:
-    """Something found, how sure it is that it was made, and by which words of its name."""
+    """Something found, and how sure it is that it was made."""
 
     what: Found | Lost
     sure: _Sure
@@ -193,10 +193,25 @@ def _known_part(part: str) -> str:
         return single
     if part.endswith("ies"):
         return part
-    return next((end for end in ("url", "uri", "link", "image", "base64", "b64", "thumb") if single.endswith(end)), part)
+    return next(
+        (end for end in ("url", "uri", "link", "image", "base64", "b64", "thumb") if single.endswith(end)), part
+    )
 
 
 # The walk
+
+
+_NAMELESS = _Name(frozenset({"-"}))  # of what is evident without its name
+
+
+@dataclass(slots=True)
+class _Held:
+    """What an object holds: pictures inside it, and its own ways to pictures, by the group of their names."""
+
+    is_typed: bool  # its `data` are of the type that stands beside them
+    is_under_way: bool
+    inner: list[_Find] = field(default_factory=list)
+    own: dict[str, list[tuple[Source, _Sure]]] = field(default_factory=dict)
 
 
 class _Walk:
@@ -234,7 +249,7 @@ class _Walk:
         if sources:
             is_evident = evident_source(text) is not None
             return [self._find(sources, replace(at, sure=max(at.sure, _Sure.EVIDENT)) if is_evident else at)]
-        if name.is_words or "![" in text or (inner := text[:1]) in ("{", "["):
+        if name.is_words or "![" in text or text[:1] in ("{", "["):
             return self.words(text, at)
         return []
 
@@ -245,12 +260,12 @@ class _Walk:
             return self.value(read_json(text), replace(at, depth=at.depth + 1), _Name())
         return None
 
-    def _sources(self, text: str, name: _Name, *, has_type: bool = False) -> tuple[Source, ...]:
+    def _sources(self, text: str, name: _Name, *, is_data: bool = False) -> tuple[Source, ...]:
         """Return what one text leads to under its name: one source or none."""
         source = evident_source(text)
-        if source is None and (name.is_link or name.is_base64 or not name.parts):
+        if source is None and (name.is_link or name.is_base64 or is_data or not name.parts):
             source = source_of(text)
-        if source is None and text and (name.is_base64 or has_type):
+        if source is None and text and (name.is_base64 or is_data):
             source = Base64(text)
         return () if source is None else (source,)
 
@@ -260,68 +275,45 @@ class _Walk:
         at = replace(at, depth=at.depth + 1, about={**at.about, **_about(item)})
         if item.get("thought") is True:
             at = replace(at, sure=_Sure.CALLED_ORIGINAL)
-        if (sources := _renditions_in(item)) and at.sure:
+        if sources := _renditions_in(item):
             return [self._find(sources, at)]
-        inner: list[_Find] = []
-        own: dict[str, list[tuple[Source, _Sure]]] = {}
+        held = _Held(is_typed=any(isinstance(item.get(key), str) for key in _MIMES), is_under_way=_is_under_way(item))
         for key, value in item.items():
             name = _read_name(str(key))
             if name.is_skipped:
                 self._note_given(value, name)
             elif isinstance(value, str):
-                self._take_text(value, name, item, at, own, inner)
+                self._take_text(value, name, replace(at, sure=name.below(at.sure)), held)
             elif isinstance(value, Mapping | list | tuple):
                 found = self.value(value, replace(at, sure=name.below(at.sure), is_listed=False), name)
                 ways = _ways_in(value, found, name)
-                own.setdefault(name.group, []).extend(ways)
-                inner += () if ways else found
-        return self._settle(item, at, inner, own)
+                held.own.setdefault(name.group, []).extend(ways)
+                held.inner += () if ways else found
+        return self._settle(item, at, held)
 
-    def _take_text(  # noqa: PLR0913 - a text, what surrounds it, and where it goes
-        self,
-        text: str,
-        name: _Name,
-        item: Mapping[str, Any],
-        at: _Place,
-        own: dict[str, list[tuple[Source, _Sure]]],
-        inner: list[_Find],
-    ) -> None:
-        if not text or ("data" in name.parts and len(name.parts) == 1 and self._take_typed(text, item, at, own)):
+    def _take_text(self, text: str, name: _Name, at: _Place, held: _Held) -> None:
+        """Take one text of an object: a way to its picture, a picture of its own, or words with pictures in them."""
+        if not text:
             return
-        says_so = name.is_link or name.is_base64
-        sure = name.below(at.sure)
-        source = next(iter(self._sources(text, name)), None)
-        if source is not None and says_so and not (_is_under_way(item) and evident_source(text) is None):
-            own.setdefault(name.group, []).append((source, sure))
-        elif source is None or not says_so:
-            inner += self._text(text, replace(at, sure=sure), name if source is None else _Name(frozenset({"-"})))
+        is_data = held.is_typed and name.parts == {"data"}
+        source = next(iter(self._sources(text, name, is_data=is_data)), None)
+        says_so = name.is_link or name.is_base64 or is_data
+        if source is None or not says_so:
+            held.inner += self._text(text, at, name if source is None else _NAMELESS)
+        elif not held.is_under_way or evident_source(text) is not None:
+            held.own.setdefault(name.group, []).append((source, at.sure))
 
-    def _take_typed(
-        self, text: str, item: Mapping[str, Any], at: _Place, own: dict[str, list[tuple[Source, _Sure]]]
-    ) -> bool:
-        """Take `data` that has its type beside it: base64."""
-        if not any(isinstance(item.get(key), str) for key in _MIMES):
-            return False
-        own.setdefault("", []).append((source_of(text) or Base64(text), at.sure))
-        return True
-
-    def _settle(
-        self,
-        item: Mapping[str, Any],
-        at: _Place,
-        inner: list[_Find],
-        own: Mapping[str, list[tuple[Source, _Sure]]],
-    ) -> list[_Find]:
+    def _settle(self, item: Mapping[str, Any], at: _Place, held: _Held) -> list[_Find]:
         """Return what an object comes to: what lies in it, else itself, else why it is none."""
-        best = max((one.sure for one in inner if isinstance(one.what, Found)), default=None)
-        ways = {name: every for name, every in own.items() if every}
-        surest = max((sure for every in ways.values() for _, sure in every), default=None)
+        best = max((one.sure for one in held.inner if isinstance(one.what, Found)), default=None)
+        ways = [every for every in held.own.values() if every]
+        surest = max((sure for every in ways for _, sure in every), default=None)
         if surest is not None and (best is None or surest > best):
-            lost = [one for one in inner if isinstance(one.what, Lost)]
-            return lost + [self._one(every, at) for every in ways.values()]
-        if best is None and not inner and at.is_listed and at.sure is _Sure.IN_PLACE and is_error(item):
+            lost = [one for one in held.inner if isinstance(one.what, Lost)]
+            return lost + [self._one(every, at) for every in ways]
+        if best is None and not held.inner and at.is_listed and at.sure is _Sure.IN_PLACE and is_error(item):
             return [_Find(Lost(item.get("error") or dict(item)), at.sure)]
-        return _with_seeds(inner, item)
+        return _with_seeds(held.inner, item)
 
     def _one(self, ways: list[tuple[Source, _Sure]], at: _Place) -> _Find:
         surest = max(sure for _, sure in ways)

@@ -46,13 +46,14 @@ def source_of(text: str) -> Source | None:
         return _of_data_uri(text)
     if text.startswith("base64://"):
         return Base64(text.removeprefix("base64://"))
-    if len(text) > _LONGEST_PATH:
-        return None
+    return None if len(text) > _LONGEST_PATH else _of_address(text)
+
+
+def _of_address(text: str) -> Source | None:
+    """Return what an address without a scheme leads to."""
     if text.startswith("//"):
         return Link(text) if _HOST.match(text[2:]) or ":" in text else None
-    if not _OWN_PATH.fullmatch(text):
-        return _of_bare_path(text)
-    return _of_path(text)
+    return _of_path(text) if _OWN_PATH.fullmatch(text) else _of_bare_path(text)
 
 
 def _of_path(text: str) -> Call:
@@ -61,7 +62,7 @@ def _of_path(text: str) -> Call:
 
 
 def _of_bare_path(text: str) -> Source | None:
-    """Return what a path without a beginning leads to; only that of a picture counts, as all kinds of words have `/`."""
+    """Return what a path without a beginning leads to; only that of a picture counts, as many words have a slash."""
     found = _BARE_PATH.fullmatch(text)
     if not found or not _leads_to_picture(text):
         return None

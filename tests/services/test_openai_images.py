@@ -237,12 +237,20 @@ def test_a_stream_that_ends_early_is_maybe_billed() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [{"error": {"message": "no luck", "code": "moderation_blocked"}}, {"type": "error", "message": "no luck"}]
+    ("data", "billed"),
+    [
+        ({"error": {"message": "no luck", "code": "moderation_blocked"}}, "no"),
+        ({"type": "error", "message": "no luck"}, "maybe"),
+    ],
 )
-def test_an_error_inside_a_stream_is_told_and_maybe_billed(data: Any) -> None:
-    """The relay's words are shown; partial pictures may have been paid for, whatever the code."""
+def test_an_error_inside_a_stream_is_told_and_judged_as_anywhere(data: Any, billed: str) -> None:
+    """The relay's words are shown; a known code proves that nothing was billed, unless a picture was begun."""
     with pytest.raises((BadResponseError, RejectedError), match="no luck") as caught:
         read(Reply(streamed=True), Event("error", data), None)
+    assert caught.value.billed == billed
+    begun = Event("image_generation.partial_image", {"b64_json": PNG, "partial_image_index": 0})
+    with pytest.raises((BadResponseError, RejectedError)) as caught:
+        read(Reply(streamed=True), begun, Event("error", data), None)
     assert caught.value.billed == "maybe"
 
 

@@ -1,4 +1,4 @@
-"""Pictures that were paid for are found in whatever answer they lie, once and in order; what only looks like one is not.
+"""Pictures that were paid for are found in whatever answer they lie, once and in order; what looks like one is not.
 
 Each row stands for a kind of answer that people met at real relays, sent byte by byte by a raw server.
 """
@@ -14,7 +14,7 @@ import pytest
 
 from faultserver import Close, Send, chunked, stream_answer
 from now_jupyter._messages import BadResponseError
-from odd_relay import Odd, b64, completed, drawing, events, frame, odd_relay, text_answer
+from odd_relay import Odd, b64, completed, drawing, events, frame, odd_relay, picture, text_answer
 
 ONE, TWO, THREE = drawing(1), drawing(2), drawing(3)
 A, B, C = b64(ONE), b64(TWO), b64(THREE)
@@ -292,7 +292,7 @@ NOT_YET = {
 @pytest.mark.parametrize("script", NOT_YET.values(), ids=NOT_YET)
 def test_a_link_that_is_not_ready_is_fetched_again(odd: Odd, script: Any, link: str) -> None:
     odd.says({"data": [{"url": link.replace("{host}", f"127.0.0.1:{odd.server.port}")}]})
-    odd.serves({"/files/7": (script, script, script, script, script, [*_picture()])})
+    odd.serves({"/files/7": (script, script, script, script, script, picture(ONE))})
     assert odd.digests() == [ONE]
     assert odd.last.status == "done"
 
@@ -306,9 +306,3 @@ def test_a_link_that_is_never_ready_is_kept(odd: Odd) -> None:
     odd.serves({"/files/7": ONE})
     (made,) = odd.session.resume()
     assert [one.bytes() for one in made.pictures] == [ONE]
-
-
-def _picture() -> Any:
-    from odd_relay import picture  # noqa: PLC0415
-
-    return picture(ONE)

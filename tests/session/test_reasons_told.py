@@ -46,7 +46,7 @@ REFUSALS = {
             "metadata": {"raw": json.dumps({"error": {"message": WORDS}}), "provider_name": "x"},
         }
     },
-    "JSON in the words": {"error": {"message": f'status 400, body: {json.dumps({"error": {"message": WORDS}})}'}},
+    "JSON in the words": {"error": {"message": f"status 400, body: {json.dumps({'error': {'message': WORDS}})}"}},
     "no shape at all": {"flavour": WORDS},
     "in Chinese": {"code": 1, "msg": f"画笔错误 {WORDS}", "data": None},
 }
