@@ -286,15 +286,28 @@ def test_five_redirects_are_followed_and_no_more(server: FaultServer, into: Path
     assert len(server.seen) == 6
 
 
-def test_only_the_very_origin_that_was_configured_may_be_private(server: FaultServer, into: Path) -> None:
-    """Another port of the same machine may not, unless the user names it."""
+def test_only_the_host_that_was_configured_may_be_private(server: FaultServer, into: Path) -> None:
+    """A relay at home may link to other ports of its own; another host may be private only if the user names it."""
     server.script(OK)
-    other = server.url.replace(str(server.port), "1")
+    assert isinstance(fetch(server.url + "/a", into, origin="http://127.0.0.1:1"), str)
+    other, seen = "http://127.0.0.2:1", server.connections
     assert isinstance(fetch(server.url + "/a", into, origin=other), UnsafeURLError)
-    assert server.connections == 0
+    assert isinstance(fetch(server.url + "/a", into, origin="https://relay.example"), UnsafeURLError)
+    assert server.connections == seen
     for allowed in ("127.0.0.1", f"127.0.0.1:{server.port}"):
         assert isinstance(fetch(server.url + "/a", into, origin=other, allowed_hosts=[allowed]), str)
     assert isinstance(fetch(server.url + "/a", into, allowed_hosts=["127.0.0.1:1"]), UnsafeURLError)
+
+
+def test_a_relay_in_the_own_network_may_link_to_its_own_name(server: FaultServer, into: Path) -> None:
+    """By whatever port; a public relay's name that leads inside may not."""
+    server.script(OK)
+    link = f"http://localhost:{server.port}/a"
+    assert isinstance(fetch(link, into, origin="http://localhost:1"), str)
+    names = Names({}, everything=["127.0.0.1"])
+    seen, link = server.connections, f"http://relay.example:{server.port}/a"
+    assert isinstance(fetch(link, into, origin="http://relay.example:1", resolver=names), UnsafeURLError)
+    assert server.connections == seen
 
 
 # Fake-IP resolvers and proxies

@@ -44,6 +44,8 @@ from ._workspace import Snapshot, Workspace
 
 __all__ = ["Orders"]
 
+_SERVER_ERROR = 500
+
 
 @dataclass(frozen=True, slots=True)
 class _Running:
@@ -205,6 +207,8 @@ class Orders:
         if isinstance(error, RejectedError) and error.code == "model_not_found":
             error.facts |= {"models": await self._facts.say_picture_models(snapshot.access)}
             error.advice = "picture models of this relay: {models}"
+        if generation.raw.get("stream") is True and (error.status or 0) >= _SERVER_ERROR:
+            error.advice = "look at the relay's log before ordering again; streaming, which -p stream=true asks for, can be left out"
         return error
 
 

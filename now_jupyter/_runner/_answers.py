@@ -8,12 +8,21 @@ from dataclasses import replace
 from typing import Any
 
 from .._json import Fields, number_of
-from .._messages import MaybeBilledError, NowImageError, error_of
+from .._messages import MaybeBilledError, NowImageError, StoreError, error_of, plain
 from .._protocol import Call, Conversation, Crop, Event, Found, Link, Outcome, Reply, Source, Whole
 from .._store import Record, RecordedOutput, Store
 from .._transport import LongTexts, read_kept
 
-__all__ = ["LONGEST_WORDS", "announce", "fetch_again", "keep_refusal", "place_of", "read_kept_answer", "with_output"]
+__all__ = [
+    "LONGEST_WORDS",
+    "announce",
+    "complete_error",
+    "fetch_again",
+    "keep_refusal",
+    "place_of",
+    "read_kept_answer",
+    "with_output",
+]
 
 _MULTIPLE_CHOICES = 300
 
@@ -37,6 +46,17 @@ def keep_refusal(store: Store, number: int, error: NowImageError) -> None:
         file.begin(head)
         file.write(body)
         file.finish()
+
+
+def complete_error(error: NowImageError, store: Store, record: Record) -> None:
+    """Add to an error what support will ask for: the request's id, and where the relay's answer is kept."""
+    error.request_id = error.request_id or record.request_id
+    if error.kept or error.billed == "no":
+        return
+    with suppress(StoreError):
+        if store.answer(record.number) is not None:
+            error.kept = "{ref} is kept in the history, the relay's answer in {answer}"
+            error.facts |= {"ref": record.ref, "answer": plain(f"{store.folder.name}/answers/{record.number}")}
 
 
 def fetch_again(record: Record) -> Conversation[Outcome]:

@@ -27,10 +27,8 @@ from .._messages import (
     RateLimitError,
     ServiceError,
     StoreError,
-    TaskNeedsAction,
     TaskStillPending,
     failure_of,
-    plain,
 )
 from .._protocol import (
     Checkpoint,
@@ -51,11 +49,11 @@ from .._protocol import (
 from .._store import Record, RecordedOutput, Store
 from .._transport import LongTexts, Submission
 from .._values import Attempt, Status
-from ._answers import announce, keep_refusal, place_of, read_kept_answer, with_output
+from ._answers import announce, complete_error, keep_refusal, place_of, read_kept_answer, with_output
 from ._polling import Pace
 from ._reports import RunResult, Watch, report
 from ._saving import Saver
-from ._verdict import decide_end, error_of_abandoned, error_of_lost
+from ._verdict import decide_end, error_of_abandoned, error_of_lost, error_of_need
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -348,11 +346,11 @@ class Run:
         elapsed = round(self._runner.stopwatch() - self._began, 3) if self._is_new else self.record.elapsed
         lost = max(self._lost.values(), key=lambda one: bool(one.rescued), default=None)  # the worst is told
         for one in filter(None, (error, lost)):
-            await self._complete(one)
+            await run_in_thread(complete_error, one, self._store, self.record)
         self.record = replace(decide_end(self.record, outcome, error, lost=lost), elapsed=elapsed)
         if self.record.has_answer and lost is not None and not lost.rescued:
             lost = None  # the record tells it; what only this process holds is said aloud
-        told = error or lost or (None if self.record.has_answer else self._need_of(outcome))
+        told = error or lost or (None if self.record.has_answer else error_of_need(self.record, outcome))
         try:
             await self._write()
         except StoreError as problem:
@@ -367,28 +365,6 @@ class Run:
             told.billed = self.record.billed
             told.rescued = tuple(data for one in self._lost.values() for data in one.rescued)
         return told
-
-    async def _complete(self, error: NowImageError) -> None:
-        """Add to an error what support will ask for: the request's id, and where the relay's answer is kept."""
-        error.request_id = error.request_id or self.record.request_id
-        if error.kept or error.billed == "no":
-            return
-        with suppress(StoreError):
-            if await run_in_thread(self._store.answer, self.record.number) is not None:
-                place = f"{self._store.folder.name}/answers/{self.record.number}"
-                error.kept = "{ref} is kept in the history, the relay's answer in {answer}"
-                error.facts |= {"ref": self.record.ref, "answer": plain(place)}
-
-    def _need_of(self, outcome: Outcome) -> NowImageError | None:
-        if not outcome.needs:
-            return None
-        return TaskNeedsAction(
-            "the service waits for your decision: {needs} ({buttons})",
-            advice="%nowimage --button LABEL -i {ref} decides",
-            needs=outcome.needs,
-            buttons=", ".join(one.label for one in outcome.buttons),
-            ref=self.record.ref,
-        )
 
 
 def _write_insisting(store: Store, record: Record) -> None:

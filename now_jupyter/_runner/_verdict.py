@@ -23,7 +23,7 @@ from .._protocol import Outcome
 from .._store import Record
 from .._values import Status
 
-__all__ = ["decide_end", "error_of_abandoned", "error_of_lost", "is_settled_by"]
+__all__ = ["decide_end", "error_of_abandoned", "error_of_lost", "error_of_need", "is_settled_by"]
 
 _OF_A_TASK = (TaskFailed, TaskLost, TaskNeedsAction, TaskStillPending)
 
@@ -104,5 +104,18 @@ def error_of_abandoned(record: Record) -> NowImageError:
     return MaybeBilledError(
         "the session was closed while {ref} was under way",
         advice="%now resume looks for it, free; --fresh orders again",
+        ref=record.ref,
+    )
+
+
+def error_of_need(record: Record, outcome: Outcome) -> NowImageError | None:
+    """Return the error of an order that waits for the user's word; None where it waits for nothing."""
+    if not outcome.needs:
+        return None
+    return TaskNeedsAction(
+        "the service waits for your decision: {needs} ({buttons})",
+        advice="%nowimage --button LABEL -i {ref} decides",
+        needs=outcome.needs,
+        buttons=", ".join(one.label for one in outcome.buttons),
         ref=record.ref,
     )

@@ -16,7 +16,16 @@ from urllib.parse import SplitResult, urlsplit
 
 from .._messages import ConfigError
 
-__all__ = ["is_loopback", "is_private_name", "is_public", "literal", "normal_base_url", "origin_of", "roots_of"]
+__all__ = [
+    "is_loopback",
+    "is_private_name",
+    "is_public",
+    "literal",
+    "normal_base_url",
+    "origin_of",
+    "private_host_of",
+    "roots_of",
+]
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -157,6 +166,14 @@ def is_private_name(host: str) -> bool:
     """Whether a name can only mean something in the own network or on this machine."""
     name = host.rstrip(".").lower()
     return literal(name) is None and ("." not in name or name.endswith(_PRIVATE_NAMES))
+
+
+def private_host_of(origin: str) -> str:
+    """Return the host of a relay on this machine or in its network, which may have other ports; else nothing."""
+    host = (urlsplit(origin).hostname or "").rstrip(".").lower()
+    address = literal(host)
+    is_private = is_private_name(host) if address is None else not is_public(address)
+    return host if is_private else ""
 
 
 def literal(host: str) -> Address | None:

@@ -268,10 +268,10 @@ class Elsewhere(httpcore.AnyIOBackend):
 @pytest.mark.row("D4", injected="links and redirects to private addresses, other schemes, loops, rebinding names")
 def test_a_link_to_a_private_place_is_never_visited(tmp_path: Path, campaign: Campaign) -> None:
     """Links and redirects to what is not public, or no link at all, are `UnsafeURLError`, seen by nobody inside."""
-    with FaultServer() as inside, FaultServer() as public:
+    with FaultServer() as inside, FaultServer() as public, FaultServer(host="127.0.0.2") as relay:
         inside.script([Send(response(200, png(1), headers=PICTURE))])
         sockets, names = Elsewhere(public.port), Turning()
-        with on_stand(tmp_path / "a.now", sockets=sockets, resolver=names) as stand:
+        with on_stand(tmp_path / "a.now", server=relay, sockets=sockets, resolver=names) as stand:
             places = [one.format(port=inside.port) for one in INSIDE]
             for place in places:
                 stand.serve(stand.ledger.sells([Send(url_answer(place))]))

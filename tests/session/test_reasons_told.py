@@ -287,3 +287,24 @@ def test_resume_keeps_the_reason(odd: Odd) -> None:
     assert WORDS in odd.last.error.message()
     assert odd.last.status == "unknown"
     assert odd.server.posts == 1
+
+
+# As LiteLLM's proxy says it
+
+
+def test_a_model_that_is_not_there_is_answered_with_those_that_are(odd: Odd) -> None:
+    words = "400: {'error': '/image/generations: Invalid model name passed in model=nope. Call `/v1/models` to view'}"
+    odd.says({"error": {"message": words, "type": "None", "param": "None", "code": "400"}}, status=400)
+    odd.serves({"/v1/models": text_answer(json.dumps({"data": [{"id": "gpt-image-2"}, {"id": "gpt-5.5"}]}))})
+    error = odd.fails(model="nope")
+    assert "no such model" in error.message()
+    assert "gpt-image-2" in error.next_step()
+    assert "gpt-5.5" not in error.next_step()
+
+
+def test_a_stream_that_was_asked_for_can_be_left_out(odd: Odd) -> None:
+    odd.says({"error": {"message": "list index out of range", "code": "500"}}, status=500)
+    error = odd.fails(params={"stream": True})
+    assert error.billed == "maybe"
+    assert "streaming" in error.next_step()
+    assert "streaming" not in odd.fails().next_step()
