@@ -208,7 +208,7 @@ class Orders:
             error.facts |= {"models": await self._facts.say_picture_models(snapshot.access)}
             error.advice = "picture models of this relay: {models}"
         if generation.raw.get("stream") is True and (error.status or 0) >= _SERVER_ERROR:
-            error.advice = "look at the relay's log before ordering again; streaming, which -p stream=true asks for, can be left out"
+            error.advice = "look at the relay's log before ordering again; -p stream=true can be left out"
         return error
 
 

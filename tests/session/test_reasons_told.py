@@ -306,5 +306,5 @@ def test_a_stream_that_was_asked_for_can_be_left_out(odd: Odd) -> None:
     odd.says({"error": {"message": "list index out of range", "code": "500"}}, status=500)
     error = odd.fails(params={"stream": True})
     assert error.billed == "maybe"
-    assert "streaming" in error.next_step()
-    assert "streaming" not in odd.fails().next_step()
+    assert "stream" in error.next_step()
+    assert "stream" not in odd.fails().next_step()
