@@ -8,55 +8,24 @@
 - An object is one picture, and its own links are ways to it, base64 first; what lies inside an object comes before
   them. Names that differ in their number only are pictures of their own.
 - The surest finds count alone: below names that answers are made of, then what is evident anywhere, then what only its
-  name tells, and last what is called original.
+  name tells, and last what is called original; what stands in one list is of one kind.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
-from functools import lru_cache
 from typing import Any
 
 from .._json import JSON, digest, read_json, text_of
 from .._messages import is_error
 from .._protocol import Base64, Found, Link, Lost, Source
+from ._naming import Name, Sure, read_name, says_not_final
 from ._sources import evident_source, is_page, source_of, sources_in_words, without_pictures
 
 __all__ = ["number", "outputs_in", "outputs_in_words", "without_pictures"]
 
-_LINKS = frozenset(
-    [
-        *("url", "uri", "link", "href", "src", "image", "img", "pic", "picture", "photo", "file", "download", "output"),
-        *("result", "asset", "media", "artifact", "art", "artwork", "drawing", "render", "sample", "video", "gif"),
-        *("svg", "png", "webp", "jpg", "jpeg", "avif"),
-    ]
-)
-_BASE64 = frozenset(["b64", "base64", "byte", "bytes"])
-_PLACES = _LINKS | _BASE64 | {
-    *("data", "list", "item", "response", "task", "prediction", "candidate", "choice", "message", "delta", "content"),
-    *("part", "inline", "body", "payload", "generated", "generation", "json", "variant", "creation", "work", "object"),
-    *("answer", "success", "completed", "final", "size", "format", "encoded"),
-}  # fmt: skip
-_WORDS = frozenset(["content", "text", "message", "markdown", "answer", "reply", "words", "response", "output"])
-_GIVEN = frozenset(
-    [
-        *("input", "request", "req", "param", "parameter", "prompt", "mask", "reference", "ref", "init", "initial"),
-        *("query", "instruction", "option"),
-    ]
-)
-_BESIDE = frozenset(
-    [
-        *("logo", "icon", "favicon", "avatar", "badge", "banner", "thumb", "thumbnail", "preview", "poster"),
-        *("placeholder", "user", "owner", "author", "provider", "error", "warning", "usage", "help", "doc", "term"),
-        *("reasoning", "thinking", "thought", "webhook", "callback"),
-    ]
-)
-_PAGES = frozenset(["status", "get", "poll", "polling", "cancel", "stream", "web", "site", "page", "homepage", "api"])
-_NOT_FINAL = _GIVEN | _BESIDE | {"partial"}
 _UNDER_WAY = frozenset(
     [
         *("queued", "pending", "processing", "submitted", "submit", "running", "starting", "started", "created"),
@@ -68,8 +37,6 @@ _RENDITIONS = (
     *("png", "webp", "jpg", "jpeg", "2x", "1x"),
 )
 _MIMES = ("mimeType", "mime_type", "media_type", "content_type")
-_PARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
-_LONGEST_NAME = 80
 _LONGEST_JSON = 1 << 20
 _DEEPEST = 100
 _MOST = 1000
@@ -78,23 +45,19 @@ _LONGEST_NUMBER = 10  # digits; marks are longer
 _MOST_GIVEN = 200
 
 
-class _Sure(IntEnum):
-    CALLED_ORIGINAL, TOLD_BY_NAME, EVIDENT, IN_PLACE = range(4)
-
-
 @dataclass(frozen=True, slots=True)
 class _Find:
     """Something found, and how sure it is that it was made."""
 
     what: Found | Lost
-    sure: _Sure
+    sure: Sure
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where the walk is: how sure what it finds here is, what is known of all pictures below, and how deep it is."""
 
-    sure: _Sure = _Sure.IN_PLACE
+    sure: Sure = Sure.IN_PLACE
     about: Mapping[str, JSON] = field(default_factory=dict)
     depth: int = 0
     is_listed: bool = False
@@ -103,13 +66,13 @@ class _Place:
 def outputs_in(body: JSON) -> Iterator[Found | Lost]:
     """Yield what an answer holds, in its order, each output under its number; the same one is told once."""
     walk = _Walk()
-    every = walk.words(body, _Place()) if isinstance(body, str) else walk.value(body, _Place(), _Name())
-    surest = max((one.sure for one in every if isinstance(one.what, Found)), default=_Sure.IN_PLACE)
+    every = walk.words(body, _Place()) if isinstance(body, str) else walk.value(body, _Place(), Name())
+    surest = max((one.sure for one in every if isinstance(one.what, Found)), default=Sure.IN_PLACE)
     return number((one.what for one in every if _counts(one, surest)), set(walk.given))
 
 
-def _counts(one: _Find, surest: _Sure) -> bool:
-    return one.sure == surest if isinstance(one.what, Found) else one.sure == _Sure.IN_PLACE
+def _counts(one: _Find, surest: Sure) -> bool:
+    return one.sure == surest if isinstance(one.what, Found) else one.sure == Sure.IN_PLACE
 
 
 def outputs_in_words(words: str, *, is_whole: bool = True) -> Iterator[Found]:
@@ -140,68 +103,7 @@ def _mark_of(source: Source) -> str:
     return digest(text.encode("utf-8", "surrogatepass")) if text else repr(source)
 
 
-# Names
-
-
-@dataclass(frozen=True, slots=True)
-class _Name:
-    """What a name tells of what stands under it."""
-
-    parts: frozenset[str] = frozenset()
-    group: str = ""  # names of one group are ways to one picture
-
-    @property
-    def is_skipped(self) -> bool:
-        return not self.parts.isdisjoint(_GIVEN | _BESIDE)
-
-    @property
-    def is_given(self) -> bool:
-        return not self.parts.isdisjoint(_GIVEN)
-
-    @property
-    def is_link(self) -> bool:
-        return not self.parts.isdisjoint(_LINKS) and self.parts.isdisjoint(_PAGES)
-
-    @property
-    def is_base64(self) -> bool:
-        return not self.parts.isdisjoint(_BASE64)
-
-    @property
-    def is_words(self) -> bool:
-        return not self.parts.isdisjoint(_WORDS)
-
-    def below(self, sure: _Sure) -> _Sure:
-        """Return how sure it is what is found under this name."""
-        if "original" in self.parts:
-            return _Sure.CALLED_ORIGINAL
-        return sure if self.parts <= _PLACES else min(sure, _Sure.TOLD_BY_NAME)
-
-
-@lru_cache(4096)
-def _read_name(name: str) -> _Name:
-    every = [part.lower() for part in _PARTS.split(name[:_LONGEST_NAME]) if part]
-    bare = [part if part in _BASE64 else part.rstrip("0123456789") for part in every]
-    parts = frozenset(_known_part(part) for part in bare if part)
-    is_numbered = any(part[-1:].isdigit() and part not in _BASE64 for part in every)
-    return _Name(parts, name if is_numbered else "video" if "video" in parts else "")
-
-
-def _known_part(part: str) -> str:
-    """Return a part of a name in the singular; of one that is written together (`imageurl`), what it ends with."""
-    single = part if part in _BASE64 else part.removesuffix("s")
-    if single in _PLACES or single in _NOT_FINAL:
-        return single
-    if part.endswith("ies"):
-        return part
-    return next(
-        (end for end in ("url", "uri", "link", "image", "base64", "b64", "thumb") if single.endswith(end)), part
-    )
-
-
-# The walk
-
-
-_NAMELESS = _Name(frozenset({"-"}))  # of what is evident without its name
+_NAMELESS = Name(frozenset({"-"}))  # of what is evident without its name
 
 
 @dataclass(slots=True)
@@ -211,7 +113,7 @@ class _Held:
     is_typed: bool  # its `data` are of the type that stands beside them
     is_under_way: bool
     inner: list[_Find] = field(default_factory=list)
-    own: dict[str, list[tuple[Source, _Sure]]] = field(default_factory=dict)
+    own: dict[str, list[tuple[Source, Sure]]] = field(default_factory=dict)
 
 
 class _Walk:
@@ -221,7 +123,7 @@ class _Walk:
         self.given: set[str] = set()
         self._left = _MOST
 
-    def value(self, value: Any, at: _Place, name: _Name) -> list[_Find]:  # noqa: ANN401 - untrusted JSON
+    def value(self, value: Any, at: _Place, name: Name) -> list[_Find]:  # noqa: ANN401 - untrusted JSON
         """Return what is found in anything that stands under a name, in its order."""
         if at.depth > _DEEPEST or self._left <= 0:
             return []
@@ -229,7 +131,7 @@ class _Walk:
             return self._text(value, at, name)
         if isinstance(value, list | tuple):
             below = replace(at, depth=at.depth + 1, is_listed=True)
-            return [found for one in value for found in self.value(one, below, name)]
+            return _of_one_kind([found for one in value for found in self.value(one, below, name)])
         return self._object(value, at) if isinstance(value, Mapping) else []
 
     def words(self, words: str, at: _Place) -> list[_Find]:
@@ -244,11 +146,11 @@ class _Walk:
         self._left -= 1
         return _Find(Found(key="", sources=sources, about=dict(at.about)), at.sure)
 
-    def _text(self, text: str, at: _Place, name: _Name) -> list[_Find]:
+    def _text(self, text: str, at: _Place, name: Name) -> list[_Find]:
         sources = self._sources(text, name)
         if sources:
             is_evident = evident_source(text) is not None
-            return [self._find(sources, replace(at, sure=max(at.sure, _Sure.EVIDENT)) if is_evident else at)]
+            return [self._find(sources, replace(at, sure=max(at.sure, Sure.EVIDENT)) if is_evident else at)]
         if name.is_words or "![" in text or text[:1] in ("{", "["):
             return self.words(text, at)
         return []
@@ -257,15 +159,15 @@ class _Walk:
         if text[:1] not in ("{", "[") or len(text) > _LONGEST_JSON:
             return None
         with suppress(ValueError):
-            return self.value(read_json(text), replace(at, depth=at.depth + 1), _Name())
+            return self.value(read_json(text), replace(at, depth=at.depth + 1), Name())
         return None
 
-    def _sources(self, text: str, name: _Name, *, is_data: bool = False) -> tuple[Source, ...]:
+    def _sources(self, text: str, name: Name, *, is_data: bool = False) -> tuple[Source, ...]:
         """Return what one text leads to under its name: one source or none."""
         source = evident_source(text)
-        if source is None and (name.is_link or name.is_base64 or is_data or not name.parts):
+        if source is None and (name.is_link or is_data or name.has_base64(text)):
             source = source_of(text)
-        if source is None and text and (name.is_base64 or is_data):
+        if source is None and text and (is_data or name.has_base64(text)):
             source = Base64(text)
         return () if source is None else (source,)
 
@@ -274,12 +176,12 @@ class _Walk:
             return []
         at = replace(at, depth=at.depth + 1, about={**at.about, **_about(item)})
         if item.get("thought") is True:
-            at = replace(at, sure=_Sure.CALLED_ORIGINAL)
+            at = replace(at, sure=Sure.CALLED_ORIGINAL)
         if sources := _renditions_in(item):
             return [self._find(sources, at)]
         held = _Held(is_typed=any(isinstance(item.get(key), str) for key in _MIMES), is_under_way=_is_under_way(item))
         for key, value in item.items():
-            name = _read_name(str(key))
+            name = read_name(str(key))
             if name.is_skipped:
                 self._note_given(value, name)
             elif isinstance(value, str):
@@ -291,13 +193,13 @@ class _Walk:
                 held.inner += () if ways else found
         return self._settle(item, at, held)
 
-    def _take_text(self, text: str, name: _Name, at: _Place, held: _Held) -> None:
+    def _take_text(self, text: str, name: Name, at: _Place, held: _Held) -> None:
         """Take one text of an object: a way to its picture, a picture of its own, or words with pictures in them."""
         if not text:
             return
         is_data = held.is_typed and name.parts == {"data"}
         source = next(iter(self._sources(text, name, is_data=is_data)), None)
-        says_so = name.is_link or name.is_base64 or is_data
+        says_so = name.is_link or is_data or name.has_base64(text)
         if source is None or not says_so:
             held.inner += self._text(text, at, name if source is None else _NAMELESS)
         elif not held.is_under_way or evident_source(text) is not None:
@@ -311,18 +213,18 @@ class _Walk:
         if surest is not None and (best is None or surest > best):
             lost = [one for one in held.inner if isinstance(one.what, Lost)]
             return lost + [self._one(every, at) for every in ways]
-        if best is None and not held.inner and at.is_listed and at.sure is _Sure.IN_PLACE and is_error(item):
+        if best is None and not held.inner and at.is_listed and at.sure is Sure.IN_PLACE and is_error(item):
             return [_Find(Lost(item.get("error") or dict(item)), at.sure)]
         return _with_seeds(held.inner, item)
 
-    def _one(self, ways: list[tuple[Source, _Sure]], at: _Place) -> _Find:
+    def _one(self, ways: list[tuple[Source, Sure]], at: _Place) -> _Find:
         surest = max(sure for _, sure in ways)
         sources = [source for source, sure in ways if sure == surest]
         once = [source for place, source in enumerate(sources) if source not in sources[:place]]
         ordered = sorted(once, key=lambda one: not isinstance(one, Base64 | bytes))
         return self._find(tuple(ordered), replace(at, sure=surest))
 
-    def _note_given(self, value: Any, name: _Name) -> None:  # noqa: ANN401 - untrusted JSON
+    def _note_given(self, value: Any, name: Name) -> None:  # noqa: ANN401 - untrusted JSON
         """Keep the marks of what was given, so that it is none where it stands among the pictures, either."""
         if name.is_given and len(self.given) < _MOST_GIVEN:
             self.given |= {_mark_of(one) for text in _texts_in(value, 0) if (one := evident_source(text)) is not None}
@@ -336,6 +238,14 @@ def _texts_in(value: Any, depth: int) -> Iterator[str]:  # noqa: ANN401 - untrus
             yield from _texts_in(one, depth + 1)
 
 
+def _of_one_kind(every: list[_Find]) -> list[_Find]:
+    """Return what stands in one list, each as sure as the surest: lists hold things of one kind."""
+    best = max((one.sure for one in every if isinstance(one.what, Found)), default=Sure.CALLED_ORIGINAL)
+    if all(one.sure is best for one in every):
+        return every
+    return [replace(one, sure=best) if one.sure and isinstance(one.what, Found) else one for one in every]
+
+
 # Objects
 
 
@@ -344,7 +254,7 @@ def _is_not_final(item: Mapping[str, Any]) -> bool:
     if item.get("role") in ("user", "system"):
         return True
     kind = item.get("type")
-    return isinstance(kind, str) and not _read_name(kind).parts.isdisjoint(_NOT_FINAL - {"error"})
+    return isinstance(kind, str) and says_not_final(kind)
 
 
 def _is_under_way(item: Mapping[str, Any]) -> bool:
@@ -362,7 +272,7 @@ def _renditions_in(item: Mapping[str, Any]) -> tuple[Source, ...]:
     return tuple(sources) if is_all and len(texts) > 1 else ()
 
 
-def _ways_in(value: Any, found: list[_Find], name: _Name) -> list[tuple[Source, _Sure]]:  # noqa: ANN401 - as above
+def _ways_in(value: Any, found: list[_Find], name: Name) -> list[tuple[Source, Sure]]:  # noqa: ANN401 - as above
     """Return the ways to one picture that an object under a name of a link holds (`image_url: {url}`)."""
     if not isinstance(value, Mapping) or len(found) != 1 or name.parts.isdisjoint({"url", "image", "img", "b64"}):
         return []
