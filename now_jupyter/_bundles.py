@@ -9,7 +9,7 @@ import base64
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ._media import DecoderError, can_show, cell_of, is_inline, preview, sheet
+from ._media import DecoderError, can_show, cell_of, is_inline, moving_preview, preview, sheet
 from ._messages import BadImageError, NowImageError, name_bug, plain, printable
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tupl
             data = one.bytes()
             if whole and is_inline(one.mime):
                 return data, one.mime, one.width, one.height
-            return preview(data, longest=max(one.width, one.height, 1) if whole else longest)
+            size = max(one.width, one.height, 1) if whole else longest
+            return moving_preview(data, longest=size) or preview(data, longest=size)
     except DecoderError:
         raise
     except BadImageError:  # the bytes are as they came, but this Pillow cannot read their type

@@ -80,7 +80,7 @@ def _fitting(text: str, width: int) -> str:
 
 
 def _is_seen(one: SavedOutput) -> bool:
-    return isinstance(one, Picture) and can_show(one.mime)
+    return isinstance(one, Picture) and can_show(one.mime) and one.width > 0  # its header could be read, too
 
 
 def _file_line(one: SavedOutput) -> str:

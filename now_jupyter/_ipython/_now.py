@@ -113,7 +113,7 @@ class NowCommands:
         return ""
 
     def _open(self, ref: str) -> str:
-        path = self._session.picture(require_ref(ref)).path
+        path = self._session.path_of(require_ref(ref))
         command = viewer()
         if command is not None:
             quiet = subprocess.DEVNULL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._animation import moving_preview
 from ._base64 import unpack_base64
 from ._copies import place_to_save, recipe_file, save_copies, save_copy
 from ._decoding import DecoderError, decode, examine, pixels_only
@@ -28,6 +29,7 @@ __all__ = [
     "label",
     "labels_in",
     "media_type",
+    "moving_preview",
     "pixels_only",
     "place_to_save",
     "preview",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .._background import run_in_thread
 from .._history import live_record
+from .._media import can_show, media_type
 from .._messages import Language, MaybeBilledError, StoreCorrupt, StoreError, say
 from .._protocol import Ask, Plan, Service
 from .._relay import RelayFacts
@@ -23,6 +24,7 @@ from ._workspace import Snapshot, Workspace
 __all__ = ["Placed", "PlannedCall", "Planner", "position_of", "say_remarks"]
 
 _DEMO_PREVIEWS = 2
+_FORMATS = ("output_format", "format", "image_format")  # the wires' names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,9 +193,21 @@ def _plan_calls(ways: Sequence[Route], request: Request, snapshot: Snapshot, n: 
 def say_remarks(calls: Sequence[PlannedCall], language: Language) -> list[str]:
     """Return what the plans remark, each sentence once, and where one order is several calls."""
     lines = [say_remark(one, language) for one in calls[0].plan.remarks]
+    lines += _say_unseen(calls[0].ask.request, language)
     if len(calls) > 1:
         lines.append(say("{times} × {model}: one request each", language, times=len(calls), model=calls[0].model))
     return list(dict.fromkeys(lines))
+
+
+def _say_unseen(request: Request, language: Language) -> list[str]:
+    """Say before paying that what is asked for is of a type that a notebook cannot show."""
+    asked = request.params.get("format") or next((request.raw[name] for name in _FORMATS if name in request.raw), "")
+    media = media_type(f".{asked}") or media_type(str(asked))
+    if media is None or media.kind != "picture" or can_show(media.mime):
+        return []
+    return [
+        say("a notebook cannot show {kind}: what comes is kept, and the caption says where", language, kind=media.name)
+    ]
 
 
 def _find_obstacle(decision: Decision, order: Order) -> Record | None:

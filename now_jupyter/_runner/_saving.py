@@ -113,7 +113,7 @@ class Saver:
             save(path, unpack_base64(self._texts.pieces_of(text)))
         except BadImageError as problem:
             save(path, self._texts.pieces_of(text))
-            self._store.quarantine(path, reason=problem.message())
+            _tell_where(problem, self._store.quarantine(path, reason=problem.message()))
             raise
 
     async def _file_of(self, key: str) -> Path:
@@ -205,7 +205,7 @@ def keep_data(  # noqa: PLR0913 - what came, where it belongs, and what is known
         source = _without_key(source, repeats_key, is_masked=is_masked)
         facts = examine(source, expected=announced.kind)
     except BadImageError as problem:
-        store.quarantine(source, reason=problem.message())
+        _tell_where(problem, store.quarantine(source, reason=problem.message()))
         raise
     file = store.keep_output(source, record=record, output=announced, mime=facts.mime, sha256=facts.sha256)
     return replace(
@@ -220,6 +220,11 @@ def keep_data(  # noqa: PLR0913 - what came, where it belongs, and what is known
         sources=(),
         error=None,
     )
+
+
+def _tell_where(error: BadImageError, place: Path) -> None:
+    error.kept = "what came is in {place}"
+    error.facts |= {"place": plain("/".join(place.parts[-3:]))}
 
 
 def _short_text(source: bytes | Path) -> str:

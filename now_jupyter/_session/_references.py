@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TypeAlias
 
 from .._history import History
@@ -36,6 +37,11 @@ class References:
             generation, output = self._history.find(one)
             return output if isinstance(output, Picture) else _first_picture(generation)
         return one if isinstance(one, Picture) else _first_picture(one)
+
+    def path_of(self, ref: Reference) -> Path:
+        """Return where one file is: of a generation the first, be it a picture or not."""
+        one = self.subject(ref)
+        return one.path if isinstance(one, Output) else _first_output(one).path
 
     def generation(self, ref: Reference) -> Generation:
         """Return the generation that is referred to, or that the picture belongs to."""
@@ -98,6 +104,12 @@ class References:
             advice='give "#12", "#12.2", -1, the name given by -o, a Generation or a Picture',
             ref=text or f"a value of type {type(ref).__name__}",
         )
+
+
+def _first_output(generation: Generation) -> Output:
+    if not generation.outputs:
+        raise InputError("{ref} has no picture", advice="%now history shows which have", ref=generation.ref)
+    return generation.outputs[0]
 
 
 def _first_picture(generation: Generation) -> Picture:

@@ -300,6 +300,10 @@ class Session:
         """Return the picture that is referred to; of a generation the first."""
         return self._references.picture(ref)
 
+    def path_of(self, ref: Reference) -> Path:
+        """Return where the file is that is referred to, be it a picture or not; of a generation the first."""
+        return self._references.path_of(ref)
+
     def generation(self, ref: Reference) -> Generation:
         """Return the generation that is referred to, or that the picture belongs to."""
         return self._references.generation(ref)

@@ -5,14 +5,18 @@ Each row stands for a kind of answer that people met at real relays, sent byte b
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from faultserver import Close, Send, chunked, stream_answer
+from faultserver import Close, Send, chunked, response, stream_answer
+from now_jupyter._display._display import caption_of
 from now_jupyter._messages import BadResponseError
 from odd_relay import Odd, b64, completed, drawing, events, frame, odd_relay, picture, text_answer
 
@@ -306,3 +310,66 @@ def test_a_link_that_is_never_ready_is_kept(odd: Odd) -> None:
     odd.serves({"/files/7": ONE})
     (made,) = odd.session.resume()
     assert [one.bytes() for one in made.pictures] == [ONE]
+
+
+# What was paid for and cannot be shown
+
+
+def film() -> bytes:
+    data = io.BytesIO()
+    frames = [Image.new("RGB", (8, 8), (shade, 60, 77)) for shade in (10, 200)]
+    frames[0].save(data, "GIF", save_all=True, append_images=frames[1:], duration=80, loop=0)
+    return data.getvalue()
+
+
+KEPT = {
+    "SVG": (b'<svg xmlns="http://www.w3.org/2000/svg"><rect/></svg>', ".svg", "picture"),
+    "HEIC": (b"\0\0\0\x18ftypheic" + bytes(90), ".heic", "picture"),
+    "AVIF": (b"\0\0\0\x1cftypavif" + bytes(90), ".avif", "picture"),
+    "MP4": (b"\0\0\0\x18ftypmp42" + bytes(90), ".mp4", "video"),
+}
+
+
+@pytest.mark.parametrize("way", ["base64", "link", "the answer itself"])
+@pytest.mark.parametrize(("data", "suffix", "kind"), KEPT.values(), ids=KEPT)
+def test_what_cannot_be_shown_is_kept_named_and_told(odd: Odd, data: bytes, suffix: str, kind: str, way: str) -> None:
+    """dify-for-dsl#17: it is no failure; the caption says where it is, and `%now open` opens it."""
+    answers: dict[str, Any] = {"base64": {"data": [{"b64_json": b64(data)}]}, "link": {"data": [{"url": "/files/7"}]}}
+    odd.says(answers.get(way) or [Send(response(200, data, headers={"Content-Type": "application/octet-stream"}))])
+    odd.serves({"/files/7": data})
+    made = odd.buys()
+    (kept,) = made.outputs
+    assert made.status == "done"
+    assert (kept.bytes(), kept.path.suffix, type(kept).__name__.lower()) == (data, suffix, kind)
+    assert kept.path.name in caption_of(made)
+    assert "fox" in kept.path.name
+    assert odd.session.path_of("#1") == odd.session.path_of(made) == kept.path
+    assert "image/png" not in made._repr_mimebundle_()[0] or suffix == ".avif"
+    assert not list((kept.path.parent.parent / "quarantine").glob("*"))
+
+
+def test_what_is_no_file_at_all_is_kept_and_its_place_told(odd: Odd) -> None:
+    odd.says({"data": [{"b64_json": b64(b"neither this nor that")}]})
+    error = odd.fails()
+    place = next(part for part in "\n".join(error.lines()).split() if "quarantine/" in part)
+    assert (odd.session.context.home().store.folder.parent / place).read_bytes() == b"neither this nor that"
+
+
+def test_a_gif_is_shown_moving(odd: Odd) -> None:
+    odd.says({"data": [{"b64_json": b64(film())}]})
+    made = odd.buys()
+    data, _ = made._repr_mimebundle_()
+    shown = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert getattr(shown, "n_frames", 1) == 2
+    assert made.pictures[0].bytes() == film()
+
+
+@pytest.mark.parametrize("given", [{"format": "svg"}, {"params": {"output_format": "heic"}}])
+def test_what_cannot_be_shown_is_said_before_paying(odd: Odd, given: dict[str, Any]) -> None:
+    odd.says({"data": [{"b64_json": A}]})
+    job = odd.session.submit("a fox", model="gpt-image-2", **given)
+    job.result(30)
+    assert [note for note in job.notes if "cannot show" in note]
+    job = odd.session.submit("a fox", model="gpt-image-2", format="webp")
+    job.result(30)
+    assert not [note for note in job.notes if "cannot show" in note]
