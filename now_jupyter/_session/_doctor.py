@@ -11,12 +11,13 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, TypeAlias
 
 from .._history import live_record
-from .._messages import Language, StoreError, plain
+from .._messages import BadImageError, BadResponseError, Language, RejectedError, StoreError, plain
 from .._messages import say as translate
 from .._services import refused_plugins
 from .._store import Record, RecordedOutput, RescueFolder, Store, digest_of_file, list_names
@@ -29,6 +30,8 @@ _LEFT_BEHIND_SECONDS = 3600.0  # a write takes seconds; a download at most two m
 _MOST_NAMED = 8
 _LONGEST_LINE = 1000
 _MOST_READ = 2 << 30  # bytes of outputs that one look reads; of the rest the sizes are compared
+_OPEN = (Status.PENDING, Status.PARTIAL, Status.UNKNOWN)
+_READ = tuple(one.__name__ for one in (BadResponseError, BadImageError, RejectedError))  # all that came was looked at
 _State: TypeAlias = Literal["fine", "repaired", "attention"]
 
 
@@ -160,20 +163,35 @@ class _Doctor:
             self.say("all {count} records can be read", count=count)
 
     def look_at_jobs(self, records: Sequence[Record]) -> None:
-        left = (one for one in records if one.status in (Status.PENDING, Status.PARTIAL) and not one.settled)
-        waiting = [one.ref for one in left if not self._store.is_held(one.number)]
-        unknown = [one.ref for one in records if one.status is Status.UNKNOWN and not one.settled]
+        left = [
+            one for one in records if one.status in _OPEN and not one.settled and not self._store.is_held(one.number)
+        ]
+        waiting = [one.ref for one in left if self._may_bring_more(one)]
+        short = [one.ref for one in left if one.ref not in waiting and one.has_answer]
+        unknown = [one.ref for one in left if one.ref not in waiting and not one.has_answer]
         if waiting:
             names = _join(waiting)
             self.say("{names} did not arrive in full: %now resume collects them, free", state="attention", names=names)
+        if short:
+            self.say("{names} brought less than was ordered, and there is no more to collect", names=_join(short))
         if unknown:
             self.say(
-                "{names} may have been billed and nothing came: %now resume looks again, --fresh orders again",
+                "{names} may have been billed and nothing came: ask the relay; --fresh orders again",
                 state="attention",
                 names=_join(unknown),
             )
         if not waiting and not unknown:
             self.say("no order is left open")
+
+    def _may_bring_more(self, record: Record) -> bool:
+        """Whether `resume` has anything to collect: a task, a link, an answer that was not read to its end."""
+        if record.state is not None or any(one.sources and not one.is_here for one in record.outputs):
+            return True
+        if record.error is not None and (record.error.type in _READ or record.error.status is not None):
+            return False
+        with suppress(StoreError):
+            return self._store.answer(record.number) is not None
+        return False
 
     def look_at_outputs(self, records: Sequence[Record]) -> None:
         kept = [(record.ref, one) for record in records for one in record.outputs if one.sha256]

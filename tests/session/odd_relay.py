@@ -106,7 +106,11 @@ class Odd:
     def answers(self) -> list[bytes]:
         """What is kept of the relay's answers."""
         folder = self.session.context.home().store.folder / "answers"
-        return [path.read_bytes() for path in sorted(folder.iterdir())] if folder.is_dir() else []
+        return (
+            [path.read_bytes() for path in sorted(folder.iterdir(), key=lambda one: int(one.stem))]
+            if folder.is_dir()
+            else []
+        )
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from demo_calls import png
+from now_jupyter._messages import BadResponseError, MaybeBilledError, failure_of
 from now_jupyter._messages._errors import StoreUnavailable
 from now_jupyter._session._doctor import examine
 from now_jupyter._store import RecordedOutput, RescueFolder, Store
@@ -100,6 +101,30 @@ def test_open_orders_are_counted_with_their_cure(store: Store) -> None:
         text = text_of(store)
     assert f"! {left.ref} did not arrive in full: %now resume collects them, free" in text
     assert f"! {lost.ref} may have been billed and nothing came" in text
+
+
+def test_nothing_is_promised_that_resume_cannot_do(store: Store) -> None:
+    """An order whose answer was read to its end is only told; one that was cut off by a kernel's end is collected."""
+    said = failure_of(BadResponseError("the relay's answer holds no picture"))
+    refused = failure_of(
+        MaybeBilledError("the relay had trouble after taking the order: {words}", status=502, words="x")
+    )
+    closed = failure_of(MaybeBilledError("the session was closed while {ref} was under way"))
+    open_ones = {"billed": "maybe", "status": Status.UNKNOWN}
+    read, gone = (store.claim(record_of("x", **open_ones, error=one)) for one in (said, refused))
+    unread = store.claim(record_of("x", **open_ones, error=closed))
+    for record in (read, gone, unread):
+        answer = store.open_answer(record.number)
+        answer.begin({})
+        answer.write(b"{")
+        answer.finish()
+    short = keep(
+        store, store.claim(record_of("x", status=Status.PARTIAL, billed="yes", expected=2, error=said)), PNG + b"8"
+    )
+    text = text_of(store)
+    assert f"! {unread.ref} did not arrive in full: %now resume collects them, free" in text
+    assert f"! {read.ref}, {gone.ref} may have been billed and nothing came: ask the relay" in text
+    assert f"✓ {short.ref} brought less than was ordered" in text
 
 
 def test_unreadable_records_are_left_as_they_are(store: Store) -> None:
