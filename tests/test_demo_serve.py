@@ -207,6 +207,30 @@ def test_the_official_client_streams_partials(program: tuple[object, dict[str, s
 
 
 @pytest.mark.slow
+def test_the_official_client_talks_to_models_that_draw(program: tuple[object, dict[str, str]]) -> None:
+    """A picture in words, whole and streamed, and Google's dialect of sizes as a field of its own."""
+    import openai
+
+    with openai.OpenAI(base_url=program[1]["base_url"] + "/v1", api_key=program[1]["key"], max_retries=0) as client:
+        google = {"extra_body": {"google": {"image_config": {"aspect_ratio": "16:9"}}}}
+        whole = client.chat.completions.create(
+            model="gemini-3-pro-image-preview",
+            messages=[{"role": "user", "content": "a fox"}],
+            extra_body=google,
+        )
+        words = whole.choices[0].message.content or ""
+        encoded = words.partition("base64,")[2].rstrip(")")
+        width, height = opened(base64.b64decode(encoded)).size
+        assert width > height
+        stream = client.chat.completions.create(
+            model="gpt-4o-image", messages=[{"role": "user", "content": "a fox"}], stream=True
+        )
+        told = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
+    assert "进度" in told
+    assert "![file_00.png](http" in told
+
+
+@pytest.mark.slow
 def test_the_official_client_edits_and_is_refused_as_by_the_real_ones(program: tuple[object, dict[str, str]]) -> None:
     """Its multipart is read, its errors are its own classes."""
     import openai

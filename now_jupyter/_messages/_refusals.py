@@ -275,11 +275,12 @@ def _table(*rows: tuple[_Meaning, str]) -> Mapping[str, _Meaning]:
 _BY_CODE = _table(
     (_NO_MODEL, "model_not_found model_not_available deployment_not_found ModelNotOpen ModelNotFound 1211"),
     (_NO_MODEL, "InvalidEndpointOrModel"),
-    (_POLICY, "content_policy_violation moderation_blocked sensitive_words_detected prompt_blocked content_filter"),
+    (_POLICY, "content_policy_violation moderation_blocked sensitive_words_detected content_filter"),
     (_POLICY, "InputTextSensitiveContentDetected InputImageSensitiveContentDetected SensitiveContentDetected"),
     (_POLICY, "OutputImageSensitiveContentDetected OutputTextSensitiveContentDetected DataInspectionFailed"),
     (_POLICY, "content_moderation prompt_not_allowed 50411 50412 50413 50511 50512 1301 base_resp1026"),
     (_POLICY_AFTERWARDS, "IMAGE_SAFETY SAFETY PROHIBITED_CONTENT IMAGE_PROHIBITED_CONTENT BLOCKLIST SPII RECITATION"),
+    (_POLICY_AFTERWARDS, "prompt_blocked empty_response"),  # new-api's Gemini: what it read is charged all the same
     (_POLICY_AFTERWARDS, "IMAGE_RECITATION IMAGE_OTHER NO_IMAGE CONTENT_FILTERED base_resp1027"),
     (_KEY_REFUSED, "invalid_api_key invalid_token API_KEY_INVALID base_resp1004 base_resp2049"),
     (_NOT_ALLOWED, "access_denied unsupported_country_region_territory"),

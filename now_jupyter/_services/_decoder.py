@@ -55,6 +55,7 @@ def read_pictures(reply: Reply, *, expected: int = 1) -> Conversation[Reading]:
         count=count,
         words=_words_in(body),
         reason=reason if reason is not None or not lost else lost[0].reason,
+        was_begun=bool(dig(body, "choices") or dig(body, "candidates")),  # a model ran, and is paid by what it read
         outcome=outcome_of(body),
     )
 
@@ -67,7 +68,7 @@ def require_output(reading: Reading, reply: Reply) -> Outcome:
     """
     if reading.count:
         return reading.outcome
-    if reading.reason is not None:
+    if reading.reason is not None and not (reading.was_begun and reading.words):
         error = error_of_refusal(Refusal(body=reading.reason))
         error.billed = "maybe" if reading.was_begun else error.billed
         raise error

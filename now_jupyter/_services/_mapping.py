@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from typing import Literal
 
 from .._json import JSON, Texts
 from .._messages import InputError, Language, say
-from .._protocol import Ask, File, Later, Option, Remark
+from .._protocol import Ask, File, Input, Later, Option, Remark
 from ._sizes import fits_grid, resolve_size
 
-__all__ = ["fields", "form_of", "raw_fields", "require_prompt", "say_remark", "settle"]
+__all__ = ["fields", "file_of", "form_of", "raw_fields", "require_prompt", "say_remark", "settle"]
 
 _NOTHING: Mapping[str, Option] = {}
 _COUNTS = ("n", "batch_size", "num_images", "num_outputs")  # what wires call the number of pictures
+_TAKEN = ("image/png", "image/jpeg", "image/webp")
 _OPTION_OF = {"model": "--model", "prompt": "the prompt itself"}  # what takes the place of a refused field
 
 
@@ -80,6 +82,12 @@ def raw_fields(ask: Ask, *, own: Texts = ("model", "prompt")) -> dict[str, JSON]
                 option="--n" if name in counts else _OPTION_OF.get(name, "--model"),
             )
     return dict(ask.request.raw)
+
+
+def file_of(picture: Input, form: Literal["file", "base64", "data-uri"] = "file", *, only_png: bool = False) -> File:
+    """Return an input picture as a file inside a call: as PNG where it is of a type that few wires take."""
+    is_taken = not picture.mime or picture.mime in _TAKEN
+    return File(sha256=picture.sha256, form=form, convert="png" if only_png or not is_taken else "")
 
 
 def form_of(parts: Mapping[str, JSON], *files: tuple[str, File]) -> tuple[tuple[str, str | File | Later], ...]:

@@ -12,9 +12,22 @@ from dataclasses import dataclass
 
 from .._protocol import Fit, Listed, Offer, Option
 
-__all__ = ["ANY", "EXAMPLES", "UNKNOWN", "Family", "family_of", "is_of_another_kind", "looks_like_pictures", "rank"]
+__all__ = [
+    "ANY",
+    "EXAMPLES",
+    "UNKNOWN",
+    "Family",
+    "draws_behind_a_page",
+    "family_of",
+    "is_ending",
+    "is_gemini",
+    "is_of_another_kind",
+    "looks_like_pictures",
+    "rank",
+]
 
 _MOST = 10  # pictures per call
+_DOT = re.compile(r"(?<=\d)\.(?=\d)")  # shops write seedream-4.5, its maker seedream-4-5
 _SUFFIXES_NARROWED = ("-all", "-vip", "-web")  # shops' own names: what they take is less, and theirs to say
 
 
@@ -49,8 +62,9 @@ _FIXED = Option(values=_GPT_SIZES)
 _FREE = Option(values=_GPT_SIZES, grid=16)
 _QUALITY = ("auto", "low", "medium", "high")
 _USER = {"user": Option()}
+_LINK_OR_BASE64 = {"response_format": _words("url", "b64_json")}
 _GPT_RAW = {"moderation": _words("low", "auto"), **_USER}
-_DALLE_RAW = {"response_format": _words("url", "b64_json"), **_USER}
+_DALLE_RAW = {**_LINK_OR_BASE64, **_USER}
 
 # All that the wire has a field for; a family that lacks one of these is not known to take it.
 ANY: Mapping[str, Option] = {
@@ -83,12 +97,21 @@ def _gpt(prefix: str, *, size: Option = _FREE, quality: tuple[str, ...] = _QUALI
     )
 
 
+_SEQUENCE = {name: Option() for name in ("sequential_image_generation", "sequential_image_generation_options")}
+
+
 def _seedream(prefix: str, *tiers: str, references: int, **more: Option) -> Family:
     sizes = (*tiers, "1024x1024", "2048x2048", "2560x1440", "1440x2560")
-    raw = {"watermark": Option(), "response_format": _words("url", "b64_json")}
+    raw = {"watermark": Option(), **_SEQUENCE, **_LINK_OR_BASE64}
     return Family(
         prefix=prefix, options={"size": Option(values=sizes), **more}, raw=raw, inputs={"picture": references}
     )
+
+
+def _other(prefix: str, *takes: str, references: int = 0, **raw: Option) -> Family:
+    """Return what is known of a family whose values shops are free to choose: which options it takes at all."""
+    options = {name: ANY[name] for name in takes}
+    return Family(prefix=prefix, options=options, raw={**raw, **_LINK_OR_BASE64}, inputs={"picture": references})
 
 
 _FINEST = (*_QUALITY, "xhigh", "max")
@@ -126,10 +149,32 @@ _FAMILIES = (
         edits=True,
         only_png=True,
     ),
-    _seedream("doubao-seedream-5-0-pro", "1K", "2K", references=10, format=_JPEG_OR_PNG),
-    _seedream("doubao-seedream-5", "2K", "3K", "4K", references=14, format=_JPEG_OR_PNG),
-    _seedream("doubao-seedream-4-5", "2K", "4K", references=14),
-    _seedream("doubao-seedream-4", "1K", "2K", "4K", references=14),
+    _seedream("seedream-5-0-pro", "1K", "2K", references=10, format=_JPEG_OR_PNG),
+    _seedream("seedream-5", "2K", "3K", "4K", references=14, format=_JPEG_OR_PNG),
+    _seedream("seedream-4-5", "2K", "4K", references=14),
+    _seedream("seedream-4", "1K", "2K", "4K", references=14),
+    _other("seedream", "n", "size", "seed", references=14),
+    _other("seededit", "size", "seed", references=1),
+    _other("qwen-image", "n", "size", references=3, parameters=Option(), input=Option(), prompt_extend=Option()),
+    _other("z-image", "n", "size", parameters=Option(), input=Option(), prompt_extend=Option()),
+    _other("wan", "n", "size", references=3, parameters=Option(), input=Option()),
+    _other("flux", "n", "size", "seed", references=8, aspect_ratio=Option()),
+    Family(prefix="imagen", options={"n": Option(most=4), "size": _words("1:1", "3:4", "4:3", "9:16", "16:9")}),
+    _other("grok-", "n", references=1, aspect_ratio=Option(), resolution=_words("1k", "2k")),
+    _other(
+        "kolors", "n", "size", "negative", "seed", references=3, num_inference_steps=Option(), guidance_scale=Option()
+    ),
+    _other("cogview", "size", "quality"),
+    _other("glm-image", "size", "quality"),
+    Family(
+        prefix="image-01",
+        options={
+            "n": Option(most=9),
+            "size": Option(name="aspect_ratio", values=("1:1", "16:9", "4:3", "3:2", "2:3", "3:4", "9:16", "21:9")),
+        },
+        raw={"prompt_optimizer": Option(), "subject_reference": Option()},
+    ),
+    _other("jimeng", extra_fields=Option()),
 )
 # Asked for ten, it makes one picture and bills ten; size and quality may be refused.
 _ONE_AT_A_TIME = Family(
@@ -144,27 +189,59 @@ _NARROWED = Family(
 )
 
 EXAMPLES = ("gpt-image-2", "gpt-image-2.6-flare", "gpt-image-2.6-sunburst", "dall-e-3")
-_BEST_FIRST = ("gpt-image-2", "gpt-image-2.6", "gpt-image-2.5", "gpt-image", "dall-e-3")
+_BEST_FIRST = (
+    *("gpt-image-2", "gpt-image-2.6", "gpt-image-2.5", "gpt-image", "dall-e-3"),
+    *("gemini", "nano-banana", "doubao-seedream", "seedream", "qwen-image", "flux"),
+)
+_ENDING = ("gpt-image-1-mini", "gpt-image-1.5", "chatgpt-image-latest")  # OpenAI shuts them down on 2026-12-01
 _PICTURE_WORDS = re.compile(
-    r"image|dall-e|flux|ideogram|stable-diffusion|sd3|sdxl|seedream|seededit|jimeng|kolors|cogview|recraft|banana"
+    r"image|dall-e|flux|ideogram|stable-diffusion|sd3|sdxl|seedream|seededit|jimeng|kolors|cogview|recraft|banana|hidream"
+    r"|wanx|t2i|playground-v|midjourney"
 )
 _OTHER_WORDS = re.compile(  # films, sound, words, and what lives at other services
     r"mj_|ideogram_|swap_face|suno|udio|luma|runway|hailuo|tts|embed|whisper|transcribe|rerank|video|sora-2|veo|seedance|kling-v"
-    r"|t2v|i2v"
+    r"|[ti]2v|kf2v|s2v"
 )
+_TALKS = re.compile(
+    r"(?:chat)?gpt-[345]|o[134](?:-|$)|claude|deepseek|gemini|gemma|qwen|llama|mistral|kimi|glm|grok|command|moonshot"
+)
+_BEHIND_A_PAGE = re.compile(r"gpt-4o-image|sora[-_]?image|grok-4-image")
+_GEMINI = re.compile(r"gemini\b.{0,60}\bimage|nano[-_ ]?banana")
 
 
 def family_of(listed: Listed) -> Family | None:
     """Return what is known of a model by how its name begins; None where nothing is."""
-    found = next((one for one in _FAMILIES if listed.bare.startswith(one.prefix)), None)
+    if draws_behind_a_page(listed) or is_of_another_kind(listed):
+        return None
+    bare = listed.bare.removeprefix("doubao-")
+    forms = bare, _DOT.sub("-", bare)
+    found = next((one for one in _FAMILIES for form in forms if form.startswith(one.prefix)), None)
     if found is None or not listed.bare.endswith(_SUFFIXES_NARROWED):
         return found
     return _ONE_AT_A_TIME if listed.bare.endswith("-all") else _NARROWED
 
 
+def is_gemini(listed: Listed) -> bool:
+    """Whether a model is one of Google's that draw in chat, under its own name or the one that shops give it."""
+    return _GEMINI.search(listed.bare) is not None
+
+
+def draws_behind_a_page(listed: Listed) -> bool:
+    """Whether a shop asks a web page for the pictures, and so reads nothing but the prompt."""
+    return _BEHIND_A_PAGE.search(listed.bare) is not None
+
+
+def is_ending(listed: Listed) -> bool:
+    """Whether a model is shut down about now, so that it is nobody's default."""
+    return listed.bare.startswith(_ENDING)
+
+
 def is_of_another_kind(listed: Listed) -> bool:
-    """Whether the name says that the model makes films, sound, words or vectors, or lives at another service."""
-    return _OTHER_WORDS.search(listed.bare) is not None
+    """Whether a model makes films, sound, words or vectors, or lives elsewhere: as the relay or its name says."""
+    if listed.makes:
+        return "image" not in listed.makes
+    talks = _TALKS.match(listed.bare) is not None and _PICTURE_WORDS.search(listed.bare) is None
+    return talks or _OTHER_WORDS.search(listed.bare) is not None
 
 
 def looks_like_pictures(listed: Listed) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Literal
 
 from .._json import JSON, Fields, Texts
 from .._messages import InputError
@@ -24,7 +23,7 @@ from .._protocol import (
     Service,
 )
 from ._decoder import read_pictures, require_output
-from ._mapping import fields, form_of, require_prompt
+from ._mapping import fields, file_of, form_of, require_prompt
 from ._models import ANY, EXAMPLES, UNKNOWN, Family, family_of, is_of_another_kind, looks_like_pictures
 from ._tasks import begin_task, follow_pictures, poll_task, task_in
 
@@ -36,14 +35,13 @@ _DROPPED = ("negative", "seed")  # relays forward a closed list of fields
 _MOST_PREVIEWS = 3
 _SIZE_RATIOS = {"256x256": Decimal("0.4"), "512x512": Decimal("0.45"), "1792x1024": Decimal(2), "1024x1792": Decimal(2)}
 _HD, _HD_WIDE = Decimal(2), Decimal("1.5")
-_TAKEN = ("image/png", "image/jpeg", "image/webp")
 
 
 class OpenAIImages(Service):
     """The images endpoints of OpenAI, which relays put before the models of most makers."""
 
     name = "openai-images"
-    examples = EXAMPLES
+    examples: Texts = EXAMPLES
 
     def offer(self, listed: Listed) -> Offer:
         """Return what is known of the model's family; others are worth a try, as a wrong one is free."""
@@ -113,7 +111,7 @@ def _call(ask: Ask, family: Family, body: dict[str, JSON]) -> Call:
         return Call(path=_GENERATIONS, json=body)
     if family.edits:
         return _edit(family, body, pictures, masks)
-    links = [File(sha256=one.sha256, form="data-uri", convert=_convert(one)) for one in pictures]
+    links = [file_of(one, "data-uri") for one in pictures]
     return Call(path=_GENERATIONS, json={**body, "image": links[0] if len(links) == 1 else links})
 
 
@@ -128,14 +126,10 @@ def _edit(family: Family, body: dict[str, JSON], pictures: tuple[Input, ...], ma
                 picture=f"{first.width}x{first.height}",
             )
     name = "image" if len(pictures) == 1 else "image[]"
-    files = [(name, File(sha256=one.sha256, convert="png" if family.only_png else _convert(one))) for one in pictures]
+    files = [(name, file_of(one, only_png=family.only_png)) for one in pictures]
     files += [("mask", File(sha256=one.sha256, convert="mask-alpha")) for one in masks]
     return Call(path="/images/edits", form=form_of(body, *files))
 
 
 def _variation(body: dict[str, JSON], source: Input) -> Call:
-    return Call(path="/images/variations", form=form_of(body, ("image", File(sha256=source.sha256, convert="png"))))
-
-
-def _convert(one: Input) -> Literal["", "png"]:
-    return "" if not one.mime or one.mime in _TAKEN else "png"
+    return Call(path="/images/variations", form=form_of(body, ("image", file_of(source, only_png=True))))

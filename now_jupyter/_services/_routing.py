@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from .._messages import InputError, NowImageError
 from .._protocol import Ask, Fit, Kind, Listed, Offer, Request, Role, Service
 from ._contract import offer_of
-from ._models import rank
+from ._models import is_ending, rank
 from ._registry import service_named, services
 
 __all__ = [
@@ -170,7 +170,7 @@ def makes_pictures(listed: Listed) -> bool:
 
 def best_model(names: Sequence[Listed]) -> str | None:
     """Return the best-known picture model of a relay's list; None where it has none."""
-    best = min((one for one in names if makes_pictures(one)), key=rank, default=None)
+    best = min((one for one in names if makes_pictures(one) and not is_ending(one)), key=rank, default=None)
     return best.name if best else None
 
 

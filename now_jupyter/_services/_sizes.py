@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import MutableMapping
 
+from .._json import JSON, text_of
 from .._protocol import Option
 
-__all__ = ["fits_grid", "resolve_size"]
+__all__ = ["RATIOS", "TIERS", "fits_grid", "resolve_size", "take_shape"]
+
+RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")  # of the models that draw in chat
+TIERS = ("1K", "2K", "4K")
 
 _WORDS = {"square": "1:1", "方": "1:1", "portrait": "2:3", "竖": "2:3", "landscape": "3:2", "横": "3:2"}
 _PAIR = re.compile(r"(\d{1,5})([x:])(\d{1,5})", re.ASCII)
@@ -38,6 +43,17 @@ def resolve_size(given: str, option: Option) -> str:
         return _on_grid(shape, option.grid)
     shaped = pixels or [value for value in option.values if _shape(value)]
     return min(shaped, key=lambda value: (_distance(value, shape), -_area(value)), default=given)
+
+
+def take_shape(sent: MutableMapping[str, JSON]) -> dict[str, str]:
+    """Take `size` out of the fields, and return it under the name that fits: `aspect_ratio`, `image_size` (a tier).
+
+    What was given under these names itself is taken too, and goes before; `auto` is nothing.
+    """
+    size = text_of(sent.pop("size", ""))
+    named = {"aspect_ratio": size if ":" in size else "", "image_size": "" if ":" in size or size == "auto" else size}
+    named |= {name: text_of(sent.pop(name)) for name in named if name in sent}
+    return {name: value for name, value in named.items() if value}
 
 
 def fits_grid(size: str, grid: int) -> bool:

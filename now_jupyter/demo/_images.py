@@ -9,11 +9,12 @@ from typing import Any
 from ._backend import Backend
 from ._drawing import is_picture
 from ._forms import Form, read_form, read_json, require_multipart
+from ._odd import answer_oddly
 from ._studio import Drawn, Order, counted, draw_order, read_order
-from ._wire import Refusal, Request, Response, broken, chunks, html_response, invalid_value, json_response
-from ._wishes import Wishes, wished_refusal
+from ._wire import Refusal, Request, Response, broken, invalid_value, json_response
+from ._wishes import Wishes, answer_wished
 
-__all__ = ["MAX_PARTIALS", "PREFIX", "TOKENS_BY_QUALITY", "Images", "usage"]
+__all__ = ["MAX_PARTIALS", "PREFIX", "TOKENS_BY_QUALITY", "Images", "Job", "usage"]
 
 PREFIX = "/v1/images/"
 MAX_PARTIALS = 3
@@ -21,7 +22,7 @@ TOKENS_BY_QUALITY = {"low": 272, "auto": 1056, "medium": 1056, "high": 4160, "xh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
+class Job:
     """One accepted request: what to draw, and in which form to answer."""
 
     order: Order
@@ -30,6 +31,11 @@ class _Job:
     partials: int
     streams: bool
     form: str
+
+    @property
+    def has_usage(self) -> bool:
+        """Whether its family tells what was used."""
+        return self.order.model.family == "gpt"
 
 
 class Images:
@@ -53,7 +59,29 @@ class Images:
         require_multipart(request)
         return await self._answer(request, read_form(request), event="image_variation")
 
+    async def finish(self, job: Job) -> dict[str, Any]:
+        """Draw what was accepted."""
+        count = 0 if job.wishes.fault == "no_picture" else job.order.n
+        drawn = [await draw_order(job.order, index) for index in range(count)]
+        value = {"created": int(self._backend.clock()), "data": [self._item(job, one) for one in drawn]}
+        return value | _used(job.order) | {"usage": usage(job.order, job.order.n)} if job.has_usage else value
+
     async def _answer(self, request: Request, form: Form, *, event: str) -> Response:
+        job = self.accept(request, form, event=event)
+        await self.wait(job)
+        if (instead := answer_wished(job.wishes)) is not None:
+            return instead
+        if job.wishes.odd is not None:
+            return answer_oddly(job.wishes.odd, await self.finish(job))
+        return self._stream(job) if job.streams else await self._reply(job)
+
+    async def wait(self, job: Job) -> None:
+        """Take the time of a picture; a stream takes it between its frames."""
+        if not job.streams:
+            await self._backend.pause(self._backend.patience(job.wishes))
+
+    def accept(self, request: Request, form: Form, *, event: str) -> Job:
+        """Take an order into the books."""
         try:
             job = self._accept(request, form, event)
         except Refusal:
@@ -61,20 +89,11 @@ class Images:
             n = wanted if isinstance(wanted, int) else 1
             self._backend.charge(request, model=form.text("model"), n=n, billed=False, amount=0)
             raise
-        order, wishes = job.order, job.wishes
-        self._backend.charge(request, model=order.model.name, n=order.n, billed=wishes.is_billed, amount=order.price)
-        if not job.streams:
-            await self._backend.pause(self._backend.patience(wishes))
-        if (refusal := wished_refusal(wishes)) is not None:
-            raise refusal
-        if wishes.fault == "reset":
-            message = "the demo relay dropped the connection, as asked"
-            raise ConnectionResetError(message)
-        if wishes.fault in ("html", "empty"):
-            return _useless(wishes.fault)
-        return self._stream(job) if job.streams else await self._reply(job)
+        order, billed = job.order, job.wishes.is_billed
+        self._backend.charge(request, model=order.model.name, n=order.n, billed=billed, amount=order.price)
+        return job
 
-    def _accept(self, request: Request, form: Form, event: str) -> _Job:
+    def _accept(self, request: Request, form: Form, event: str) -> Job:
         wishes = self._backend.wishes_of(request, form.fields)
         order = read_order(form, needs_prompt=event != "image_variation")
         if form.fields.get("response_format") is not None and order.model.family == "gpt":
@@ -83,44 +102,40 @@ class Images:
             order = _with_sources(order, form)
         # Relays drop the wish for a stream where the model has none.
         streams = form.flag("stream") and order.model.family == "gpt" and wishes.form != "json"
-        return _Job(
+        return Job(
             order=order if wishes.wants_error else counted(self._backend, order),
             wishes=wishes,
             event="image_edit" if event == "image_edit" else "image_generation",
             partials=_partials(form) if streams else 0,
-            streams=streams and not wishes.wants_error,
+            streams=streams and not wishes.wants_error and wishes.odd is None,
             form=_reply_form(order, form, wishes),
         )
 
-    async def _reply(self, job: _Job) -> Response:
-        count = 0 if job.wishes.fault == "no_picture" else job.order.n
-        drawn = [await draw_order(job.order, index) for index in range(count)]
-        value = {"created": int(self._backend.clock()), "data": [self._item(job, one) for one in drawn]}
-        if job.order.model.family == "gpt":
-            value |= _used(job.order) | {"usage": usage(job.order, job.order.n)}
+    async def _reply(self, job: Job) -> Response:
+        value = await self.finish(job)
         response = json_response(value)
         if job.wishes.fault != "cut":
             return response
         data = json.dumps(value).encode()
         return replace(response, headers=_length(response, len(data)), body=broken(data))
 
-    def _item(self, job: _Job, drawn: Drawn) -> dict[str, str]:
+    def _item(self, job: Job, drawn: Drawn) -> dict[str, str]:
         item = self._place(job, drawn.data)
         if job.order.model.name == "dall-e-3" and job.order.prompt:
             item["revised_prompt"] = f"{job.order.prompt.strip()}, drawn with care by the demo relay"
         return item
 
-    def _place(self, job: _Job, data: bytes) -> dict[str, str]:
+    def _place(self, job: Job, data: bytes) -> dict[str, str]:
         if job.form == "url":
             return {"url": self._backend.link_to(data, job.order.media_type, job.wishes)}
         return {"b64_json": base64.b64encode(data).decode()}
 
-    def _stream(self, job: _Job) -> Response:
+    def _stream(self, job: Job) -> Response:
         body = self._cut(job) if job.wishes.fault == "cut" else self._frames(job)
         headers = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
         return Response(status=200, headers=headers, body=body)
 
-    async def _frames(self, job: _Job) -> AsyncIterator[bytes]:
+    async def _frames(self, job: Job) -> AsyncIterator[bytes]:
         step = self._backend.patience(job.wishes) / (job.partials + 1)
         count = 0 if job.wishes.fault == "no_picture" else job.order.n
         for index in range(count):
@@ -135,19 +150,19 @@ class Images:
             yield self._completed(job, drawn.data)
         yield b"data: [DONE]\n\n"
 
-    async def _cut(self, job: _Job) -> AsyncIterator[bytes]:
+    async def _cut(self, job: Job) -> AsyncIterator[bytes]:
         frames = [frame async for frame in self._frames(job)]
         async for chunk in broken(b"".join(frames)):
             yield chunk
 
-    def _partial(self, job: _Job, stage: bytes, number: int) -> bytes:
+    def _partial(self, job: Job, stage: bytes, number: int) -> bytes:
         encoded = {"b64_json": base64.b64encode(stage).decode()}
         return self._frame(f"{job.event}.partial_image", job, encoded | {"partial_image_index": number})
 
-    def _completed(self, job: _Job, data: bytes) -> bytes:
+    def _completed(self, job: Job, data: bytes) -> bytes:
         return self._frame(f"{job.event}.completed", job, self._place(job, data) | {"usage": usage(job.order, 1)})
 
-    def _frame(self, event: str, job: _Job, fields: Mapping[str, Any]) -> bytes:
+    def _frame(self, event: str, job: Job, fields: Mapping[str, Any]) -> bytes:
         value = {"type": event, "created_at": int(self._backend.clock())} | _used(job.order) | dict(fields)
         return _sse(event, value)
 
@@ -212,14 +227,6 @@ def _reply_form(order: Order, form: Form, wishes: Wishes) -> str:
 def _unknown_parameter(name: str) -> Refusal:
     message = f"Unknown parameter: '{name}'."
     return Refusal(400, message, code="unknown_parameter", kind="invalid_request_error", param=name)
-
-
-def _useless(fault: str) -> Response:
-    if fault == "html":
-        return html_response("Welcome to nginx!")
-    return Response(
-        status=200, headers=(("content-type", "application/json"), ("content-length", "0")), body=chunks(b"")
-    )
 
 
 def _length(response: Response, size: int) -> tuple[tuple[str, str], ...]:

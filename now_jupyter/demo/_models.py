@@ -22,10 +22,12 @@ __all__ = [
     "check_quality",
     "check_size",
     "model_for_pictures",
+    "model_that_talks",
     "price_of",
+    "size_of",
 ]
 
-Family = Literal["gpt", "dalle", "midjourney", "ideogram", "chat"]
+Family = Literal["gpt", "dalle", "midjourney", "ideogram", "gemini", "page", "chat"]
 Size = tuple[int, int]
 
 SQUARE, LANDSCAPE, PORTRAIT = (1024, 1024), (1536, 1024), (1024, 1536)
@@ -35,6 +37,8 @@ DALLE_2_SIZES = ((256, 256), (512, 512), SQUARE)
 LOW_TO_HIGH = ("auto", "low", "medium", "high")
 QUALITY_FACTOR = {"low": 0.25, "high": 4.0, "xhigh": 6.0, "max": 8.0, "hd": 2.0}
 MAX_EDGE, MAX_RATIO, EDGE_STEP = 3840, 3, 16
+EDGES = {"512": 512, "1K": 1024, "2K": 2048, "4K": 3840}
+RATIO_PATTERN = re.compile(r"(\d{1,2}):(\d{1,2})")
 SIZE_PATTERN = re.compile(r"(\d{1,5})x(\d{1,5})")
 
 
@@ -89,6 +93,8 @@ _ALL = (
     _midjourney("low_variation", 0.05),
     _midjourney("high_variation", 0.05),
     Model(name="ideogram_generate", family="ideogram", price=0.06, endpoint="ideogram", owner="ideogram", max_n=8),
+    Model(name="gemini-3-pro-image-preview", family="gemini", price=0.05, endpoint="openai", owner="google", max_n=1),
+    Model(name="gpt-4o-image", family="page", price=0.03, endpoint="openai", max_n=1),
     Model(name="gpt-5.5", family="chat", price=0.0, endpoint="openai"),
     Model(name="deepseek-v4-chat", family="chat", price=0.0, endpoint="openai", owner="deepseek"),
 )
@@ -100,8 +106,21 @@ def model_for_pictures(name: str) -> Model:
     if not name:
         raise Refusal(400, "未指定模型名称，模型名称不能为空")
     model = MODELS.get(name)
+    if model is not None and model.family == "gemini":
+        message = "only imagen models are supported for image generation"
+        raise Refusal(500, message, code="convert_request_failed")
     if model is None or model.family not in ("gpt", "dalle"):
         raise Refusal(503, f"分组 default 下模型 {name} 无可用渠道（distributor）", code="model_not_found")
+    return model
+
+
+def model_that_talks(name: str) -> Model:
+    """Return the model of that name for the chat endpoint; those of the images endpoints live elsewhere."""
+    model = MODELS.get(name)
+    if model is None or model.family in ("midjourney", "ideogram"):
+        raise Refusal(503, f"分组 default 下模型 {name} 无可用渠道（distributor）", code="model_not_found")
+    if model.family in ("gpt", "dalle"):
+        raise Refusal(400, f"{name} is an image model. Use /v1/images/generations", kind="invalid_request_error")
     return model
 
 
@@ -138,6 +157,14 @@ def check_size(model: Model, size: str, prompt: str) -> Size:
     if pixels in model.sizes or (model.free_sizes and _is_free_size(pixels)):
         return pixels
     raise _bad_size(model, size)
+
+
+def size_of(ratio: str, tier: str) -> Size:
+    """Return the pixels of a ratio (`16:9`; what is none is square) and a tier (`512`, `1K`, `2K`, `4K`)."""
+    sides = RATIO_PATTERN.fullmatch(ratio)
+    width, height = (max(1, int(one)) for one in sides.groups()) if sides else (1, 1)
+    edge, share = EDGES.get(tier, 1024), min(MAX_RATIO, max(1 / MAX_RATIO, width / height)) ** 0.5
+    return tuple(min(MAX_EDGE, round(one / EDGE_STEP) * EDGE_STEP) for one in (edge * share, edge / share))
 
 
 def price_of(model: Model, size: Size, quality: str, n: int) -> float:

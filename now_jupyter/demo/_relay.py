@@ -4,13 +4,17 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ._accounts import Accounts, is_right_key
 from ._backend import Backend
+from ._chat import NATIVE, Chat
 from ._ideogram import Ideogram
+from ._image_tasks import TASK_PATHS, ImageTasks, wants_task
 from ._images import Images
 from ._midjourney import Midjourney
+from ._openrouter import OpenRouter
 from ._wire import (
     Charge,
     Refusal,
@@ -48,10 +52,14 @@ class Relay:
             base_url=base_url.rstrip("/"), latency=latency, clock=clock, sleep=sleep or asyncio.sleep
         )
         images, accounts, ideogram = Images(self._backend), Accounts(self._backend), Ideogram(self._backend)
+        self._chat, self._tasks = Chat(self._backend), ImageTasks(self._backend, images)
         self._endpoints: Mapping[tuple[str, str], Endpoint] = {
             ("POST", "/v1/images/generations"): images.generate,
             ("POST", "/v1/images/edits"): images.edit,
             ("POST", "/v1/images/variations"): images.vary,
+            ("POST", "/v1/images"): OpenRouter(images).generate,
+            ("POST", "/v1/images/generations/async"): self._tasks.submit,
+            ("POST", "/v1/chat/completions"): self._chat.complete,
             ("POST", "/ideogram/generate"): ideogram.generate,
             ("POST", "/ideogram/remix"): ideogram.remix,
             ("POST", "/ideogram/upscale"): ideogram.upscale,
@@ -96,6 +104,12 @@ class Relay:
     def _endpoint(self, request: Request) -> Endpoint | None:
         if request.method == "GET" and request.path.startswith("/v1/models/"):
             return self._model
+        if request.method == "GET" and request.path.startswith(TASK_PATHS):
+            return self._tasks.fetch
+        if request.method == "POST" and NATIVE.fullmatch(request.path):
+            return self._chat.generate_content
+        if wants_task(request) and request.path in ("/v1/images/generations", "/v1/images/edits"):
+            return partial(self._tasks.submit, edits=request.path.endswith("edits"))
         return self._endpoints.get((request.method, request.path)) or self._midjourney.endpoint(request)
 
     def is_open_to(self, request: Request) -> bool:
@@ -103,6 +117,8 @@ class Relay:
         if self._key is None or request.path.startswith(OPEN_PATHS):
             return True
         if request.path.startswith("/ideogram/") and is_right_key(request.headers.get("api-key", ""), self._key):
+            return True
+        if NATIVE.fullmatch(request.path) and is_right_key(request.headers.get("x-goog-api-key", ""), self._key):
             return True
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         return scheme.lower() == "bearer" and is_right_key(given.strip(), self._key)

@@ -7,6 +7,8 @@ This is the one table of them::
     code         answer with this error code in its own status, such as "content_policy_violation",
                  "insufficient_user_quota"; for /mj a number is the code of the submit reply (22, 23, 24, 9, ...)
     retry_after  seconds, sent as the header Retry-After
+    odd          the answer in an odd form that real relays have, by name (`_odd.py` lists them): "images-list",
+                 "markdown", "done-after", "detail-list", …; for the images endpoints
     form         "url", "b64" or "json": the form of the reply; "json" ignores `stream`, as many relays do
     billed       true or false: what the books say, whatever the answer
     times        only the first so many equal requests suffer the fault, later ones succeed
@@ -30,7 +32,8 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, cast, get_args
 
 from ._forms import parse_json
-from ._wire import Refusal, invalid_value
+from ._odd import ODD_NAMES
+from ._wire import Refusal, Response, bytes_response, html_response, invalid_value
 
 __all__ = [
     "CODES_BY_STATUS",
@@ -41,6 +44,7 @@ __all__ = [
     "Fault",
     "ReplyForm",
     "Wishes",
+    "answer_wished",
     "read_wishes",
     "wished_refusal",
 ]
@@ -112,6 +116,7 @@ class Wishes:
     billed: bool | None = None
     times: int | None = None
     fault: Fault | None = None
+    odd: str | None = None
 
     @property
     def wants_error(self) -> bool:
@@ -155,6 +160,18 @@ def wished_refusal(wishes: Wishes) -> Refusal | None:
     return Refusal(status, message, code=code, kind=kind, headers=headers)
 
 
+def answer_wished(wishes: Wishes) -> Response | None:
+    """Answer at once what was wished in place of an answer; raise what was wished as an error."""
+    if (refusal := wished_refusal(wishes)) is not None:
+        raise refusal
+    if wishes.fault == "reset":
+        message = "the demo relay dropped the connection, as asked"
+        raise ConnectionResetError(message)
+    if wishes.fault == "html":
+        return html_response("Welcome to nginx!")
+    return bytes_response(b"", "application/json") if wishes.fault == "empty" else None
+
+
 def _object(value: object) -> dict[str, Any]:
     if isinstance(value, str):
         try:
@@ -174,7 +191,12 @@ def _check(given: dict[str, Any]) -> None:
         ("times", 0, 10**6),
     ):
         _check_number(given, name, low, high)
-    for name, allowed in (("fault", get_args(Fault)), ("form", get_args(ReplyForm)), ("billed", (True, False))):
+    for name, allowed in (
+        ("fault", get_args(Fault)),
+        ("form", get_args(ReplyForm)),
+        ("billed", (True, False)),
+        ("odd", ODD_NAMES),
+    ):
         if given.get(name) is not None and given[name] not in allowed:
             choices = ", ".join(str(choice) for choice in allowed)
             raise invalid_value("demo", f"Invalid demo {name}: {given[name]!r}. Supported values are: {choices}.")
