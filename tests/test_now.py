@@ -153,7 +153,9 @@ def test_money_is_told_in_the_users_currency(tmp_path: Path, capsys: pytest.Capt
     with relay_on_loopback() as served, desk(tmp_path, capsys, served.url, **given) as now:
         assert now("balance") == "left: ¥700.00 · used: ¥0.00 (as reported by the relay)"
         assert now("余额") == "left: ¥700.00 · used: ¥0.00 (as reported by the relay)"
-        assert now("models DALL").splitlines() == ["dall-e-2  ¥0.14", "dall-e-3  ¥0.28"]
+        listed = [line.split() for line in now("models DALL").splitlines()]
+        assert listed == [["dall-e-2", "¥0.14", "openai-images"], ["dall-e-3", "¥0.28", "openai-images"]]
+        assert now("models gemini").split()[-1] == "chat"
         assert now("models nothing") == "the relay lists no picture model of that name"
         assert served.posts == 0
 

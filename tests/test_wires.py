@@ -83,12 +83,15 @@ def test_words_beside_a_picture_are_kept(session: Session) -> None:
 
 def test_a_model_that_only_talks_is_not_asked(session: Session, served: Served) -> None:
     before = served.posts
-    with pytest.raises(InputError, match=r"gpt-5\.5"):
+    with pytest.raises(InputError, match=r"gpt-5\.5") as caught:
         session.generate("a red fox", model="gpt-5.5")
     assert served.posts == before
-    with pytest.raises(BadResponseError, match="word-only") as caught:
+    assert "gemini-3-pro-image-preview" in caught.value.next_step()
+    assert "chat" in caught.value.next_step()
+    with pytest.raises(BadResponseError, match="word-only") as told:
         session.generate("a red fox", model="gpt-5.5", service="chat")
-    assert caught.value.billed == "maybe"
+    assert told.value.billed == "maybe"
+    assert " · chat" in str(told.value)
 
 
 def test_a_blocked_prompt_is_told_with_its_reason(session: Session) -> None:

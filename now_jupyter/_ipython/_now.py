@@ -84,7 +84,10 @@ class NowCommands:
             return say("the relay lists no picture model of that name", self._language)
         shown = models[:_MOST_MODELS]
         width = max(len(one.name) for one in shown) + 2
-        lines = [f"{one.name:<{width}}{say_price(one, self._session.settings())}" for one in shown]
+        prices = [say_price(one, self._session.settings()) for one in shown]
+        across = max(map(len, prices)) + 2
+        rows = zip(shown, prices, strict=True)
+        lines = [f"{one.name:<{width}}{price:<{across}}{one.service}" for one, price in rows]
         if more := len(models) - len(shown):
             lines.append(say("… {count} more; %now models WORDS finds them", self._language, count=more))
         return "\n".join(lines)

@@ -37,6 +37,7 @@ def rehearsal_text(session: Session, order: Order) -> str:
     for call in rehearsal.calls:
         lines.append(f"{call.method} {call.url}")
         lines += [] if call.body is None else [json.dumps(call.body, ensure_ascii=False, indent=1)]
+    lines.append(say("service: {service}", language, service=rehearsal.service))
     lines += rehearsal.notes
     lines.append(
         say(

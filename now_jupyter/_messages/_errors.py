@@ -118,6 +118,7 @@ class NowImageError(Exception):
         self.status = status
         self.code = None if code is None else plain(code, _LONGEST_ID)
         self.request_id = None if request_id is None else plain(request_id, _LONGEST_ID)
+        self.service = ""  # that was asked, where that is not the usual one
         self.language: Language = "en"
         self._spell: Callable[[str], str] = str
         self.rescued: tuple[bytes, ...] = ()  # pictures that only this error still holds, for the output to show
@@ -146,6 +147,8 @@ class NowImageError(Exception):
         ledger = [say(f"billed: {self.billed}", self.language)] if self._tells_billing else []
         if self.kept:
             ledger.append(self._say(self.kept))
+        if self.service:
+            ledger.append(plain(self.service, _LONGEST_ID))
         if self.request_id:
             ledger.append(say("request id {id}", self.language, id=self.request_id))
         lines = [f"{type(self).__name__}: {self.message()}", *filter(None, [" · ".join(ledger)])]

@@ -30,6 +30,7 @@ from .._messages import (
 from .._protocol import Service
 from .._relay import RelayFacts
 from .._runner import Runner, RunResult
+from .._services import builtin_names
 from .._store import Home, Record, generation_of
 from .._transport import RelayAccess
 from .._values import Generation, Money, together
@@ -196,6 +197,7 @@ class Orders:
             notes=tuple(say_remarks(calls, snapshot.settings.language)),
             demo=snapshot.is_demo,
             offer=calls[0].route.offer,
+            service=calls[0].route.service.name,
             unsettled=tuple(one.ref for one in decision.unsettled),
             doubt=doubt,
         )
@@ -204,6 +206,7 @@ class Orders:
         """Add what the user can use: the number it is kept under, and the models that there are."""
         error.facts |= {"ref": generation.ref}
         error.kept = error.kept or "{ref} is kept in the history"
+        error.service = generation.service if generation.service != builtin_names()[0] else ""
         if isinstance(error, RejectedError) and error.code == "model_not_found":
             error.facts |= {"models": await self._facts.say_picture_models(snapshot.access)}
             error.advice = "picture models of this relay: {models}"

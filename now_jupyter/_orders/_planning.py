@@ -11,7 +11,7 @@ from pathlib import Path
 from .._background import run_in_thread
 from .._history import live_record
 from .._media import can_show, media_type
-from .._messages import Language, MaybeBilledError, StoreCorrupt, StoreError, say
+from .._messages import InputError, Language, MaybeBilledError, StoreCorrupt, StoreError, say
 from .._protocol import Ask, Plan, Service
 from .._relay import RelayFacts
 from .._services import Route, asks, make_plan, routes, say_remark, service_named
@@ -158,7 +158,12 @@ class Planner:
         model = request.model or snapshot.settings.model or await self.facts.default_model(snapshot.access)
         listed = await self.facts.find_listed(snapshot.access, model)
         remembered = self.facts.remembered_service(snapshot.access, model)
-        ways = routes(listed, request, remembered=remembered, among=self._services)
+        try:
+            ways = routes(listed, request, remembered=remembered, among=self._services)
+        except InputError as error:
+            if "{models}" in error.advice:
+                error.facts |= {"models": await self.facts.say_picture_models(snapshot.access)}
+            raise
         return _plan_calls(ways, request, snapshot, n or request.count)
 
     def find_service(self, name: str) -> Service:

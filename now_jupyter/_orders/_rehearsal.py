@@ -30,8 +30,8 @@ class RehearsedCall:
 class Rehearsal:
     """What an order would do: its calls, what the history serves, remarks, and the expected price.
 
-    `decisions` say it in the user's language; `offer` is what its model is known to take. The user's word is needed
-    for equal orders of unknown outcome (`unsettled`, as `#12`) and where the price is in `doubt`.
+    `decisions` say it in the user's language; `service` makes it, `offer` is what its model is known to take. The
+    user's word is needed for equal orders of unknown outcome (`unsettled`, as `#12`) and where the price is in `doubt`.
     """
 
     calls: tuple[RehearsedCall, ...]
@@ -39,6 +39,7 @@ class Rehearsal:
     price: Money
     notes: tuple[str, ...]
     demo: bool
+    service: str
     offer: Offer
     unsettled: tuple[str, ...] = ()
     doubt: InputError | None = None

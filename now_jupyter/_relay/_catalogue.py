@@ -17,7 +17,7 @@ from .._bounds import Amount, Bounded, Span, Word, plain
 from .._json import JSON, amount_of, dig, number_of
 from .._messages import NowImageError, Refusal, error_of_refusal, is_error
 from .._protocol import Call, Listed
-from .._services import makes_pictures
+from .._services import makes_pictures, usual_service
 from .._transport import RelayClient
 from .._values import Money
 
@@ -55,6 +55,11 @@ class ListedModel:
     def makes_pictures(self) -> bool:
         """Whether a service of ours makes pictures with it."""
         return makes_pictures(self.listed)
+
+    @property
+    def service(self) -> str:
+        """The service that makes them where the user names none; empty where none is known to."""
+        return usual_service(self.listed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

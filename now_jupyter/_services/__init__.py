@@ -16,6 +16,7 @@ from ._routing import (
     other_route,
     request_again,
     routes,
+    usual_service,
     well_known_names,
 )
 from ._tasks import begin_task, follow_pictures, follow_task, poll_task, task_in
@@ -50,5 +51,6 @@ __all__ = [
     "services",
     "settle",
     "task_in",
+    "usual_service",
     "well_known_names",
 ]

@@ -22,6 +22,7 @@ __all__ = [
     "other_route",
     "request_again",
     "routes",
+    "usual_service",
     "well_known_names",
 ]
 
@@ -96,10 +97,13 @@ def _roles_too_many(offer: Offer, request: Request) -> list[Role]:
 
 def _no_service(listed: Listed, named: str, found: Sequence[Route]) -> InputError:
     return InputError(
-        "the service {service} does nothing for {model}" if named else "no service here is known to speak to {model}",
-        advice="leave --service out, or choose another model" if named else "--service tries one all the same: {known}",
+        "the service {service} does nothing for {model}" if named else "{model} is not known to make pictures",
+        advice="leave --service out, or choose another model"
+        if named
+        else "picture models here: {models}; --service tries it all the same: {known}",
         model=listed.name,
         service=named,
+        models=", ".join(well_known_names()),
         known=", ".join(one.service.name for one in found) or "–",
     )
 
@@ -166,6 +170,14 @@ def makes_pictures(listed: Listed) -> bool:
     """Whether a service is likely to make pictures with a model."""
     ways = _find_routes(services(), listed, is_named=False)
     return any(one.offer.makes == "picture" and one.offer.fit >= Fit.LIKELY for one in ways)
+
+
+def usual_service(listed: Listed) -> str:
+    """Return the name of the service that makes pictures with a model where nobody chooses; empty where none does."""
+    try:
+        return routes(listed, Request(prompt="x"))[0].service.name
+    except NowImageError:
+        return ""
 
 
 def best_model(names: Sequence[Listed]) -> str | None:
