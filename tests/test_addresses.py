@@ -9,7 +9,7 @@ import pytest
 
 from now_jupyter._messages import ConfigError
 from now_jupyter._settings import Key, Redactor
-from now_jupyter._transport._addresses import is_loopback, is_public, literal, normal_base_url, origin_of
+from now_jupyter._transport._addresses import is_loopback, is_public, literal, normal_base_url, origin_of, roots_of
 from now_jupyter._transport._connections import environment_proxy
 
 
@@ -33,12 +33,55 @@ from now_jupyter._transport._connections import environment_proxy
         ("http://[::1]:3000", "http://[::1]:3000"),
         ("http://192.168.1.5:3000", "http://192.168.1.5:3000"),
         ("http://new-api:3000", "http://new-api:3000"),
+        ("http://localhost:3000/v1。", "http://localhost:3000"),
+        ("https://api.example.com/v1/,", "https://api.example.com"),
     ],
 )
 def test_what_users_paste_becomes_the_root_of_the_relay(typed: str, normal: str) -> None:
     """A host, an address ending in /v1 and a full endpoint mean the same root; a prefix of the relay's own stays."""
     assert normal_base_url(typed) == normal
     assert normal_base_url(normal) == normal
+
+
+@pytest.mark.parametrize(
+    ("typed", "api", "host"),
+    [
+        ("https://g.example", "https://g.example/v1", "https://g.example"),
+        ("https://g.example/openai/v1", "https://g.example/openai/v1", "https://g.example/openai"),
+        ("https://g.example/api/v3", "https://g.example/api/v3", "https://g.example/api"),
+        ("https://g.example/api/paas/v4", "https://g.example/api/paas/v4", "https://g.example/api/paas"),
+        ("https://g.example/v1/acct/gw/openai", "https://g.example/v1/acct/gw/openai", "https://g.example"),
+        ("https://g.example/v1/openai", "https://g.example/v1/openai", "https://g.example"),
+        ("https://g.example/v1beta/openai", "https://g.example/v1beta/openai", "https://g.example"),
+        ("https://g.example/c/v4/acct/ai/v1", "https://g.example/c/v4/acct/ai/v1", "https://g.example/c/v4/acct/ai"),
+        ("https://g.example/minimax/v1", "https://g.example/minimax/v1", "https://g.example/minimax"),
+        ("https://g.example/models", "https://g.example/models/v1", "https://g.example/models"),
+    ],
+)
+@pytest.mark.parametrize("endpoint", ["", "/models", "/chat/completions"])
+def test_an_address_with_a_version_is_complete_as_typed(typed: str, api: str, host: str, endpoint: str) -> None:
+    """Nothing is added to it or dropped, wherever the version stands; `/v1` is added to others; of an endpoint the
+    address is what stands before it.
+    """
+    base = normal_base_url(api + endpoint if endpoint else typed)
+    assert roots_of(base) == (api, host)
+    assert normal_base_url(base) == base
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        *("/v1/models", "/v1/models/dall-e-3", "/v1/responses", "/v1/images", "/v1/images/tasks/t1", "/v1/tasks/t1"),
+        *("/v1/images/generations?async=true", "/v1/models?limit=20&type=image", "/images/edits", "/v1/videos/v1/x"),
+        *("/mj/submit/imagine", "/mj-fast/mj/submit/imagine", "/mj/task/1/fetch", "/suno/submit/music"),
+        *("/ideogram/generate", "/kling/v1/images/generations", "/replicate/v1/models/o/m/predictions"),
+        *("/v1beta/models/gemini-3-pro-image:generateContent", "/api/pricing", "/v1/dashboard/billing/usage"),
+    ],
+)
+@pytest.mark.parametrize("root", ["https://g.example", "http://127.0.0.1:3000/relay"])
+def test_the_endpoint_of_any_service_leads_to_the_root(root: str, endpoint: str) -> None:
+    """Whatever follows in it, ids and harmless queries included."""
+    assert normal_base_url(root + endpoint) == root
 
 
 @pytest.mark.parametrize(
@@ -56,6 +99,15 @@ def test_what_users_paste_becomes_the_root_of_the_relay(typed: str, normal: str)
         "http://0x7f.1",
         "https://api.example.com\\@evil.example",
         "https://api.example.com/中",
+        "https://api.example.com/v1。/images",
+        "https://api。example，com/v1",
+        "https:/api.example.com/v1",
+        "https//api.example.com",
+        "https://https://api.example.com",
+        "None",
+        "$NOW_BASE_URL",
+        "${NOW_BASE_URL}/v1",
+        "%NOW_BASE_URL%",
     ],
 )
 def test_what_is_no_safe_address_is_refused_with_advice(typed: str) -> None:
@@ -135,6 +187,27 @@ def test_proxies_of_the_environment_are_not_for_this_machine(monkeypatch: pytest
 
 
 # The key
+
+
+@pytest.mark.parametrize(
+    ("typed", "what"),
+    [
+        ("None", "never set"),
+        ("null", "never set"),
+        ("undefined", "never set"),
+        ("$KEY", "name of a variable"),
+        ("${NOW_API_KEY}", "name of a variable"),
+        ("Bearer $OPENAI_API_KEY", "name of a variable"),
+        ("%NOW_API_KEY%", "name of a variable"),
+        ("$env:NOW_API_KEY", "name of a variable"),
+        ("os.environ[NOW_API_KEY]", "name of a variable"),
+        ("NOW_API_KEY", "name of a variable"),
+    ],
+)
+def test_what_stands_where_a_key_was_meant_is_named(typed: str, what: str) -> None:
+    """A variable that was not replaced, and the word for nothing, are not sent as keys."""
+    with pytest.raises(ConfigError, match=what):
+        Key(typed, source="NOW_API_KEY")
 
 
 def test_a_key_shows_itself_nowhere() -> None:

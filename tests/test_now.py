@@ -104,7 +104,7 @@ def test_the_status_says_what_was_spent_and_what_may_have_been(paid: tuple[Desk,
     with pytest.raises(NowImageError):
         now.session.generate("a hare", model="dall-e-3", params={"demo": {"fault": "reset"}})
     lines = now().splitlines()
-    assert lines[0] == f"endpoint: {served.url}"
+    assert lines[0] == f"endpoint: {served.url}/v1"
     assert lines[3] == "spent: ~$0.0400 · 1 maybe: ~$0.0400"
     assert lines[5] == "under way: 0, unsettled: 1"
 
@@ -279,7 +279,7 @@ def test_logins_are_changed_by_name(now: Desk) -> None:
     logins = now.session.context.logins
     for name in ("work", "home"):
         logins.remember(Login(name=name, base_url=f"http://127.0.0.1:1/{name}"), None)
-    assert now("use work") == "work is in use: http://127.0.0.1:1/work"
+    assert now("use work") == "work is in use: http://127.0.0.1:1/work/v1"
     assert now("logout") == "work and its key are forgotten"
     assert now("退出 home") == "home and its key are forgotten"
     assert now("logout") == "there was no login"

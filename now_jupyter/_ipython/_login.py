@@ -27,7 +27,7 @@ from .._relay import ListedModel, RelayStatus, in_currency, spent
 from .._services import best_model
 from .._session import Session
 from .._settings import Key, Login
-from .._transport import RelayAccess, connect, is_loopback, normal_base_url
+from .._transport import RelayAccess, connect, is_loopback, normal_base_url, roots_of
 from .._values import Money
 
 __all__ = ["LoginTalk", "address_in", "take_key"]
@@ -117,7 +117,8 @@ class LoginTalk:
         return ask()
 
     def _remember(self, login: Login, key: Key | None, *, is_stored: bool) -> str:
-        said = say("{name} is in use: {address}", self._language, name=login.name, address=login.base_url)
+        address, _ = roots_of(login.base_url)
+        said = say("{name} is in use: {address}", self._language, name=login.name, address=address)
         if self._logins.remember(login, key, store=is_stored):
             return said
         if is_stored:

@@ -16,7 +16,7 @@ from .._orders import Order, budget_line
 from .._relay import spent
 from .._services import request_again
 from .._session import Session
-from .._transport import normal_base_url
+from .._transport import normal_base_url, roots_of
 from .._values import Generation, Money, Status
 
 __all__ = [
@@ -93,7 +93,7 @@ def status_text(session: Session) -> str:
 def address_of(text: str, language: Language) -> str:
     """Return an address as it will be called; of what is none, only why: it may hold a password or the key."""
     try:
-        return normal_base_url(text) if text else "–"
+        return roots_of(normal_base_url(text))[0] if text else "–"
     except ConfigError as problem:
         return f"*** ({problem.in_language(language).message()})"
 

@@ -16,6 +16,10 @@ __all__ = ["Key", "Redactor"]
 _BEARER = re.compile(r"(?:authorization\s*:\s*)?bearer(?:\s+|$)", re.IGNORECASE)
 _PRINTABLE = re.compile(r"[!-~]+")
 _PLACEHOLDER = re.compile(r"[{<].*[}>]|(?:sk-)?(?:\.{3,}|\*{3,}|x+|your[-_].*)?", re.IGNORECASE)
+_VARIABLE = re.compile(
+    r"\$[A-Za-z_{(:].*|%[A-Za-z_]\w*%|(?:os\.(?:environ|getenv)|process\.env)\b.*|(?:[A-Z]+_)*API_KEY"
+)
+_NOTHING = ("none", "null", "nil", "undefined")
 _LONGEST = 4096
 _SHORTEST_REDACTED = 6  # a shorter text would be taken out of words that only happen to contain it
 _LONGEST_ESCAPE = 6  # bytes: \u0041
@@ -155,6 +159,14 @@ def _fault_of(bare: str, source: str) -> ConfigError | None:
         return ConfigError(
             "the key from {source} is a placeholder, not a key",
             advice="copy your own key from the relay's key page, then %now login",
+            source=source,
+        )
+    if bare.lower() in _NOTHING or _VARIABLE.fullmatch(bare):
+        return ConfigError(
+            "the key from {source} is the name of a variable, not the key that it holds"
+            if _VARIABLE.fullmatch(bare)
+            else "the key from {source} is the word for nothing: it was never set",
+            advice="put the key itself there, or use %now login",
             source=source,
         )
     return None

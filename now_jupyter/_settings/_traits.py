@@ -41,7 +41,7 @@ class _Prices(_Checked, Dict):
 class Now(SingletonConfigurable):
     """Settings of now_jupyter. The key is none of them: `%now login` asks for it."""
 
-    base_url = Unicode(help="The relay's address: its host root, or the address ending in /v1.")
+    base_url = Unicode(help="The relay's address: its host root, or a whole one with its version, such as …/v1.")
     model = Unicode(help="The model used where none is named. Empty: the relay's best-known picture model.")
     timeout = Float(None, allow_none=True, help="Seconds that a cell waits; the job goes on. None: no limit.")
     max_concurrency = Int(_DEFAULTS.max_concurrency, min=1, max=64, help="Paid requests under way at once.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._access import RelayAccess, check_address, connect, connect_demo, make_demo
-from ._addresses import is_loopback, normal_base_url
+from ._addresses import is_loopback, normal_base_url, roots_of
 from ._client import RelayClient, Submission
 from ._decoding import read_kept
 from ._download import Downloader
@@ -25,5 +25,6 @@ __all__ = [
     "make_demo",
     "normal_base_url",
     "read_kept",
+    "roots_of",
     "save",
 ]

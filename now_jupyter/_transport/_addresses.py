@@ -1,7 +1,7 @@
 """Addresses: what the user may mean by a base URL, and where a link may lead.
 
-A base URL is the root under which `/v1/…` and `/mj/…` hang, or it ends in a version other than `/v1`. An IP address may
-be visited if the whole internet could visit it; an IPv4 address inside an IPv6 one counts for itself.
+A base URL is the root under which `/v1/…` and `/mj/…` hang, or it has a version in its path and is whole as it stands.
+An IP address may be visited if the whole internet could visit it; an IPv4 address inside an IPv6 one counts for itself.
 """
 
 from __future__ import annotations
@@ -32,17 +32,38 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _QUOTES = "\"'`“”‘’«»「」『』<>"  # the characters that come along when an address is copied
 _DOTS = str.maketrans({"。": ".", "．": ".", "｡": "."})
+_MARKS = ".,;:!?、)"  # what ends a sentence, not an address
 _PLACEHOLDER = re.compile(r"\{\s*BASE_?URL\s*\}|<\s*BASE_?URL\s*>", re.IGNORECASE)
+_VARIABLE = re.compile(r"\$[\w{(:].*|%\w+%|(?:os\.environ|os\.getenv|process\.env)\b.*")
 _KEY = re.compile(r"(https?://)?(bearer\s+)?sk-[^./]*$|bearer\s", re.IGNORECASE)
 _LONG = re.compile(r"[\w+=~-]{16,}")  # what may be a key, or a part of one
 _SHORTEST_KEY = 30
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HOST = re.compile(r"(?!-)[a-z0-9_-]+(\.[a-z0-9_-]+)*")
-_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
-_ENDPOINT = re.compile(r"/(v1|v1beta)(/.*)?$|/(mj|ideogram|suno|luma|udio|kling|runway|vidu|minimax|fal-ai)/.*$")
-_VERSION = re.compile(r"/v[0-9]+(?=/|$)")
+_NO_HOSTS = ("http", "https", "none", "null", "undefined")  # https:/api.example.com, https://https://…, str(None)
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])*")
+_VERSION = re.compile(r"/v[0-9]+(?:(?:alpha|beta)[0-9]*)?(?=/|$)")
+# The endings of endpoints, which belong to no address; the first that is found is taken off, with all behind it.
+_ENDPOINTS = (
+    re.compile(  # of services beside the API; a gateway may bear such a name before a version of the API's
+        r"(/(?:(?:mj-[a-z]+/)?mj|suno|udio|ideogram|luma|kling|runway(?:ml)?|vidu|minimax|replicate|fal-ai)/"
+        r"(?!v[0-9]+(?:/(?:models|responses|embeddings|chat/completions))?$).+)$"
+    ),
+    re.compile(r"((?:/v1beta)?/models/[^/:]+:[A-Za-z]+)$"),  # Gemini's own
+    re.compile(r"(/api/(?:pricing|status|usage|user|models)(?:/.*)?)$"),
+    re.compile(
+        r"(/(?:chat/completions|images/(?:generations|edits|variations)|audio/(?:speech|transcriptions|translations)"
+        r"|videos?/(?:generations|create|query)|(?:dashboard/)?billing/(?:usage|subscription))(?:/.*)?)$"
+    ),
+    re.compile(  # words that may mean something else where no version stands before them
+        r"/v[0-9]+(?:(?:alpha|beta)[0-9]*)?(/(?:(?:models?|images|responses|completions|embeddings|moderations|messages"
+        r"|audio|videos?|files|tasks|predictions)(?:/.*)?|credits|key))$"
+    ),
+)
+_LAST_WORD = re.compile(r"/(?:models|responses|completions|embeddings|messages)$")
+_HARMLESS_QUERY = re.compile(r"(?:&?(?:async|stream|limit|page|type|unit|output_modalities)=[a-z0-9]{1,9})+")
 _PRIVATE_NAMES = (".localhost", ".local", ".lan", ".internal", ".intranet", ".home.arpa")
-_LONGEST = 2048
+_LONGEST, _LONGEST_NAME = 2048, 80
 _MAPPED = ipaddress.ip_network("::ffff:0:0/96")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _CLOSED = [ipaddress.ip_network(one) for one in ("64:ff9b:1::/48", "fec0::/10", "168.63.129.16/32")]  # the last: Azure
@@ -54,7 +75,7 @@ def normal_base_url(text: str) -> str:
     What is none, and one over which a key must not travel, is a ConfigError.
     """
     wide = unicodedata.normalize("NFKC", text.strip().translate(_DOTS))
-    bare = wide.strip().strip(_QUOTES).strip().removeprefix("//")
+    bare = wide.strip().rstrip(_MARKS + _QUOTES).lstrip(_QUOTES).strip().removeprefix("//")
     if _PLACEHOLDER.search(text) or _PLACEHOLDER.search(bare):  # tidying takes the <> off
         raise ConfigError(
             "{{{{BASE_URL}}}} is a placeholder of the relay's documentation, not an address",
@@ -64,8 +85,16 @@ def normal_base_url(text: str) -> str:
         raise ConfigError(
             "this is a key, not an address", advice="%now login asks for the address first, then for the key"
         )
+    if _VARIABLE.fullmatch(bare):
+        raise ConfigError(
+            "{value} is the name of a variable, not the address that it holds",
+            advice="put the address of your relay there, such as https://api.example.com",
+            value=bare[:_LONGEST_NAME],
+        )
     parts = _split(bare)
     has_user = parts.username is not None or parts.password is not None
+    if parts.query and _HARMLESS_QUERY.fullmatch(parts.query) and _without_endpoint(parts.path) != parts.path:
+        parts = parts._replace(query="")  # it belongs to the endpoint
     if has_user or parts.query or parts.fragment or "/sk-" in parts.path:
         raise ConfigError(
             "a base URL has no user name, password, key, query or fragment",  # not repeated: a key may stand in it
@@ -98,7 +127,7 @@ def _split(bare: str) -> SplitResult:
         raise ConfigError("a base URL begins with https://, not with {scheme}://", scheme=scheme[1])
     with suppress(ValueError):
         parts = urlsplit(bare if scheme else f"//{bare}")
-        if parts.hostname and parts.port != 0:
+        if parts.hostname and parts.hostname not in _NO_HOSTS and parts.port != 0:
             return parts if scheme else parts._replace(scheme="http" if _is_near(parts.hostname) else "https")
     raise _no_address(bare)
 
@@ -120,12 +149,19 @@ def _ascii_host(host: str) -> str | None:
 
 
 def _prefix(path: str) -> str:
-    prefix = _ENDPOINT.sub("", path.rstrip("/")).rstrip("/")
-    if version := _VERSION.search(prefix):
-        prefix = prefix[: version.end()]
+    """Return the path of the address: without the endpoint, and without a `/v1` that is added to roots anyway."""
+    prefix = _without_endpoint(path.rstrip("/")).rstrip("/")
     if not _PATH.fullmatch(prefix) or ".." in prefix:
         raise _no_address(path)
-    return prefix
+    version = _VERSION.search(prefix)
+    return prefix.removesuffix("/v1") if version and version.end() == len(prefix) else prefix
+
+
+def _without_endpoint(path: str) -> str:
+    for endpoint in _ENDPOINTS:
+        if found := endpoint.search(path):
+            return path[: found.start(1)]
+    return _LAST_WORD.sub("", path) if _VERSION.search(path) else path
 
 
 def _is_near(host: str) -> bool:
@@ -137,7 +173,7 @@ def _is_near(host: str) -> bool:
 def roots_of(base_url: str) -> tuple[str, str]:
     """Return where the calls of the relay's API are, and what stands before its version."""
     bare = base_url.rstrip("/")
-    version = _VERSION.search(bare)
+    *_, version = (None, *_VERSION.finditer(bare))
     return (bare, bare[: version.start()]) if version else (f"{bare}/v1", bare)
 
 
