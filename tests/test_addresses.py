@@ -10,7 +10,6 @@ import pytest
 from now_jupyter._messages import ConfigError
 from now_jupyter._settings import Key, Redactor
 from now_jupyter._transport._addresses import is_loopback, is_public, literal, normal_base_url, origin_of, roots_of
-from now_jupyter._transport._connections import environment_proxy
 
 
 @pytest.mark.parametrize(
@@ -174,16 +173,6 @@ def test_an_address_that_not_everybody_could_visit_is_not_public(address: str) -
 def test_a_public_address_is_public_in_every_wrapping(address: str) -> None:
     """What is inside counts, also in favour."""
     assert is_public(ipaddress.ip_address(address))
-
-
-def test_proxies_of_the_environment_are_not_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """HTTPS_PROXY, ALL_PROXY and NO_PROXY are honoured; loopback never goes through a proxy."""
-    monkeypatch.setenv("HTTPS_PROXY", "proxy.example:3128")
-    monkeypatch.setenv("NO_PROXY", "near.example")
-    assert environment_proxy("https://api.example.com") == "http://proxy.example:3128"
-    assert environment_proxy("https://x.near.example") is None
-    assert environment_proxy("https://127.0.0.1:8000") is None
-    assert environment_proxy("http://api.example.com") is None
 
 
 # The key

@@ -13,7 +13,7 @@ from .._history import History
 from .._messages import ConfigError
 from .._settings import Configuration, Key, Settings
 from .._store import Home, Record, adopt, find_home, notebook_path
-from .._transport import RelayAccess, check_address, connect, connect_demo, make_demo
+from .._transport import RelayAccess, check_address, connect, connect_demo, make_demo, relay_proxy
 
 if TYPE_CHECKING:
     from ..demo import Relay
@@ -98,7 +98,7 @@ class Workspace:
         return all(record.demo or not record.outputs for record in self.history.records())
 
     def access(self, settings: Settings | None = None) -> RelayAccess:
-        """Return the access to the relay; the same one while settings and key stay."""
+        """Return the access to the relay; the same one while settings, key and the environment's proxy stay."""
         settings = settings or self.settings()
         if self.is_demo(settings):
             return self.demo_access()
@@ -109,7 +109,7 @@ class Workspace:
                 "pictures here were paid for, and no relay is configured in this kernel",
                 advice="%now login asks for address and key; %now demo on uses the demo all the same",
             )
-        mark = (address, key, settings.download_hosts, settings.largest_download)
+        mark = (address, key, relay_proxy(address), settings.download_hosts, settings.largest_download)
         return self._open_once(mark, lambda: connect(address, key, settings))
 
     def access_of(self, record: Record) -> RelayAccess:

@@ -9,6 +9,7 @@ from ._decoding import read_kept
 from ._download import Downloader
 from ._long_texts import LongTexts
 from ._private_files import save
+from ._proxies import relay_proxy
 from ._requests import Inputs
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "make_demo",
     "normal_base_url",
     "read_kept",
+    "relay_proxy",
     "roots_of",
     "save",
 ]

@@ -17,6 +17,8 @@ from urllib.parse import SplitResult, urlsplit
 from .._messages import ConfigError
 
 __all__ = [
+    "DEFAULT_PORTS",
+    "ascii_host",
     "is_loopback",
     "is_private_name",
     "is_public",
@@ -29,7 +31,7 @@ __all__ = [
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 _QUOTES = "\"'`“”‘’«»「」『』<>"  # the characters that come along when an address is copied
 _DOTS = str.maketrans({"。": ".", "．": ".", "｡": "."})
 _MARKS = ".,;:!?、)"  # what ends a sentence, not an address
@@ -100,7 +102,7 @@ def normal_base_url(text: str) -> str:
             "a base URL has no user name, password, key, query or fragment",  # not repeated: a key may stand in it
             advice="give the plain address, such as https://api.example.com; the key is asked for by %now login",
         )
-    host = _ascii_host(parts.hostname or "")
+    host = ascii_host(parts.hostname or "")
     if host is None:
         raise _no_address(parts.netloc)
     if parts.scheme == "http" and not _is_near(host):
@@ -123,7 +125,7 @@ def _split(bare: str) -> SplitResult:
     if not bare or len(bare) > _LONGEST or not bare.isprintable() or " " in bare or "\\" in bare:
         raise _no_address(bare)
     scheme = _SCHEME.match(bare)
-    if scheme and scheme[1].lower() not in _DEFAULT_PORTS:
+    if scheme and scheme[1].lower() not in DEFAULT_PORTS:
         raise ConfigError("a base URL begins with https://, not with {scheme}://", scheme=scheme[1])
     with suppress(ValueError):
         parts = urlsplit(bare if scheme else f"//{bare}")
@@ -137,7 +139,8 @@ def _no_address(bare: str) -> ConfigError:
     return ConfigError("{value} is no address of a relay", advice="give it as https://api.example.com", value=shown)
 
 
-def _ascii_host(host: str) -> str | None:
+def ascii_host(host: str) -> str | None:
+    """Return a host in the one form in which it is compared and called; None where it is none."""
     bare = host.rstrip(".").lower()
     if ":" in bare or literal(bare) is not None:
         return bare if _ip(bare) else None  # not 0x7f.1 and its like
@@ -173,20 +176,20 @@ def _is_near(host: str) -> bool:
 def roots_of(base_url: str) -> tuple[str, str]:
     """Return where the calls of the relay's API are, and what stands before its version."""
     bare = base_url.rstrip("/")
-    *_, version = (None, *_VERSION.finditer(bare))
-    return (bare, bare[: version.start()]) if version else (f"{bare}/v1", bare)
+    versions = [found.start() for found in _VERSION.finditer(bare)]
+    return (bare, bare[: versions[-1]]) if versions else (f"{bare}/v1", bare)
 
 
 def origin_of(url: str) -> str:
     """Return scheme, host and port of a URL in the one form in which equal origins are equal text."""
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
-    return _origin(parts.scheme.lower(), _ascii_host(host) or host, parts.port)
+    return _origin(parts.scheme.lower(), ascii_host(host) or host, parts.port)
 
 
 def _origin(scheme: str, host: str, port: int | None) -> str:
     shown = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{shown}" if port in (None, _DEFAULT_PORTS.get(scheme)) else f"{scheme}://{shown}:{port}"
+    return f"{scheme}://{shown}" if port in (None, DEFAULT_PORTS.get(scheme)) else f"{scheme}://{shown}:{port}"
 
 
 def is_loopback(base_url: str) -> bool:

@@ -289,7 +289,7 @@ class _Exchange:
         attempt = self.trace.attempt
         seconds = self.until.seconds
         if attempt.phase == "connecting":
-            error = send_error(problem, host=self.pool.host, proxy=self.pool.shown_proxy)
+            error = send_error(problem, host=self.pool.host, proxy=self.pool.proxy)
         elif not self.is_paid:
             error = free_error(problem, seconds=seconds)
         else:

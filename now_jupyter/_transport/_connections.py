@@ -11,13 +11,11 @@ import logging
 import os
 import ssl
 import time
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -25,14 +23,15 @@ import httpx
 from .._messages import NowImageError
 from .._settings import Key, Redactor
 from .._values import Attempt
-from ._addresses import is_loopback, origin_of
+from ._addresses import origin_of
+from ._proxies import for_httpx, relay_proxy
 
 if TYPE_CHECKING:
     import httpcore
 
     from ..demo import Relay
 
-__all__ = ["Connection", "ConnectionPool", "InProcess", "RequestTrace", "environment_proxy", "tls"]
+__all__ = ["Connection", "ConnectionPool", "InProcess", "RequestTrace", "tls"]
 
 KEY_PLACE = "{key}"
 _MOST_CONNECTIONS, _KEPT_ALIVE = 8, 4
@@ -109,15 +108,14 @@ class Connection:
 
 
 class ConnectionPool:
-    """The connections to one origin; for words, its `host` with the port, and the proxy without its password."""
+    """The connections to one origin: `host` with its port, and the `proxy` between."""
 
     def __init__(self, *, base_url: str, key: Key | None, relay: Relay | None) -> None:
         self._origin = origin_of(base_url)
         self.key = key
         self._relay = relay
-        self._proxy = None if relay else environment_proxy(self._origin)
+        self.proxy = None if relay else relay_proxy(self._origin)
         self.host = self._origin.partition("://")[2]
-        self.shown_proxy = None if self._proxy is None else origin_of(self._proxy)
         self._free: Connection | None = None
 
     def for_free_call(self) -> Connection:
@@ -142,8 +140,9 @@ class ConnectionPool:
             return Connection(InProcess(self._relay), self.key, self._origin)
         _LOG_OF_HTTPCORE.addFilter(self._redact_log)
         limits = httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=kept_alive)
-        direct = httpx.AsyncHTTPTransport(verify=tls(self._origin), limits=limits, proxy=self._proxy, trust_env=False)
-        return Connection(direct, self.key, self._origin)
+        proxy = for_httpx(self.proxy)
+        wire = httpx.AsyncHTTPTransport(verify=tls(self._origin), limits=limits, proxy=proxy, trust_env=False)
+        return Connection(wire, self.key, self._origin)
 
     def _redact_log(self, record: logging.LogRecord) -> bool:
         """Take the key out of what httpcore logs of an answer's head, in which a relay may repeat it."""
@@ -190,18 +189,6 @@ class _Stream(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         if (close := getattr(self._body, "aclose", None)) is not None:
             await close()
-
-
-def environment_proxy(origin: str) -> str | None:
-    """Return the proxy that the environment names for an origin; this machine's own addresses never go through one."""
-    if is_loopback(origin):
-        return None
-    parts = urlsplit(origin)
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or urllib.request.proxy_bypass(parts.hostname or ""):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def tls(origin: str) -> ssl.SSLContext:

@@ -26,12 +26,13 @@ import anyio
 import httpcore
 import httpx
 
-from .._messages import DownloadError, LinkExpiredError, NowImageError, UnsafeURLError, plain
+from .._messages import ConfigError, DownloadError, LinkExpiredError, NowImageError, UnsafeURLError, plain
 from ._addresses import Address, is_private_name, is_public, literal, origin_of, private_host_of
 from ._answers import Inflater
-from ._connections import InProcess, RequestTrace, environment_proxy, tls
+from ._connections import InProcess, RequestTrace, tls
 from ._exception_map import UNTRUSTED, from_network, is_timeout, send_error, words_of
 from ._private_files import private_file, restart, write
+from ._proxies import Proxy, environment_proxy, for_httpx
 from ._readiness import MOST_LOOKS, NOT_READY, Patience, ensure_ready, not_ready
 from ._retries import Deadline, Retries
 
@@ -57,6 +58,8 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _EXPIRED = (401, 403, 404, 410)
 _PASSING = (404, 408, 425, 429)  # worth another try: a link may be given out before its picture is there
 _SERVER_ERROR = 500
+_NO_PROXY = "proxy"
+_FINAL = (UNTRUSTED, _NO_PROXY)  # codes of failures that no repetition mends
 _HEADERS = {"Accept": "image/*, */*;q=0.5", "Accept-Encoding": "identity", "User-Agent": "now-jupyter"}
 
 
@@ -81,7 +84,7 @@ class Downloader:
         self.names_are_faked = self._guard.names_are_faked
         self._relay = relay
         self._sockets = sockets or httpcore.AnyIOBackend()
-        self._transports: dict[str, httpx.AsyncBaseTransport] = {}
+        self._transports: dict[object, httpx.AsyncBaseTransport] = {}
         self._deadline = deadline
         self._cap = cap
         self._sleep = sleep
@@ -168,19 +171,19 @@ class Downloader:
         origin = link_origin(url)
         if self._relay is not None and origin == self._origin:
             return InProcess(self._relay)
-        proxy = environment_proxy(origin)
+        proxy = _proxy_to(origin, url)
         is_trusted = self._guard.is_trusted(url, is_led_here=is_led_here)
         is_guarded = proxy is None and not is_trusted
         if not is_guarded and not is_trusted and is_private_name(_host(url)):  # a proxy resolves by itself
             raise _not_public(_host(url))
-        name = "guarded" if is_guarded else f"{url.scheme} by {proxy}"
-        if name not in self._transports:
-            self._transports[name] = (
+        mark = "guarded" if is_guarded else (url.scheme, proxy)
+        if mark not in self._transports:
+            self._transports[mark] = (
                 GuardedTransport(self._guard, self._sockets)
                 if is_guarded
-                else httpx.AsyncHTTPTransport(verify=tls(origin), proxy=proxy, trust_env=False)
+                else httpx.AsyncHTTPTransport(verify=tls(origin), proxy=for_httpx(proxy), trust_env=False)
             )
-        return self._transports[name]
+        return self._transports[mark]
 
     async def _receive(self, response: httpx.Response, file: BinaryIO) -> str:
         encoding = response.headers.get("content-encoding", "")
@@ -220,7 +223,7 @@ def _may_help(error: NowImageError) -> bool:
     if not isinstance(error, DownloadError):
         return False
     if error.status is None:
-        return type(error) is DownloadError and error.code != UNTRUSTED
+        return type(error) is DownloadError and error.code not in _FINAL
     return error.status in _PASSING or error.status >= _SERVER_ERROR
 
 
@@ -244,6 +247,22 @@ def _ensure_it_is_there(response: httpx.Response) -> None:
             status=status,
             answer=status,
         )
+
+
+def _proxy_to(origin: str, url: httpx.URL) -> Proxy | None:
+    """Return the proxy for a link; one that cannot be read costs the picture no more than its link does."""
+    try:
+        return environment_proxy(origin)
+    except ConfigError as problem:
+        words = problem.message()
+    raise DownloadError(
+        "the picture could not be fetched from {host}: {words}",
+        kept="the link is kept",
+        advice="%now resume fetches it again, free",
+        code=_NO_PROXY,
+        host=_host(url),
+        words=words,
+    )
 
 
 def _error_of_link(problem: Exception, url: httpx.URL) -> NowImageError:

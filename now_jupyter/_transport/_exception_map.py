@@ -20,20 +20,21 @@ import httpx
 
 from .._messages import (
     BadResponseError,
-    ConfigError,
     ConnectFailed,
     MaybeBilledError,
     NowImageError,
     StoreFull,
     StoreUnavailable,
 )
+from ._proxies import Proxy
 
 __all__ = ["UNTRUSTED", "free_error", "from_disk", "from_network", "is_timeout", "paid_error", "send_error", "words_of"]
 
 UNTRUSTED = "certificate"  # the code of a failure that no repetition mends
+_PROXY_WANTS_LOGIN = "407"
 
-# With TimeoutError, ssl.SSLError, socket.gaierror; UnicodeError, JSONDecodeError; a SOCKS proxy without socksio.
-_BUILT_IN = (EOFError, ImportError, MemoryError, OSError, RecursionError, ValueError, zlib.error)
+# With TimeoutError, ssl.SSLError, socket.gaierror; UnicodeError, JSONDecodeError.
+_BUILT_IN = (EOFError, MemoryError, OSError, RecursionError, ValueError, zlib.error)
 _LIBRARIES = ("anyio", "h11", "httpcore", "httpx", "socksio")
 _NOT_HTTP = (httpx.RemoteProtocolError, httpcore.RemoteProtocolError, h11.RemoteProtocolError)
 _OURS = (httpx.LocalProtocolError, httpcore.LocalProtocolError, h11.LocalProtocolError)
@@ -104,7 +105,7 @@ def is_timeout(problem: BaseException) -> bool:
     return isinstance(problem, (TimeoutError, httpx.TimeoutException, httpcore.TimeoutException))
 
 
-def send_error(problem: Exception, *, host: str, proxy: str | None = None) -> NowImageError:  # noqa: PLR0911 - the ways
+def send_error(problem: Exception, *, host: str, proxy: Proxy | None = None) -> NowImageError:
     """Return why no connection came about."""
     causes = {type(one): one for one in _chain(problem)}
     words = words_of(problem)
@@ -117,17 +118,14 @@ def send_error(problem: Exception, *, host: str, proxy: str | None = None) -> No
             host=host,
             words=untrusted.verify_message,
         )
-    if proxy is not None and isinstance(problem, ImportError):
-        return ConfigError(
-            "the proxy {proxy} speaks SOCKS, for which a package is missing",
-            advice="pip install 'httpx[socks]'",
-            proxy=proxy,
-        )
     if proxy is not None:
         return ConnectFailed(
             "the proxy {proxy} did not connect us to {host}: {words}",
-            advice="look at HTTPS_PROXY and NO_PROXY; nothing was sent",
-            proxy=proxy,
+            advice="put user name and password into {variable}, as http://NAME:PASSWORD@HOST:PORT; nothing was sent"
+            if words.startswith(_PROXY_WANTS_LOGIN)
+            else "look at {variable} and NO_PROXY; nothing was sent",
+            proxy=proxy.origin,
+            variable=proxy.variable,
             host=host,
             words=words,
         )

@@ -26,7 +26,7 @@ from faultserver import FaultServer, Script, Send, json_answer, response
 from now_jupyter._messages._errors import NowImageError
 from now_jupyter._runner import Runner
 from now_jupyter._session import Session
-from now_jupyter._transport import Downloader, RelayAccess, RelayClient
+from now_jupyter._transport import Downloader, RelayAccess, RelayClient, relay_proxy
 from now_jupyter._values import Generation
 
 __all__ = [
@@ -242,7 +242,8 @@ def _put_in(session: Session, access: RelayAccess, stand: Stand, *, stopwatch: A
     """Hand in the access whose times are the test's, where the session keeps the one it uses."""
     context = session.context
     settings = context.settings()
-    context._open[settings.base_url, context.key(), settings.download_hosts, settings.largest_download] = access
+    proxy = relay_proxy(settings.base_url)
+    context._open[settings.base_url, context.key(), proxy, settings.download_hosts, settings.largest_download] = access
     home = context.home()
 
     async def written_down(seconds: float) -> None:

@@ -11,7 +11,7 @@ import pytest
 from certificates import make_certificate
 from faultserver import Close, FaultServer, Reset, Send, Tunnel, closed_port, json_answer, response
 from now_jupyter._json import JSON
-from now_jupyter._messages import ConfigError, ConnectFailed, MaybeBilledError, NowImageError, RejectedError
+from now_jupyter._messages import ConnectFailed, MaybeBilledError, NowImageError, RejectedError
 from now_jupyter._protocol import Call
 from now_jupyter._settings import Key
 from now_jupyter._transport._retries import Deadline, Retries
@@ -125,14 +125,6 @@ def test_this_machine_is_never_asked_through_a_proxy(server: FaultServer, monkey
     monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{closed_port()}")
     server.script(OK)
     assert order(server.url).error is None
-
-
-def test_a_socks_proxy_without_its_package_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ConfigError that says what to install."""
-    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
-    came = order("https://relay.invalid")
-    assert isinstance(came.error, ConfigError)
-    assert "httpx[socks]" in came.error.next_step()
 
 
 def test_the_demo_is_reached_without_a_port() -> None:
