@@ -161,16 +161,37 @@ def test_an_address_where_nobody_answers_is_said_at_once(session: Session) -> No
     assert session.context.logins.current() is None
 
 
-@pytest.mark.parametrize("models", [response(404), json_answer({"data": []}), response(500)])
-def test_a_relay_that_lists_no_models_is_no_obstacle(models: bytes, session: Session) -> None:
-    """What it does not tell is said; the login is kept."""
+PAGE = response(200, b"<!doctype html><title>Shop</title>", headers={"Content-Type": "text/html; charset=utf-8"})
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        (response(404), "does not have this"),
+        (json_answer({"data": []}), "does not tell the balance"),
+        (response(500), "trouble"),
+        (json_answer({"error": {"message": "keys of this group may not list"}}, status=403), "may not list"),
+        (json_answer({"error": {"message": "slow down"}}, status=429), "too many requests"),
+        (
+            response(302, headers={"Location": "https://other.example/v1/models"}),
+            "sends us on to https://other.example",
+        ),
+        (response(402), "no money is left"),
+        (PAGE, "/v1/models is a web page, not the relay's API → "),
+        (response(200, b"<html>", headers={"Content-Type": "text/plain"}), "is a web page"),
+        (json_answer({"error": {"message": "not today"}}), "not today"),
+    ],
+)
+def test_a_relay_that_lists_no_models_is_no_obstacle(models: bytes, said: str, session: Session) -> None:
+    """What it does not tell, and why, is said; the login is kept."""
     with FaultServer() as server:
         server.script([Send(response(404))])
         server.script([Send(models)], path="/v1/models")
         session.context.access()
         talk = Talk(session, [server.url, ""])
         assert "work is in use" in talk.run()
-        assert talk.said
+        assert any(said in line for line in talk.said)
+        assert "the relay does not tell the balance" in talk.said
         assert server.posts == 0
     assert (session.settings().model, session.settings().rate) == ("", 1.0)
 

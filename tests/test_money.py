@@ -13,7 +13,8 @@ from demo_calls import BASE_URL, new_relay
 from faultserver import FaultServer, Send, json_answer, response
 from now_jupyter._messages import NowImageError
 from now_jupyter._protocol import Ask, Listed, Plan, Request
-from now_jupyter._relay._catalogue import Balance, Price, read_balance, read_models, read_prices, read_status
+from now_jupyter._relay._balance import Balance, read_balance, read_status
+from now_jupyter._relay._catalogue import Price, read_models, read_published
 from now_jupyter._relay._money import estimate, in_currency, spent
 from now_jupyter._services import service_named
 from now_jupyter._settings import Settings
@@ -159,12 +160,13 @@ def test_prices_and_models_are_read_with_all_their_oddities() -> None:
         )
         server.script([Send(json_answer({"data": priced, "group_ratio": {"default": 0.5}}))], path="/api/pricing")
         models = asked(server.url, read_models)
-        prices = asked(server.url, read_prices)
+        prices = asked(server.url, read_published).prices
     assert [(one.name, one.makes_pictures) for one in models] == [
         ("flux", True),
         ("gpt-5", False),
         ("gpt-image-1", True),
         ("mj_imagine", False),
+        ("x", False),
     ]
     assert {name: price.per_call for name, price in prices.items()} == {
         "gpt-image-1": Decimal("0.020"),
@@ -177,7 +179,7 @@ def test_the_demo_is_understood() -> None:
 
     async def ask() -> Any:
         api = RelayClient(base_url=BASE_URL, relay=new_relay())
-        return await read_balance(api), await read_status(api), await read_prices(api)
+        return await read_balance(api), await read_status(api), (await read_published(api)).prices
 
     balance, status, prices = anyio.run(ask)
     assert (balance.left, status.rate) == (Decimal(100), Decimal("7.3"))

@@ -14,11 +14,10 @@ import anyio
 
 from .._messages import (
     AuthError,
-    BadResponseError,
     ConfigError,
+    ConnectFailed,
     InputError,
     NowImageError,
-    RejectedError,
     lines_of,
     say,
 )
@@ -39,6 +38,7 @@ _KEY_IN_CURL = re.compile(
 )
 _SHOWN = 12
 _TRIES = 3
+_FORBIDDEN = 403
 _STORES = {"": False, "keep": True, "保存": True}
 _DOLLARS, _YUAN = ("$", "USD"), ("¥", "元", "CNY")
 _MOST_PER_DOLLAR = 1_000_000
@@ -64,6 +64,11 @@ def address_in(text: str) -> str:
     """
     found = _LINK.search(text)
     return normal_base_url(found.group(0) if found else text)
+
+
+def _is_about_the_key(problem: NowImageError) -> bool:
+    """Whether a relay refuses the key itself, and not only what was asked for with it."""
+    return isinstance(problem, AuthError) and problem.status != _FORBIDDEN
 
 
 class LoginTalk:
@@ -195,8 +200,11 @@ class LoginTalk:
     def _list_models(self, access: RelayAccess) -> list[ListedModel]:
         try:
             return list(self._session.ask(lambda: self._session.facts.models(access)))
-        except (BadResponseError, RejectedError) as problem:
-            self._tell(problem.in_language(self._language).message())
+        except NowImageError as problem:
+            if _is_about_the_key(problem) or isinstance(problem, ConnectFailed):
+                raise
+            said = problem.in_language(self._language)  # a key may make pictures and not list models
+            self._tell(" → ".join(part for part in (said.message(), said.next_step()) if part))
             return []
 
     # What the user says

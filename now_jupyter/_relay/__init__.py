@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ._catalogue import Balance, ListedModel, RelayStatus
+from ._balance import Balance, RelayStatus
+from ._catalogue import ListedModel
 from ._facts import RelayFacts
 from ._money import estimate, in_currency, say_price, spent
 

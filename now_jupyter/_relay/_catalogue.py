@@ -1,42 +1,54 @@
-"""What the relay says of itself, by free calls: models, prices, balance.
+"""What the relay lists, by free calls: models, what they make, where they live, and what they cost.
 
-Each question is asked in the ways that relays are known to answer it, the first sensible answer wins, and none of
-them may stand in the way of making pictures.
+Relays write their lists in many shapes; whatever one tells is taken, and nothing of it may stand in the way of making
+pictures. Beside the list there is new-api's `/api/pricing`, LiteLLM's `/model/info`, and OpenRouter's list of models
+that draw.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from itertools import starmap
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any
+from urllib.parse import urlsplit
 
-from .._bounds import Amount, Bounded, Span, Word, plain
-from .._json import JSON, amount_of, dig, number_of
-from .._messages import NowImageError, Refusal, error_of_refusal, is_error
-from .._protocol import Call, Listed
+from .._bounds import Amount, Bounded, plain
+from .._json import Texts, amount_of, dig, number_of
+from .._messages import NowImageError
+from .._protocol import Listed
 from .._services import makes_pictures, usual_service
 from .._transport import RelayClient
-from .._values import Money
+from ._questions import ask, items_in
 
-__all__ = [
-    "Balance",
-    "ListedModel",
-    "Price",
-    "RelayStatus",
-    "read_balance",
-    "read_models",
-    "read_prices",
-    "read_status",
-]
+__all__ = ["ListedModel", "Price", "Published", "family_at", "read_models", "read_published"]
 
-_UNLIMITED = Decimal(100_000_000)
-_POINTS_PER_DOLLAR = Decimal(500_000)
+_OPENROUTER, _LITELLM = "openrouter", "litellm"
 _LONGEST_NAME = 200
-_MOST_LISTED = 5000
-Sum: TypeAlias = Annotated[Decimal, Span(-(10**18), 10**18)]
+_MOST_PATHS = 20
+_NAMES = ("id", "name", "model", "model_name", "model_id", "slug")
+_PATHS = ("supported_endpoint_types", "supported_endpoints", "endpoints")
+_MAKES = ("output_modalities", "categories", "type", "types")
+_PICTURES = ("images", "image_generation", "image-generation", "text-to-image", "text2image")  # other words for image
+_OF_OPENROUTER = ("canonical_slug", "top_provider", "supports_streaming")
+_MODES: Mapping[str, str] = {
+    "image_generation": "/images/generations",
+    "image_edit": "/images/edits",
+    "chat": "/chat/completions",
+    "responses": "/responses",
+}
+_PIXELS = 1024 * 1024  # of the usual size
+_PER_PICTURE: Mapping[str, int] = {
+    "output_cost_per_image": 1,
+    "input_cost_per_image": 1,
+    "cost_per_image": 1,
+    "output_cost_per_pixel": _PIXELS,
+    "input_cost_per_pixel": _PIXELS,
+}
+_CENT_OF_CENT = Decimal("0.0001")
+_BY_TOKENS = ("prompt", "completion", "input", "output", "internal_reasoning")
+_BY_CALL = ("request", "per_request", "flat", "image_output", "output_image", "image")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,63 +82,129 @@ class Price(Bounded):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RelayStatus(Bounded):
-    """How the relay counts: points per dollar, and what a dollar costs there where it says so."""
+class Published:
+    """What a relay tells beside its list, by the models' names: prices, and the endpoints at which they live.
 
-    points_per_dollar: Amount = _POINTS_PER_DOLLAR
-    rate: Annotated[Decimal, Span(0, 10**6)] | None = None
-    currency: Word | None = None
+    `relay` is its family, where this tells.
+    """
+
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    paths: Mapping[str, Texts] = field(default_factory=dict)
+    relay: str = ""
+
+    def add_to(self, one: ListedModel) -> ListedModel:
+        """Return a model of the list with what is told of it here."""
+        known = one.listed
+        paths = tuple(dict.fromkeys((*known.paths, *self.paths.get(known.name, ()))))
+        listed = replace(known, paths=paths, relay=known.relay or self.relay)
+        return replace(one, listed=listed, price=self.prices.get(known.name, one.price))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balance(Bounded):
-    """What is left and what was used, as the relay reports it, in relay dollars; `left` None means unlimited."""
+def family_at(origin: str) -> str:
+    """Return the family of relays that lives at an address, as far as its name tells; else nothing."""
+    host = urlsplit(origin).hostname or ""
+    return _OPENROUTER if f".{host}".endswith(".openrouter.ai") else ""
 
-    left: Sum | None
-    used: Sum | None = None
 
-    def __repr__(self) -> str:
-        left = "∞" if self.left is None else Money(self.left, "USD")
-        return f"Balance(left={left}, used={Money(self.used, 'USD')})"
+# The list
 
 
 async def read_models(client: RelayClient) -> list[ListedModel]:
-    """List the models that the key may use, sorted by name; prices are joined from `read_prices` by the caller."""
-    items = _items(await _ask(client, "/models"))
-    named = ((name, item) for item in items if isinstance(name := item.get("id"), str) and _can_be_asked_for(name))
-    return sorted(starmap(_read_model, named), key=lambda one: one.name)
+    """List the models that the key may use, sorted by name, with the prices that stand in the list itself."""
+    items = items_in(await ask(client, "/models"))
+    relay = family_at(client.origin) or _family_of(items)
+    models = {one.name: one for item in items if (one := _read_model(item, relay)) is not None}
+    if relay == _OPENROUTER:
+        with suppress(NowImageError):  # the other list holds only what can talk
+            for item in items_in(await ask(client, "/images/models")):
+                if (one := _read_model({"output_modalities": ["image"], **item}, relay)) is not None:
+                    models.setdefault(one.name, one)
+    return sorted(models.values(), key=lambda one: one.name)
 
 
-def _can_be_asked_for(name: str) -> bool:
-    return bool(name) and plain(name, _LONGEST_NAME) == name
+def _family_of(items: list[Mapping[str, Any]]) -> str:
+    """Return the family that writes its list so."""
+    return (
+        _OPENROUTER if any("pricing" in item and any(name in item for name in _OF_OPENROUTER) for item in items) else ""
+    )
 
 
-def _read_model(name: str, item: Mapping[str, Any]) -> ListedModel:
-    paths, makes = item.get("supported_endpoint_types"), dig(item, "architecture", "output_modalities")
-    return ListedModel(listed=Listed(name=name, paths=paths or (), makes=makes or ()))
+def _read_model(item: Mapping[str, Any], relay: str) -> ListedModel | None:
+    names = [one for key in _NAMES if isinstance(one := item.get(key), str) and one]
+    if not names or plain(names[0], _LONGEST_NAME) != names[0]:
+        return None
+    name = names[0]
+    listed = Listed(name=name, paths=_paths_in(item), makes=tuple(dict.fromkeys(_makes_in(item))), relay=relay)
+    return ListedModel(listed=listed, price=_price_in(item.get("pricing")))
 
 
-async def _ask(
-    client: RelayClient, path: str, *, base: Literal["api", "host"] = "api", once: bool = False, **query: str
-) -> JSON:
-    """Return what a relay says of itself; it may say with a success that something went wrong."""
-    body = (await client.fetch(Call(path=path, method="GET", base=base, query=query), once=once)).body
-    if is_error(body):
-        raise error_of_refusal(Refusal(body=body, paid=False))
-    return body
+def _paths_in(item: Mapping[str, Any]) -> Texts:
+    named = [one for key in _PATHS for one in _texts(item.get(key))]
+    mode = item.get("mode")
+    return (*named[:_MOST_PATHS], *([_MODES[mode]] if isinstance(mode, str) and mode in _MODES else []))
 
 
-def _items(body: JSON) -> list[Mapping[str, Any]]:
-    data = dig(body, "data")
-    return [item for item in data[:_MOST_LISTED] if isinstance(item, Mapping)] if isinstance(data, list) else []
+def _makes_in(item: Mapping[str, Any]) -> Iterator[str]:
+    modality = dig(item, "architecture", "modality")
+    words = [word for place in (dig(item, "architecture"), item) for key in _MAKES for word in _texts(dig(place, key))]
+    if isinstance(modality, str) and "->" in modality:
+        words += modality.rpartition("->")[2].split("+")
+    for word in words[:_MOST_PATHS]:
+        bare = word.strip().lower()
+        yield "image" if bare in _PICTURES else bare
 
 
-async def read_prices(client: RelayClient, *, once: bool = False) -> dict[str, Price]:
-    """Read the relay's price list: model name → price in relay dollars for the default group, where it makes sense."""
-    body = await _ask(client, "/api/pricing", base="host", once=once)
+def _texts(value: object) -> list[str]:
+    """Return the texts in what should be a list of texts; of fields, their names."""
+    if isinstance(value, str):
+        return [value]
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list | Mapping) else []
+
+
+def _price_in(pricing: object) -> Price | None:
+    """Return the price that stands in a list: of a call where nothing is counted by tokens."""
+    if not isinstance(pricing, Mapping):
+        return None
+    tokens = [amount_of(pricing.get(name)) for name in _BY_TOKENS]
+    calls = [amount_of(pricing.get(name)) for name in _BY_CALL]
+    if any(tokens):
+        return Price(per_call=None)
+    return next((Price(per_call=one) for one in calls if one), None)
+
+
+# What is told beside it
+
+
+async def read_published(client: RelayClient, *, once: bool = False) -> Published:
+    """Read what a relay tells of its models beside the list, from the first place that tells anything.
+
+    Raises:
+        NowImageError: none does; the first one's error.
+    """
+    problem: NowImageError | None = None
+    for way in (_by_pricing, _by_model_info):
+        try:
+            published = await way(client, once=once)
+            if published.prices or published.paths:
+                return published
+        except NowImageError as error:
+            problem = problem or error
+    if problem is not None:
+        raise problem
+    return Published()
+
+
+async def _by_pricing(client: RelayClient, *, once: bool) -> Published:
+    """Read new-api's price list: prices in relay dollars for the default group, names of endpoints with their paths."""
+    body = await ask(client, "/api/pricing", base="host", once=once)
     ratio = number_of(dig(body, "group_ratio", "default")) or Decimal(1)
-    prices = {str(item.get("model_name")): _price(item, ratio) for item in _items(body)}
-    return {name: price for name, price in prices.items() if price is not None}
+    places = dig(body, "supported_endpoint")
+    named = {str(item.get("model_name")): item for item in items_in(body)}
+    prices = {name: _price(item, ratio) for name, item in named.items()}
+    return Published(
+        prices={name: price for name, price in prices.items() if price is not None},
+        paths={name: paths for name, item in named.items() if (paths := _resolved(_paths_in(item), places))},
+    )
 
 
 def _price(item: Mapping[str, Any], ratio: Decimal) -> Price | None:
@@ -136,72 +214,27 @@ def _price(item: Mapping[str, Any], ratio: Decimal) -> Price | None:
     return None if amount is None or ratio < 0 else Price(per_call=amount * ratio)
 
 
-async def read_status(client: RelayClient) -> RelayStatus:
-    """Read how the relay counts money."""
-    data = dig(await _ask(client, "/api/status", base="host"), "data")
-    shows = str(dig(data, "quota_display_type") or "").upper()
-    rate = number_of(dig(data, "usd_exchange_rate")) or number_of(dig(data, "price"))
-    points = number_of(dig(data, "quota_per_unit"))
-    return RelayStatus(
-        points_per_dollar=points if points and points > 0 else _POINTS_PER_DOLLAR,
-        rate=rate if rate and rate > 0 else None,
-        currency=shows if shows in ("CNY", "USD") else None,
+def _resolved(names: Texts, places: object) -> Texts:
+    """Return the names of endpoints, each followed by the path that the relay gives for it."""
+    paths = [(name, dig(places, name, "path") or dig(places, name)) for name in names]
+    return tuple(one for name, path in paths for one in (name, *([path] if isinstance(path, str) else [])))
+
+
+async def _by_model_info(client: RelayClient, *, once: bool) -> Published:
+    """Read what LiteLLM's proxy knows: modes and prices."""
+    items = items_in(await ask(client, "/model/info", base="host", once=once))
+    told = {str(item.get("model_name")): info for item in items if isinstance(info := item.get("model_info"), Mapping)}
+    prices = {name: _price_of_info(info) for name, info in told.items()}
+    return Published(
+        prices={name: price for name, price in prices.items() if price is not None},
+        paths={name: paths for name, info in told.items() if (paths := _paths_in(info))},
+        relay=_LITELLM if told else "",
     )
 
 
-async def read_balance(client: RelayClient) -> Balance:
-    """Ask for the balance in the three ways known, in order; what comes in points or yuan is turned into dollars.
-
-    Raises:
-        NowImageError: none of them gave a sensible answer; the last one's error.
-    """
-    problem: NowImageError | None = None
-    for way in _WAYS:
-        try:
-            if (balance := await way(client)) is not None:
-                return balance
-        except NowImageError as error:
-            problem = error
-    raise problem or NowImageError(
-        "the relay does not tell the balance", advice="look at the relay's own page; pictures are not affected"
-    )
-
-
-async def _by_usage(client: RelayClient) -> Balance | None:
-    data = dig(await _ask(client, "/billing/usage", type="token", unit="usd"), "data")
-    left = number_of(dig(data, "balance"))
-    if left is None:
-        return None
-    return Balance(left=None if left < 0 else left, used=number_of(dig(data, "used")))
-
-
-async def _by_subscription(client: RelayClient) -> Balance | None:
-    limit = amount_of(dig(await _ask(client, "/dashboard/billing/subscription"), "hard_limit_usd"))
-    if limit is None:
-        return None
-    usage = dig(await _ask(client, "/dashboard/billing/usage"), "total_usage")
-    used = (amount_of(usage) or Decimal(0)) / 100
-    status = await _status(client)  # some relays call their numbers usd and mean yuan
-    per_dollar = status.rate if status.currency == "CNY" and status.rate else Decimal(1)
-    left = None if limit >= _UNLIMITED else max(Decimal(0), limit - used) / per_dollar
-    return Balance(left=left, used=used / per_dollar)
-
-
-async def _by_token(client: RelayClient) -> Balance | None:
-    data = dig(await _ask(client, "/api/usage/token/", base="host"), "data")
-    left, used = number_of(dig(data, "total_available")), number_of(dig(data, "total_used"))
-    if left is None:
-        return None
-    points = (await _status(client)).points_per_dollar
-    unlimited = dig(data, "unlimited_quota") is True
-    left = None if unlimited else max(Decimal(0), left) / points
-    return Balance(left=left, used=None if used is None else used / points)
-
-
-async def _status(client: RelayClient) -> RelayStatus:
-    with suppress(NowImageError):
-        return await read_status(client)
-    return RelayStatus()
-
-
-_WAYS: tuple[Callable[[RelayClient], Awaitable[Balance | None]], ...] = (_by_usage, _by_subscription, _by_token)
+def _price_of_info(info: Mapping[str, Any]) -> Price | None:
+    for name, times in _PER_PICTURE.items():
+        if each := amount_of(info.get(name)):  # nothing is what it writes where it does not know
+            return Price(per_call=(each * times).quantize(_CENT_OF_CENT))
+    by_tokens = any(amount_of(value) for name, value in info.items() if str(name).endswith("_cost_per_token"))
+    return Price(per_call=None) if by_tokens else None

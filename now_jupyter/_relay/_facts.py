@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import anyio
@@ -16,7 +15,8 @@ from .._protocol import Listed
 from .._services import best_model, well_known_names
 from .._settings import Settings
 from .._transport import RelayAccess, RelayClient
-from ._catalogue import Balance, ListedModel, Price, RelayStatus, read_balance, read_models, read_prices, read_status
+from ._balance import Balance, RelayStatus, read_balance, read_status
+from ._catalogue import ListedModel, Price, Published, family_at, read_models, read_published
 from ._memory import recall, remember_model, remember_service
 from ._money import in_currency
 
@@ -44,8 +44,10 @@ class RelayFacts:
     async def models(self, access: RelayAccess) -> list[ListedModel]:
         """Return the models with prices."""
         models = await self._ask_once("models", access, read_models)
-        prices = await self.prices(access)
-        return [replace(model, price=prices.get(model.listed.name)) for model in models]
+        published = await self._published(access)
+        joined = [published.add_to(model) for model in models]
+        self._known["models", access.client] = (self._known["models", access.client][0], joined)
+        return joined
 
     def known_names(self) -> list[str]:
         """Return the picture models of all answers so far, else the well-known ones; asks nobody."""
@@ -55,20 +57,31 @@ class RelayFacts:
 
     async def prices(self, access: RelayAccess) -> Mapping[str, Price]:
         """Return the price list; empty where the relay has none."""
-        return await self._ask_once("prices", access, read_prices, instead={})
+        return (await self._published(access)).prices or self._listed_prices(access)
+
+    async def _published(self, access: RelayAccess) -> Published:
+        return await self._ask_once("published", access, read_published, instead=Published())
+
+    def _listed_prices(self, access: RelayAccess) -> dict[str, Price]:
+        """Return the prices that stand in the list itself, where it was read."""
+        return {one.name: one.price for one in self._listed_models(access) if one.price is not None}
+
+    def _listed_models(self, access: RelayAccess) -> list[ListedModel]:
+        _, models = self._known.get(("models", access.client), (0.0, []))
+        return list(models)
 
     async def prices_within(self, seconds: float, access: RelayAccess) -> Mapping[str, Price]:
         """Return the price list; empty where the relay does not tell it so soon, which is tried once a minute."""
         client = access.client
-        if self._clock() < self._known.get(("prices", client), (0.0, None))[0]:
+        if self._clock() < self._known.get(("published", client), (0.0, None))[0]:
             return await self.prices(access)
         if self._clock() >= self._hasty.get(client, 0.0):
             self._hasty[client] = self._clock() + _MOMENT
             with suppress(NowImageError), anyio.move_on_after(seconds):
-                prices = await read_prices(client, once=True)
-                self._known["prices", client] = (self._clock() + _FRESH, prices)
-                return prices
-        return {}
+                published = await read_published(client, once=True)
+                self._known["published", client] = (self._clock() + _FRESH, published)
+                return published.prices or self._listed_prices(access)
+        return self._listed_prices(access)
 
     async def status(self, access: RelayAccess) -> RelayStatus:
         """Return how the relay counts; new-api's usual way where it does not tell."""
@@ -79,10 +92,15 @@ class RelayFacts:
         return await read_balance(access.client)
 
     async def find_listed(self, access: RelayAccess, model: str) -> Listed:
-        """Return a model as the relay lists it; only its name where no list was read yet, or it is not on it."""
-        known = self._known.get(("models", access.client))
-        models: list[ListedModel] = known[1] if known else []
-        return next((one.listed for one in models if one.name == model), Listed(name=model))
+        """Return a model as the relay lists it; its name and the relay's family where no list has it, or none was read.
+
+        Nobody is asked.
+        """
+        models = self._listed_models(access)
+        published: Published = self._known.get(("published", access.client), (0.0, Published()))[1]
+        relay = next((one.listed.relay for one in models), family_at(access.client.origin))
+        unlisted = ListedModel(listed=Listed(name=model, relay=relay))
+        return published.add_to(next((one for one in models if one.name == model), unlisted)).listed
 
     async def say_picture_models(self, access: RelayAccess) -> str:
         """Return the names of the relay's picture models with their prices, for a message."""
@@ -102,7 +120,8 @@ class RelayFacts:
             return name
         with suppress(NowImageError):
             models = await self._ask_once("models", access, read_models)
-            if best := best_model([model.listed for model in models]):
+            best = best_model([model.listed for model in models])
+            if best or (best := best_model([model.listed for model in await self.models(access)])):
                 self._chosen[access.client] = best
                 return best
         return LAST_RESORT

@@ -14,7 +14,8 @@ from .._messages import say
 from .._protocol import Plan
 from .._settings import Settings
 from .._values import Money
-from ._catalogue import Balance, ListedModel, Price
+from ._balance import Balance
+from ._catalogue import ListedModel, Price
 
 __all__ = ["estimate", "in_currency", "say_price", "spent"]
 

@@ -244,7 +244,7 @@ def test_any_folder_is_listed_or_refused(tmp_path: Path, campaign: Campaign) -> 
         assert server.posts == 0
         asked = {re.sub(r"/tasks/[^/]+$", "/tasks/…", one.path) for one in server.seen}
         tasks = {"/v1/tasks/…", "/v1/images/tasks/…"}
-        assert asked <= {"/answer", "/kept", "/api/pricing", "/v1/models", *tasks}
+        assert asked <= {"/answer", "/kept", "/api/pricing", "/model/info", "/v1/models", *tasks}
     assert secret.read_bytes() == b"x"
     campaign.figure("hostile folders tried", tried)
     campaign.outcome(outcome="listed, searched, resumed, or refused", billed="no", kept="others load")
