@@ -6,14 +6,17 @@ from ._balance import Balance, RelayStatus
 from ._catalogue import ListedModel
 from ._facts import RelayFacts
 from ._money import estimate, in_currency, say_price, spent
+from ._trial import Trial, try_address
 
 __all__ = [
     "Balance",
     "ListedModel",
     "RelayFacts",
     "RelayStatus",
+    "Trial",
     "estimate",
     "in_currency",
     "say_price",
     "spent",
+    "try_address",
 ]

@@ -1,7 +1,8 @@
 """`%now doctor`: looks whether everything is in order before money is spent, and repairs what is safe to repair.
 
-Nothing is sent but the question to the system's resolver whether it answers with made-up addresses, and that only
-where a relay outside of this machine is in use. Nothing that was paid for is deleted: what is odd goes to quarantine.
+Nothing is sent but free questions: to the relay for its list of models, and, where it is outside of this machine, to
+the system's resolver whether it answers with made-up addresses. Nothing that was paid for is deleted: what is odd goes
+to quarantine.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, TypeAlias
 
 from .._history import live_record
-from .._messages import BadImageError, BadResponseError, Language, RejectedError, StoreError, plain
+from .._messages import BadImageError, BadResponseError, Language, NowImageError, RejectedError, StoreError, plain
 from .._messages import say as translate
+from .._relay import Trial
 from .._services import refused_plugins
 from .._store import Record, RecordedOutput, RescueFolder, Store, digest_of_file, list_names
 from .._values import Status
@@ -63,17 +65,23 @@ class Report:
         return self.text()
 
 
-def examine(
+def examine(  # noqa: PLR0913 - what was asked before, in which language to tell, and the time
     store: Store,
     spill: RescueFolder,
     *,
     names_are_faked: bool | None,
+    trial: Trial | None = None,
     language: Language = "en",
     now: float | None = None,
 ) -> Report:
-    """Return what one look at a history found; `names_are_faked` is None where no resolver had to be asked."""
+    """Return what one look at a history found.
+
+    `names_are_faked` is None where no resolver had to be asked, `trial` where there is no relay to be tried.
+    """
     doctor = _Doctor(store, language)
     doctor.look_at_software()
+    if trial is not None:
+        doctor.look_at_relay(trial)
     doctor.look_at_resolver(names_are_faked)
     doctor.look_at_plugins()
     if store.exists:
@@ -104,7 +112,8 @@ class _Doctor:
         text = plain(translate(template, self._language, **facts), _LONGEST_LINE)
         self.findings.append(Finding(state=state, text=text))
 
-    def _note_problem(self, problem: StoreError) -> None:
+    def _note_problem(self, problem: NowImageError) -> None:
+        problem = problem.in_language(self._language)
         what, cure = problem.message(), problem.next_step() or "–"
         self.say("{problem}: {cure}", state="attention", problem=what, cure=cure)
 
@@ -122,6 +131,23 @@ class _Doctor:
     def look_at_plugins(self) -> None:
         for name, why in refused_plugins(self._language).items():
             self.say("the plug-in {name} is left out: {why}", state="attention", name=name, why=why)
+
+    def look_at_relay(self, trial: Trial) -> None:
+        if trial.problem is None:
+            self.say("the relay lists {count} models; pictures are ordered at {url}", count=trial.count, url=trial.url)
+        elif trial.is_answered:
+            words = trial.problem.in_language(self._language).message()
+            self.say("the relay answers, but: {problem}; pictures are ordered at {url}", problem=words, url=trial.url)
+        else:
+            self._note_problem(trial.problem)
+            if trial.url:
+                self.say("pictures would be ordered at {url}", state="attention", url=trial.url)
+        if trial.instead:
+            self.say(
+                "the relay's API answers at {address}: give that to %now login",
+                state="attention",
+                address=trial.instead,
+            )
 
     def look_at_resolver(self, names_are_faked: bool | None) -> None:  # noqa: FBT001 - three states
         if names_are_faked:

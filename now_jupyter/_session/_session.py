@@ -21,7 +21,7 @@ from .._messages import ConfigError, InputError, NowImageError, StoreError
 from .._options import Parsed, parse_keywords, read_amount, spell_for_python
 from .._orders import Job, Order, Orders, Rehearsal, Workspace, ensure_asyncio, order_of
 from .._protocol import Service
-from .._relay import Balance, ListedModel, RelayFacts
+from .._relay import Balance, ListedModel, RelayFacts, Trial, try_address
 from .._runner import Runner, recover_all_rescued
 from .._settings import Configuration, Environment, Key, Logins
 from .._store import STAR, Home, Record, RescueFolder, Store, generation_of
@@ -212,19 +212,25 @@ class Session:
         return [*(self._announce([record]) for record in home if record.ref not in refs), *collected]
 
     def doctor(self) -> Report:
-        """Look whether everything is in order and repair what is safe to repair; nothing is bought or sent."""
+        """Look whether everything is in order and repair what is safe to repair; nothing is bought."""
         home = self.context.home()
-        are_faked = self._background.call(self._are_names_faked)
-        return examine(home.store, self._rescue, names_are_faked=are_faked, language=self.settings().language)
+        trial, are_faked = self._background.call(self._try_relay)
+        return examine(
+            home.store, self._rescue, names_are_faked=are_faked, trial=trial, language=self.settings().language
+        )
 
-    async def _are_names_faked(self) -> bool | None:
+    async def _try_relay(self) -> tuple[Trial | None, bool | None]:
+        """Try the relay in use, if any, and ask whether this machine's resolver makes up addresses where it matters."""
         try:
             access = self.context.access()
-        except (ConfigError, StoreError):
-            return None
-        if access.demo is not None or is_loopback(access.client.origin):
-            return None
-        return await access.downloader.names_are_faked()
+        except ConfigError as problem:
+            return Trial(problem=problem), None
+        except StoreError:  # the look at the folder says it
+            return None, None
+        if access.demo is not None:
+            return None, None
+        are_faked = None if is_loopback(access.client.origin) else await access.downloader.names_are_faked()
+        return await try_address(access.client), are_faked
 
     def _is_resumable(self, record: Record) -> bool:
         if record.settled or record.status is not Status.PARTIAL:

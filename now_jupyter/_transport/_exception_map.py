@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -32,6 +33,7 @@ __all__ = ["UNTRUSTED", "free_error", "from_disk", "from_network", "is_timeout",
 
 UNTRUSTED = "certificate"  # the code of a failure that no repetition mends
 _PROXY_WANTS_LOGIN = "407"
+_OUT_OF_TIME = (9, 10)  # OpenSSL: not yet valid, has expired
 
 # With TimeoutError, ssl.SSLError, socket.gaierror; UnicodeError, JSONDecodeError.
 _BUILT_IN = (EOFError, MemoryError, OSError, RecursionError, ValueError, zlib.error)
@@ -113,10 +115,13 @@ def send_error(problem: Exception, *, host: str, proxy: Proxy | None = None) -> 
     if isinstance(untrusted, ssl.SSLCertVerificationError):
         return ConnectFailed(
             "the certificate of {host} is not trusted: {words}",
-            advice="where your network has a certificate authority of its own, name its file in SSL_CERT_FILE",
+            advice="is this machine's clock right? it says {now}; if it is, the certificate has to be renewed there"
+            if untrusted.verify_code in _OUT_OF_TIME
+            else "where your network has a certificate authority of its own, name its file in SSL_CERT_FILE",
             code=UNTRUSTED,
             host=host,
             words=untrusted.verify_message,
+            now=time.strftime("%Y-%m-%d %H:%M"),
         )
     if proxy is not None:
         return ConnectFailed(

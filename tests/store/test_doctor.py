@@ -153,13 +153,13 @@ def test_a_folder_that_cannot_be_used_is_told(store: Store, tmp_path: Path) -> N
     assert "! " in text_of(Store(store.folder))
 
 
-def test_the_doctor_in_a_session_sends_nothing(tmp_path: Path) -> None:
-    """The verb and the command; neither asks the relay anything."""
+def test_the_doctor_in_a_session_buys_nothing(tmp_path: Path) -> None:
+    """It asks the relay for its list, once, and nothing else."""
     with relay_on_loopback() as served, new_session(tmp_path, served.url) as session:
         session.generate("a fox")
         asked = len(served.relay.requests)
         assert session.doctor().is_healthy
-        assert len(served.relay.requests) == asked
+        assert [one.path for one in served.relay.requests[asked:]] == ["/v1/models"]
 
 
 def test_a_resolver_with_made_up_addresses_is_told(store: Store) -> None:
