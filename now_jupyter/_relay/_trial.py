@@ -23,10 +23,12 @@ _FORBIDDEN = 403
 class Trial:
     """What came of trying an address: where pictures are ordered (`url`), and how many models are listed there.
 
-    `problem` says why none are, `instead` which address of the same host lists some.
+    `proxy` is what it goes through, with its variable. `problem` says why no models are listed, `instead` which address
+    of the same host lists some.
     """
 
     url: str = ""
+    proxy: str = ""
     count: int = 0
     problem: NowImageError | None = None
     instead: str = ""
@@ -41,11 +43,12 @@ class Trial:
 async def try_address(client: RelayClient) -> Trial:
     """Ask for the list of models, once, and where there is none look for one at the usual places of the same host."""
     url = client.url_of(_ORDERS)
+    proxy = f"{client.proxy.origin} ({client.proxy.variable})" if client.proxy else ""
     try:
-        return Trial(url=url, count=len(items_in(await ask(client, "/models", once=True))))
+        return Trial(url=url, proxy=proxy, count=len(items_in(await ask(client, "/models", once=True))))
     except NowImageError as problem:
         instead = await _find_elsewhere(client, url) if isinstance(problem, RejectedError) else ""
-        return Trial(url=url, problem=problem, instead=instead)
+        return Trial(url=url, proxy=proxy, problem=problem, instead=instead)
 
 
 async def _find_elsewhere(client: RelayClient, url: str) -> str:

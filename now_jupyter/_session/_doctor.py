@@ -133,6 +133,8 @@ class _Doctor:
             self.say("the plug-in {name} is left out: {why}", state="attention", name=name, why=why)
 
     def look_at_relay(self, trial: Trial) -> None:
+        if trial.proxy:
+            self.say("the way to the relay is through the proxy {proxy}", proxy=trial.proxy)
         if trial.problem is None:
             self.say("the relay lists {count} models; pictures are ordered at {url}", count=trial.count, url=trial.url)
         elif trial.is_answered:

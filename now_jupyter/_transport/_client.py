@@ -104,6 +104,7 @@ class RelayClient:
         self._sleep = sleep
         self._jitter = jitter
         self._pool = ConnectionPool(base_url=base_url, key=key, relay=relay)
+        self.proxy = self._pool.proxy
         self.aclose = self._pool.aclose
 
     def url_of(self, call: Call) -> str:

@@ -140,7 +140,7 @@ class ConnectionPool:
             return Connection(InProcess(self._relay), self.key, self._origin)
         _LOG_OF_HTTPCORE.addFilter(self._redact_log)
         limits = httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=kept_alive)
-        proxy = for_httpx(self.proxy)
+        proxy = for_httpx(self.proxy, tls)
         wire = httpx.AsyncHTTPTransport(verify=tls(self._origin), limits=limits, proxy=proxy, trust_env=False)
         return Connection(wire, self.key, self._origin)
 

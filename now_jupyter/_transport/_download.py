@@ -181,7 +181,7 @@ class Downloader:
             self._transports[mark] = (
                 GuardedTransport(self._guard, self._sockets)
                 if is_guarded
-                else httpx.AsyncHTTPTransport(verify=tls(origin), proxy=for_httpx(proxy), trust_env=False)
+                else httpx.AsyncHTTPTransport(verify=tls(origin), proxy=for_httpx(proxy, tls), trust_env=False)
             )
         return self._transports[mark]
 

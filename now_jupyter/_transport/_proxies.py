@@ -10,8 +10,9 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import ssl
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -66,9 +67,12 @@ def relay_proxy(origin: str) -> Proxy | None:
     return environment_proxy(origin) if origin.startswith("https:") else None
 
 
-def for_httpx(proxy: Proxy | None) -> httpx.Proxy | None:
-    """Return a proxy as httpx takes it."""
-    return None if proxy is None else httpx.Proxy(proxy.origin, auth=proxy.auth)
+def for_httpx(proxy: Proxy | None, trust: Callable[[str], ssl.SSLContext]) -> httpx.Proxy | None:
+    """Return a proxy as httpx takes it; one by https:// is trusted as `trust` says of its origin."""
+    if proxy is None:
+        return None
+    context = trust(proxy.origin) if proxy.origin.startswith("https:") else None
+    return httpx.Proxy(proxy.origin, ssl_context=context, auth=proxy.auth)
 
 
 def _named_proxy(scheme: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from certificates import make_certificate
-from faultserver import Close, FaultServer, Send, closed_port, json_answer, response
+from faultserver import Close, FaultServer, Send, Tunnel, closed_port, json_answer, response
 from now_jupyter._session import Session
 from relays import new_session
 
@@ -130,6 +130,27 @@ def test_a_proxy_that_is_in_the_way_is_told(
     assert next(iter(environ)) in text
     assert "word@" not in text
     assert "secret" not in text
+
+
+def test_the_way_through_a_proxy_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its variable, where it works, by http:// or https://; the password is the proxy's alone."""
+    certificate = make_certificate(tmp_path, "relay.invalid", "127.0.0.1")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
+    given = {"NOW_BASE_URL": "https://relay.invalid", "NOW_API_KEY": secrets.token_hex(20)}
+    with (
+        FaultServer(certificate=certificate) as server,
+        FaultServer() as plain,
+        FaultServer(certificate=certificate) as by_tls,
+    ):
+        server.script([Send(LIST)], path="/v1/models")
+        for proxy in (plain, by_tls):
+            proxy.script([Send(b"HTTP/1.1 200 Connected\r\n\r\n"), Tunnel(server.port)])
+            scheme, _, place = proxy.url.partition("://")
+            monkeypatch.setenv("https_proxy", f"{scheme}://user:secret@{place}")
+            text = told(tmp_path, "https://relay.invalid", **given)
+            assert f"✓ the way to the relay is through the proxy {proxy.url} (https_proxy)" in text
+            assert "✓ the relay lists 2 models; pictures are ordered at https://relay.invalid/v1/images/gen" in text
+            assert "secret" not in text
 
 
 def test_a_clock_that_is_wrong_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from faultserver import Close, FaultServer, Send, Tunnel, closed_port, response
 from now_jupyter._messages import ConfigError, ConnectFailed, DownloadError
 from now_jupyter._settings import Key
 from now_jupyter._transport import Downloader, RelayClient
-from now_jupyter._transport._connections import ConnectionPool
+from now_jupyter._transport._connections import ConnectionPool, tls
 from now_jupyter._transport._proxies import Proxy, environment_proxy, for_httpx
 from paid_calls import OK, order
 
@@ -28,7 +28,7 @@ def named(origin: str = AWAY) -> Proxy:
 
 
 def sent() -> Any:
-    proxy = for_httpx(named())
+    proxy = for_httpx(named(), tls)
     assert proxy is not None
     return proxy
 
