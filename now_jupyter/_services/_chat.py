@@ -45,6 +45,7 @@ _RAW: Mapping[str, Option] = {
 }
 _OWN = ("model", "messages", "prompt")
 _REFERENCES = 14
+_WITH_MODALITIES = ("openrouter", "litellm", "vercel")
 # Lines with progress; with a link and nothing else, named or not.
 _PASSING = re.compile(r"^(?:>.*|(?:\[[^\]\n]{0,40}\]\()?https?://[^\s)]*+\)?)[ \t]*+$", re.MULTILINE)
 
@@ -58,13 +59,13 @@ class Chat(Service):
     def offer(self, listed: Listed) -> Offer:
         """Return what is known of a family that draws here; others only on the user's word, as words are billed."""
         is_known, is_page = is_gemini(listed), draws_behind_a_page(listed)
-        says_pictures = "image" in listed.makes
+        has_modalities = "image" in listed.makes or listed.relay in _WITH_MODALITIES
         fit = Fit.LIKELY if looks_like_pictures(listed) and not is_of_another_kind(listed) else Fit.ASKED
         return Offer(
             model=listed.name,
             fit=Fit.NAMED if is_known or is_page else fit,
             known=is_known,
-            dialect="modalities" if says_pictures and not is_page else "google" if is_known else "words",
+            dialect="modalities" if has_modalities and not is_page else "google" if is_known else "words",
             options=_OPTIONS,
             raw=_RAW,
             inputs={"picture": _REFERENCES},

@@ -23,6 +23,7 @@ from .._protocol import (
     Service,
 )
 from ._decoder import read_pictures, require_output
+from ._finding import without_pictures
 from ._mapping import fields, file_of, require_prompt
 from ._models import is_gemini
 from ._sizes import RATIOS, TIERS, take_shape
@@ -93,4 +94,4 @@ def _part(picture: Input) -> Body:
 def _words(body: JSON) -> str:
     parts = dig(body, "candidates", 0, "content", "parts")
     said = (text_of(dig(part, "text")) for part in parts if not dig(part, "thought")) if isinstance(parts, list) else ()
-    return "\n".join(one for one in said if one)
+    return without_pictures("\n".join(one for one in said if one))

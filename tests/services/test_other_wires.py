@@ -122,6 +122,7 @@ def test_one_message_holds_prompt_and_pictures() -> None:
 def test_sizes_go_where_the_dialect_has_them(model: str, facts: Any, config: Any) -> None:
     google = plan("chat", model, **facts).call.json
     assert google.get("extra_body") == (config and {"google": {"image_config": config}})  # type: ignore[union-attr]
+    assert plan("chat", model, relay="litellm", **facts) == plan("chat", model, makes=("image", "text"), **facts)
     modal = plan("chat", model, makes=("image", "text"), **facts).call.json
     assert modal["modalities"] == ["image", "text"]  # type: ignore[index,call-overload]
     assert modal.get("image_config") == config  # type: ignore[union-attr]
@@ -219,6 +220,15 @@ def test_a_picture_of_an_odd_type_goes_as_png() -> None:
     (part,) = made.call.json["contents"][0]["parts"][1:]  # type: ignore[index,call-overload]
     assert part["inlineData"]["mimeType"] == "image/png"
     assert part["inlineData"]["data"].convert == "png"
+
+
+def test_geminis_words_hold_no_picture() -> None:
+    """Some relays put the picture into the words of this wire, too."""
+    body = {"candidates": [{"content": {"parts": [{"text": f"Here: ![image]({URI})"}]}}]}
+    assert [(one.kind, one.words) for one in found(read("gemini", answer(body))[0])] == [
+        ("picture", ""),
+        ("words", "Here:"),
+    ]
 
 
 @pytest.mark.parametrize("key", ["inlineData", "inline_data"])
