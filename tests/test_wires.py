@@ -76,6 +76,26 @@ def test_each_wire_makes_a_picture_and_another_from_it(session: Session, served:
     assert len(served.relay.requests) > before
 
 
+@pytest.mark.parametrize(
+    ("how", "size"),
+    [
+        ({"model": "doubao-seedream-4-5", "size": "2K"}, (2048, 2048)),
+        ({"model": "doubao-seedream-4-5", "size": "16:9"}, (2560, 1440)),
+        ({"model": "qwen-image", "size": "16:9"}, (1360, 768)),
+        ({"model": "qwen-image", "raw": {"parameters": {"size": "768*1024"}}}, (768, 1024)),
+        ({"model": "flux-kontext-pro", "raw": {"aspect_ratio": "9:16"}}, (768, 1360)),
+        ({"model": "Kwai-Kolors/Kolors", "size": "768x1024", "n": 2, "negative": "text", "seed": 3}, (768, 1024)),
+    ],
+)
+def test_other_makers_take_sizes_and_references_in_their_own_fields(session: Session, how: Any, size: Any) -> None:
+    """At the images endpoint, where references go into the body."""
+    raw = how.pop("raw", None)
+    made = generate(session, **how, **({"params": raw} if raw else {}))
+    assert {(one.width, one.height) for one in made.pictures} == {size}
+    again = generate(session, model=how["model"], image=[made.pictures[0]])
+    assert (again.service, again.parents) == ("openai-images", (made.id,))
+
+
 def test_words_beside_a_picture_are_kept(session: Session) -> None:
     assert generate(session, model="gemini-3-pro-image-preview").text == "Here it is:"
     assert generate(session, model="gpt-4o-image").text == "a red fox"

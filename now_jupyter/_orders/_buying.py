@@ -24,7 +24,7 @@ from .._transport import RelayAccess
 from .._values import Money, Status
 from ._job import Job
 from ._order import Order
-from ._planning import Placed, PlannedCall, Planner, say_remarks
+from ._planning import Placed, PlannedCall, Planner, say_differences, say_remarks
 from ._quotes import Budget, Quotes
 from ._reuse import Decision
 from ._workspace import Snapshot, Workspace
@@ -264,6 +264,9 @@ class Buyer:
         try:
             if result.error is None and record.service != purchase.call.route.service.name:
                 await self._planner.facts.remember_service(purchase.snapshot.access, record.model, record.service)
+            language = purchase.snapshot.settings.language
+            news = say_differences(purchase.call, record, language)
+            job.notes += [one for one in news if one not in job.notes]
             return await self._add_cost(result, purchase, job)
         except Exception as bug:  # noqa: BLE001 - told beside the outputs
             return replace(result, bug=bug)

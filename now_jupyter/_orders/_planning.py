@@ -14,14 +14,14 @@ from .._media import can_show, media_type
 from .._messages import InputError, Language, MaybeBilledError, StoreCorrupt, StoreError, say
 from .._protocol import Ask, Plan, Service
 from .._relay import RelayFacts
-from .._services import Route, asks, make_plan, routes, say_remark, service_named
+from .._services import Route, asks, is_unlike, make_plan, routes, say_remark, service_named
 from .._store import Record, Store, generation_of, sibling_stores
 from .._values import Request
 from ._order import Order
 from ._reuse import Candidate, CellPosition, Decision, Reruns
 from ._workspace import Snapshot, Workspace
 
-__all__ = ["Placed", "PlannedCall", "Planner", "position_of", "say_remarks"]
+__all__ = ["Placed", "PlannedCall", "Planner", "position_of", "say_differences", "say_remarks"]
 
 _DEMO_PREVIEWS = 2
 _FORMATS = ("output_format", "format", "image_format")  # the wires' names
@@ -202,6 +202,18 @@ def say_remarks(calls: Sequence[PlannedCall], language: Language) -> list[str]:
     if len(calls) > 1:
         lines.append(say("{times} × {model}: one request each", language, times=len(calls), model=calls[0].model))
     return list(dict.fromkeys(lines))
+
+
+def say_differences(call: PlannedCall, record: Record, language: Language) -> list[str]:
+    """Say where what came is evidently not what was sent for: the relay or the service dropped it on the way."""
+    sent = dict(call.ask.request.params) | {one.option: one.used for one in call.plan.remarks if one.kind == "resolved"}
+    pictures = [one for one in record.outputs if one.kind == "picture" and one.width and not one.is_side]
+    size, form = str(sent.get("size", "")), str(sent.get("format", ""))
+    asked = media_type(f".{form}") if form else None
+    came = [("size", size, f"{one.width}x{one.height}") for one in pictures if is_unlike(size, one.width, one.height)]
+    came += [("format", form, one.mime.rpartition("/")[2]) for one in pictures if asked and one.mime != asked.mime]
+    template = "{option} {given} was sent, and {came} came: it got lost on the way"
+    return list(dict.fromkeys(say(template, language, option=name, given=given, came=one) for name, given, one in came))
 
 
 def _say_unseen(request: Request, language: Language) -> list[str]:

@@ -19,6 +19,7 @@ from ._routing import (
     usual_service,
     well_known_names,
 )
+from ._sizes import is_unlike
 from ._tasks import begin_task, follow_pictures, follow_task, poll_task, task_in
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "follow_pictures",
     "follow_task",
     "form_of",
+    "is_unlike",
     "make_plan",
     "makes_pictures",
     "other_route",

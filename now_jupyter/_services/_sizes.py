@@ -9,7 +9,7 @@ from collections.abc import MutableMapping
 from .._json import JSON, text_of
 from .._protocol import Option
 
-__all__ = ["RATIOS", "TIERS", "fits_grid", "resolve_size", "take_shape"]
+__all__ = ["RATIOS", "TIERS", "fits_grid", "is_unlike", "resolve_size", "take_shape"]
 
 RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")  # of the models that draw in chat
 TIERS = ("1K", "2K", "4K")
@@ -20,6 +20,7 @@ _TIER = re.compile(r"(\d{1,2})k", re.ASCII | re.IGNORECASE)
 _LONG_EDGE = 1536  # of a ratio, where any size may be had
 _MOST_PIXELS = 3840 * 2160
 _WIDEST = 3.0
+_SLACK = 0.1  # of the ratio: services round to their grid
 
 
 def resolve_size(given: str, option: Option) -> str:
@@ -54,6 +55,12 @@ def take_shape(sent: MutableMapping[str, JSON]) -> dict[str, str]:
     named = {"aspect_ratio": size if ":" in size else "", "image_size": "" if ":" in size or size == "auto" else size}
     named |= {name: text_of(sent.pop(name)) for name in named if name in sent}
     return {name: value for name, value in named.items() if value}
+
+
+def is_unlike(size: str, width: int, height: int) -> bool:
+    """Whether a picture has evidently not the shape that was asked for; a tier or a word for any shape has none."""
+    shape = _shape(_WORDS.get(size, size))
+    return bool(shape and width and height) and abs(math.log(width / height / (shape or 1))) > _SLACK
 
 
 def fits_grid(size: str, grid: int) -> bool:

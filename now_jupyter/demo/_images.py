@@ -9,6 +9,8 @@ from typing import Any
 from ._backend import Backend
 from ._drawing import is_picture
 from ._forms import Form, read_form, read_json, require_multipart
+from ._makers import read_makers_fields
+from ._models import MODELS
 from ._odd import answer_oddly
 from ._studio import Drawn, Order, counted, draw_order, read_order
 from ._wire import Refusal, Request, Response, broken, invalid_value, json_response
@@ -95,6 +97,10 @@ class Images:
 
     def _accept(self, request: Request, form: Form, event: str) -> Job:
         wishes = self._backend.wishes_of(request, form.fields)
+        model = MODELS.get(form.text("model"))
+        if model is not None and model.family == "maker":
+            form = read_makers_fields(form, model)
+            event = "image_edit" if form.files else event
         order = read_order(form, needs_prompt=event != "image_variation")
         if form.fields.get("response_format") is not None and order.model.family == "gpt":
             raise _unknown_parameter("response_format")

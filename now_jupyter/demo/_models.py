@@ -27,7 +27,7 @@ __all__ = [
     "size_of",
 ]
 
-Family = Literal["gpt", "dalle", "midjourney", "ideogram", "gemini", "page", "chat"]
+Family = Literal["gpt", "dalle", "maker", "midjourney", "ideogram", "gemini", "page", "chat"]
 Size = tuple[int, int]
 
 SQUARE, LANDSCAPE, PORTRAIT = (1024, 1024), (1536, 1024), (1024, 1536)
@@ -63,6 +63,10 @@ def _midjourney(action: str, price: float) -> Model:
     )
 
 
+def _maker(name: str, price: float, owner: str, max_n: int = 10) -> Model:
+    return Model(name=name, family="maker", price=price, owner=owner, max_n=max_n, free_sizes=True)
+
+
 _ALL = (
     Model(name="gpt-image-2", family="gpt", price=0.04, free_sizes=True),
     Model(
@@ -78,6 +82,10 @@ _ALL = (
     Model(name="gpt-image-1", family="gpt", price=0.04),
     Model(name="dall-e-3", family="dalle", price=0.04, sizes=DALLE_3_SIZES, qualities=("standard", "hd"), max_n=1),
     Model(name="dall-e-2", family="dalle", price=0.02, sizes=DALLE_2_SIZES, qualities=("standard",)),
+    _maker("doubao-seedream-4-5", 0.04, "bytedance", max_n=1),
+    _maker("qwen-image", 0.03, "alibaba"),
+    _maker("flux-kontext-pro", 0.04, "bfl"),
+    _maker("Kwai-Kolors/Kolors", 0.01, "kuaishou", max_n=4),
     _midjourney("imagine", 0.05),
     _midjourney("upscale", 0.02),
     _midjourney("variation", 0.05),
@@ -109,7 +117,7 @@ def model_for_pictures(name: str) -> Model:
     if model is not None and model.family == "gemini":
         message = "only imagen models are supported for image generation"
         raise Refusal(500, message, code="convert_request_failed")
-    if model is None or model.family not in ("gpt", "dalle"):
+    if model is None or model.family not in ("gpt", "dalle", "maker"):
         raise Refusal(503, f"分组 default 下模型 {name} 无可用渠道（distributor）", code="model_not_found")
     return model
 
@@ -119,7 +127,7 @@ def model_that_talks(name: str) -> Model:
     model = MODELS.get(name)
     if model is None or model.family in ("midjourney", "ideogram"):
         raise Refusal(503, f"分组 default 下模型 {name} 无可用渠道（distributor）", code="model_not_found")
-    if model.family in ("gpt", "dalle"):
+    if model.family in ("gpt", "dalle", "maker"):
         raise Refusal(400, f"{name} is an image model. Use /v1/images/generations", kind="invalid_request_error")
     return model
 
