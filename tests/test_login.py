@@ -154,6 +154,17 @@ def test_a_wrong_key_is_said_at_once_and_nothing_is_remembered(session: Session)
     assert session.context.logins.current() is None
 
 
+def test_the_address_of_the_site_instead_of_the_api_is_said(session: Session) -> None:
+    """And where the API is, which was found at the same host, free."""
+    with FaultServer() as server:
+        server.script([Send(PAGE)])
+        server.script([Send(json_answer({"data": [{"id": "gpt-image-2"}]}))], path="/api/v1/models")
+        talk = Talk(session, [server.url, ""])
+        talk.run()
+        assert f"the relay's API answers at {server.url}/api/v1: give that to %now login" in talk.said
+        assert server.posts == 0
+
+
 def test_an_address_where_nobody_answers_is_said_at_once(session: Session) -> None:
     """A typing error in the address is not remembered."""
     with pytest.raises(ConnectFailed):

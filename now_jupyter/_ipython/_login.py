@@ -18,11 +18,12 @@ from .._messages import (
     ConnectFailed,
     InputError,
     NowImageError,
+    RejectedError,
     lines_of,
     say,
 )
 from .._options import read_amount
-from .._relay import ListedModel, RelayStatus, in_currency, spent
+from .._relay import ListedModel, RelayStatus, find_api, in_currency, spent
 from .._services import best_model
 from .._session import Session
 from .._settings import Key, Login
@@ -205,6 +206,10 @@ class LoginTalk:
                 raise
             said = problem.in_language(self._language)  # a key may make pictures and not list models
             self._tell(" → ".join(part for part in (said.message(), said.next_step()) if part))
+            if isinstance(problem, RejectedError) and (place := self._session.ask(lambda: find_api(access.client))):
+                self._tell(
+                    say("the relay's API answers at {address}: give that to %now login", self._language, address=place)
+                )
             return []
 
     # What the user says

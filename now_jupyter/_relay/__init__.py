@@ -6,7 +6,7 @@ from ._balance import Balance, RelayStatus
 from ._catalogue import ListedModel
 from ._facts import RelayFacts
 from ._money import estimate, in_currency, say_price, spent
-from ._trial import Trial, try_address
+from ._trial import Trial, find_api, try_address
 
 __all__ = [
     "Balance",
@@ -15,6 +15,7 @@ __all__ = [
     "RelayStatus",
     "Trial",
     "estimate",
+    "find_api",
     "in_currency",
     "say_price",
     "spent",

@@ -12,7 +12,7 @@ from .._protocol import Call
 from .._transport import RelayClient
 from ._questions import ask, items_in
 
-__all__ = ["Trial", "try_address"]
+__all__ = ["Trial", "find_api", "try_address"]
 
 _ORDERS = Call(path="/images/generations")
 _USUAL = ("/v1", "/api/v1", "/openai/v1", "/v1beta/openai", "/api/v3", "/api/paas/v4", "/compatible-mode/v1")
@@ -47,12 +47,13 @@ async def try_address(client: RelayClient) -> Trial:
     try:
         return Trial(url=url, proxy=proxy, count=len(items_in(await ask(client, "/models", once=True))))
     except NowImageError as problem:
-        instead = await _find_elsewhere(client, url) if isinstance(problem, RejectedError) else ""
+        instead = await find_api(client) if isinstance(problem, RejectedError) else ""
         return Trial(url=url, proxy=proxy, problem=problem, instead=instead)
 
 
-async def _find_elsewhere(client: RelayClient, url: str) -> str:
-    for address in _others(client.origin, url.removesuffix(_ORDERS.path)):
+async def find_api(client: RelayClient) -> str:
+    """Return another address of the same host where models are listed; empty where none of the usual ones does."""
+    for address in _others(client.origin, client.url_of(_ORDERS).removesuffix(_ORDERS.path)):
         with suppress(NowImageError):
             if items_in(await ask(client, f"{address}/models", once=True)):
                 return address

@@ -32,7 +32,7 @@ from ._answers import Inflater
 from ._connections import InProcess, RequestTrace, tls
 from ._exception_map import UNTRUSTED, from_network, is_timeout, send_error, words_of
 from ._private_files import private_file, restart, write
-from ._proxies import Proxy, environment_proxy, for_httpx
+from ._proxies import Proxy, environment_proxy, for_httpx, relay_proxy
 from ._readiness import MOST_LOOKS, NOT_READY, Patience, ensure_ready, not_ready
 from ._retries import Deadline, Retries
 
@@ -171,7 +171,8 @@ class Downloader:
         origin = link_origin(url)
         if self._relay is not None and origin == self._origin:
             return InProcess(self._relay)
-        proxy = _proxy_to(origin, url)
+        is_of_relay = self._origin is not None and _host(url) == _host(httpx.URL(self._origin))
+        proxy = _proxy_to(origin, url, is_of_relay=is_of_relay)
         is_trusted = self._guard.is_trusted(url, is_led_here=is_led_here)
         is_guarded = proxy is None and not is_trusted
         if not is_guarded and not is_trusted and is_private_name(_host(url)):  # a proxy resolves by itself
@@ -249,10 +250,13 @@ def _ensure_it_is_there(response: httpx.Response) -> None:
         )
 
 
-def _proxy_to(origin: str, url: httpx.URL) -> Proxy | None:
-    """Return the proxy for a link; one that cannot be read costs the picture no more than its link does."""
+def _proxy_to(origin: str, url: httpx.URL, *, is_of_relay: bool) -> Proxy | None:
+    """Return the proxy for a link: to the relay's host the one that calls go through.
+
+    What cannot be read costs the picture no more than its link does.
+    """
     try:
-        return environment_proxy(origin)
+        return relay_proxy(origin) if is_of_relay else environment_proxy(origin)
     except ConfigError as problem:
         words = problem.message()
     raise DownloadError(

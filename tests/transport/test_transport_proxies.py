@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 from certificates import make_certificate
 from faultserver import Close, FaultServer, Send, Tunnel, closed_port, response
-from now_jupyter._messages import ConfigError, ConnectFailed, DownloadError
+from now_jupyter._messages import ConfigError, ConnectFailed, DownloadError, NowImageError
 from now_jupyter._settings import Key
 from now_jupyter._transport import Downloader, RelayClient
 from now_jupyter._transport._connections import ConnectionPool, tls
@@ -19,6 +21,10 @@ from now_jupyter._transport._proxies import Proxy, environment_proxy, for_httpx
 from paid_calls import OK, order
 
 AWAY = "https://api.example.com"
+
+
+async def at_once(_seconds: float) -> None:
+    """Let no time pass."""
 
 
 def named(origin: str = AWAY) -> Proxy:
@@ -233,6 +239,30 @@ def test_the_password_reaches_the_proxy_and_the_key_does_not(
         assert server.posts == 1
         assert proxy.seen[0].headers["proxy-authorization"] == "Basic bWU6YUBi"
         assert key.header().encode() not in proxy.raw
+
+
+def test_a_link_to_the_relay_goes_as_its_calls_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relay in the own network that is spoken to directly gives its pictures directly; others may need the proxy."""
+    own = socket.gethostname()
+    asked: list[str] = []
+
+    def proxy_to(origin: str) -> None:
+        asked.append(origin)
+
+    monkeypatch.setattr("now_jupyter._transport._download.environment_proxy", proxy_to)
+
+    async def fetch(link: str) -> None:
+        downloader = Downloader(origin=f"http://{own}:{closed_port()}", deadline=5.0, sleep=at_once)
+        try:
+            with suppress(NowImageError):
+                await downloader.fetch(link, tmp_path / "a")
+        finally:
+            await downloader.aclose()
+
+    anyio.run(fetch, f"http://{own}:{closed_port()}/a.png")
+    assert asked == []
+    anyio.run(fetch, "http://pictures.example/a.png")
+    assert set(asked) == {"http://pictures.example"}
 
 
 def test_a_bad_proxy_costs_no_picture_that_was_paid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
