@@ -148,7 +148,25 @@ LITELLM = {
         {"model_name": "dall-e-3", "model_info": {"mode": "image_generation", "output_cost_per_image": 0.05}},
         {"model_name": "gpt-image-2", "model_info": {"mode": "image_generation", "input_cost_per_token": 5e-06}},
         {"model_name": "fixer", "model_info": {"mode": "image_edit", "output_cost_per_image": 0.0}},
-        {"model_name": "talker", "model_info": {"mode": "chat", "supported_endpoints": ["/v1/chat/completions"]}},
+        {
+            "model_name": "talker",
+            "model_info": {
+                "mode": "chat",
+                "supported_endpoints": ["/v1/chat/completions"],
+                "supported_output_modalities": ["text"],
+                "input_cost_per_image": 0.001,
+                "output_cost_per_token": 5e-06,
+            },
+        },
+        {
+            "model_name": "sketcher",
+            "model_info": {
+                "mode": "chat",
+                "supported_output_modalities": ["text", "image"],
+                "output_cost_per_image": 0.039,
+                "output_cost_per_image_token": 3e-05,
+            },
+        },
         {"model_name": "odd", "model_info": {"mode": 7, "output_cost_per_image": "much"}},
         {"model_name": "none"},
     ]
@@ -164,11 +182,18 @@ def test_litellm_tells_modes_and_prices(
     with new_session(tmp_path, server.url) as session:
         assert session.default_model() == "gpt-image-2"
         models = {one.name: one for one in session.models()}
-        assert {name for name, one in models.items() if one.makes_pictures} >= {"painter", "dall-e-3", "fixer"}
+        assert {name for name, one in models.items() if one.makes_pictures} >= {
+            "painter",
+            "dall-e-3",
+            "fixer",
+            "sketcher",
+        }
         assert not models["talker"].makes_pictures
         prices = {name: one.price and one.price.per_call for name, one in models.items()}
         assert prices["painter"] == Decimal("0.0400")
         assert (prices["dall-e-3"], prices["fixer"]) == (Decimal("0.0500"), None)
+        assert (prices["sketcher"], models["sketcher"].listed.makes) == (Decimal("0.0390"), ("text", "image"))
+        assert (prices["talker"], models["talker"].price is None) == (None, False)
         assert models["gpt-image-2"].price is not None
         assert models["painter"].listed.paths == ("/images/generations",)
         assert {one.listed.relay for one in models.values()} == {"litellm"}

@@ -29,7 +29,7 @@ _LONGEST_NAME = 200
 _MOST_PATHS = 20
 _NAMES = ("id", "name", "model", "model_name", "model_id", "slug")
 _PATHS = ("supported_endpoint_types", "supported_endpoints", "endpoints")
-_MAKES = ("output_modalities", "categories", "type", "types")
+_MAKES = ("output_modalities", "supported_output_modalities", "categories", "type", "types")
 _PICTURES = ("images", "image_generation", "image-generation", "text-to-image", "text2image")  # other words for image
 _OF_OPENROUTER = ("canonical_slug", "top_provider", "supports_streaming")
 _MODES: Mapping[str, str] = {
@@ -83,20 +83,22 @@ class Price(Bounded):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What a relay tells beside its list, by the models' names: prices, and the endpoints at which they live.
+    """What a relay tells beside its list, by the models' names: prices, where they live, what they make.
 
     `relay` is its family, where this tells.
     """
 
     prices: Mapping[str, Price] = field(default_factory=dict)
     paths: Mapping[str, Texts] = field(default_factory=dict)
+    makes: Mapping[str, Texts] = field(default_factory=dict)
     relay: str = ""
 
     def add_to(self, one: ListedModel) -> ListedModel:
         """Return a model of the list with what is told of it here."""
         known = one.listed
-        paths = tuple(dict.fromkeys((*known.paths, *self.paths.get(known.name, ()))))
-        listed = replace(known, paths=paths, relay=known.relay or self.relay)
+        paths = dict.fromkeys((*known.paths, *self.paths.get(known.name, ())))
+        makes = dict.fromkeys((*known.makes, *self.makes.get(known.name, ())))
+        listed = replace(known, paths=tuple(paths), makes=tuple(makes), relay=known.relay or self.relay)
         return replace(one, listed=listed, price=self.prices.get(known.name, one.price))
 
 
@@ -228,13 +230,16 @@ async def _by_model_info(client: RelayClient, *, once: bool) -> Published:
     return Published(
         prices={name: price for name, price in prices.items() if price is not None},
         paths={name: paths for name, info in told.items() if (paths := _paths_in(info))},
+        makes={name: tuple(_makes_in(info)) for name, info in told.items()},
         relay=_LITELLM if told else "",
     )
 
 
 def _price_of_info(info: Mapping[str, Any]) -> Price | None:
+    is_for_pictures = str(info.get("mode")).startswith("image_")  # others take pictures, and say what that costs
     for name, times in _PER_PICTURE.items():
-        if each := amount_of(info.get(name)):  # nothing is what it writes where it does not know
+        each = amount_of(info.get(name)) if is_for_pictures or name.startswith("output") else None
+        if each:  # nothing is what it writes where it does not know
             return Price(per_call=(each * times).quantize(_CENT_OF_CENT))
-    by_tokens = any(amount_of(value) for name, value in info.items() if str(name).endswith("_cost_per_token"))
+    by_tokens = any(amount_of(value) for name, value in info.items() if str(name).endswith("_token"))
     return Price(per_call=None) if by_tokens else None
