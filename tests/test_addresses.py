@@ -117,7 +117,17 @@ def test_what_is_no_safe_address_is_refused_with_advice(typed: str) -> None:
 
 KEYS = (
     *("https://u:{}@api.example.com", "https://api.example.com?key={}", "https://api.example.com/v1/sk-{}", "x/#{}"),
-    *("sk-{}", "https://sk-{}", "Bearer {}", "{0}{0}", "{0}{0}.a1B2", "{0}==", "sk {}"),
+    *(
+        "sk-{}",
+        "https://sk-{}",
+        "Bearer {}",
+        "$(echo {})",
+        "os.getenv('X', '{}')",
+        "{0}{0}",
+        "{0}{0}.a1B2",
+        "{0}==",
+        "sk {}",
+    ),
 )
 
 

@@ -65,7 +65,7 @@ _ENDPOINTS = (
 _LAST_WORD = re.compile(r"/(?:models|responses|completions|embeddings|messages)$")
 _HARMLESS_QUERY = re.compile(r"(?:&?(?:async|stream|limit|page|type|unit|output_modalities)=[a-z0-9]{1,9})+")
 _PRIVATE_NAMES = (".localhost", ".local", ".lan", ".internal", ".intranet", ".home.arpa")
-_LONGEST, _LONGEST_NAME = 2048, 80
+_LONGEST, _LONGEST_SHOWN = 2048, 80
 _MAPPED = ipaddress.ip_network("::ffff:0:0/96")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _CLOSED = [ipaddress.ip_network(one) for one in ("64:ff9b:1::/48", "fec0::/10", "168.63.129.16/32")]  # the last: Azure
@@ -91,7 +91,7 @@ def normal_base_url(text: str) -> str:
         raise ConfigError(
             "{value} is the name of a variable, not the address that it holds",
             advice="put the address of your relay there, such as https://api.example.com",
-            value=bare[:_LONGEST_NAME],
+            value=_masked(bare),
         )
     parts = _split(bare)
     has_user = parts.username is not None or parts.password is not None
@@ -135,8 +135,13 @@ def _split(bare: str) -> SplitResult:
 
 
 def _no_address(bare: str) -> ConfigError:
-    shown = repr(_LONG.sub(lambda long: f"{long[0][:3]}***", bare.partition("?")[0].rpartition("@")[2][:80]))
+    shown = repr(_masked(bare.partition("?")[0].rpartition("@")[2]))
     return ConfigError("{value} is no address of a relay", advice="give it as https://api.example.com", value=shown)
+
+
+def _masked(text: str) -> str:
+    """Return the beginning of a text with stars over what may be a key."""
+    return _LONG.sub(lambda long: f"{long[0][:3]}***", text[:_LONGEST_SHOWN])
 
 
 def ascii_host(host: str) -> str | None:

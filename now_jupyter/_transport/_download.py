@@ -26,13 +26,13 @@ import anyio
 import httpcore
 import httpx
 
-from .._messages import ConfigError, DownloadError, LinkExpiredError, NowImageError, UnsafeURLError, plain
+from .._messages import DownloadError, LinkExpiredError, NowImageError, UnsafeURLError, plain
 from ._addresses import Address, is_private_name, is_public, literal, origin_of, private_host_of
 from ._answers import Inflater
 from ._connections import InProcess, RequestTrace, tls
 from ._exception_map import UNTRUSTED, from_network, is_timeout, send_error, words_of
 from ._private_files import private_file, restart, write
-from ._proxies import Proxy, environment_proxy, for_httpx, relay_proxy
+from ._proxies import UNREADABLE, for_httpx, link_proxy
 from ._readiness import MOST_LOOKS, NOT_READY, Patience, ensure_ready, not_ready
 from ._retries import Deadline, Retries
 
@@ -58,8 +58,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _EXPIRED = (401, 403, 404, 410)
 _PASSING = (404, 408, 425, 429)  # worth another try: a link may be given out before its picture is there
 _SERVER_ERROR = 500
-_NO_PROXY = "proxy"
-_FINAL = (UNTRUSTED, _NO_PROXY)  # codes of failures that no repetition mends
+_FINAL = (UNTRUSTED, UNREADABLE)  # codes of failures that no repetition mends
 _HEADERS = {"Accept": "image/*, */*;q=0.5", "Accept-Encoding": "identity", "User-Agent": "now-jupyter"}
 
 
@@ -171,8 +170,7 @@ class Downloader:
         origin = link_origin(url)
         if self._relay is not None and origin == self._origin:
             return InProcess(self._relay)
-        is_of_relay = self._origin is not None and _host(url) == _host(httpx.URL(self._origin))
-        proxy = _proxy_to(origin, url, is_of_relay=is_of_relay)
+        proxy = link_proxy(origin, self._origin)
         is_trusted = self._guard.is_trusted(url, is_led_here=is_led_here)
         is_guarded = proxy is None and not is_trusted
         if not is_guarded and not is_trusted and is_private_name(_host(url)):  # a proxy resolves by itself
@@ -248,25 +246,6 @@ def _ensure_it_is_there(response: httpx.Response) -> None:
             status=status,
             answer=status,
         )
-
-
-def _proxy_to(origin: str, url: httpx.URL, *, is_of_relay: bool) -> Proxy | None:
-    """Return the proxy for a link: to the relay's host the one that calls go through.
-
-    What cannot be read costs the picture no more than its link does.
-    """
-    try:
-        return relay_proxy(origin) if is_of_relay else environment_proxy(origin)
-    except ConfigError as problem:
-        words = problem.message()
-    raise DownloadError(
-        "the picture could not be fetched from {host}: {words}",
-        kept="the link is kept",
-        advice="%now resume fetches it again, free",
-        code=_NO_PROXY,
-        host=_host(url),
-        words=words,
-    )
 
 
 def _error_of_link(problem: Exception, url: httpx.URL) -> NowImageError:

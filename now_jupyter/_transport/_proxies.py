@@ -21,11 +21,12 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import httpx
 
-from .._messages import ConfigError
+from .._messages import ConfigError, DownloadError
 from ._addresses import DEFAULT_PORTS, Address, ascii_host, is_loopback, literal, origin_of
 
-__all__ = ["Proxy", "environment_proxy", "for_httpx", "relay_proxy"]
+__all__ = ["UNREADABLE", "Proxy", "environment_proxy", "for_httpx", "link_proxy", "relay_proxy"]
 
+UNREADABLE = "proxy"
 _SCHEMES = {name: name for name in ("http", "https", "socks5")} | {"socks": "socks5", "socks5h": "socks5"}
 _SYSTEM = "the system's settings"
 _QUOTES = "\"'`“”‘’"
@@ -65,6 +66,26 @@ def relay_proxy(origin: str) -> Proxy | None:
     Without TLS a proxy would read the key: such a relay is in the own network, and is spoken to directly.
     """
     return environment_proxy(origin) if origin.startswith("https:") else None
+
+
+def link_proxy(link: str, relay: str | None) -> Proxy | None:
+    """Return the proxy for the origin of a link: to the host of the relay's origin the one that calls go through.
+
+    What cannot be read costs a picture no more than its link does: it is a DownloadError, with the code `UNREADABLE`.
+    """
+    host = urlsplit(link).hostname
+    try:
+        return relay_proxy(link) if relay and urlsplit(relay).hostname == host else environment_proxy(link)
+    except ConfigError as problem:
+        words = problem.message()
+    raise DownloadError(
+        "the picture could not be fetched from {host}: {words}",
+        kept="the link is kept",
+        advice="%now resume fetches it again, free",
+        code=UNREADABLE,
+        host=host,
+        words=words,
+    )
 
 
 def for_httpx(proxy: Proxy | None, trust: Callable[[str], ssl.SSLContext]) -> httpx.Proxy | None:

@@ -249,7 +249,7 @@ def test_a_link_to_the_relay_goes_as_its_calls_do(tmp_path: Path, monkeypatch: p
     def proxy_to(origin: str) -> None:
         asked.append(origin)
 
-    monkeypatch.setattr("now_jupyter._transport._download.environment_proxy", proxy_to)
+    monkeypatch.setattr("now_jupyter._transport._proxies.environment_proxy", proxy_to)
 
     async def fetch(link: str) -> None:
         downloader = Downloader(origin=f"http://{own}:{closed_port()}", deadline=5.0, sleep=at_once)
