@@ -25,13 +25,14 @@ __all__ = [
     "literal",
     "normal_base_url",
     "origin_of",
-    "private_host_of",
+    "private_hosts_of",
     "roots_of",
 ]
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _QUOTES = "\"'`“”‘’«»「」『』<>"  # the characters that come along when an address is copied
 _DOTS = str.maketrans({"。": ".", "．": ".", "｡": "."})
 _MARKS = ".,;:!?、)"  # what ends a sentence, not an address
@@ -212,12 +213,12 @@ def is_private_name(host: str) -> bool:
     return literal(name) is None and ("." not in name or name.endswith(_PRIVATE_NAMES))
 
 
-def private_host_of(origin: str) -> str:
-    """Return the host of a relay on this machine or in its network, which may have other ports; else nothing."""
+def private_hosts_of(origin: str) -> frozenset[str]:
+    """Return the names of a relay on this machine or in its network, which may have other ports; else none."""
     host = (urlsplit(origin).hostname or "").rstrip(".").lower()
     address = literal(host)
     is_private = is_private_name(host) if address is None else not is_public(address)
-    return host if is_private else ""
+    return frozenset(_THIS_MACHINE if host in _THIS_MACHINE else [host] if is_private else [])
 
 
 def literal(host: str) -> Address | None:

@@ -27,7 +27,7 @@ import httpcore
 import httpx
 
 from .._messages import DownloadError, LinkExpiredError, NowImageError, UnsafeURLError, plain
-from ._addresses import Address, is_private_name, is_public, literal, origin_of, private_host_of
+from ._addresses import Address, is_private_name, is_public, literal, origin_of, private_hosts_of
 from ._answers import Inflater
 from ._connections import InProcess, RequestTrace, tls
 from ._exception_map import UNTRUSTED, from_network, is_timeout, send_error, words_of
@@ -280,7 +280,7 @@ class Guard:
 
     def __init__(self, *, origin: str | None, allowed_hosts: Collection[str], resolver: Resolver) -> None:
         self._origin = origin
-        self._private_host = private_host_of(origin) if origin else ""
+        self._private_hosts = private_hosts_of(origin) if origin else frozenset()
         self._allowed = frozenset(host.lower() for host in allowed_hosts)
         self._resolver = resolver
 
@@ -296,7 +296,7 @@ class Guard:
         """Whether the user has named the very place where the link leads, or the relay, and was not led there."""
         host = _host(url)
         named = {host, f"{host}:{url.port or _PORTS[url.scheme]}"}
-        is_of_relay = link_origin(url) == self._origin or host == self._private_host
+        is_of_relay = link_origin(url) == self._origin or host in self._private_hosts
         return (is_of_relay and not is_led_here) or not named.isdisjoint(self._allowed)
 
     async def addresses(self, host: str, port: int) -> list[str]:
