@@ -242,6 +242,13 @@ def test_openrouter_tells_what_draws_and_what_it_costs(server: FaultServer, tmp_
         assert models["google/gemini-3-pro-image"].price is not None
         assert listed(session, "acme/painter") == models["acme/painter"].listed
         assert listed(session, "acme/unlisted").relay == "openrouter"
+    with new_session(tmp_path, server.url) as later:  # it is known before the list is read
+        assert listed(later, "acme/painter").relay == "openrouter"
+        answers(server, MODELS=["painter"])
+        later.models()
+        assert listed(later, "acme/painter").relay == ""
+    with new_session(tmp_path, f"{server.url}/other/v3") as other:  # another relay behind the same host
+        assert listed(other, "acme/painter").relay == ""
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from .._settings import Settings
 from .._transport import RelayAccess, RelayClient
 from ._balance import Balance, RelayStatus, read_balance, read_status
 from ._catalogue import ListedModel, Price, Published, family_at, read_models, read_published
-from ._memory import recall, remember_model, remember_service
+from ._memory import recall, remember_family, remember_model, remember_service
 from ._money import in_currency
 
 __all__ = ["LAST_RESORT", "RelayFacts"]
@@ -47,7 +47,14 @@ class RelayFacts:
         published = await self._published(access)
         joined = [published.add_to(model) for model in models]
         self._known["models", access.client] = (self._known["models", access.client][0], joined)
+        await self._remember_family(access, joined)
         return joined
+
+    async def _remember_family(self, access: RelayAccess, models: list[ListedModel]) -> None:
+        """Remember a family that only the list tells: in the next kernel it is known before the list is read."""
+        family = next((one.listed.relay for one in models), "")
+        if models and family not in (family_at(access.client.origin) or None, recall(access.mark).family):
+            await run_in_thread(remember_family, access.mark, family)
 
     def known_names(self) -> list[str]:
         """Return the picture models of all answers so far, else the well-known ones; asks nobody."""
@@ -98,8 +105,8 @@ class RelayFacts:
         """
         models = self._listed_models(access)
         published: Published = self._known.get(("published", access.client), (0.0, Published()))[1]
-        relay = next((one.listed.relay for one in models), family_at(access.client.origin))
-        unlisted = ListedModel(listed=Listed(name=model, relay=relay))
+        relay = next((one.listed.relay for one in models), "") or family_at(access.client.origin)
+        unlisted = ListedModel(listed=Listed(name=model, relay=relay or recall(access.mark).family))
         return published.add_to(next((one for one in models if one.name == model), unlisted)).listed
 
     async def say_picture_models(self, access: RelayAccess) -> str:

@@ -1,4 +1,4 @@
-"""What is remembered of relays, per user: the model chosen where none is named, and by which service a model is made.
+"""What is remembered of relays, per user: family, the model chosen where none is named, the service of a model.
 
 It lies among the user's own files, never in a folder that may come from elsewhere.
 """
@@ -17,7 +17,7 @@ from .._messages import StoreError
 from .._settings import user_folder
 from .._store import try_read_file, write_durably
 
-__all__ = ["recall", "remember_model", "remember_service"]
+__all__ = ["recall", "remember_family", "remember_model", "remember_service"]
 
 _LARGEST = 1 << 18
 _MOST_RELAYS, _MOST_MODELS = 50, 500
@@ -29,8 +29,9 @@ def _memory_file() -> Path:
 
 
 class Remembered(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Of one relay: the model chosen where none is named, and by which service each model is made."""
+    """Of one relay: its family, the model chosen where none is named, and by which service each model is made."""
 
+    family: str = ""
     model: str = ""
     services: Mapping[str, str] = {}
 
@@ -38,6 +39,11 @@ class Remembered(msgspec.Struct, frozen=True, omit_defaults=True):
 def recall(mark: str) -> Remembered:
     """Return what is remembered of a relay."""
     return _read().get(mark, Remembered())
+
+
+def remember_family(mark: str, family: str) -> None:
+    """Remember to which family a relay belongs."""
+    _write(mark, replace(recall(mark), family=family))
 
 
 def remember_model(mark: str, model: str) -> None:

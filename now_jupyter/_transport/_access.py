@@ -33,8 +33,8 @@ class RelayAccess:
 
     @property
     def mark(self) -> str:
-        """What tells relays apart without writing their addresses beside a notebook."""
-        return digest(self.client.origin.encode())[:16]
+        """What tells relays apart, also several behind one host, without writing their addresses beside a notebook."""
+        return digest(self.client.base_url.encode())[:16]
 
     async def aclose(self) -> None:
         """Close all clients."""

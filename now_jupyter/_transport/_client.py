@@ -97,7 +97,7 @@ class RelayClient:
     ) -> None:
         self.origin = origin_of(base_url)
         self.repeats_key = Redactor(key).is_in  # whether bytes that came from somewhere hold the key
-        self._base_url = base_url
+        self.base_url = base_url
         self._deadline = deadline
         self._connecting = connecting
         self._largest_file = largest_file
@@ -109,7 +109,7 @@ class RelayClient:
 
     def url_of(self, call: Call) -> str:
         """Return the whole address that a call goes to; an InputError where it would not be the relay's."""
-        return str(url_of(call, self._base_url))
+        return str(url_of(call, self.base_url))
 
     async def fetch(
         self, call: Call, *, inputs: Inputs = Path, texts: LongTexts | None = None, once: bool = False
@@ -197,7 +197,7 @@ class RelayClient:
         until = Deadline(seconds)
         may_help = Patience(most, partial(_may_help, is_paid=is_paid))
         retries = Retries(most=MOST_LOOKS, may_help=may_help, until=until, sleep=self._sleep, jitter=self._jitter)
-        url = url_of(call, self._base_url)
+        url = url_of(call, self.base_url)
         with ExitStack() as undo:
             body = await open_body(call, inputs, undo)
 
