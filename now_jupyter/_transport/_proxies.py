@@ -33,6 +33,7 @@ _QUOTES = "\"'`“”‘’"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,9})://")
 _BETWEEN = re.compile(r"[\s,;]+")
 _OLD_PREFIX = re.compile(r"[0-9]+(?:\.[0-9]+){0,2}\.")  # 10. for 10.*
+_OTHERS = ("http_proxy", "https_proxy")
 _LOCAL = "<local>"  # Windows: every name without a dot
 
 
@@ -102,8 +103,8 @@ def _named_proxy(scheme: str) -> tuple[str, str]:
         variable, value = _variable(wanted)
         if value or variable == wanted:
             return variable, value
-    if any(name.lower().endswith("_proxy") for name in os.environ):
-        return "", ""
+    if any(name.lower() in _OTHERS for name in os.environ):
+        return "", ""  # what the environment says takes the place of the system's settings
     return _SYSTEM, urllib.request.getproxies().get(scheme, "")
 
 
@@ -162,8 +163,8 @@ def _is_excepted(origin: str, *, is_of_system: bool) -> bool:
     parts = urlsplit(origin)
     host, port = (parts.hostname or "").rstrip("."), parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
     variable, value = _variable("no_proxy")
-    if is_of_system and not variable:
-        return bool(urllib.request.proxy_bypass(host))
+    if is_of_system and urllib.request.proxy_bypass(host):
+        return True
     found = [_covers(entry, variable, host, port) for entry in _entries(value)]  # all are read, also the last one
     return any(found)
 

@@ -72,6 +72,21 @@ def test_which_variable_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert environment_proxy(AWAY) is None
 
 
+def test_the_settings_of_the_system_count_where_no_variable_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Windows and macOS keep them, with their own exceptions; a variable for proxies takes their place."""
+    monkeypatch.setattr("urllib.request.getproxies", lambda: {"https": "http://system.example:3128"})
+    monkeypatch.setattr("urllib.request.proxy_bypass", lambda host: host == "near.example.com")
+    assert (named().origin, named().variable) == ("http://system.example:3128", "the system's settings")
+    assert environment_proxy("https://near.example.com") is None
+    monkeypatch.setenv("NO_PROXY", "example.com")
+    assert environment_proxy(AWAY) is None
+    assert named("https://relay.example.org").origin == "http://system.example:3128"
+    monkeypatch.setenv("HTTP_PROXY", "http://own.example:1")
+    assert environment_proxy("https://relay.example.org") is None
+    monkeypatch.setenv("HTTPS_PROXY", "http://own.example:1")
+    assert named("https://near.example.org").origin == "http://own.example:1"
+
+
 @pytest.mark.parametrize("sign", ["#", "/", "?", "%23"])
 def test_a_password_goes_to_the_proxy_and_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch, sign: str) -> None:
     """Escaped it is sent as it is; a sign that cuts it off is said with the name of the variable, and no word of it."""
