@@ -206,7 +206,7 @@ def test_unknown_words_mean_that_it_goes_on(tmp_path: Path, campaign: Campaign) 
         service.answers("MODAL")
         error = service.order()
         assert isinstance(error, TaskNeedsAction)
-        assert {one.path for one in stand.server.seen} <= {SUBMIT, LIST, "/api/pricing"}
+        assert {one.path for one in stand.server.seen} <= {SUBMIT, LIST, "/api/pricing", "/model/info"}
         assert stand.last.status == "pending"
         stand.verdict()
     campaign.outcome(outcome="pending; TaskNeedsAction", billed="yes / maybe", kept="task id")
