@@ -201,6 +201,18 @@ def test_litellm_tells_modes_and_prices(
         assert server.posts == 0
 
 
+def test_a_quote_is_enough_to_know_litellm(server: FaultServer, tmp_path: Path) -> None:
+    """Prices are asked for with an order; the next kernel knows the family before anything is asked."""
+    answers(server, INFO=LITELLM)
+    with new_session(tmp_path, server.url) as session:
+        prices = session.ask(lambda: session.facts.prices_within(5.0, session.context.access()))
+        assert prices["painter"].per_call == Decimal("0.0400")
+    with new_session(tmp_path, server.url) as later:
+        server.forget()
+        assert listed(later, "gemini-3-pro-image").relay == "litellm"
+        assert server.connections == 0
+
+
 def test_a_default_model_is_found_by_what_is_published(server: FaultServer, tmp_path: Path) -> None:
     """Where no name in the list says pictures, its mode does."""
     answers(server, MODELS=["painter", "talker"], INFO=LITELLM)
@@ -256,6 +268,7 @@ def test_openrouter_tells_what_draws_and_what_it_costs(server: FaultServer, tmp_
     [
         ("https://openrouter.ai", "openrouter"),
         ("https://eu.openrouter.ai", "openrouter"),
+        ("https://ai-gateway.vercel.sh", "vercel"),
         ("https://notopenrouter.ai", ""),
         ("https://openrouter.ai.example", ""),
         ("http://127.0.0.1:4000", ""),

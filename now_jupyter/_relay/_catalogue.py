@@ -25,6 +25,7 @@ from ._questions import ask, items_in
 __all__ = ["ListedModel", "Price", "Published", "family_at", "read_models", "read_published"]
 
 _OPENROUTER, _LITELLM = "openrouter", "litellm"
+_HOSTS: Mapping[str, str] = {".openrouter.ai": _OPENROUTER, ".ai-gateway.vercel.sh": "vercel"}
 _LONGEST_NAME = 200
 _MOST_PATHS = 20
 _NAMES = ("id", "name", "model", "model_name", "model_id", "slug")
@@ -104,8 +105,8 @@ class Published:
 
 def family_at(origin: str) -> str:
     """Return the family of relays that lives at an address, as far as its name tells; else nothing."""
-    host = urlsplit(origin).hostname or ""
-    return _OPENROUTER if f".{host}".endswith(".openrouter.ai") else ""
+    host = f".{urlsplit(origin).hostname}"
+    return next((family for name, family in _HOSTS.items() if host.endswith(name)), "")
 
 
 # The list

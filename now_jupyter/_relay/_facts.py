@@ -47,13 +47,13 @@ class RelayFacts:
         published = await self._published(access)
         joined = [published.add_to(model) for model in models]
         self._known["models", access.client] = (self._known["models", access.client][0], joined)
-        await self._remember_family(access, joined)
+        if joined:
+            await self._remember_family(access, joined[0].listed.relay)
         return joined
 
-    async def _remember_family(self, access: RelayAccess, models: list[ListedModel]) -> None:
-        """Remember a family that only the list tells: in the next kernel it is known before the list is read."""
-        family = next((one.listed.relay for one in models), "")
-        if models and family not in (family_at(access.client.origin) or None, recall(access.mark).family):
+    async def _remember_family(self, access: RelayAccess, family: str) -> None:
+        """Remember a family that only lists tell: in the next kernel it is known before one is read."""
+        if family not in (family_at(access.client.origin) or None, recall(access.mark).family):
             await run_in_thread(remember_family, access.mark, family)
 
     def known_names(self) -> list[str]:
@@ -87,6 +87,8 @@ class RelayFacts:
             with suppress(NowImageError), anyio.move_on_after(seconds):
                 published = await read_published(client, once=True)
                 self._known["published", client] = (self._clock() + _FRESH, published)
+                if published.relay:
+                    await self._remember_family(access, published.relay)
                 return published.prices or self._listed_prices(access)
         return self._listed_prices(access)
 
