@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from .._bounds import Amount, Bounded, plain
 from .._json import Texts, amount_of, dig, number_of
-from .._messages import NowImageError
+from .._messages import ConnectFailed, NowImageError
 from .._protocol import Listed
 from .._services import makes_pictures, usual_service
 from .._transport import RelayClient
@@ -190,6 +190,8 @@ async def read_published(client: RelayClient, *, once: bool = False) -> Publishe
             published = await way(client, once=once)
             if published.prices or published.paths:
                 return published
+        except ConnectFailed:
+            raise
         except NowImageError as error:
             problem = problem or error
     if problem is not None:
