@@ -212,8 +212,17 @@ def say_differences(call: PlannedCall, record: Record, language: Language) -> li
     asked = media_type(f".{form}") if form else None
     came = [("size", size, f"{one.width}x{one.height}") for one in pictures if is_unlike(size, one.width, one.height)]
     came += [("format", form, one.mime.rpartition("/")[2]) for one in pictures if asked and one.mime != asked.mime]
-    template = "{option} {given} was sent, and {came} came: it got lost on the way"
-    return list(dict.fromkeys(say(template, language, option=name, given=given, came=one) for name, given, one in came))
+    lines = (
+        say(
+            "{option} {given} was sent, and {came} came: it got lost on the way",
+            language,
+            option=name,
+            given=given,
+            came=one,
+        )
+        for name, given, one in came
+    )
+    return list(dict.fromkeys(lines))
 
 
 def _say_unseen(request: Request, language: Language) -> list[str]:
