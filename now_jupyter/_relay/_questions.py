@@ -41,7 +41,7 @@ async def ask(
 def is_page(reply: Reply) -> bool:
     """Whether an answer is a web page; those of single-page sites come with a success for every address."""
     start = reply.text.lstrip("\ufeff \t\r\n")[:1].lower()
-    return reply.body is None and (start == "<" or (reply.media_type == "text/html" and bool(reply.text)))
+    return reply.body is None and (start == "<" or ("html" in reply.media_type and bool(reply.text)))
 
 
 def items_in(body: JSON) -> list[Mapping[str, Any]]:
