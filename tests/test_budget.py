@@ -17,6 +17,7 @@ from now_jupyter._messages import InputError, NowImageError, StoreCorrupt
 from now_jupyter._options._readers import read_amount
 from now_jupyter._orders._quotes import Budget
 from now_jupyter._session import Session
+from now_jupyter._store import _store
 from now_jupyter._store._record import Record
 from now_jupyter._values import Money, Request, Status
 from relays import Served, new_session, relay_on_loopback
@@ -48,8 +49,8 @@ def left(session: Session) -> str:
 
 def record(number: int, **more: Any) -> Record:
     cost = Money(Decimal(1), "CNY", "estimated")
-    given: Mapping[str, Any] = {"status": Status.DONE, "billed": "yes", "cost": cost, **more}
-    return Record(id=f"{number:032x}", number=number, request=Request(prompt="a fox"), created=1.0, **given)
+    known: Mapping[str, Any] = {"id": f"{number:032x}", "status": Status.DONE, "billed": "yes", "cost": cost, **more}
+    return Record(number=number, request=Request(prompt="a fox"), created=1.0, **known)
 
 
 # What it counts
@@ -213,6 +214,24 @@ def test_a_budget_that_cannot_be_read_stops_everything(session: Session, served:
     assert served.posts == 0
     session.set_budget(1)
     assert session.generate("a fox").billed == "yes"
+
+
+def test_a_budget_that_cannot_be_counted_stops_everything(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of orders for which the memory has no room nobody knows what they cost, here or in the trash."""
+    monkeypatch.setattr(_store, "ROOM", 60_000)
+    with opened(tmp_path, served) as session:
+        session.set_budget(1)
+        session.generate("a fox")
+        for at in range(2, 12):
+            store = session.context.home().store
+            store.write(store.claim(record(0, id=f"{at:032x}", alt="x" * 2_000, memo={"a": "x" * 9_000})))
+        with pytest.raises(StoreCorrupt, match="more orders since the budget was set"):
+            session.generate("a hare")
+        session.set_budget(1)
+        assert session.generate("a hare").billed == "yes"
+        assert left(session) == "¥0.70"
 
 
 def test_it_holds_across_kernels_that_order_at_once(served: Served, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -23,7 +24,9 @@ from now_jupyter._media._containers import PNG_HEAD, png_chunk
 from now_jupyter._panel._diff import words_apart
 from now_jupyter._session._doctor import examine
 from now_jupyter._settings import Key, Redactor
-from now_jupyter._store import Record, RecordedOutput, RescueFolder, Store
+from now_jupyter._store import Record, RecordedOutput, RescueFolder, Store, _store
+from now_jupyter._store._record_files import ROOM
+from now_jupyter._store._weight import settle
 from now_jupyter._values import Request
 
 GROWTH = 8.0  # from one size to four times that: 4 where the work is linear, 16 where it is quadratic
@@ -105,19 +108,61 @@ def test_a_record_of_small_values_is_not_read(store: Store) -> None:
     assert store.damaged == ("2.json",)
 
 
-def test_large_records_are_read_up_to_a_total(store: Store) -> None:
-    """The newest are; the oldest are named, and come back when others go. What is too large does not count."""
+def test_records_are_read_up_to_a_total(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what they take in memory: the newest are read, the oldest are left out and come back when others go.
+
+    Their files count, too, and what is no record does not.
+    """
+    monkeypatch.setattr(_store, "ROOM", 400_000)
     store.preflight()
-    with (store.folder / "jobs" / "50.json").open("wb") as file:
+    with (store.folder / "jobs" / "90.json").open("wb") as file:
         file.truncate(1 << 40)
-    paths = [put(store, number, alt="x" * 1_000_000) for number in range(1, 41)]
-    newest = [one.number for one in store.records()]
-    assert newest == list(range(41 - len(newest), 41))
-    assert 20 < len(newest) < 40
-    assert store.damaged == tuple(f"{number}.json" for number in (*range(1, 41 - len(newest)), 50))
-    for path in paths[20:]:
-        path.unlink()
-    assert len(store.records()) == 20
+    small = [{"key": str(at), "number": at} for at in range(1, 200)]
+    for more in ({"alt": "x" * 30_000}, {"outputs": small}, {"usage": {"a": [0.5] * 400}, "alt": "🦊" * 2_000}):
+        looked = Store(store.folder)
+        paths = [put(store, number, **more) for number in range(1, 81)]
+        newest = [one.number for one in looked.records()]
+        assert newest == list(range(81 - len(newest), 81))
+        assert 1 < len(newest) < 50
+        assert looked.left_out == list(range(80 - len(newest), 0, -1))
+        assert looked.damaged == ("90.json",)
+        for path in paths[5:]:
+            path.unlink()
+        assert [one.number for one in looked.records()] == [1, 2, 3, 4, 5]
+        assert looked.left_out == []
+
+
+def test_ordinary_records_find_room(store: Store) -> None:
+    """47,000 of them, with all that is known of a picture that was bought."""
+    store.preflight()
+    usage = {"input_tokens": 22, "input_tokens_details": {"image_tokens": 0, "text_tokens": 22}, "output_tokens": 4160}
+    more = {
+        **{name: secrets.token_hex(16) for name in ("kernel", "idempotency_key", "request_id", "cell")},
+        "request": {"model": "gpt-image-2", "params": {"quality": "high", "size": "1536x1024"}, "prompt": "fox " * 25},
+        "attempts": [{"at": 1.5, "phase": "answered", "request_id": secrets.token_hex(16), "service": "openai-images"}],
+        "charge": {"name": "gpt-image-2", "times": "1", "unit": "picture"},
+        "outputs": [{"file": "1-fox.png", "key": "1", "number": 1, "mime": "image/png", "sha256": "a" * 64}],
+        "model": "gpt-image-2",
+        "usage": usage,
+        "cost": {"amount": "0.040"},
+    }
+    put(store, 1, **more)
+    (record,) = store.records()
+    assert 1_000 < settle(record) < ROOM / 47_000
+
+
+def test_the_collector_has_nothing_to_look_at_in_records(store: Store) -> None:
+    """Else all threads wait for it, the longer the more records there are."""
+    store.preflight()
+    outputs = [{"key": str(at), "number": at, "about": {"a": [[at]]}} for at in range(20)]
+    for number in range(1, 41):
+        put(store, number, outputs=outputs)
+    Store(store.folder).records()  # what is made once is there
+    gc.collect()
+    before = len(gc.get_objects())
+    records = store.records()
+    assert sum(len(one.outputs) for one in records) == 800
+    assert len(gc.get_objects()) - before < 400
 
 
 @pytest.mark.parametrize("much", [[[]] * 100_000, ["x"] * 100_000, {str(n): 0 for n in range(9_999)}, "x" * 9_999_999])

@@ -230,6 +230,11 @@ class Quotes:
     def _left_of(self, budget: Budget, store: Store, *, below: int | None = None) -> Money:
         """Return what is left of a budget, counting everything of this history, in the trash too."""
         every = [*self._history.records(), *store.trashed()]
+        if any(number > budget.after for number in store.left_out):
+            raise StoreCorrupt(
+                "there are more orders since the budget was set than can be looked at",
+                advice="%now budget AMOUNT sets it anew, %now budget off lifts it",
+            )
         return budget.left(every, below=below)
 
 

@@ -189,6 +189,13 @@ class _Doctor:
             )
         else:
             self.say("all {count} records can be read", count=count)
+        if left := self._store.left_out:
+            self.say(
+                "the {count} oldest orders, up to #{number}, are left out: too much for the memory together",
+                state="attention",
+                count=len(left),
+                number=left[0],
+            )
 
     def look_at_jobs(self, records: Sequence[Record]) -> None:
         left = [
@@ -270,6 +277,8 @@ class _Doctor:
         busy = [one.number for one in records if not one.is_over and self._store.is_held(one.number)]
         expected = tuple(f"{number}{sign}" for number in busy for sign in "-.")
         odd = [name for name in list_names(folder) if name not in named and not name.startswith((".", *expected))]
+        left_out = {str(number) for number in self._store.left_out}
+        odd = [name for name in odd if name.partition("-")[0].partition(".")[0] not in left_out]
         if odd:
             self.say(
                 "{count} files in {path} belong to no record: {names}",

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, islice
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -37,9 +37,12 @@ from ._files import (
     write_durably,
 )
 from ._record import FORMAT, Record, RecordedOutput, Tags
+from ._weight import settle
 
-__all__ = ["Marks", "RecordFiles", "clean_tags", "encode", "highest_number", "not_here", "parse_json"]
+__all__ = ["ROOM", "Marks", "RecordFiles", "clean_tags", "encode", "highest_number", "not_here", "parse_json"]
 
+ROOM = 240 << 20
+"""Bytes of memory for the records of a folder: about 47,000 of an ordinary kind."""
 Signature: TypeAlias = tuple[int, int, int]
 
 _RECORD_NAME = re.compile(r"([1-9][0-9]{0,14})\.(?:json|marks)")
@@ -49,8 +52,6 @@ _LARGEST_INTENT = 4 << 20
 _LARGEST_RECORD = 8 << 20  # what an answer may add is bounded
 _LARGEST_MARKS = 1 << 20
 _MOST_VALUES = 50_000  # of one record: small ones take twenty times their text in memory
-_USUAL_RECORD = 8 << 10
-_LARGEST_FOLDER = 32 << 20  # bytes of what records have beyond that, all together
 _MOST_RECORDS = 100_000
 _MOST_TAGS = 100
 _LONGEST_TAG = 100
@@ -165,20 +166,29 @@ def highest_number(names: Iterable[str]) -> int:
 
 
 class _Known(NamedTuple):
-    """What one look found: the folder's stamp, what is told by the files' signatures, and what was read."""
+    """What one look found: the folder's stamp, what is told by the files' signatures, and what was read.
+
+    `weights` are the bytes that the records take, `left_out` the numbers of those that were not read for their weight.
+    """
 
     stamp: FolderStamp | None
     signatures: Mapping[str, Signature]
     records: list[Record]
+    weights: Mapping[int, int]
     damaged: tuple[str, ...]
+    left_out: tuple[int, ...]
 
 
 class RecordFiles:
-    """The records of one folder; a file is read again only after a change."""
+    """The records of one folder; a file is read again only after a change.
 
-    def __init__(self, folder: Path) -> None:
+    The newest are read, up to `room` bytes of memory for all together.
+    """
+
+    def __init__(self, folder: Path, *, room: int) -> None:
         self.folder = folder
-        self._known = _Known(None, {}, [], ())  # exchanged whole: many threads may look
+        self._room = room
+        self._known = _Known(None, {}, [], {}, (), ())  # exchanged whole: many threads may look
 
     def path(self, number: int, suffix: str = ".json") -> Path:
         """Return the path of a record, or with `.marks` of its marks."""
@@ -216,25 +226,41 @@ class RecordFiles:
             self._known = self._look_again(self._known, stamp)
         return self._known.records, self._known.damaged
 
+    @property
+    def left_out(self) -> tuple[int, ...]:
+        """The numbers of the oldest, the highest first, for which there was no room at the last look."""
+        return self._known.left_out
+
     def _look_again(self, known: _Known, stamp: FolderStamp | None) -> _Known:
         now = time.time_ns()
         found = _signatures(self.folder)
         changed = {_number_in(name) for name, _ in found.items() ^ known.signatures.items()}
-        heavy = _beyond_measure(found)
-        records = {one.number: one for one in known.records if one.number not in changed | heavy}
-        damaged = set(heavy)
-        for number in sorted((changed | {_number_in(name) for name in known.damaged}) - heavy):
-            try:
-                record = self.try_read(number) if f"{number}.json" in found else None
-            except StoreError:
-                damaged.add(number)
+        unchanged = {one.number: one for one in known.records if one.number not in changed}
+        records: list[Record] = []
+        weights: dict[int, int] = {}
+        damaged: list[str] = []
+        left_out: list[int] = []
+        left = self._room
+        for number in _newest_first(found):
+            if left_out:
+                left_out.append(number)
                 continue
-            if record is not None:
-                records[number] = record
-        ordered = [records[number] for number in sorted(records)[-_MOST_RECORDS:]]
+            try:
+                record = unchanged.get(number) or self.try_read(number)
+            except StoreError:
+                damaged.append(f"{number}.json")
+                continue
+            if record is None:
+                continue
+            weights[number] = known.weights[number] if number in unchanged else _weigh(record, found)
+            left -= weights[number]
+            if left < 0 or len(records) == _MOST_RECORDS:
+                left_out.append(number)
+            else:
+                records.append(record)
         # What a change just now might leave with the same signature is read again next time.
         sure = {name: one if is_long_ago(one[0], now) else _UNSURE for name, one in found.items()}
-        return _Known(stamp, sure, ordered, tuple(f"{number}.json" for number in sorted(damaged)))
+        return _Known(stamp, sure, records[::-1], weights, tuple(damaged[::-1]), tuple(left_out))
 
     def newest(self, count: int) -> list[Record]:
         """Return the records of the `count` highest numbers that can be read, in order; no others are read."""
@@ -287,13 +313,15 @@ def _signatures(folder: Path) -> dict[str, Signature]:
     return found
 
 
-def _beyond_measure(found: Mapping[str, Signature]) -> set[int]:
-    """Return the numbers of the oldest large records, whose size is too much together with that of all newer ones."""
-    sizes = {name: size for name, (_, size, _) in found.items() if _USUAL_RECORD < size <= _LARGEST_RECORD}
-    large = {_number_in(name): size - _USUAL_RECORD for name, size in sizes.items() if name.endswith(".json")}
-    newest_first = sorted(large, reverse=True)
-    totals = accumulate(large[number] for number in newest_first)
-    return {number for number, total in zip(newest_first, totals, strict=True) if total > _LARGEST_FOLDER}
+def _weigh(record: Record, found: Mapping[str, Signature]) -> int:
+    """Return the bytes that a record takes; of one that was cut when it was read, those of its file."""
+    size = found[f"{record.number}.json"][1]
+    return max(size, settle(record))
+
+
+def _newest_first(found: Iterable[str]) -> list[int]:
+    numbers = (_number_in(name) for name in found if name.endswith(".json"))
+    return sorted((number for number in numbers if number), reverse=True)
 
 
 def _number_in(name: str) -> int:

@@ -25,7 +25,7 @@ from ._files import is_missing, list_names, remove_file
 from ._job_locks import JobLock, JobLocks
 from ._output_files import FileStore
 from ._record import Record
-from ._record_files import Marks, RecordFiles, clean_tags, highest_number, not_here
+from ._record_files import ROOM, Marks, RecordFiles, clean_tags, highest_number, not_here
 
 __all__ = ["Store"]
 
@@ -40,8 +40,8 @@ class Store(FileStore):
     def __init__(self, folder: Path, *, notebook: Path | None = None) -> None:
         super().__init__(folder, notebook=notebook)
         self.damaged: tuple[str, ...] = ()
-        self._jobs = RecordFiles(self.folder / "jobs")
-        self._trash = RecordFiles(self.folder / "trash")
+        self._jobs = RecordFiles(self.folder / "jobs", room=ROOM)
+        self._trash = RecordFiles(self.folder / "trash", room=ROOM // 6)
         self._locks = JobLocks(self.folder / "locks")
         self._last = 0
         self.renew()
@@ -173,11 +173,17 @@ class Store(FileStore):
     def records(self) -> list[Record]:
         """Return all records with their marks, oldest first; the names of those that cannot be read are in `damaged`.
 
+        Of more than the memory should hold, the newest; the others are in `left_out`.
         Each is read again only after it changed, and while the folder stays as it is, nothing is looked at at all.
         """
         self._layout.require()
         records, self.damaged = self._jobs.read_all()
         return list(records)
+
+    @property
+    def left_out(self) -> list[int]:
+        """The numbers of orders that the last look left out, in the trash too; the highest first."""
+        return sorted((*self._jobs.left_out, *self._trash.left_out), reverse=True)
 
     def newest(self, count: int) -> list[Record]:
         """Return the newest records that can be read, oldest first, and read no others."""

@@ -14,7 +14,8 @@ from demo_calls import png
 from now_jupyter._messages import BadResponseError, MaybeBilledError, failure_of
 from now_jupyter._messages._errors import StoreUnavailable
 from now_jupyter._session._doctor import examine
-from now_jupyter._store import RecordedOutput, RescueFolder, Store
+from now_jupyter._store import RecordedOutput, RescueFolder, Store, _store
+from now_jupyter._store._weight import settle
 from now_jupyter._values import Status
 from records_made import keep, record_of
 from relays import new_session, relay_on_loopback
@@ -132,6 +133,17 @@ def test_unreadable_records_are_left_as_they_are(store: Store) -> None:
     (store.folder / "jobs" / "9.json").write_bytes(b"{")
     assert "! 1 records cannot be read and are left as they are: 9.json" in text_of(store)
     assert (store.folder / "jobs" / "9.json").read_bytes() == b"{"
+
+
+def test_orders_for_which_there_is_no_room_are_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many, and up to which; their pictures are no strangers."""
+    for _ in range(3):
+        store.write(replace(keep(store, store.claim(record_of("a fox")), PNG), status=Status.DONE, billed="yes"))
+    monkeypatch.setattr(_store, "ROOM", 2 * settle(store.read(4)) + 100)
+    text = text_of(Store(store.folder))
+    assert "all 2 records can be read" in text
+    assert "! the 2 oldest orders, up to #2, are left out" in text
+    assert "belong to no record" not in text
 
 
 def test_what_killed_kernels_left_behind_goes_to_quarantine_when_it_is_old(store: Store) -> None:
