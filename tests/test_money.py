@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,10 +13,11 @@ import pytest
 from demo_calls import BASE_URL, new_relay
 from faultserver import FaultServer, Send, json_answer, response
 from now_jupyter._messages import NowImageError
-from now_jupyter._protocol import Ask, Listed, Plan, Request
+from now_jupyter._protocol import Ask, Charge, Listed, Plan, Request
 from now_jupyter._relay._balance import Balance, read_balance, read_status
 from now_jupyter._relay._catalogue import Price, read_models, read_published
 from now_jupyter._relay._money import estimate, in_currency, spent
+from now_jupyter._relay._own_price import OwnPrice
 from now_jupyter._services import service_named
 from now_jupyter._settings import Settings
 from now_jupyter._transport import RelayClient
@@ -71,6 +73,31 @@ def test_the_users_own_prices_win() -> None:
     own = estimate(plan_of("gpt-image-2", n=2), PRICES, settings)
     assert own == Money(Decimal("0.6"), "CNY", "estimated")
     assert estimate(plan_of("by-token"), {"by-token": Price(per_call=None)}, settings).amount == Decimal(1)
+
+
+@pytest.mark.parametrize(
+    ("unit", "charge", "amount"),
+    [
+        ("", Charge(name="m", times=Decimal(6), unit="picture"), "0.9"),
+        ("", Charge(name="m", times=Decimal(2)), "0.6"),
+        ("picture", Charge(name="m", times=Decimal(6), unit="picture"), "0.9"),
+        ("picture", Charge(name="m"), "0.9"),
+        ("call", Charge(name="m", times=Decimal(6), unit="picture"), "0.3"),
+        ("second", Charge(name="m", times=Decimal(8), unit="second"), "2.4"),
+        ("second", Charge(name="m"), None),
+    ],
+)
+def test_a_kept_price_counts_in_its_unit(unit: str, charge: Charge, amount: str | None) -> None:
+    """Pictures are what is expected, calls one; what a service does not count in is unknown. `Now.prices` wins, and
+    what is kept in another currency is not used.
+    """
+    plan = replace(plan_of("gpt-image-2"), charge=charge, expected=3)
+    kept = {"m": OwnPrice(Money(Decimal("0.3"), "CNY"), unit)}
+    settings = Settings(currency="CNY")
+    assert estimate(plan, {}, settings, kept).amount == (None if amount is None else Decimal(amount))
+    assert estimate(plan, {}, Settings(currency="USD"), kept).amount is None
+    typed = Settings(currency="CNY", prices={"m": 1})
+    assert estimate(plan, {}, typed, kept).amount == (3 if charge.unit == "picture" else charge.times)
 
 
 def test_relay_dollars_become_the_users_currency() -> None:

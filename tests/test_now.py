@@ -459,6 +459,39 @@ def test_a_status_that_is_none_shows_nowhere(now: Desk) -> None:
         now("open #1")
 
 
+def test_a_price_of_ones_own_is_set_told_and_forgotten(paid: tuple[Desk, Served]) -> None:
+    """It stands in the list of models, in both languages, and in the quote; off goes back to what the relay says."""
+    now, served = paid
+    assert now("price") == "no price of your own is set"
+    assert now("price dall-e-2") == "dall-e-2 costs what the relay's list says"
+    assert now("price dall-e-2 $0.3/picture") == "dall-e-2 costs $0.30/picture here, by your own word"
+    assert now("价格 gpt-image-2 ０．５／次") == "gpt-image-2 costs $0.50/call here, by your own word"
+    assert now("price").splitlines() == ["dall-e-2  $0.30/picture", "gpt-image-2  $0.50/call"]
+    assert now("models dall-e-2") == "dall-e-2  $0.30/picture (your own price)"
+    with new_session(now.session.context.home().store.folder.parent, served.url) as other:  # another kernel's
+        assert {name: str(one) for name, one in other.own_prices().items()}["dall-e-2"] == "$0.30/picture"
+    with new_session(now.session.context.home().store.folder.parent, "http://127.0.0.1:9") as other:  # another relay's
+        assert other.own_prices() == {}
+    order = order_of(parse_keywords("a fox", {"model": "dall-e-2", "n": 3}))
+    assert str(now.session.rehearse(order).price) == "~$0.90"
+    assert now("price dall-e-2 off") == "dall-e-2 costs what the relay's list says"
+    assert now("models dall-e-2") == "dall-e-2  $0.0200"
+    assert served.posts == 0
+
+
+@pytest.mark.parametrize(
+    "amount", ["much", "-1", "0.3/pixel", "99999999", "1e9", "€0.3", "0.3/picture/call", "∞", "/call"]
+)
+def test_a_price_that_cannot_be_meant_is_refused(amount: str, paid: tuple[Desk, Served]) -> None:
+    """In one line that says what is wrong; nothing changes."""
+    now, _served = paid
+    with pytest.raises(InputError, match=r"amount of money|what a price is for|cannot be meant|not in USD"):
+        now(f"price dall-e-2 {amount}")
+    with pytest.raises(InputError, match="not the name of a model"):
+        now(f"price {'x' * 300} 1")
+    assert now("price") == "no price of your own is set"
+
+
 def test_the_budget_is_set_told_and_lifted(paid: tuple[Desk, Served]) -> None:
     """`%now budget` alone tells; an amount sets it anew, off lifts it; the status shows it beside what was spent."""
     now, _served = paid

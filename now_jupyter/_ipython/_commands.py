@@ -28,6 +28,12 @@ COMMANDS = (
     Command("models", "模型", "[WORDS]", "list the relay's picture models with prices"),
     Command("balance", "余额", "", "ask the relay what is left"),
     Command(
+        "price",
+        "价格",
+        "[MODEL] [AMOUNT|off]",
+        "say what a model costs you here, such as ¥0.3, ¥0.3/picture, ¥0.3/call or ¥0.3/second; off: as the relay says",
+    ),
+    Command(
         "budget",
         "预算",
         "[AMOUNT|off]",

@@ -81,7 +81,7 @@ def _offer_arguments(session: Session, rest: str) -> tuple[str, Iterable[str]]:
 
 def _arguments(session: Session, command: str, takes: str, begun: str) -> Iterable[str]:
     """Return what can stand where a command takes what its usage calls `takes`."""
-    if command == "models":
+    if command == "models" or "MODEL" in takes:
         return session.known_models()
     if takes in ("PATH", "FOLDER"):
         return glob(f"{escape(begun)}*")  # noqa: PTH207 - paths as they are typed, absolute ones too

@@ -78,6 +78,18 @@ class NowCommands:
             self._session.set_budget(None if amount in ("off", "关") else amount)
         return budget_line(self._session.budget(), self._language) or say("no budget is set", self._language)
 
+    def _price(self, rest: str) -> str:
+        model, _, amount = rest.partition(" ")
+        if amount:
+            self._session.set_price(model, None if amount.strip() in ("off", "关") else amount)
+        own = self._session.own_prices()
+        if not model:
+            lines = [f"{name}  {price}" for name, price in own.items()]
+            return "\n".join(lines) or say("no price of your own is set", self._language)
+        if (price := own.get(model)) is not None:
+            return say("{model} costs {price} here, by your own word", self._language, model=model, price=price)
+        return say("{model} costs what the relay's list says", self._language, model=model)
+
     def _models(self, words: str) -> str:
         models = [one for one in self._session.models() if one.makes_pictures and words.lower() in one.name.lower()]
         if not models:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ._completion import complete
 from ._parsing import Parsed, gather, parse_cell, parse_keywords, parse_line
 from ._prompts import fill
-from ._readers import checked_prompt, read_amount, read_param
+from ._readers import checked_prompt, read_amount, read_param, read_price
 from ._recipes import cell_text, reads_back, request_from
 from ._table import OPTIONS, Option, closest, option, spell_for_python, usage
 from ._typed import Deferred
@@ -27,6 +27,7 @@ __all__ = [
     "parse_line",
     "read_amount",
     "read_param",
+    "read_price",
     "reads_back",
     "request_from",
     "spell_for_python",

@@ -29,6 +29,7 @@ __all__ = [
     "read_model",
     "read_name",
     "read_param",
+    "read_price",
     "read_seed",
     "read_show",
     "read_size",
@@ -54,6 +55,8 @@ _AMOUNT = re.compile(
     r"(?P<before>[¥$€£]|[A-Z]{3}\s?)?(?P<number>\d{1,9}(?:\.\d{1,6})?)\s?(?P<after>元|[¥$€£]|[A-Z]{3})?"
 )
 _CURRENCIES: Mapping[str, str] = {"¥": "CNY", "元": "CNY", "$": "USD", "€": "EUR", "£": "GBP"}
+_DEAREST = 10**7  # in whatever currency: more is a slip
+_UNITS = {"张": "picture", "次": "call", "秒": "second", **{one: one for one in ("picture", "call", "second", "")}}
 _PARAM = re.compile(r"(?P<key>[^=＝]*)[=＝](?P<value>.*)", re.DOTALL)
 _FIELD = re.compile(r"[^\W\d][\w.-]*")
 _KEY_OF_AN_API = re.compile(r"(?<![A-Za-z0-9_])sk-[A-Za-z0-9_-]{17,}")
@@ -169,6 +172,19 @@ def read_amount(text: str) -> Money:
         )
     sign = (match["before"] or match["after"] or "").strip()
     return Money(Decimal(match["number"]), _CURRENCIES.get(sign, sign), "reported")
+
+
+def read_price(text: str) -> tuple[Money, str]:
+    """Read a price: an amount of money, and for what: `0.3`, `¥0.3/picture`, `0.3/call`, `0.3元/秒`."""
+    typed, _, unit = unicodedata.normalize("NFKC", text).partition("/")
+    amount, what = read_amount(typed), _UNITS.get(unit.strip().lower())
+    if what is None:
+        raise InputError(
+            "{value} is not what a price is for", advice="write ¥0.3/picture, ¥0.3/call or ¥0.3/second", value=unit
+        )
+    if amount.amount is None or amount.amount > _DEAREST:
+        raise InputError("{value} cannot be meant as the price of one model", advice="give ¥0.3/picture", value=typed)
+    return amount, what
 
 
 def read_show(text: str) -> str:

@@ -15,12 +15,12 @@ from decimal import Decimal
 import msgspec
 
 from .._background import run_in_thread
-from .._bounds import Bounded, Count
+from .._bounds import Bounded, Count, plain
 from .._history import History
 from .._json import amount_of
 from .._messages import InputError, Language, NotConfirmed, StoreCorrupt, say
 from .._protocol import Plan
-from .._relay import RelayFacts, estimate
+from .._relay import OwnPrice, RelayFacts, estimate
 from .._settings import Settings
 from .._store import Record, Store, encode, parse_json, remove_file, try_read_file, write_durably
 from .._values import Money, sum_of
@@ -31,6 +31,7 @@ __all__ = ["Budget", "Quotes", "budget_line"]
 
 _FILE = "budget.json"
 _LARGEST = 1 << 16
+_LONGEST_NAME = 200
 _SOON = 2.0  # seconds; where no one has set a limit, a relay that is slow to tell its prices holds up no order
 
 
@@ -163,6 +164,15 @@ class Quotes:
         budget = Budget(amount=counted, after=max((record.number for record in every), default=0))
         write_durably(store.folder / _FILE, encode(msgspec.to_builtins(budget)))
 
+    async def set_price(self, model: str, price: OwnPrice | None, snapshot: Snapshot) -> None:
+        """Keep the user's own price of a model at the relay in use; None forgets it."""
+        if snapshot.is_demo:
+            raise InputError("the demo costs nothing, and has no prices", advice="%now login goes to a relay")
+        if plain(model, _LONGEST_NAME) != model or not model:
+            raise InputError("{name} is not the name of a model", advice="%now models lists them", name=model)
+        own = None if price is None else replace(price, money=_ensure_currency(price.money, snapshot.settings))
+        await self._facts.keep_price(snapshot.access, model, own)
+
     async def price(self, plans: Sequence[Plan], snapshot: Snapshot) -> Money:
         """Return the expected price of all plans together; unknown if one of them is."""
         return sum_of(await self._price_each(plans, snapshot), snapshot.settings.currency)
@@ -172,7 +182,8 @@ class Quotes:
         if snapshot.is_demo:
             return [Money(None, settings.currency) for _ in plans]
         prices = await (self._facts.prices_within(_SOON, access) if at_once else self._facts.prices(access))
-        return [estimate(plan, prices, settings) for plan in plans]
+        kept = self._facts.kept_prices(access)
+        return [estimate(plan, prices, settings, kept) for plan in plans]
 
     async def agree(
         self, plans: Sequence[Plan], order: Order, snapshot: Snapshot

@@ -20,6 +20,7 @@ from .._messages import ConnectFailed, NowImageError
 from .._protocol import Listed
 from .._services import makes_pictures, usual_service
 from .._transport import RelayClient
+from ._own_price import OwnPrice
 from ._questions import ask, items_in
 
 __all__ = ["ListedModel", "Price", "Published", "family_at", "read_models", "read_published"]
@@ -54,10 +55,11 @@ _BY_CALL = ("request", "per_request", "flat", "image_output", "output_image", "i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedModel:
-    """One model of the relay's list, with its price where the relay tells."""
+    """One model of the relay's list, with its price where the relay tells, and the user's own."""
 
     listed: Listed
     price: Price | None = None
+    own: OwnPrice | None = None
 
     @property
     def name(self) -> str:

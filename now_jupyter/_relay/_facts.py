@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import anyio
@@ -17,8 +18,9 @@ from .._settings import Settings
 from .._transport import RelayAccess, RelayClient
 from ._balance import Balance, RelayStatus, read_balance, read_status
 from ._catalogue import ListedModel, Price, Published, family_at, read_models, read_published
-from ._memory import recall, remember_family, remember_model, remember_service
-from ._money import in_currency
+from ._memory import recall, remember_family, remember_model, remember_price, remember_service
+from ._money import say_price
+from ._own_price import OwnPrice, own_price
 
 __all__ = ["LAST_RESORT", "RelayFacts"]
 
@@ -42,14 +44,15 @@ class RelayFacts:
     # What the relay says
 
     async def models(self, access: RelayAccess) -> list[ListedModel]:
-        """Return the models with prices."""
+        """Return the models with prices, those of the relay and the user's own."""
         models = await self._ask_once("models", access, read_models)
         published = await self._published(access)
         joined = [published.add_to(model) for model in models]
         self._known["models", access.client] = (self._known["models", access.client][0], joined)
         if joined:
             await self._remember_family(access, joined[0].listed.relay)
-        return joined
+        settings, kept = self._settings(), self.kept_prices(access)
+        return [replace(one, own=own_price(one.name, settings, kept)) for one in joined]
 
     async def _remember_family(self, access: RelayAccess, family: str) -> None:
         """Remember a family that only lists tell: in the next kernel it is known before one is read."""
@@ -121,6 +124,16 @@ class RelayFacts:
         named = [_with_price(model, settings) for model in models[:_MOST_NAMED]]
         return ", ".join([*named, "…"] if len(models) > _MOST_NAMED else named) or "–"
 
+    # What the user says of it
+
+    def kept_prices(self, access: RelayAccess) -> Mapping[str, OwnPrice]:
+        """Return the user's own prices at this relay, in whatever currency."""
+        return recall(access.mark).prices
+
+    async def keep_price(self, access: RelayAccess, model: str, price: OwnPrice | None) -> None:
+        """Keep what the user says that a model costs here, or (None) forget it; a StoreError where that fails."""
+        await run_in_thread(remember_price, access.mark, model, price)
+
     # What is used at it
 
     async def default_model(self, access: RelayAccess) -> str:
@@ -168,6 +181,5 @@ class RelayFacts:
 
 
 def _with_price(model: ListedModel, settings: Settings) -> str:
-    if model.price is None or model.price.per_call is None:
-        return model.name
-    return f"{model.name} {in_currency(model.price.per_call, settings, reported=True)}"
+    is_known = model.own is not None or (model.price is not None and model.price.per_call is not None)
+    return f"{model.name} {say_price(model, settings)}" if is_known else model.name

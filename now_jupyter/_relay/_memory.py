@@ -1,11 +1,12 @@
-"""What is remembered of relays, per user: family, the model chosen where none is named, the service of a model.
+"""What is remembered of relays, per user: family, default model, and the services and own prices of models.
 
 It lies among the user's own files, never in a folder that may come from elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -16,11 +17,13 @@ from msgspec.structs import replace
 from .._messages import StoreError
 from .._settings import user_folder
 from .._store import try_read_file, write_durably
+from ._own_price import OwnPrice
 
-__all__ = ["recall", "remember_family", "remember_model", "remember_service"]
+__all__ = ["recall", "remember_family", "remember_model", "remember_price", "remember_service"]
 
-_LARGEST = 1 << 18
+_LARGEST = 8 << 20
 _MOST_RELAYS, _MOST_MODELS = 50, 500
+_CHANGING = threading.Lock()  # what one remembers is not lost to what another does
 _Value = TypeVar("_Value")
 
 
@@ -29,11 +32,12 @@ def _memory_file() -> Path:
 
 
 class Remembered(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Of one relay: its family, the model chosen where none is named, and by which service each model is made."""
+    """Of one relay: its family, the model where none is named, the service of each model, and the user's prices."""
 
     family: str = ""
     model: str = ""
     services: Mapping[str, str] = {}
+    prices: Mapping[str, OwnPrice] = {}
 
 
 def recall(mark: str) -> Remembered:
@@ -43,25 +47,49 @@ def recall(mark: str) -> Remembered:
 
 def remember_family(mark: str, family: str) -> None:
     """Remember to which family a relay belongs."""
-    _write(mark, replace(recall(mark), family=family))
+    _try_to_change(mark, lambda known: replace(known, family=family))
 
 
 def remember_model(mark: str, model: str) -> None:
     """Remember the model chosen at a relay."""
-    _write(mark, replace(recall(mark), model=model))
+    _try_to_change(mark, lambda known: replace(known, model=model))
 
 
 def remember_service(mark: str, model: str, service: str) -> None:
     """Remember by which service a model is made at a relay."""
-    known = recall(mark)
-    _write(mark, replace(known, services=_put_last(known.services, model, service, most=_MOST_MODELS)))
+    _try_to_change(mark, lambda known: replace(known, services=_put_last(known.services, model, service)))
 
 
-def _write(mark: str, known: Remembered) -> None:
+def remember_price(mark: str, model: str, price: OwnPrice | None) -> None:
+    """Remember what the user says that a model costs at a relay, or (None) forget it.
+
+    Raises:
+        StoreError: it cannot be remembered.
+    """
+
+    def change(known: Remembered) -> Remembered:
+        others = {name: one for name, one in known.prices.items() if name != model}
+        return replace(known, prices=others if price is None else _put_last(others, model, price))
+
+    try:
+        _change(mark, change)
+    except OSError as problem:
+        reason = problem.strerror or type(problem).__name__
+        raise StoreError("the price cannot be kept: {reason}", reason=reason) from None
+
+
+def _try_to_change(mark: str, change: Callable[[Remembered], Remembered]) -> None:
     with suppress(StoreError, OSError):  # what is not remembered is asked for again
+        _change(mark, change)
+
+
+def _change(mark: str, change: Callable[[Remembered], Remembered]) -> None:
+    with _CHANGING:
+        known = _read()
         path = _memory_file()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_durably(path, msgspec.json.encode(_put_last(_read(), mark, known, most=_MOST_RELAYS)))
+        changed = _put_last(known, mark, change(known.get(mark, Remembered())), most=_MOST_RELAYS)
+        write_durably(path, msgspec.json.encode(changed))
 
 
 def _read() -> dict[str, Remembered]:
@@ -71,6 +99,6 @@ def _read() -> dict[str, Remembered]:
     return {}
 
 
-def _put_last(known: Mapping[str, _Value], key: str, value: _Value, *, most: int) -> dict[str, _Value]:
+def _put_last(known: Mapping[str, _Value], key: str, value: _Value, *, most: int = _MOST_MODELS) -> dict[str, _Value]:
     others = [(name, one) for name, one in known.items() if name != key]
     return dict([*others, (key, value)][-most:])

@@ -1,7 +1,7 @@
 """What a plan will probably cost, in what the user pays in.
 
 The relay's list says what a call costs in relay dollars, the plan's charge how many of these. The user's own prices
-(`Now.prices`, per picture) win. What is billed by tokens is unknown.
+win: `Now.prices`, then what `%now price` keeps. What is billed by tokens is unknown.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from .._settings import Settings
 from .._values import Money
 from ._balance import Balance
 from ._catalogue import ListedModel, Price
+from ._own_price import NO_PRICES, OwnPrice, own_price
 
 __all__ = ["estimate", "in_currency", "say_price", "spent"]
 
@@ -31,7 +32,9 @@ def in_currency(dollars: Decimal | None, settings: Settings, *, reported: bool =
 
 
 def say_price(model: ListedModel, settings: Settings, *, unknown: str = "?") -> str:
-    """Return the price of a model by the relay's list, in words."""
+    """Return the price of a model by the user's word, else by the relay's list, in words."""
+    if model.own is not None:
+        return say("{price} (your own price)", settings.language, price=model.own)
     if model.price is None:
         return unknown
     if model.price.per_call is None:
@@ -39,12 +42,13 @@ def say_price(model: ListedModel, settings: Settings, *, unknown: str = "?") -> 
     return str(in_currency(model.price.per_call, settings, reported=True))
 
 
-def estimate(plan: Plan, prices: Mapping[str, Price], settings: Settings) -> Money:
-    """Return the expected price of one paid call."""
+def estimate(
+    plan: Plan, prices: Mapping[str, Price], settings: Settings, kept: Mapping[str, OwnPrice] = NO_PRICES
+) -> Money:
+    """Return the expected price of one paid call; `kept` are the user's own prices of `%now price`."""
     charge = plan.charge
-    if charge.name in settings.prices:
-        times = Decimal(plan.expected) if charge.unit == "picture" else charge.times
-        return Money(Decimal(str(settings.prices[charge.name])) * times, settings.currency, "estimated")
+    if (own := own_price(charge.name, settings, kept)) is not None:
+        return Money(own.of(plan), settings.currency, "estimated")
     price = prices.get(charge.name)
     each = None if price is None else price.per_call
     return in_currency(None if each is None else each * charge.times, settings)

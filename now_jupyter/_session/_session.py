@@ -18,10 +18,10 @@ import anyio.lowlevel
 
 from .._background import Background, Execution, ask, may_ask, run_in_thread
 from .._messages import ConfigError, InputError, NowImageError, StoreError
-from .._options import Parsed, parse_keywords, read_amount, spell_for_python
+from .._options import Parsed, parse_keywords, read_amount, read_price, spell_for_python
 from .._orders import Job, Order, Orders, Rehearsal, Workspace, ensure_asyncio, order_of
 from .._protocol import Service
-from .._relay import Balance, ListedModel, RelayFacts, Trial, try_address
+from .._relay import Balance, ListedModel, OwnPrice, RelayFacts, Trial, own_price, try_address
 from .._runner import Runner, recover_all_rescued
 from .._settings import Configuration, Environment, Key, Logins
 from .._store import STAR, Home, Record, RescueFolder, Store, generation_of
@@ -293,6 +293,20 @@ class Session:
         """Let orders of this history spend at most so much from now on (`"¥10"`, `10`); None lifts the budget."""
         given = None if amount is None else read_amount(str(amount))
         self._orders.quotes.set_budget(self.context.home().store, given, self.settings())
+
+    def own_prices(self) -> dict[str, OwnPrice]:
+        """Return your own prices at the relay in use, by model, that are in force instead of those of its list."""
+        settings, kept = self.settings(), self.facts.kept_prices(self.context.access())
+        own = {name: own_price(name, settings, kept) for name in (*kept, *settings.prices)}
+        return {name: price for name, price in own.items() if price is not None}
+
+    def set_price(self, model: str, price: str | float | None) -> None:
+        """Say what a model costs at the relay in use (`"¥0.3/picture"`, `"0.5/call"`, `0.3`); None forgets it.
+
+        It is used for quotes, budgets and `Now.confirm_over`, in the place of the relay's list.
+        """
+        own = None if price is None else OwnPrice(*read_price(str(price)))
+        self._background.call(lambda: self._orders.quotes.set_price(model, own, self.context.snapshot()))
 
     def default_model(self) -> str:
         """Return the model that is used where none is named."""

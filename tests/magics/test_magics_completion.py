@@ -47,6 +47,7 @@ OFFERED = {
     "%now models gpt-image-2.6-s": {"gpt-image-2.6-sunburst"},
     "%now demo o": {"on", "off"},
     "%now budget ": {"off"},
+    "%now price gpt-image-2 ": {"off"},
     "%now adopt oth": {"other.now"},
 }
 
