@@ -30,9 +30,13 @@ LONGEST_WORDS = 64 << 10  # bytes of words that a record holds; longer ones beco
 
 
 def read_kept_answer(store: Store, number: int, texts: LongTexts) -> tuple[Reply, Iterator[Event]] | None:
-    """Return the kept answer of a record; None where there is none, it cannot be used, or it is a refusal."""
+    """Return the kept answer of a record; None where there is none, it cannot be used, or it is a refusal.
+
+    Raises:
+        BadResponseError: it has too many values.
+    """
     stored = store.answer(number)
-    with suppress(NowImageError):
+    with suppress(StoreError):
         is_refusal = stored is not None and (number_of(stored.head.get("status")) or 0) >= _MULTIPLE_CHOICES
         return None if stored is None or is_refusal else read_kept(stored.head, stored.pieces(), texts)
     return None

@@ -54,7 +54,7 @@ class Sink(Protocol):
 
 
 class Answer:
-    """One answer being read: `pieces` are its bytes, unpacked.
+    """One answer being read: `pieces` are its bytes, unpacked; `known` is what an error says of it.
 
     Close it whatever happens; closed before its end, it counts as cut.
     """
@@ -82,7 +82,7 @@ class Answer:
         self._until = until
         self._judge = judge
         self._redactor = redactor
-        self._known: dict[str, Any] = {"billed": billed, "status": self.status, "request_id": self.request_id}
+        self.known: dict[str, Any] = {"billed": billed, "status": self.status, "request_id": self.request_id}
         self._cap = JSON_CAP if cap is None else cap
         self._at_end = at_end
         self._inflater = Inflater(self.headers.get("content-encoding", ""), cap=self._cap, excess=self._too_large)
@@ -154,7 +154,7 @@ class Answer:
             raise BadResponseError(
                 "the answer is packed as {encoding}, which cannot be read",
                 encoding=self.headers["content-encoding"],
-                **self._known,
+                **self.known,
             )
 
     def _unpack(self, data: bytes) -> Iterator[bytes]:
@@ -199,9 +199,7 @@ class Answer:
                 await response.aclose()
 
     def _too_large(self) -> NowImageError:
-        return BadResponseError(
-            "the answer is larger than {size} MiB", size=f"{self._cap / (1 << 20):g}", **self._known
-        )
+        return BadResponseError("the answer is larger than {size} MiB", size=f"{self._cap / (1 << 20):g}", **self.known)
 
 
 class Inflater:

@@ -28,7 +28,7 @@ from .._values import Attempt
 from ._addresses import origin_of
 from ._answers import Answer, Sink
 from ._connections import ConnectionPool, RequestTrace
-from ._decoding import EventDecoder, file_type, is_stream, read_reply
+from ._decoding import EventDecoder, TooManyValuesError, file_type, is_stream, read_reply
 from ._error_responses import refusal_error, wait_asked
 from ._exception_map import UNTRUSTED, free_error, from_network, paid_error, send_error
 from ._long_texts import SAID_CAP, Cutter, LongTexts, Said
@@ -322,7 +322,10 @@ async def _read(answer: Answer, texts: LongTexts | None) -> Submission:
         content = await answer.drain(start)
         return Submission(Reply(media_type=mime, is_file=True), _each(()), content=content)
     said = await answer.rest(start, Said(None if answer.expects == "text" else texts))
-    reply, events = read_reply(answer.head, said)
+    try:
+        reply, events = read_reply(answer.head, said)
+    except TooManyValuesError as problem:
+        raise problem.told(answer.known) from None
     return Submission(reply, _each(events))
 
 

@@ -12,15 +12,26 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 
 from .._json import JSON, empty_depths, read_json
 from .._media import identify, is_web_page
+from .._messages import BadResponseError
 from .._protocol import Event, Reply
 from ._long_texts import SAID_CAP, LongTexts, Said
 
-__all__ = ["EventDecoder", "events_in", "file_type", "is_stream", "read_body", "read_kept", "read_reply"]
+__all__ = [
+    "EventDecoder",
+    "TooManyValuesError",
+    "events_in",
+    "file_type",
+    "is_stream",
+    "read_body",
+    "read_kept",
+    "read_reply",
+]
 
 _EVENT_STREAM = "text/event-stream"
 _MARK = b"\xef\xbb\xbf"
@@ -33,14 +44,31 @@ _OPENING = re.compile(rb"[\[{]")
 _FILES = ("image/", "audio/", "video/")
 _PIECE = 64 << 10
 _PEEK = 4096
-_MOST_VALUES = 1 << 18  # of one document: small ones take twenty times their text in memory
+_MOST_VALUES = 1 << 17  # of one document: small ones take twenty times their text in memory
 _SHOWN = 1024  # characters of an unusable answer
 _SHORT = 64
 _MOST_TRIES = 64  # beginnings of JSON among words
 
 
+class TooManyValuesError(ValueError):
+    """JSON of so many values that it is not read."""
+
+    def told(self, known: Mapping[str, Any]) -> BadResponseError:
+        """Return what is told of it; `known` is what is known of the answer and its bill."""
+        return BadResponseError(
+            "the answer holds more than {count} values, and is not read",
+            advice="check the address that %now shows, and the relay's log for a bill",
+            count=f"{_MOST_VALUES:,}",
+            **known,
+        )
+
+
 def read_reply(head: Mapping[str, JSON], data: bytes) -> tuple[Reply, Iterator[Event]]:
-    """Return what a complete answer says, and its events where it is a stream; `head` is as a `Sink` gets it."""
+    """Return what a complete answer says, and its events where it is a stream; `head` is as a `Sink` gets it.
+
+    Raises:
+        TooManyValuesError: it is JSON of too many values.
+    """
     start = data[:_PEEK]
     if is_stream(head, start):
         return _read_stream(head, data)
@@ -49,9 +77,12 @@ def read_reply(head: Mapping[str, JSON], data: bytes) -> tuple[Reply, Iterator[E
     mime = _mime_of(head)
     is_text = head.get("expects") == "text"
     if not is_text or _is_json(start):
-        with suppress(ValueError):
+        try:
             body = read_body(data) if is_text else _read_around(data)
             return Reply(media_type=mime, body=body, text=_words(data) if is_text else ""), iter(())
+        except ValueError as problem:
+            if isinstance(problem, TooManyValuesError) and not is_text:
+                raise
     return Reply(media_type=mime, text=_words(data if is_text else data[:_SHOWN])), iter(())
 
 
@@ -61,12 +92,18 @@ def read_kept(
     """Return what an answer says that was kept, as it was when it came; of one that was cut off, what is whole.
 
     None where there is nothing to be had from it.
+
+    Raises:
+        BadResponseError: it has too many values.
     """
     said = Said(None if head.get("expects") == "text" else texts)
     for piece in pieces:
         said.add(piece)
     body = said.end()
-    reply, events = read_reply(head, body)
+    try:
+        reply, events = read_reply(head, body)
+    except TooManyValuesError as problem:
+        raise problem.told({}) from None
     if reply.streamed:
         first = next(events, None)
         return None if first is None else (reply, itertools.chain([first], events))
@@ -205,7 +242,7 @@ def read_body(data: bytes | str) -> JSON:
     """Read JSON of a relay, with a byte-order mark and broken characters forgiven; or a ValueError."""
     plain = (data.encode("utf-8", "replace") if isinstance(data, str) else data).removeprefix(_MARK)
     if _is_huge(plain):
-        raise ValueError("too many values")
+        raise TooManyValuesError
     with suppress(msgspec.DecodeError, RecursionError):
         value: JSON = empty_depths(msgspec.json.decode(plain))  # from bytes: one emoji makes text four times as large
         return value
@@ -222,10 +259,13 @@ def _read_around(data: bytes) -> JSON:
     Of one that was cut off, what is whole; a web page holds none.
 
     Raises:
+        TooManyValuesError: there are too many of them.
         ValueError: there is no JSON.
     """
     with suppress(ValueError):
         return read_body(data)
+    if _is_huge(data) and _is_json(data[:_PEEK]):
+        raise TooManyValuesError
     documents: list[JSON] = []
     at = _OPENING.search(data) if not is_web_page(data[:_PEEK]) and not _is_huge(data) else None
     for _ in range(_MOST_TRIES):

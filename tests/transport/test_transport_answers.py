@@ -19,8 +19,8 @@ from now_jupyter._messages import BadResponseError, MaybeBilledError
 from now_jupyter._protocol import Event, Reply
 from now_jupyter._transport import RelayClient, _answers, read_kept
 from now_jupyter._transport._answers import Inflater
-from paid_calls import OK, ORDER, PARTIAL, PICTURE, STREAMED, Kept, frames, no_room, order
-from wire import EVENT_STREAM, JSON_TYPE, PNG_START, PNG_TYPE
+from paid_calls import MODELS_CALL, OK, ORDER, PARTIAL, PICTURE, STREAMED, Kept, frames, no_room, order
+from wire import EVENT_STREAM, JSON_TYPE, MODELS, PNG_START, PNG_TYPE
 
 
 @pytest.mark.parametrize(
@@ -272,13 +272,50 @@ def kept(head: Mapping[str, JSON], body: bytes) -> tuple[Reply, list[Event]] | N
         (b'{"choices": [', None),
         (b"}]}]", None),
         (b'{"a": "' + b"[{}]," * 999, None),
-        (b"[{}" * 2_000_000, None),
     ],
 )
 def test_what_is_whole_in_a_cut_answer_is_found(cut: bytes, whole: JSON) -> None:
     """Whatever its shape: up to the last object of a list that came whole."""
     found = kept({"status": 200}, cut)
     assert (found and found[0].body) == whole
+
+
+@pytest.mark.parametrize("small", [b"[],", b"{},", b"1,", b'"a",', b'{"a":[0]},', b"[[["])
+def test_an_answer_of_too_many_values_is_named(server: FaultServer, small: bytes) -> None:
+    """Small values take twenty times their text in memory: what is wrong is said, live and when it is read again."""
+    fits, body = (b"[" + small * (signs // signs_in(small)) + b"1]" for signs in (131_000, 131_200))
+    server.script([Send(response(200, body))])
+    came = order(server.url)
+    assert isinstance(came.error, BadResponseError)
+    assert "more than 131,072 values" in str(came.error)
+    assert (came.error.billed, came.sink.data) == ("maybe", body)
+    assert "log for a bill" in (came.error.next_step() or "")
+    with pytest.raises(BadResponseError, match="131,072 values"):
+        kept({"status": 200}, body[:-1])
+    if small != b"[[[":
+        found = kept({"status": 200}, fits)
+        assert found is not None
+        assert isinstance(found[0].body, list)
+
+
+def signs_in(text: bytes) -> int:
+    return sum(map(text.count, (b",", b"[", b"{")))
+
+
+def test_free_calls_say_so_too(server: FaultServer) -> None:
+    """And nothing was billed."""
+    server.script([Send(response(200, b"[" * 200_000))], path=MODELS)
+
+    async def ask() -> None:
+        client = RelayClient(base_url=server.url)
+        try:
+            await client.fetch(MODELS_CALL, once=True)
+        finally:
+            await client.aclose()
+
+    with pytest.raises(BadResponseError, match="131,072 values") as caught:
+        anyio.run(ask)
+    assert caught.value.billed == "no"
 
 
 @pytest.mark.parametrize("head", [b"ID3\x04", b"\0\0\0\x18ftypmp42", b"unknown"])
