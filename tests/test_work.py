@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import io
 import json
 import os
 import random
@@ -12,15 +14,19 @@ import sys
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from clean_room import ROOT
-from now_jupyter._media import extract
+from now_jupyter._media import decode, extract
+from now_jupyter._media import examine as examine_file
 from now_jupyter._media._containers import PNG_HEAD, png_chunk
+from now_jupyter._messages import BadImageError
 from now_jupyter._panel._diff import words_apart
 from now_jupyter._session._doctor import examine
 from now_jupyter._settings import Key, Redactor
@@ -55,6 +61,35 @@ def test_a_packed_description_is_read_in_linear_time() -> None:
     small, large = described(15_000), described(60_000)
     assert extract(large) == {"prompt": "x"}
     assert seconds(lambda: extract(large)) < GROWTH * seconds(lambda: extract(small)) + 0.01
+
+
+@functools.cache
+def jpeg() -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (16, 16), (200, 80, 20)).save(data, "JPEG")
+    return data.getvalue()
+
+
+def filled(size: int, *, in_scan: bool) -> bytes:
+    """A JPEG with so many bytes of 0xFF before a marker, or in the middle of its pixels."""
+    at = jpeg().index(b"\xff\xda") + 20 if in_scan else 2
+    return jpeg()[:at] + b"\xff" * size + jpeg()[at:]
+
+
+@pytest.mark.parametrize("in_scan", [False, True])
+def test_a_jpeg_that_is_filled_is_refused_in_linear_time(in_scan: bool) -> None:
+    """Decoder and patterns would look at all the filling again with each piece of it; a little is allowed."""
+    small, large = filled(1 << 20, in_scan=in_scan), filled(1 << 22, in_scan=in_scan)
+    for one in (small, large):
+        with pytest.raises(BadImageError, match=r"filled with nothing|cut off"):
+            decode(one)
+    assert seconds(lambda: refused(large)) < GROWTH * seconds(lambda: refused(small)) + 0.01
+    assert decode(filled(1000, in_scan=False)).size == (16, 16)
+
+
+def refused(data: bytes) -> None:
+    with suppress(BadImageError):
+        examine_file(data)
 
 
 def test_the_key_is_covered_in_small_pieces_in_linear_time() -> None:
