@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import tracemalloc
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -95,6 +96,26 @@ def test_what_a_notebook_shows_is_read_from_its_outputs(tmp_path: Path) -> None:
     assert pictures_shown(notebook(tmp_path / "a.ipynb", "x", "y")).ids == {"x", "y"}
     assert pictures_shown(notebook(tmp_path / "b.ipynb", "x")).paid
     assert not pictures_shown(notebook(tmp_path / "c.ipynb", "x", demo=True)).paid
+
+
+def test_a_large_notebook_is_read_in_pieces(tmp_path: Path) -> None:
+    """Whatever lies between the marks, wherever they lie; what a cell or an output says is no mark."""
+    path = notebook(tmp_path / "a.ipynb", "x")
+    said = json.dumps({"metadata": {"now": {"id": "no"}}})
+    form = json.loads(path.read_text())
+    outputs = form["cells"][0]["outputs"]
+    for at in (0, 8, 30, 60_000):  # the marks lie across the ends of pieces
+        data = {"image/png": "A" * ((1 << 20) - 200 + at), "text/plain": [said, "狐🦊"]}
+        outputs += [{"output_type": "display_data", "data": data, "metadata": {"now": {"id": f"y{at}"}}}]
+    form["cells"] += [{"cell_type": "code", "source": said, "outputs": []}]
+    for indent in (None, 1):
+        path.write_text(json.dumps(form, indent=indent, ensure_ascii=False), "utf-8")
+        assert pictures_shown(path).ids == {"x", "y0", "y8", "y30", "y60000"}
+    tracemalloc.start()
+    pictures_shown(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < path.stat().st_size
 
 
 # Which folder

@@ -6,13 +6,15 @@ believed beyond choosing a folder. Facts: design.md §2.7, reference/jupyter.md 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import unquote
-
-from .._json import read_json
 
 __all__ = ["ShownBefore", "folder_of", "notebook_path", "pictures_shown"]
 
@@ -20,7 +22,11 @@ T = TypeVar("T")
 _OF_PAPERMILL = ("PAPERMILL_OUTPUT_PATH", "PAPERMILL_INPUT_PATH")  # with --inject-paths
 _SUFFIXES = {".ipynb", ".py", ".md", ".myst", ".qmd", ".rmd"}  # the last ones where jupytext opens them as notebooks
 _LARGEST_NOTEBOOK = 512 << 20
-_MOST_VALUES = 1 << 22
+_PIECE = 1 << 20
+_LONGEST_MARK = 64 << 10
+_MOST_MARKS = 10_000
+_MARK = re.compile(rb'(?<!\\)"now"\s{0,99}+:\s{0,99}+\{')
+_DECODER = json.JSONDecoder()
 _LONGEST_ID = 64
 
 
@@ -61,16 +67,29 @@ def pictures_shown(notebook: Path | None) -> ShownBefore:
     """Return what the saved notebook shows; an unreadable file shows none."""
     if notebook is None:
         return ShownBefore()
-    try:
-        if notebook.stat().st_size > _LARGEST_NOTEBOOK:
-            return ShownBefore()
-        form = read_json(notebook.read_bytes(), most=_MOST_VALUES)
-    except (OSError, ValueError):
-        return ShownBefore()
-    outputs = [output for cell in _part(form, "cells", list) for output in _part(cell, "outputs", list)]
-    marks = [mark for one in outputs if (mark := _part(_part(one, "metadata", dict), "now", dict))]
+    marks: list[Mapping[str, Any]] = []
+    with suppress(OSError):
+        if notebook.is_file() and notebook.stat().st_size <= _LARGEST_NOTEBOOK:
+            with notebook.open("rb") as file:
+                marks = list(islice(_marks_in(file), _MOST_MARKS))
     ids = frozenset(identity for mark in marks for identity in _ids(mark))
     return ShownBefore(ids, any(_ids(mark) and not mark.get("demo") for mark in marks))
+
+
+def _marks_in(file: BinaryIO) -> Iterator[Mapping[str, Any]]:
+    """Yield what outputs say of our pictures in their metadata; of the pictures in it a notebook may be very large.
+
+    Only names stand between quotes that are not escaped, so no text of a cell or an output is taken for one.
+    """
+    for at in count(0, _PIECE):
+        file.seek(at)
+        if not (window := file.read(_PIECE + _LONGEST_MARK)):
+            return
+        for found in _MARK.finditer(window):
+            if found.start() < _PIECE:
+                with suppress(ValueError, RecursionError):
+                    start = found.end() - 1
+                    yield _DECODER.raw_decode(window[start : start + _LONGEST_MARK].decode("utf-8", "replace"))[0]
 
 
 def _ids(mark: Mapping[str, Any]) -> list[str]:
