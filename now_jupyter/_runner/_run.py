@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,7 @@ from .._protocol import (
     Step,
 )
 from .._store import Record, RecordedOutput, Store
-from .._transport import LongTexts, Submission
+from .._transport import Submission
 from .._values import Attempt, Status
 from ._answers import announce, complete_error, keep_refusal, place_of, read_kept_answer, with_output
 from ._polling import Pace
@@ -80,7 +80,7 @@ class Run:
         self._watch = watch
         self._is_new = is_new
         self._began = runner.stopwatch()
-        self.texts = LongTexts(runner.store.temp_path)
+        self.texts = runner.texts_for(service)
         self._saver = Saver(runner, record, self.texts)
         self._kept: Iterator[Event] = iter(())
         self._submission: Submission | None = None
@@ -92,13 +92,13 @@ class Run:
 
     async def buy(self, plan: Plan) -> RunResult:
         """Make the plan's free calls, send its paid call, once, and read the answer."""
-        with closing(self.texts):
+        with self.texts:
             return await self._execute(lambda saving: self._send_and_read(plan, saving))
 
     async def read(self, begin: Callable[[], Conversation[Outcome]], *, events: Iterable[Event] = ()) -> RunResult:
         """Go through a conversation that costs nothing: about an answer that was kept, a task, or kept sources."""
         self._kept = iter(events)
-        with closing(self.texts):
+        with self.texts:
             return await self._execute(lambda saving: self._converse(begin, saving))
 
     async def _execute(self, work: Callable[[TaskGroup], Awaitable[Outcome]]) -> RunResult:
@@ -243,8 +243,7 @@ class Run:
             case Next():
                 return await self._submission.next() if self._submission else next(self._kept, None)
             case Fetch(call):
-                texts = None if self._service.batch > 1 else self.texts  # which only this run can read
-                return await self._runner.client.fetch(call, inputs=self._store.input_path, texts=texts)
+                return await self._runner.client.fetch(call, inputs=self._store.input_path, texts=self.texts)
             case Poll(task):
                 return await self._poll(task, saving)
             case Progress():

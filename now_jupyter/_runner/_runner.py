@@ -18,7 +18,7 @@ from anyio import CancelScope
 from .._background import run_in_thread
 from .._protocol import Plan, Service
 from .._store import Record, RescueFolder, Store
-from .._transport import Downloader, RelayClient
+from .._transport import Downloader, LongTexts, RelayClient
 from .._values import Status
 from ._answers import fetch_again, read_kept_answer
 from ._polling import Poller
@@ -44,6 +44,7 @@ class Runner:
     task_limit: float = _TASK_LIMIT
     rescue: RescueFolder = field(default_factory=RescueFolder)
     _pollers: dict[str, Poller] = field(default_factory=dict, init=False)
+    _shared_texts: dict[str, LongTexts] = field(default_factory=dict, init=False)
     _scopes: set[CancelScope] = field(default_factory=set, init=False)
 
     def abandon(self) -> None:
@@ -65,6 +66,12 @@ class Runner:
     def poller(self, service: Service) -> Poller:
         """Return the one poller of a service."""
         return self._pollers.setdefault(service.name, Poller(service.batch, self.sleep))
+
+    def texts_for(self, service: Service) -> LongTexts:
+        """Return the place for long texts of a run; one for all whose answers are polled for together."""
+        if service.batch <= 1:
+            return LongTexts(self.store.temp_path)
+        return self._shared_texts.setdefault(service.name, LongTexts(self.store.temp_path))
 
     async def run(self, record: Record, plan: Plan, service: Service, watch: Watch) -> RunResult:
         """Send the plan of a claimed record and read its answer; an error of ours is returned, not raised."""

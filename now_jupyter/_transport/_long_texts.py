@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from .._messages import StoreError
 from ._private_files import open_new
@@ -35,12 +35,25 @@ _MARK = re.compile(r"==([0-9a-f]{64})==")
 
 
 class LongTexts:
-    """The long texts of some answers: `new_path` gives a place for each. Close it when the answers are done with."""
+    """The long texts of some answers: `new_path` gives a place for each.
+
+    Enter it while they are in use; they are gone when the last one who entered leaves.
+    """
 
     def __init__(self, new_path: Callable[[], Path]) -> None:
         self._new_path = new_path
+        self._users = 0
         self._every: list[_Rest] = []
         self._named: dict[str, _Rest] = {}
+
+    def __enter__(self) -> Self:
+        self._users += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._users -= 1
+        if not self._users:
+            self.close()
 
     def pieces_of(self, text: str) -> Iterator[bytes]:
         """Yield a text of an answer as it came, with what a mark in it stands for."""

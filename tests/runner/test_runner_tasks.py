@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import signal
 import subprocess
@@ -15,6 +17,7 @@ from typing import Any
 
 import anyio
 import pytest
+from PIL import Image
 
 from clean_room import ROOT
 from faultserver import FaultServer, Reset, Send, json_answer, response
@@ -29,12 +32,14 @@ from now_jupyter._messages import (
     TaskNeedsAction,
     TaskStillPending,
 )
-from now_jupyter._protocol import Conversation, Outcome, Reply
+from now_jupyter._protocol import Base64, Conversation, Found, Outcome, Poll, Reply
 from now_jupyter._runner import RunResult
 from now_jupyter._services._openai_images import OpenAIImages
 from now_jupyter._store import Record
+from now_jupyter._transport import _long_texts
 from now_jupyter._values import Input, Origin, Request, Status
 from relays import Watching, new_session, relay_on_loopback
+from task_service import TaskService, task_in
 from workshop import TASKS, finished, perform, resume, run_once, task_shop, workshop
 
 
@@ -91,6 +96,47 @@ def test_tasks_share_their_polls(tmp_path: Path) -> None:
     assert [shop.record(number).status for number in (1, 2)] == [Status.DONE, Status.DONE]
     assert [len(ids) for ids in bodies].count(2) >= 2
     assert len(bodies) < 2 * sum(len(ids) == 2 for ids in bodies)
+
+
+class Inline(TaskService):
+    """A service whose polls bring the pictures along."""
+
+    def read(self, reply: Reply, memo: Fields) -> Conversation[Outcome]:
+        del memo
+        known: Fields = yield from Poll(task_in(reply))
+        yield from Found(key="1", sources=(Base64(str(known["picture"])),))
+        return Outcome()
+
+
+def test_what_a_shared_poll_brings_along_is_everybodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures in it go to the disk, beyond the cap of what an answer says, until the last run has read them."""
+    monkeypatch.setattr(_long_texts, "SAID_CAP", 20_000)
+    pictures, ids, service = [large_png(shade) for shade in (1, 2)], iter(("7", "8")), Inline()
+    items = [{"id": str(7 + at), "picture": base64.b64encode(one).decode()} for at, one in enumerate(pictures)]
+    with FaultServer() as server:
+        server.script(lambda _: [Send(json_answer({"code": 1, "result": next(ids)}))], path="/mj/submit/imagine")
+        server.script([Send(json_answer(items))], path="/mj/task/list-by-condition")
+        shop = workshop(tmp_path, url=server.url)
+        shop.runner.sleep = nap
+        records = [shop.claimed(f"fox {n}", service=service) for n in range(2)]
+
+        async def run() -> None:
+            async with anyio.create_task_group() as group:
+                for record in records:
+                    group.start_soon(run_once, shop, record, service)
+            await shop.aclose()
+
+        anyio.run(run)
+    assert [shop.record(number).status for number in (1, 2)] == [Status.DONE, Status.DONE]
+    assert sorted(path.read_bytes() for path in shop.pictures) == sorted(pictures)
+    assert not list(shop.store.folder.rglob("*.tmp"))
+    assert sum(one.path == "/mj/task/list-by-condition" for one in server.seen) < 4
+
+
+def large_png(shade: int) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (200, 100), (shade, 7, 7)).save(data, "PNG", compress_level=0)
+    return data.getvalue()
 
 
 async def nap(seconds: float) -> None:
