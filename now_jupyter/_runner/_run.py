@@ -16,7 +16,7 @@ import anyio
 from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 
-from .._background import run_in_thread
+from .._background import Turns, run_in_thread
 from .._json import JSON, Fields
 from .._messages import (
     BadResponseError,
@@ -85,6 +85,7 @@ class Run:
         self._kept: Iterator[Event] = iter(())
         self._submission: Submission | None = None
         self._pace = Pace()
+        self._turns = Turns()
         self._writing = anyio.Lock()
         self._scope = CancelScope()
         self._lost: dict[str, NowImageError] = {}
@@ -241,6 +242,7 @@ class Run:
     async def _perform(self, step: Step[Any], saving: TaskGroup) -> object:
         match step:
             case Next():
+                await self._turns.pass_on()
                 return await self._submission.next() if self._submission else next(self._kept, None)
             case Fetch(call):
                 return await self._runner.client.fetch(call, inputs=self._store.input_path, texts=self.texts)
@@ -290,7 +292,7 @@ class Run:
             saving.start_soon(self._try_to_report, progress)
         else:
             await self._try_to_report(progress)
-        await checkpoint()  # a service that only reports progress must not keep the loop for itself
+        await self._turns.pass_on()  # a service that only reports progress must not keep the loop for itself
 
     async def _try_to_report(self, progress: Progress) -> None:
         try:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import httpx
-from anyio.lowlevel import checkpoint
 
+from .._background import Turns
 from .._messages import BadResponseError, ConnectFailed, NowImageError, RateLimitError
 from .._protocol import Call, Event, Reply
 from .._settings import Key, Redactor
@@ -54,7 +54,6 @@ _ERROR_SECONDS = 10.0  # for the body of a refusal, whose status is known alread
 _LEAVING_SECONDS = 2.0  # for the end of a stream that nobody waits for
 _LARGEST_FILE = 64 << 20
 _EVENT_PEEK, _FILE_PEEK = 8, 4096  # bytes that tell events from JSON, and one file from another
-_FEW_EVENTS = 32
 _TOO_MANY = 429
 _SERVER_ERROR = 500
 _HEADERS = {
@@ -330,13 +329,12 @@ async def _read(answer: Answer, texts: LongTexts | None) -> Submission:
 
 
 async def _live_events(answer: Answer, start: bytes, texts: LongTexts) -> AsyncGenerator[Event, None]:
-    cutter, decoder = Cutter(texts), EventDecoder()
+    cutter, decoder, turns = Cutter(texts), EventDecoder(), Turns()
     for event in decoder.feed(cutter.feed(start)):
         yield event
     while not decoder.is_done and (piece := await anext(answer.pieces, None)) is not None:
-        for place, event in enumerate(decoder.feed(cutter.feed(piece)), start=1):
-            if place % _FEW_EVENTS == 0:
-                await checkpoint()  # thousands that are here already must not keep the loop for themselves
+        for event in decoder.feed(cutter.feed(piece)):
+            await turns.pass_on()
             yield event
     for event in itertools.chain(decoder.feed(cutter.end()), decoder.end()):
         yield event
