@@ -6,11 +6,12 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 
 import anyio
 import pytest
 
-from now_jupyter._background import Background, run_in_thread
+from now_jupyter._background import Background, Turns, run_in_thread
 
 
 @pytest.fixture
@@ -92,3 +93,25 @@ def test_errors_come_back_from_the_thread(background: Background) -> None:
     """Whatever is raised there is raised here."""
     with pytest.raises(ZeroDivisionError):
         background.call(run_in_thread, lambda: 1 // 0)
+
+
+def test_turns_are_passed_on_by_time(background: Background) -> None:
+    """Others on the loop come to their turn every 20 ms, and not each time: the lock would never change hands."""
+    now, seen = [0.0], list[float]()
+
+    async def look() -> None:
+        while now[0] < 1.0:
+            seen.append(now[0])
+            await anyio.lowlevel.checkpoint()
+
+    async def work() -> None:
+        turns = Turns(lambda: now[0])
+        async with anyio.create_task_group() as group:
+            group.start_soon(look)
+            for _ in range(1001):
+                await turns.pass_on()
+                now[0] += 0.001
+
+    background.call(work)
+    assert 30 < len(seen) < 60
+    assert max(after - before for before, after in pairwise(seen)) < 0.03

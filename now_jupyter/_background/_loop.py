@@ -44,15 +44,16 @@ class Turns:
     Not each time: a thread that lets go of Python's lock more often than the lock changes hands (after 5 ms) keeps it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin with a turn of one's own."""
-        self._until = time.monotonic() + _TURN
+        self._clock = clock
+        self._until = clock() + _TURN
 
     async def pass_on(self) -> None:
         """Let others go on, where it is time."""
-        if time.monotonic() > self._until:
+        if self._clock() > self._until:
             await checkpoint()
-            self._until = time.monotonic() + _TURN
+            self._until = self._clock() + _TURN
 
 
 class Background:
