@@ -181,6 +181,25 @@ def test_an_unknown_price_under_a_budget_needs_the_users_word(served: Served, tm
         assert left(session) == "¥1.00"
 
 
+def test_a_price_of_ones_own_is_what_a_budget_and_a_question_go_by(served: Served, tmp_path: Path) -> None:
+    """It makes an unknown price known, and is refused where it goes beyond what is left."""
+    with new_session(tmp_path, served.url) as session:
+        session.set_price("nobody-knows-its-price", "0.3/picture")
+        session.set_budget(1)
+        with pytest.raises(NowImageError, match="nobody-knows-its-price"):  # the relay's word: it was sent
+            session.generate("a fox", model="nobody-knows-its-price")
+        session.set_price("gpt-image-2", "$0.6/call")
+        session.set_price("dall-e-3", 0.6)
+        for yes, why in (
+            (False, r"costs ~\$1\.20 .*, which is more than \$1\.00"),
+            (True, r"~\$1\.20, and \$1\.00 is left"),
+        ):
+            with pytest.raises(InputError, match=why):
+                session.generate("a fox", model="dall-e-3", n=2, yes=yes)
+        assert str(session.generate("a fox", model="gpt-image-2", n=2).cost) == "~$0.60"
+        assert served.posts == 2
+
+
 def test_the_demo_is_never_counted(tmp_path: Path) -> None:
     """Neither stopped nor counted."""
     with new_session(tmp_path, "") as session:
