@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -14,8 +15,10 @@ from demo_calls import BASE_URL, new_relay
 from faultserver import FaultServer, Send, json_answer, response
 from now_jupyter._messages import NowImageError
 from now_jupyter._protocol import Ask, Charge, Listed, Plan, Request
+from now_jupyter._relay import _memory
 from now_jupyter._relay._balance import Balance, read_balance, read_status
 from now_jupyter._relay._catalogue import Price, read_models, read_published
+from now_jupyter._relay._memory import recall, remember_price
 from now_jupyter._relay._money import estimate, in_currency, spent
 from now_jupyter._relay._own_price import OwnPrice
 from now_jupyter._services import service_named
@@ -98,6 +101,24 @@ def test_a_kept_price_counts_in_its_unit(unit: str, charge: Charge, amount: str 
     assert estimate(plan, {}, Settings(currency="USD"), kept).amount is None
     typed = Settings(currency="CNY", prices={"m": 1})
     assert estimate(plan, {}, typed, kept).amount == (3 if charge.unit == "picture" else charge.times)
+
+
+@pytest.mark.parametrize("odd", ["-1", "NaN", "Infinity", "1E+999999999", "much", -1, 1e300, None, [], {}])
+@pytest.mark.parametrize("place", ["amount", "unit", "money", "m"])
+def test_a_kept_price_that_cannot_be_meant_is_none(odd: Any, place: str) -> None:
+    """Whatever stands in its file, an order is priced by what makes sense, or its price is unknown."""
+    remember_price("relay", "m", OwnPrice(Money(Decimal("0.3")), "call"))
+    path = _memory._memory_file()
+    form = json.loads(path.read_text())
+    prices = form["relay"]["prices"]
+    at = {"amount": prices["m"]["money"], "unit": prices["m"], "money": prices["m"], "m": prices}[place]
+    at[place] = odd
+    path.write_text(json.dumps(form))
+    plan = replace(plan_of("gpt-image-2"), charge=Charge(name="m"))
+    price = estimate(plan, {"m": Price(per_call=Decimal(2))}, Settings(), recall("relay").prices)
+    assert price.amount in (None, Decimal(2))
+    remember_price("relay", "m", OwnPrice(Money(Decimal("0.3")), "call"))
+    assert recall("relay").prices["m"].of(plan) == Decimal("0.3")
 
 
 def test_relay_dollars_become_the_users_currency() -> None:
