@@ -98,6 +98,13 @@ def test_what_a_notebook_shows_is_read_from_its_outputs(tmp_path: Path) -> None:
     assert not pictures_shown(notebook(tmp_path / "c.ipynb", "x", demo=True)).paid
 
 
+def test_a_notebook_that_is_a_script_or_a_page_shows_nothing(tmp_path: Path) -> None:
+    """What its text says is no output."""
+    path = tmp_path / "fox.py"
+    path.write_text('# %%\nx = {"metadata": {"now": {"id": "no"}}}\n')
+    assert pictures_shown(path) == ShownBefore()
+
+
 def test_a_large_notebook_is_read_in_pieces(tmp_path: Path) -> None:
     """Whatever lies between the marks, wherever they lie; what a cell or an output says is no mark."""
     path = notebook(tmp_path / "a.ipynb", "x")

@@ -12,6 +12,7 @@ import secrets
 import subprocess
 import sys
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -184,6 +185,33 @@ def test_ordinary_records_find_room(store: Store) -> None:
     put(store, 1, **more)
     (record,) = store.records()
     assert 1_000 < settle(record) < ROOM / 47_000
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"outputs": [{"key": str(at), "number": at} for at in range(1, 200)]},
+        {"outputs": [{"key": "1", "number": 1, "words": "狐" * 20_000}]},
+        {"request": {"prompt": "🦊" + "x" * 20_000}},
+        {"usage": {"a": [[]] * 1000}},
+        {"usage": {"a": [2.5] * 2000}},
+        {"usage": {str(at): str(at) for at in range(900)}},
+        {"request": {"prompt": "x", "raw": {"a": [{"b": at} for at in range(300)]}}},
+    ],
+    ids=range(7),
+)
+def test_a_record_weighs_what_it_takes_in_memory(more: dict[str, Any], store: Store) -> None:
+    """Whatever it is made of."""
+    store.preflight()
+    for number in range(1, 31):
+        put(store, number, **more)
+    records = Store(store.folder).records()  # what is made once is there
+    tracemalloc.start()
+    records = store.records()
+    gc.collect()
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert 0.75 * taken < sum(map(settle, records)) < 1.5 * taken
 
 
 def test_the_collector_has_nothing_to_look_at_in_records(store: Store) -> None:

@@ -81,6 +81,8 @@ def _marks_in(file: BinaryIO) -> Iterator[Mapping[str, Any]]:
 
     Only names stand between quotes that are not escaped, so no text of a cell or an output is taken for one.
     """
+    if not file.read(_PIECE).lstrip().startswith(b"{"):
+        return  # a script or a page, which has no outputs
     for at in count(0, _PIECE):
         file.seek(at)
         if not (window := file.read(_PIECE + _LONGEST_MARK)):
