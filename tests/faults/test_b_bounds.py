@@ -115,6 +115,19 @@ def test_what_is_unpacked_is_held_to_the_cap(stand: Stand, small_cap: int, campa
     campaign.outcome(outcome="BadResponseError at the cap", billed="maybe", kept="what was read")
 
 
+@pytest.mark.row("B5", injected="more values than an answer may have")
+def test_too_many_values_are_named_now_and_when_they_are_looked_for_again(stand: Stand, campaign: Campaign) -> None:
+    """The order may have been billed, its answer is kept, and `resume` says why it is not read."""
+    body = b'{"data": [' + b"[]," * 70_000 + b"[]]}"
+    error = fails(stand, [Send(response(200, body))], BadResponseError)
+    assert "more than 131,072 values" in str(error)
+    with pytest.raises(BadResponseError, match="131,072 values"):
+        stand.session.resume()
+    assert (stand.posts, stand.last.status) == (1, "unknown")
+    assert stand.last.answer.endswith(body)
+    campaign.outcome(outcome="BadResponseError, named", billed="maybe", kept="answer")
+
+
 @pytest.mark.row("B5", injected="a refusal that does not end")
 def test_a_refusal_is_read_as_far_as_it_is_shown(stand: Stand, campaign: Campaign) -> None:
     """Of a refusal 64 KiB are read, then it is judged: nobody waits for the rest."""
