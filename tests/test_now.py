@@ -459,18 +459,28 @@ def test_a_status_that_is_none_shows_nowhere(now: Desk) -> None:
         now("open #1")
 
 
-def test_a_price_of_ones_own_is_set_told_and_forgotten(paid: tuple[Desk, Served]) -> None:
+def test_a_price_of_ones_own_is_set_told_and_forgotten(
+    paid: tuple[Desk, Served], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """It stands in the list of models, in both languages, and in the quote; off goes back to what the relay says."""
     now, served = paid
     assert now("price") == "no price of your own is set"
     assert now("price dall-e-2") == "dall-e-2 costs what the relay's list says"
     assert now("price dall-e-2 $0.3/picture") == "dall-e-2 costs $0.30/picture here, by your own word"
     assert now("价格 gpt-image-2 ０．５／次") == "gpt-image-2 costs $0.50/call here, by your own word"
-    assert now("price").splitlines() == ["dall-e-2  $0.30/picture", "gpt-image-2  $0.50/call"]
+    assert now("price gtp-image-2 0.1").endswith("; the relay lists no such model")
+    assert now("price").splitlines() == [
+        "dall-e-2 costs $0.30/picture here, by your own word",
+        "gpt-image-2 costs $0.50/call here, by your own word",
+        "gtp-image-2 costs $0.10 here, by your own word; the relay lists no such model",
+    ]
+    with desk(tmp_path, capsys, served.url, typed=lambda: {"currency": "CNY"}) as other:
+        assert other("price dall-e-2").endswith("; it does not count while prices are in CNY")
+        assert other("models dall-e-2") == "dall-e-2  ¥0.0200"
     assert now("models dall-e-2") == "dall-e-2  $0.30/picture (your own price)"
-    with new_session(now.session.context.home().store.folder.parent, served.url) as other:  # another kernel's
+    with new_session(tmp_path, served.url) as other:  # another kernel's
         assert {name: str(one) for name, one in other.own_prices().items()}["dall-e-2"] == "$0.30/picture"
-    with new_session(now.session.context.home().store.folder.parent, "http://127.0.0.1:9") as other:  # another relay's
+    with new_session(tmp_path, "http://127.0.0.1:9") as other:  # another relay's
         assert other.own_prices() == {}
     order = order_of(parse_keywords("a fox", {"model": "dall-e-2", "n": 3}))
     assert str(now.session.rehearse(order).price) == "~$0.90"

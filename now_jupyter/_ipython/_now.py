@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .._history import Selection
 from .._media import recipe_file
-from .._messages import ConfigError, InputError, Language, printable, say
+from .._messages import ConfigError, InputError, Language, NowImageError, printable, say
 from .._options import cell_text
 from .._orders import budget_line
-from .._relay import say_price, spent
+from .._relay import OwnPrice, say_price, spent
 from .._session import Session, request_in, try_file
 from .._store import read_file
 from ._commands import command_named, usage_of_now
@@ -82,13 +83,19 @@ class NowCommands:
         model, _, amount = rest.partition(" ")
         if amount:
             self._session.set_price(model, None if amount.strip() in ("off", "关") else amount)
-        own = self._session.own_prices()
+        own = {name: self._own_price(name, price) for name, price in self._session.own_prices().items()}
         if not model:
-            lines = [f"{name}  {price}" for name, price in own.items()]
-            return "\n".join(lines) or say("no price of your own is set", self._language)
-        if (price := own.get(model)) is not None:
-            return say("{model} costs {price} here, by your own word", self._language, model=model, price=price)
-        return say("{model} costs what the relay's list says", self._language, model=model)
+            return "\n".join(own.values()) or say("no price of your own is set", self._language)
+        return own.get(model) or say("{model} costs what the relay's list says", self._language, model=model)
+
+    def _own_price(self, model: str, price: OwnPrice) -> str:
+        currency, is_listed = self._session.settings().currency, True
+        with suppress(NowImageError):  # a relay that tells no list
+            is_listed = model in {one.name for one in self._session.models()}
+        line = say("{model} costs {price} here, by your own word", self._language, model=model, price=price)
+        if price.money.currency != currency:
+            line += say("; it does not count while prices are in {currency}", self._language, currency=currency)
+        return line if is_listed else line + say("; the relay lists no such model", self._language)
 
     def _models(self, words: str) -> str:
         models = [one for one in self._session.models() if one.makes_pictures and words.lower() in one.name.lower()]

@@ -295,10 +295,9 @@ class Session:
         self._orders.quotes.set_budget(self.context.home().store, given, self.settings())
 
     def own_prices(self) -> dict[str, OwnPrice]:
-        """Return your own prices at the relay in use, by model, that are in force instead of those of its list."""
+        """Return your own prices at the relay in use, by model; those in another currency than `Now.currency` rest."""
         settings, kept = self.settings(), self.facts.kept_prices(self.context.access())
-        own = {name: own_price(name, settings, kept) for name in (*kept, *settings.prices)}
-        return {name: price for name, price in own.items() if price is not None}
+        return {name: own_price(name, settings, kept) or kept[name] for name in (*kept, *settings.prices)}
 
     def set_price(self, model: str, price: str | float | None) -> None:
         """Say what a model costs at the relay in use (`"¥0.3/picture"`, `"0.5/call"`, `0.3`); None forgets it.
