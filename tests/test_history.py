@@ -302,7 +302,7 @@ def test_records_are_read_again_only_where_something_changed(tmp_path: Path, mon
     read = list_of_reads(monkeypatch)
     grow_old(monkeypatch)
     assert [len(shelf.history.records()) for _ in range(3)] == [3, 3, 3]
-    assert [name for name in read if name.endswith(".json")] == ["1.json", "2.json", "3.json"]
+    assert [name for name in read if name.endswith(".json")] == ["3.json", "2.json", "1.json"]
     read.clear()
     Shelf(Store(store.folder), shelf.history).add()
     assert len(shelf.history) == 4

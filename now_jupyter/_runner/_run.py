@@ -162,11 +162,11 @@ class Run:
         """Read what came of an answer that broke off; its outcome where all that was asked for is in it."""
         if self.record.outputs or self.record.state is not None:
             return None  # it was read while it came
-        kept = await run_in_thread(read_kept_answer, self._store, self.record.number, self.texts)
-        if kept is None:
-            return None
-        reply, self._kept, self._submission = kept[0], kept[1], None
         with suppress(NowImageError):
+            kept = await run_in_thread(read_kept_answer, self._store, self.record.number, self.texts)
+            if kept is None:
+                return None
+            reply, self._kept, self._submission = kept[0], kept[1], None
             outcome: Outcome = await self._converse(lambda: self._service.read(reply, plan.memo), saving)
             return outcome if len(self.record.counted) >= self.record.expected else None
         return None
