@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -18,7 +19,7 @@ from now_jupyter._protocol import Ask, Charge, Listed, Plan, Request
 from now_jupyter._relay import _memory
 from now_jupyter._relay._balance import Balance, read_balance, read_status
 from now_jupyter._relay._catalogue import Price, read_models, read_published
-from now_jupyter._relay._memory import recall, remember_price
+from now_jupyter._relay._memory import recall, remember_price, remember_service
 from now_jupyter._relay._money import estimate, in_currency, spent
 from now_jupyter._relay._own_price import OwnPrice
 from now_jupyter._services import service_named
@@ -119,6 +120,18 @@ def test_a_kept_price_that_cannot_be_meant_is_none(odd: Any, place: str) -> None
     assert price.amount in (None, Decimal(2))
     remember_price("relay", "m", OwnPrice(Money(Decimal("0.3")), "call"))
     assert recall("relay").prices["m"].of(plan) == Decimal("0.3")
+
+
+def test_what_is_remembered_at_once_is_all_there() -> None:
+    """An order that notes how a model is made takes no price of the user's away."""
+    with ThreadPoolExecutor(2) as pool:
+        for at in range(10):
+            own = OwnPrice(Money(Decimal(at)))
+            price = pool.submit(remember_price, "relay", str(at), own)
+            service = pool.submit(remember_service, "relay", str(at), "x")
+            assert [price.result(), service.result()] == [None, None]
+    kept = recall("relay")
+    assert kept.prices.keys() == kept.services.keys() == set(map(str, range(10)))
 
 
 def test_relay_dollars_become_the_users_currency() -> None:
