@@ -21,6 +21,7 @@ __all__ = [
     "keep_refusal",
     "place_of",
     "read_kept_answer",
+    "repeats_in",
     "with_output",
 ]
 
@@ -154,6 +155,18 @@ def with_output(record: Record, output: RecordedOutput) -> Record:
     """Return the record with this output in its place; what brought an output was billed."""
     outputs = (*(one for one in record.outputs if one.key != output.key), output)
     return replace(record, outputs=tuple(sorted(outputs, key=lambda one: one.number)), billed="yes")
+
+
+def repeats_in(record: Record, expected: int) -> tuple[RecordedOutput, ...]:
+    """Return the outputs that are the same files as others, as far as there are more than were asked for."""
+    known: set[str] = set()
+    repeats = []
+    for one in record.counted:
+        if one.sha256 in known:
+            repeats.append(one)
+        known |= {one.sha256} - {""}
+    most = max(0, len(record.counted) - max(expected, 1))
+    return tuple(repeats[::-1][:most])
 
 
 def place_of(found: Found, record: Record) -> int:

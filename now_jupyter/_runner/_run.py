@@ -49,7 +49,7 @@ from .._protocol import (
 from .._store import Record, RecordedOutput, Store
 from .._transport import Submission
 from .._values import Attempt, Status
-from ._answers import announce, complete_error, keep_refusal, place_of, read_kept_answer, with_output
+from ._answers import announce, complete_error, keep_refusal, place_of, read_kept_answer, repeats_in, with_output
 from ._polling import Pace
 from ._reports import RunResult, Watch, report
 from ._saving import Saver
@@ -348,6 +348,8 @@ class Run:
         lost = max(self._lost.values(), key=lambda one: bool(one.rescued), default=None)  # the worst is told
         for one in filter(None, (error, lost)):
             await run_in_thread(complete_error, one, self._store, self.record)
+        repeats = repeats_in(self.record, outcome.expected or self.record.expected)
+        self.record = replace(self.record, outputs=tuple(one for one in self.record.outputs if one not in repeats))
         self.record = replace(decide_end(self.record, outcome, error, lost=lost), elapsed=elapsed)
         if self.record.has_answer and lost is not None and not lost.rescued:
             lost = None  # the record tells it; what only this process holds is said aloud
@@ -359,6 +361,9 @@ class Run:
             await self._saver.rescue_kept(self.record)
             self._tell()
         else:
+            for repeat in repeats:
+                with suppress(StoreError):
+                    await run_in_thread(self._store.drop_repeat, repeat.file)
             if self.record.status is Status.DONE:  # of fewer than asked for, the answer may still hold more
                 with suppress(StoreError):
                     await run_in_thread(self._store.drop_answer, self.record.number)

@@ -106,6 +106,11 @@ class FileStore:
             raise StoreCorrupt("{path} is no regular file", path=file)
         return self.pictures / file
 
+    def drop_repeat(self, file: str) -> None:
+        """Remove an output that repeats another one of its order byte for byte, once its record does not name it."""
+        self._layout.repair()
+        remove_file(self.output_path(file))
+
     def require_intact(self, output: RecordedOutput) -> None:
         """Raise a StoreCorrupt where the file of an output cannot be read or has changed."""
         with suppress(StoreError):

@@ -224,14 +224,26 @@ REPEATED = {
     "the whole object": frame({"created": 1, "data": [{"b64_json": A}]}),
     "the whole response": frame({"type": "response.completed", "response": {"output": [{"result": A}]}}),
     "another form of it": frame({"data": [{"url": URI}]}),
+    "a link to it": frame({"data": [{"url": "/files/7"}]}),
 }
 
 
 @pytest.mark.parametrize("last", REPEATED.values(), ids=REPEATED)
 def test_a_last_frame_that_repeats_it_all_adds_nothing(odd: Odd, last: str) -> None:
     odd.says(events(completed(1), last, "data: [DONE]\n\n"))
+    odd.serves({"/files/7": ONE})
     assert odd.digests() == [ONE]
     assert odd.last.status == "done"
+    assert [path.name for path in odd.last.outputs[0].path.parent.iterdir()] == ["1-fox.png"]
+
+
+def test_two_that_are_equal_are_two_where_two_were_asked_for(odd: Odd) -> None:
+    odd.says({"data": [{"b64_json": A}, {"url": "/files/7"}, {"url": "/files/8"}]})
+    odd.serves({"/files/7": ONE, "/files/8": TWO})
+    assert odd.digests(n=2) == [ONE, TWO]
+    odd.says({"data": [{"b64_json": A}, {"url": "/files/7"}]})
+    odd.serves({"/files/7": ONE})
+    assert odd.digests(n=2) == [ONE, ONE]
 
 
 @pytest.mark.parametrize(
