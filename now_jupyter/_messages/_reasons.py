@@ -35,9 +35,16 @@ _CODES = (
     "blockreason",
     "name",
 )
+_PLACES_OF_CODES = {"finishreason": "finish ", "blockreason": "finish "}  # where a code means what it does only there
 _SUCCESS = frozenset(["", "0", "1", "200", "201", "ok", "success", "succeed", "succeeded", "none", "null", "21", "22"])
 _FAILED = frozenset(["failed", "failure", "fail", "error", "rejected", "blocked", "cancelled", "canceled", "expired"])
-_ENDED_WELL = frozenset(["", "stop", "success", "end_turn", "length", "max_tokens", "finish_reason_unspecified"])
+_BLOCKED = frozenset(  # what pictures and words end with where rules forbid them
+    [
+        *("content_filter", "content_filtered", "safety", "image_safety", "prohibited_content", "blocklist", "spii"),
+        *("image_prohibited_content", "recitation", "image_recitation", "image_other", "no_image", "other"),
+    ]
+)
+_MOST_STATUS = 599
 _PLACE_PARTS = ("body", "query", "path", "__root__")
 _ID_SUFFIX = re.compile(r"[(（]\s{0,9}request[ _]?id\s{0,9}[:：][^)）]{0,200}[)）]\s*$", re.IGNORECASE)
 _CODE_WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
@@ -56,17 +63,24 @@ def is_error(body: JSON) -> bool:
     if not isinstance(body, Mapping):
         return False
     fields = _plain_names(body)
-    return _names_an_error(body, fields) or (_has_failed(fields) and bool(_own_words(body, 0)))
+    return _names_an_error(body, fields) or (_has_failed(fields) and _own_words(body, 0).lower() not in _SUCCESS)
 
 
 def _names_an_error(body: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
     """Whether an answer has a place for errors, and something stands there."""
-    if any(fields.get(name) for name in ("error", "errors", "errormsg", "raifilteredreason")):
+    if not all(_says_nothing(fields.get(name)) for name in ("error", "errors", "errormsg", "raifilteredreason")):
         return True
     if fields.get("success") is False or dig(fields.get("baseresp"), "status_code"):
         return True
-    ended_badly = text_of(fields.get("finishreason")).lower() not in _ENDED_WELL and not fields.get("content")
-    return ended_badly or bool(dig(body, "promptFeedback", "blockReason")) or is_error(fields.get("response"))
+    is_blocked = text_of(fields.get("finishreason")).lower() in _BLOCKED
+    return is_blocked or bool(dig(body, "promptFeedback", "blockReason")) or is_error(fields.get("response"))
+
+
+def _says_nothing(value: Any) -> bool:  # noqa: ANN401 - untrusted JSON
+    """Whether what stands in the place of an error is none: "success", or empty, as some write what is not there."""
+    if isinstance(value, Mapping | list | tuple):
+        return all(_says_nothing(one) for one in (value.values() if isinstance(value, Mapping) else value))
+    return not value or text_of(value).lower() in _SUCCESS
 
 
 def _has_failed(fields: Mapping[str, Any]) -> bool:
@@ -77,12 +91,12 @@ def _has_failed(fields: Mapping[str, Any]) -> bool:
 
 def _has_error_code(fields: Mapping[str, Any]) -> bool:
     code = fields.get("code", fields.get("errorcode", fields.get("errcode")))
-    if isinstance(code, int) and not isinstance(code, bool):
-        return code >= _CLIENT_ERROR
-    if not isinstance(code, str):
+    if isinstance(code, bool) or not isinstance(code, int | str) or str(code).lower() in _SUCCESS:
         return False
-    is_low = code.isdigit() and int(code[:9]) < _CLIENT_ERROR
-    return code.lower() not in _SUCCESS and not is_low and not fields.get("data")
+    number = int(str(code)[:9]) if str(code)[:9].isdigit() else _MOST_STATUS + 1
+    if number <= _MOST_STATUS:
+        return number >= _CLIENT_ERROR and isinstance(code, int)
+    return not fields.get("data")  # numbers and words of a maker's own say success, too
 
 
 def some_words(body: JSON) -> str:
@@ -197,6 +211,7 @@ def _codes_in_object(fields: Mapping[str, Any], depth: int) -> Iterator[tuple[in
     is_base = "statusmsg" in fields and "statuscode" in fields
     for rank, name in enumerate(_CODES):
         if code := text_of(fields.get(name))[:_LONGEST_CODE]:
-            yield rank, f"base_resp {code}" if is_base and name == "statuscode" else code
+            place = "base_resp " if is_base and name == "statuscode" else _PLACES_OF_CODES.get(name, "")
+            yield rank, place + code
     for name in dict.fromkeys((*_INNER, *_BEHIND, *_MESSAGES)):
         yield from _codes_in(fields.get(name), depth + 1)

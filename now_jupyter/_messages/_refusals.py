@@ -282,6 +282,9 @@ _BY_CODE = _table(
     (_POLICY_AFTERWARDS, "IMAGE_SAFETY SAFETY PROHIBITED_CONTENT IMAGE_PROHIBITED_CONTENT BLOCKLIST SPII RECITATION"),
     (_POLICY_AFTERWARDS, "prompt_blocked empty_response"),  # new-api's Gemini: what it read is charged all the same
     (_POLICY_AFTERWARDS, "IMAGE_RECITATION IMAGE_OTHER NO_IMAGE CONTENT_FILTERED base_resp1027"),
+    (_POLICY_AFTERWARDS, "finish_content_filter finish_content_filtered finish_SAFETY finish_IMAGE_SAFETY"),
+    (_POLICY_AFTERWARDS, "finish_PROHIBITED_CONTENT finish_IMAGE_PROHIBITED_CONTENT finish_BLOCKLIST finish_SPII"),
+    (_POLICY_AFTERWARDS, "finish_RECITATION finish_IMAGE_RECITATION finish_IMAGE_OTHER finish_NO_IMAGE finish_OTHER"),
     (_KEY_REFUSED, "invalid_api_key invalid_token API_KEY_INVALID base_resp1004 base_resp2049"),
     (_NOT_ALLOWED, "access_denied unsupported_country_region_territory"),
     (_NO_MONEY, "insufficient_quota insufficient_user_quota pre_consume_token_quota_failed"),

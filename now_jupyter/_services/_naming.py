@@ -23,7 +23,7 @@ _PLACES = _LINKS | _BASE64 | _BYTES | {
     *("part", "inline", "body", "payload", "generated", "generation", "json", "variant", "creation", "work", "object"),
     *("answer", "success", "completed", "final", "size", "format", "encoded"),
 }  # fmt: skip
-_WORDS = frozenset(["content", "text", "message", "markdown", "answer", "reply", "words", "response", "output"])
+_WORDS = frozenset(["content", "text", "markdown", "answer", "reply", "words", "response", "output"])
 _GIVEN = frozenset(
     [
         *("input", "request", "req", "param", "parameter", "prompt", "mask", "reference", "ref", "init", "initial"),
@@ -37,7 +37,13 @@ _BESIDE = frozenset(
         *("reasoning", "thinking", "thought", "webhook", "callback"),
     ]
 )
-_PAGES = frozenset(["status", "get", "poll", "polling", "cancel", "stream", "web", "site", "page", "homepage", "api"])
+_PAGES = frozenset(
+    [
+        *("status", "get", "poll", "polling", "cancel", "stream", "web", "site", "website", "page", "homepage", "api"),
+        *("next", "prev", "previous", "self", "first", "last", "privacy", "support", "dashboard", "console", "billing"),
+        *("pay", "payment", "checkout", "invoice", "topup", "recharge", "login", "register", "upgrade", "pricing"),
+    ]
+)
 _SKIPPED = _GIVEN | _BESIDE
 _NOT_FINAL = (_SKIPPED | {"partial"}) - {"error"}
 _PARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")

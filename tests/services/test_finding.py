@@ -168,7 +168,9 @@ def test_the_address_of_a_task_is_no_picture(state: str) -> None:
     assert marks({**task, "output": [FILES[1]]}) == [FILES[1]]
 
 
-@pytest.mark.parametrize("name", ["status_url", "urls.get", "cancel_url", "poll_url", "web_page"])
+@pytest.mark.parametrize(
+    "name", ["status_url", "urls.get", "cancel_url", "poll_url", "web_page", "next_url", "pay_url", "message"]
+)
 def test_links_to_pages_are_no_pictures(name: str) -> None:
     outer, _, inner = name.partition(".")
     assert marks({outer: {inner: LINKS[0]} if inner else LINKS[0]}) == []

@@ -187,6 +187,28 @@ def test_lines_of_json_are_one_answer(odd: Odd) -> None:
     assert odd.digests(n=2) == [TWO, THREE]
 
 
+WELL = {
+    "a number of the maker's own": {
+        "code": 10000,
+        "message": "Success",
+        "status": 10000,
+        "data": {"image_urls": [URI]},
+    },
+    "another": {"code": 10000, "message": "ok so far", "data": {"images": [A]}},
+    "an error that is none": {"error_code": 0, "error_msg": "SUCCESS", "data": [{"b64_json": A}]},
+    "an error without anything": {"error": {"code": "", "message": "", "param": None}, "data": [{"b64_json": A}]},
+    "an empty list of errors": {"errors": [], "warnings": ["old"], "data": [{"b64_json": A}]},
+    "words of success": {"code": "200", "msg": "操作成功", "data": [{"b64_json": A}]},
+    "a state": {"status": "success", "code": 1, "description": "Submit success", "result": A},
+}
+
+
+def test_an_answer_that_says_success_in_its_own_way_is_whole(odd: Odd) -> None:
+    for shape, body in WELL.items():
+        odd.says(body)
+        assert (odd.digests(), odd.last.status, odd.last.error) == ([ONE], "done", None), shape
+
+
 STREAMS = {
     "an item's error between two": (completed(1), frame({"error": {"message": "filtered"}}, "error"), completed(3)),
     "an error behind two": (completed(1), completed(3), frame({"error": {"message": "filtered"}})),

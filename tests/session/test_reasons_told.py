@@ -196,6 +196,17 @@ def test_a_success_without_a_picture_tells_why(odd: Odd) -> None:
         assert len(odd.answers) == count
 
 
+def test_a_filter_behind_the_model_may_have_been_billed(odd: Odd) -> None:
+    """As an error's code it comes before anything is made; as the end of an answer it does not."""
+    choice = {"finish_reason": "content_filter", "message": {"role": "assistant", "content": None}}
+    for body in ({"choices": [choice]}, {"candidates": [{"finishReason": "IMAGE_SAFETY", "content": {}}]}):
+        odd.says(body)
+        error = odd.fails()
+        assert (type(error), error.billed, odd.last.status) == (RejectedError, "maybe", "unknown")
+    odd.says({"error": {"code": "content_filter", "message": WORDS}}, status=400)
+    assert odd.fails().billed == "no"
+
+
 def test_numbers_of_a_maker_count_in_its_own_place_only(odd: Odd) -> None:
     odd.says({"base_resp": {"status_code": 1008, "status_msg": WORDS}})
     assert isinstance(odd.fails(), QuotaError)
