@@ -47,7 +47,7 @@ _PEEK = 4096
 _MOST_VALUES = 1 << 17  # of one document: small ones take twenty times their text in memory
 _SHOWN = 1024  # characters of an unusable answer
 _SHORT = 64
-_MOST_TRIES = 64  # beginnings of JSON among words
+_MOST_TRIES = 64  # at beginnings of JSON among words that are none
 
 
 class TooManyValuesError(ValueError):
@@ -268,12 +268,12 @@ def _read_around(data: bytes) -> JSON:
         raise TooManyValuesError
     documents: list[JSON] = []
     at = _OPENING.search(data) if not is_web_page(data[:_PEEK]) and not _is_huge(data) else None
-    for _ in range(_MOST_TRIES):
-        if at is None:
-            break
+    tries = _MOST_TRIES
+    while at is not None and tries:
         end = _end_of(data, at.start())
         document = _whole_part(data[at.start() :]) if end is None else _try_body(data[at.start() : end])
         documents += [document] if document is not None else []
+        tries -= document is None
         at = None if end is None else _OPENING.search(data, end if document is not None else at.end())
     if not documents:
         raise ValueError("no JSON")

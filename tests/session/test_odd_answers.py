@@ -181,7 +181,8 @@ def test_what_is_written_around_an_answer_does_no_harm(odd: Odd, kind: str) -> N
 
 
 def test_lines_of_json_are_one_answer(odd: Odd) -> None:
-    lines = [{"type": "image_generation.partial_image", "b64_json": A}]
+    lines: list[Any] = [{"status": "running", "progress": count} for count in range(300)]
+    lines += [{"type": "image_generation.partial_image", "b64_json": A}]
     lines += [{"type": "image_generation.completed", "b64_json": one} for one in (B, C)]
     odd.says(text_answer("\n".join(map(json.dumps, lines)), "application/x-ndjson"))
     assert odd.digests(n=2) == [TWO, THREE]
