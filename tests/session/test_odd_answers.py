@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from faultserver import Close, Send, chunked, response, stream_answer
+from faultserver import Close, FaultServer, Send, chunked, response, stream_answer
 from now_jupyter._display._display import caption_of
 from now_jupyter._messages import BadResponseError
 from odd_relay import Odd, b64, completed, drawing, events, frame, odd_relay, picture, text_answer
@@ -91,6 +91,15 @@ def test_a_link_is_resolved_against_the_address(odd: Odd) -> None:
         odd.says(json.loads(json.dumps(body).replace("{host}", f"127.0.0.1:{odd.server.port}")))
         odd.serves(dict.fromkeys(("/files/image.png", "/files/7", "/v1/files/7/content"), ONE))
         assert (odd.digests(), odd.last.status) == ([ONE], "done"), shape
+
+
+def test_a_relay_at_home_links_to_another_port_of_its_own(odd: Odd) -> None:
+    """As LiteLLM's proxy does in front of others."""
+    with FaultServer() as other:
+        other.script(picture(ONE))
+        odd.says({"data": [{"url": f"{other.url}/files/7.png"}]})
+        assert odd.digests() == [ONE]
+        assert "authorization" not in other.seen[0].headers
 
 
 SEVERAL = {
@@ -223,11 +232,15 @@ STREAMS = {
 }
 
 
+ASKED = {"params": {"stream": True}}  # then events are read while they come, else when all are here
+
+
+@pytest.mark.parametrize("given", [{}, ASKED], ids=["unasked", "asked"])
 @pytest.mark.parametrize("frames", STREAMS.values(), ids=STREAMS)
-def test_one_that_fails_costs_the_others_nothing(odd: Odd, frames: tuple[str, ...]) -> None:
+def test_one_that_fails_costs_the_others_nothing(odd: Odd, frames: tuple[str, ...], given: dict[str, Any]) -> None:
     """ComfyUI#9952: what was delivered is kept, the order is partial, its answer stays, and the error is told."""
     odd.says(events(*frames))
-    made = odd.buys(n=3)
+    made = odd.buys(n=3, **given)
     assert [one.bytes() for one in made.pictures] == [ONE, THREE]
     assert (made.status, made.billed) == ("partial", "yes")
     assert made.error is not None
@@ -235,11 +248,14 @@ def test_one_that_fails_costs_the_others_nothing(odd: Odd, frames: tuple[str, ..
     assert odd.answers
 
 
-def test_a_cut_stream_keeps_what_was_delivered(odd: Odd) -> None:
+@pytest.mark.parametrize("given", [{}, ASKED], ids=["unasked", "asked"])
+def test_a_cut_stream_keeps_what_was_delivered(odd: Odd, given: dict[str, Any]) -> None:
     odd.says([Send(stream_answer() + chunked(completed(1).encode(), completed(2).encode()[:90], end=False)), Close()])
-    made = odd.buys(n=2)
+    made = odd.buys(n=2, **given)
     assert [one.bytes() for one in made.pictures] == [ONE]
     assert made.status == "partial"
+    assert made.error is not None
+    assert made.error.type == "MaybeBilledError"
     assert odd.answers
 
 

@@ -143,7 +143,7 @@ def test_a_known_code_is_known_in_every_form(odd: Odd, code: Any, kind: type[Now
     """sub2api#2399, ai#19168: the right class, billed no, sent once, and its words."""
     for form, script in forms(code).items():
         odd.says(script)
-        error = odd.fails()
+        error = odd.fails(params={"stream": True} if "event" in form else {})
         assert type(error) is kind, (form, error)
         assert (error.billed, odd.last.status, odd.server.posts) == ("no", "failed", 1), form
         told(odd, error, WORDS)
