@@ -158,15 +158,13 @@ def with_output(record: Record, output: RecordedOutput) -> Record:
 
 
 def repeats_in(record: Record, expected: int) -> tuple[RecordedOutput, ...]:
-    """Return the outputs that are the same files as others, as far as there are more than were asked for."""
-    known: set[str] = set()
-    repeats = []
-    for one in record.counted:
-        if one.sha256 in known:
-            repeats.append(one)
-        known |= {one.sha256} - {""}
-    most = max(0, len(record.counted) - max(expected, 1))
-    return tuple(repeats[::-1][:most])
+    """Return the outputs that are the same files as what was given, or as others, beyond those that were asked for."""
+    given = {one.sha256 for one in record.request.inputs} - {""}
+    echoes = [one for one in record.counted if one.sha256 in given]
+    made = [one for one in record.counted if one.sha256 and one.sha256 not in given]
+    first = {one.sha256: one for one in reversed(made)}
+    again = [one for one in made if first[one.sha256] is not one]
+    return tuple([*echoes, *reversed(again)][: max(0, len(record.counted) - max(expected, 1))])
 
 
 def place_of(found: Found, record: Record) -> int:

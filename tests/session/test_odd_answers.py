@@ -147,6 +147,21 @@ def test_what_only_goes_along_is_no_picture(odd: Odd) -> None:
         assert (odd.digests(), odd.last.status) == ([TWO], "done"), shape
 
 
+def test_the_given_picture_among_the_made_ones_is_none(odd: Odd) -> None:
+    """Relays of chat hand it back; alone it is what came."""
+    given = odd.folder / "given.png"
+    given.write_bytes(ONE)
+    for body, made in (
+        ({"data": [{"b64_json": A}, {"b64_json": B}]}, [TWO]),
+        ({"data": [{"b64_json": B}, {"url": "/files/7"}]}, [TWO]),
+        ({"data": [{"b64_json": A}]}, [ONE]),
+    ):
+        odd.says(body)
+        odd.server.script(text_answer(json.dumps(body)), path="/v1/images/edits")
+        odd.serves({"/files/7": ONE})
+        assert (odd.digests(image=str(given)), odd.last.status) == (made, "done")
+
+
 PAGE = '<!doctype html><html><img src="http://127.0.0.1:9/logo.png"><img src="http://127.0.0.1:9/oops.png"></html>'
 NOTHING = {
     "a page": text_answer(PAGE, "text/html"),
