@@ -40,6 +40,7 @@ _MIMES = ("mimeType", "mime_type", "media_type", "content_type")
 _LONGEST_JSON = 1 << 20
 _DEEPEST = 100
 _MOST = 1000
+_MOST_WAYS = 16
 _SHORT = 256
 _LONGEST_NUMBER = 10  # digits; marks are longer
 _MOST_GIVEN = 200
@@ -147,10 +148,9 @@ class _Walk:
         return _Find(Found(key="", sources=sources, about=dict(at.about)), at.sure)
 
     def _text(self, text: str, at: _Place, name: Name) -> list[_Find]:
-        sources = self._sources(text, name)
-        if sources:
+        if (source := _source_under(name, text)) is not None:
             is_evident = evident_source(text) is not None
-            return [self._find(sources, replace(at, sure=max(at.sure, Sure.EVIDENT)) if is_evident else at)]
+            return [self._find((source,), replace(at, sure=max(at.sure, Sure.EVIDENT)) if is_evident else at)]
         if name.is_words or "![" in text or text[:1] in ("{", "["):
             return self.words(text, at)
         return []
@@ -161,15 +161,6 @@ class _Walk:
         with suppress(ValueError):
             return self.value(read_json(text), replace(at, depth=at.depth + 1), Name())
         return None
-
-    def _sources(self, text: str, name: Name, *, is_data: bool = False) -> tuple[Source, ...]:
-        """Return what one text leads to under its name: one source or none."""
-        source = evident_source(text)
-        if source is None and (name.is_link or is_data or name.has_base64(text)):
-            source = source_of(text)
-        if source is None and text and (is_data or name.has_base64(text)):
-            source = Base64(text)
-        return () if source is None else (source,)
 
     def _object(self, item: Mapping[str, Any], at: _Place) -> list[_Find]:
         if _is_not_final(item):
@@ -198,7 +189,7 @@ class _Walk:
         if not text:
             return
         is_data = held.is_typed and name.parts == {"data"}
-        source = next(iter(self._sources(text, name, is_data=is_data)), None)
+        source = _source_under(name, text, is_data=is_data)
         says_so = name.is_link or is_data or name.has_base64(text)
         if source is None or not says_so:
             held.inner += self._text(text, at, name if source is None else _NAMELESS)
@@ -219,7 +210,7 @@ class _Walk:
 
     def _one(self, ways: list[tuple[Source, Sure]], at: _Place) -> _Find:
         surest = max(sure for _, sure in ways)
-        sources = [source for source, sure in ways if sure == surest]
+        sources = [source for source, sure in ways if sure == surest][:_MOST_WAYS]
         once = [source for place, source in enumerate(sources) if source not in sources[:place]]
         ordered = sorted(once, key=lambda one: not isinstance(one, Base64 | bytes))
         return self._find(tuple(ordered), replace(at, sure=surest))
@@ -228,6 +219,15 @@ class _Walk:
         """Keep the marks of what was given, so that it is none where it stands among the pictures, either."""
         if name.is_given and len(self.given) < _MOST_GIVEN:
             self.given |= {_mark_of(one) for text in _texts_in(value, 0) if (one := evident_source(text)) is not None}
+
+
+def _source_under(name: Name, text: str, *, is_data: bool = False) -> Source | None:
+    """Return what a text leads to under its name; `is_data`: it is of the type that stands beside it."""
+    if (source := evident_source(text)) is not None:
+        return source
+    is_base64 = is_data or name.has_base64(text)
+    source = source_of(text) if name.is_link or is_base64 else None
+    return Base64(text) if source is None and is_base64 and text else source
 
 
 def _texts_in(value: Any, depth: int) -> Iterator[str]:  # noqa: ANN401 - untrusted JSON
