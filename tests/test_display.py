@@ -16,9 +16,11 @@ from now_jupyter import _bundles, _display
 from now_jupyter._bundles import bundle_of
 from now_jupyter._display import CellOutput, _outputs
 from now_jupyter._display._display import caption_of, show_one
+from now_jupyter._display._ticking import line_of
 from now_jupyter._display._waiting import WaitingLine
 from now_jupyter._json import digest
 from now_jupyter._orders import Job
+from now_jupyter._runner import ProgressReport
 from now_jupyter._settings import Settings
 from now_jupyter._store import Record, RecordedOutput, generation_of
 from now_jupyter._values import Attempt, Audio, Generation, Output, Picture, Request, Status
@@ -159,8 +161,8 @@ def test_one_output_alone_says_where_it_is(folder: Path, monkeypatch: pytest.Mon
 
 def test_an_unfinished_picture_that_is_none_disturbs_nobody() -> None:
     """Progress is for the eye only: a broken preview is left out, and the line goes on."""
-    progress = SimpleNamespace(fraction=0.5, preview=b"no picture")
-    job = SimpleNamespace(refs="#12", elapsed=3.0, usually=None, is_sent=True, progress=progress)
+    progress = SimpleNamespace(fraction=0.5, preview=b"no picture", words="")
+    job = SimpleNamespace(refs="#12", elapsed=3.0, usually=None, is_sent=True, progress=progress, hint="")
     line = WaitingLine(cast("Job", job), "en")
     try:
         line.update()
@@ -193,3 +195,18 @@ def test_a_late_picture_stays_in_an_output_widget_that_the_page_tells_of_later(m
     widget.outputs = ()
     assert widget.outputs == ()
     widget.close()
+
+
+def test_captions_speak_the_language_of_who_reads(folder: Path) -> None:
+    """States, prices and where it comes from; words of progress stand behind the time, cut and plain."""
+    made = _generation(_picture(folder, "x.png"), demo=True, elapsed=1.25, status=Status.DONE)
+    assert caption_of(made, language="zh").endswith("\n#12 · 1.2 秒 · 演示，不花钱")
+    served = caption_of(replace(made, origin="history", taken_from="mine.now#1"), language="zh")
+    assert served.endswith("\n来自历史 #12 · 来自 mine.now#1 · 没有花费 · 再运行一次可生成新图")
+    failed = replace(made, outputs=(), status=Status.FAILED)
+    assert caption_of(failed, language="zh").startswith("a song of foxes · song-maker · 失败\n")
+    said = ProgressReport(fraction=0.5, words="in the queue, place 3 " * 9)
+    job = SimpleNamespace(refs="#12", elapsed=3.0, usually=8.0, progress=said)
+    line = line_of(cast("Job", job), "zh")
+    assert line.startswith("#12 · 3 秒 · 通常 8 秒 · in the queue, place 3 in the")
+    assert line.endswith("… · █████░░░░░")

@@ -19,6 +19,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from faultserver import FaultServer, Send, json_answer
+from now_jupyter._history import Selection
 from now_jupyter._ipython._commands import COMMANDS, Command
 from now_jupyter._ipython._now import NowCommands
 from now_jupyter._ipython._reports import rehearsal_text
@@ -188,7 +189,35 @@ def test_the_history_is_a_table_with_small_pictures(now: Desk) -> None:
         assert max(decode(b64decode(address.partition("base64,")[2])).size) <= 64
     columns = [line.index("dall-e-2") for line in shown["text/plain"].splitlines()[1:]]
     assert len(set(columns)) == 1
-    assert "提示词" in now.session.history[:].in_language("zh")._repr_mimebundle_()["text/html"]
+
+
+def test_the_history_speaks_the_language_of_who_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Heads, states, reasons, what is older: in `%now`, `nj.history` and its selections."""
+    with desk(tmp_path, capsys, typed=lambda: {"language": "zh"}) as now:
+        now.session.generate("红狐")
+        with pytest.raises(NowImageError):
+            now.session.generate("红狐", model="nope")
+        history = now.session.history
+        for listed in (repr(history), repr(history[:]), now("历史")):
+            assert re.search(r"#1 +完成 .* 演示 ", listed)
+            assert re.search(r"#2 +失败 .* · 中转站", listed)
+        table = history[:]._repr_mimebundle_()["text/html"]
+        assert "提示词" in table
+        assert "#2 失败" in table
+        assert "完成" not in table
+        assert "… 更早的还有 5 条" in repr(Selection([history[0]] * 25, language="zh"))
+        assert now("调出 #1").count("完成") == 1
+
+
+@pytest.mark.parametrize("line", ["open #1", "recall #1", "star 7", "cell -1", "open #1.9"])
+def test_a_mere_look_says_nothing_of_a_bill(line: str, now: Desk) -> None:
+    """Where nothing could be bought, no money is spoken of; what the file of a picture has become is told."""
+    picture = now.session.generate("a fox").pictures[0]
+    picture.path.write_bytes(b"changed")
+    now.session.trash("#1")
+    with pytest.raises(NowImageError) as caught:
+        now(line)
+    assert "billed" not in "\n".join(caught.value.lines())
 
 
 def test_marks_are_set_and_taken_off(now: Desk) -> None:
@@ -313,7 +342,7 @@ def test_a_failure_is_listed_and_recalled_in_the_language_of_today(
         assert chinese("历史 fox").endswith(f"a fox · {words}")
         assert f"RejectedError: {words}\n计费：否" in chinese("调出 #1")
         assert chinese("recall #1").endswith("→ 请换一种说法")
-        assert words not in repr(chinese.session.history)  # a repr belongs to no language
+        assert words in repr(chinese.session.history)
 
 
 @pytest.mark.parametrize(

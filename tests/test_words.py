@@ -16,6 +16,7 @@ from now_jupyter._ipython._commands import COMMANDS
 from now_jupyter._messages import Language, _errors, load_chinese, say
 from now_jupyter._options import OPTIONS, usage
 from now_jupyter._panel._assets import LABELS
+from now_jupyter._values import Status
 from sources import nodes_of, tree_of
 
 PACKAGE = Path(now_jupyter.__file__).parent
@@ -25,8 +26,13 @@ ERRORS = {name for name in _errors.__all__ if isinstance(getattr(_errors, name),
 SPOKEN_BY_THE_ERRORS = {f"billed: {word}" for word in ("no", "maybe", "yes")}  # built in `lines`, from the three words
 NOT_LITERAL = {"_errors.py", "_record.py"}  # they pass on, or read, the templates of others
 SENTENCES = {"what", "template", "advice", "kept"}
-TABLES = {*LABELS.values(), *(one.help for one in (*OPTIONS, *COMMANDS))}  # said by a loop over the table
-PASS_ON = {"_assets.py": "template", "_table.py": "one.help", "_commands.py": "one.help"}  # which says these
+TABLES = {*LABELS.values(), *Status, *(one.help for one in (*OPTIONS, *COMMANDS))}  # said by a loop over the table
+PASS_ON = {
+    "_text.py": "status",
+    "_assets.py": "template",
+    "_table.py": "one.help",
+    "_commands.py": "one.help",
+}  # which says these
 COMMAND = re.compile(r"%now ([\w{}]+)")
 ALIAS = {one.name: one.chinese for one in COMMANDS} | {"{near}": "{chinese}", "{word}": "{word}"}
 VERBS = {"has", "shows"}  # what a bare %now does

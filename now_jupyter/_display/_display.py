@@ -22,7 +22,7 @@ from IPython.core.formatters import DisplayFormatter
 
 from .._bundles import bundle_of, bundle_of_output, image_bundle, try_bundle
 from .._media import can_show, examine, is_inline, preview
-from .._messages import BadImageError, NowImageError, columns_of, lines_of, plain, say
+from .._messages import BadImageError, Language, NowImageError, columns_of, lines_of, plain, say, say_status
 from .._orders import Job
 from .._settings import Settings
 from .._values import Generation, Picture, Status
@@ -47,16 +47,16 @@ _HOOKS = (DisplayHook.compute_format_data.__code__, CapturingDisplayHook.__call_
 _ENDINGS = (Status.FAILED, Status.CANCELLED, Status.UNKNOWN)
 
 
-def caption_of(generation: Generation, *, notes: Sequence[str] = ()) -> str:
+def caption_of(generation: Generation, *, notes: Sequence[str] = (), language: Language = "en") -> str:
     """Return the caption: a stable line (prompt, model, size), what cannot be seen, the passing line (number, cost).
 
     Both lines fit into a terminal.
     """
     unseen = [_file_line(one) for one in generation.outputs if not _is_seen(one)]
-    return "\n".join([_stable_line(generation), *unseen, _passing_line(generation), *notes])
+    return "\n".join([_stable_line(generation, language), *unseen, _passing_line(generation, language), *notes])
 
 
-def _stable_line(generation: Generation) -> str:
+def _stable_line(generation: Generation, language: Language) -> str:
     pictures = [one for one in generation.pictures if not one.is_side]
     sizes = dict.fromkeys(f"{one.width}×{one.height}" for one in pictures if one.width)
     count = f"{len(pictures)} × " if len(pictures) > 1 and sizes else ""
@@ -64,7 +64,9 @@ def _stable_line(generation: Generation) -> str:
     facts = [
         f"{len(generation.parts)} × {model}" if generation.parts else model,
         plain(generation.service if generation.rerouted else generation.request.service or "", _SERVICE_SHOWN),
-        plain(count + ", ".join(sizes), _SIZES_SHOWN) if generation.has_answer else generation.status.value,
+        plain(count + ", ".join(sizes), _SIZES_SHOWN)
+        if generation.has_answer
+        else say_status(generation.status, language),
     ]
     behind = " · ".join(fact for fact in facts if fact)
     prompt = _fitting(generation.prompt, _WIDTH - len(behind) - len(" · "))
@@ -91,30 +93,35 @@ def _file_line(one: SavedOutput) -> str:
     return f"{type(one).__name__.lower()} · {path}"
 
 
-def _passing_line(generation: Generation) -> str:
+def _passing_line(generation: Generation, language: Language) -> str:
     facts = [generation.ref]
     if generation.origin == "history":
-        facts = [f"from history {generation.ref}", "nothing spent", "run again for new ones"]
+        facts = [
+            say("from history {ref}", language, ref=generation.ref),
+            say("nothing spent", language),
+            say("run again for new ones", language),
+        ]
     elif generation.status is Status.RUNNING or generation.status is Status.PENDING:
-        facts.append("under way")
+        facts.append(say("under way", language))
     else:
-        facts += _costs(generation)
+        facts += _costs(generation, language)
     if generation.taken_from:
-        facts.insert(1, f"from {generation.taken_from}")
+        facts.insert(1, say("from {history}", language, history=generation.taken_from))
     if generation.origin == "joined":
-        facts.append("joined, ordered once")
+        facts.append(say("joined, ordered once", language))
     if generation.error is not None and generation.has_answer:
-        facts.append(generation.error.message())
+        facts.append(generation.error.message(language))
     return _fitting(" · ".join(facts), _WIDTH)
 
 
-def _costs(generation: Generation) -> list[str]:
-    facts = [f"{generation.elapsed:.1f} s"] if generation.elapsed is not None else []
+def _costs(generation: Generation, language: Language) -> list[str]:
+    seconds = generation.elapsed
+    facts = [] if seconds is None else [say("{seconds} s", language, seconds=f"{seconds:.1f}")]
     if generation.demo:
-        return [*facts, "demo, costs nothing"]
+        return [*facts, say("demo, costs nothing", language)]
     if generation.cost is not None and generation.cost.amount is not None:
         return [*facts, str(generation.cost)]
-    return [*facts, "price unknown"] if generation.billed != "no" else facts
+    return [*facts, say("price unknown", language)] if generation.billed != "no" else facts
 
 
 # What IPython shows for our values
@@ -199,7 +206,9 @@ def _show(  # noqa: PLR0913 - what is shown, where, and how
     """Show picture and caption, each in its output."""
     language = settings.language
     picture.put_made(lambda: bundle_of(generation, settings.preview_px, how=how), instead=generation, language=language)
-    caption.put_made(lambda: ({"text/plain": caption_of(generation, notes=notes)}, {}), instead=generation)
+    caption.put_made(
+        lambda: ({"text/plain": caption_of(generation, notes=notes, language=language)}, {}), instead=generation
+    )
 
 
 def _show_rescued(error: BaseException, *places: CellOutput) -> None:
@@ -271,7 +280,7 @@ class View:
         """Let the line of progress, where there was one, say that the answer is there."""
         self._end()
         if self._picture.is_there:
-            self._picture.put({"text/plain": _passing_line(generation)})
+            self._picture.put({"text/plain": _passing_line(generation, self._settings.language)})
 
     def finish(self, generation: Generation) -> None:
         """Turn the output into the picture and put its caption under it."""
@@ -290,7 +299,8 @@ class View:
         if not self._picture.is_there:
             return
         known = self._job.generation
-        status = known.status if known is not None and known.status in _ENDINGS else type(error).__name__
+        is_over = known is not None and known.status in _ENDINGS
+        status = say_status(known.status, self._settings.language) if known and is_over else type(error).__name__
         self._picture.put({"text/plain": " · ".join(word for word in (self._job.refs, self._prompt, status) if word)})
 
     def leave(self) -> None:

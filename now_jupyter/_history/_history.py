@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, overload
+from unicodedata import normalize
 
 from .._json import Texts
-from .._messages import Billed, InputError, StoreCorrupt
+from .._messages import Billed, InputError, Language, StoreCorrupt
 from .._store import STAR, Record, RecordedOutput, Search, Store, generation_of
 from .._values import Generation, Money, Output, Status, sum_of
 from ._listing import MOST_ROWS, Generations, Selection
@@ -40,9 +41,10 @@ def live_record(store: Store, record: Record) -> Record:
 class History(Generations):
     """All generations of this notebook: `history[-1]`, `history["#12"]`, `history[:5]`, `history.search("fox")`."""
 
-    def __init__(self, store: Callable[[], Store]) -> None:
-        """View whatever store is in use."""
+    def __init__(self, store: Callable[[], Store], language: Callable[[], Language] = lambda: "en") -> None:
+        """View whatever store is in use, and list it in the language of who reads."""
         self._store = store
+        self._language = language
         self._observers: list[Callable[[Generation], None]] = []
         self._search = Search()
 
@@ -57,6 +59,14 @@ class History(Generations):
     def _read(self, read: Callable[[Store], list[Record]]) -> list[Record]:
         store = self._store()
         return [live_record(store, record) for record in read(store)]
+
+    @property
+    def language(self) -> Language:  # type: ignore[override]  # of a selection it is one for ever
+        """In which language it is listed, and what failed told."""
+        return self._language()
+
+    def _select(self, generations: Sequence[Generation], *, newest_first: bool = False) -> Selection:
+        return Selection(generations, newest_first=newest_first, language=self.language)
 
     def _views(self, records: Iterable[Record]) -> list[Generation]:
         folder = self._store().pictures
@@ -78,7 +88,7 @@ class History(Generations):
         if isinstance(key, str):
             return self.find(key)[0]
         if isinstance(key, slice):
-            return Selection(self._views(self.records()[key]))
+            return self._select(self._views(self.records()[key]))
         # Reading the newest is quick, however long the history is.
         records = self.records() if key >= 0 else self._read(lambda store: store.newest(-key))
         return self._views([records[key]])[0]
@@ -100,7 +110,7 @@ class History(Generations):
         Raises:
             InputError: there is none.
         """
-        match = _REF.fullmatch(ref.strip())
+        match = _REF.fullmatch(normalize("NFKC", ref).strip())  # as a Chinese keyboard gives it: ＃12
         record = self._find_record(match["number"], match["name"], in_trash=in_trash) if match else None
         if match is None or record is None:
             known = self.records()
@@ -135,7 +145,7 @@ class History(Generations):
 
     def search(self, words: str) -> Selection:
         """Return the generations with these words in prompt, model, name, alt text or tags, newest first."""
-        return Selection(self._views(self._search.find(reversed(self.records()), words)), newest_first=True)
+        return self._select(self._views(self._search.find(reversed(self.records()), words)), newest_first=True)
 
     def filter(
         self,
@@ -153,7 +163,7 @@ class History(Generations):
         wanted = {"model": model, "status": status, "name": name}
         asked = {key: value for key, value in wanted.items() if value is not None}
         marked = self._choose(self.records(), lambda tags: tag in (None, *tags) and starred in (None, STAR in tags))
-        return Selection([one for one in marked if all(getattr(one, key) == value for key, value in asked.items())])
+        return self._select([one for one in marked if all(getattr(one, key) == value for key, value in asked.items())])
 
     def _choose(self, records: Iterable[Record], fits: Callable[[Texts], bool]) -> Iterator[Generation]:
         """Yield the generations with the outputs whose tags fit; where none is shown, its own tags must."""
@@ -172,7 +182,7 @@ class History(Generations):
         ]
         whole = [(record, [one for one in record.outputs if one.is_here]) for record in self._read(Store.trashed)]
         every = sorted([*whole, *(pair for pair in here if pair[1])], key=lambda pair: pair[0].number)
-        return Selection([generation_of(record, folder, outputs) for record, outputs in every])
+        return self._select([generation_of(record, folder, outputs) for record, outputs in every])
 
     def tree(self, ref: str) -> Mapping[str, Any]:
         """Return the family of a generation: `{"generation", "parents", "children"}`, children as trees in turn."""

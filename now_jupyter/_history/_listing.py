@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from .._media import can_show, preview, read_verified
-from .._messages import Language, NowImageError, columns_of, plain, say
-from .._values import Generation, Picture
+from .._messages import Language, NowImageError, columns_of, plain, say, say_status
+from .._values import Generation, Picture, Status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,7 @@ class Generations(Sequence[Generation]):
     def _lines(self) -> list[str]:
         shown, older = self._shown()
         lines = _aligned([_row_of(one, self.language) for one in shown])
-        more = [f"… {older} older"] if older else []
+        more = [_say_older(older, self.language)] if older else []
         listed = [*lines, *more] if self.newest_first else [*more, *lines]
         return [f"{type(self).__name__}({len(self)})", *listed]
 
@@ -53,7 +53,7 @@ class Generations(Sequence[Generation]):
     def _html(self) -> str:
         shown, older = self._shown()
         rows = [_html_row(one, self.language) for one in shown]
-        more = [f'<tr><td colspan="6">… {older} older</td></tr>'] if older else []
+        more = [f'<tr><td colspan="6">{_say_older(older, self.language)}</td></tr>'] if older else []
         listed = [*rows, *more] if self.newest_first else [*more, *rows]
         return f"<table>{_head(self.language or 'en')}<tbody>{''.join(listed)}</tbody></table>"
 
@@ -94,10 +94,6 @@ class Selection(Generations):
         self._generations = generations
         self.newest_first = newest_first
         self.language = language
-
-    def in_language(self, language: Language) -> Selection:
-        """Return the same in the language of who reads it, with what failed and why."""
-        return Selection(self._generations, newest_first=self.newest_first, language=language)
 
     def __len__(self) -> int:
         return len(self._generations)
@@ -140,14 +136,18 @@ def _row_of(generation: Generation, language: Language | None) -> _Row:
         star="★" if generation.starred else " ",
         ref=_ref_of(generation),
         amount=f"{count}×" if count > 1 else "",
-        status=generation.status.value,
+        status=say_status(generation.status, language or "en"),
         model=plain(generation.model, 40),
-        price=_price_of(generation),
+        price=_price_of(generation, language or "en"),
         date=generation.created.astimezone().strftime("%Y-%m-%d %H:%M"),
         words=_cut(plain(generation.prompt, _LONGEST_PROMPT), _PROMPT_COLUMNS)
         + tags
         + _reason_of(generation, language),
     )
+
+
+def _say_older(count: int, language: Language | None) -> str:
+    return say("… {count} older", language or "en", count=count)
 
 
 def _ref_of(generation: Generation) -> str:
@@ -156,9 +156,9 @@ def _ref_of(generation: Generation) -> str:
     return pictures[0].ref if len(pictures) == 1 else generation.ref
 
 
-def _price_of(generation: Generation) -> str:
+def _price_of(generation: Generation, language: Language) -> str:
     if generation.demo:
-        return "demo"
+        return say("demo", language)
     if generation.cost is not None and generation.cost.amount is not None:
         return str(generation.cost)
     return "" if generation.billed == "no" else "?"
@@ -198,7 +198,7 @@ def _head(language: Language) -> str:
 
 def _html_row(generation: Generation, language: Language | None) -> str:
     row = _row_of(generation, language)
-    status = "" if row.status == "done" else row.status
+    status = "" if generation.status is Status.DONE else row.status
     first = [part for part in (row.star.strip(), row.ref, row.amount, status) if part]
     tags = f"[{', '.join(generation.tags)}]" if generation.tags else ""
     words = " ".join(part for part in (plain(generation.prompt, _LONGEST_PROMPT), plain(tags, 80)) if part)

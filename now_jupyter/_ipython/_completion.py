@@ -20,8 +20,8 @@ from ._commands import COMMANDS, command_named
 
 __all__ = ["matcher_for"]
 
-_LINE = re.compile(r"\s*(?:[^\W\d][\w\s,.]*=\s*)?%%?(?P<magic>nowimage|now)\s+(?P<rest>.*)")
-_CELL = re.compile(r"\s*%%nowimage\b")
+_LINE = re.compile(r"\s*(?:[^\W\d][\w\s,.]*=\s*)?[%％]{1,2}(?P<magic>nowimage|now)\s+(?P<rest>.*)")
+_CELL = re.compile(r"\s*[%％]{2}nowimage\b")
 _NAME_BEGUN = re.compile(r"\{[^{}\s]*\Z")
 _MOST = 50
 
@@ -71,10 +71,10 @@ def _offer_values(session: Session, rest: str) -> tuple[str, Iterable[str]]:
 
 
 def _offer_arguments(session: Session, rest: str) -> tuple[str, Iterable[str]]:
-    given, _, begun = rest.rpartition(" ")
+    *given, begun = re.split(r"\s+", rest)
     if not given:
         return begun, [name for one in COMMANDS for name in (one.name, one.chinese)]
-    command, place = command_named(given.split()[0]), len(given.split())
+    command, place = command_named(given[0]), len(given)
     takes = command.arguments.strip("[]").removesuffix(" …").split(" ")[:place][-1]
     return begun, _arguments(session, command.name, takes, begun)
 

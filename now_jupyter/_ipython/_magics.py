@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["Extension"]
 
 _MAGIC = "nowimage"
-_PLACES = tuple(product(("line", "cell"), (_MAGIC, AWAITED_PREFIX + _MAGIC, "now")))
+_COMMANDS = "now"
+_PLACES = tuple(product(("line", "cell"), (_MAGIC, AWAITED_PREFIX + _MAGIC, _COMMANDS)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,7 +67,11 @@ class Extension:
         self._config = config
         self._before: dict[tuple[str, str], Any] = {}
         self._rewriting = Rewriting(
-            ip, self.cells, names=(_MAGIC,), wanted=lambda: self._settings_or_default().await_cells
+            ip,
+            self.cells,
+            names=(_MAGIC,),
+            plain=(_COMMANDS,),
+            wanted=lambda: self._settings_or_default().await_cells,
         )
         self._now = NowCommands(ip, session)
         self._matcher = matcher_for(session)
@@ -79,7 +84,7 @@ class Extension:
         register = self._ip.register_magic_function
         for magic, name in ((self.nowimage, _MAGIC), (self.await_nowimage, AWAITED_PREFIX + _MAGIC)):
             register(needs_local_scope(_document(magic, usage(language, services=builtin_names()))), "line_cell", name)
-        register(_document(self.now, usage_of_now(language)), "line", "now")
+        register(_document(self.now, usage_of_now(language)), "line", _COMMANDS)
         self._rewriting.attach()
         was_shown = lambda value: self.cells.current.was_shown(value)  # noqa: E731, PLW0108 - the execution changes
         register_formatters(self._ip, was_shown, self.session.settings, self.session.remember_shown, self._view_of)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from .._history import Selection
 from .._media import recipe_file
-from .._messages import ConfigError, InputError, Language, NowImageError, printable, say
-from .._options import cell_text
+from .._messages import ConfigError, InputError, Language, NowImageError, printable, say, say_status
+from .._options import cell_text, plain_dashes, strip_quotes
 from .._orders import budget_line
 from .._relay import OwnPrice, say_price, spent
 from .._session import Session, request_in, try_file
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NowCommands"]
 
-_HELP = {"-h", "--help", "——help"}
+_HELP = {"-h", "--help"}
 _LARGEST_FILE = 256 << 20
 _MOST_MODELS = 300
 
@@ -47,15 +47,15 @@ class NowCommands:
         Raises:
             InputError: there is no such command.
         """
-        word, _, rest = line.strip().partition(" ")
+        word, rest = _parts_of(line)
         if word in ("", "status", "状态"):
             text = status_text(self._session)
         elif word in (*_HELP, "help", "帮助", "?"):
             text = usage_of_now(self._language)
-        elif not _HELP.isdisjoint(rest.split()):
+        elif not _HELP.isdisjoint(map(plain_dashes, rest.split())):
             text = usage_of_now(self._language, only=command_named(word))
         else:
-            text = getattr(self, f"_{command_named(word).name}")(rest.strip())
+            text = getattr(self, f"_{command_named(word).name}")(rest)
         if isinstance(text, Selection):
             return text
         if text:
@@ -116,7 +116,7 @@ class NowCommands:
     def _history(self, words: str) -> str | Selection:
         history = self._session.history
         found = history.search(words) if words else history[:]
-        return found.in_language(self._language) if found or not words else say("nothing found", self._language)
+        return found if found or not words else say("nothing found", self._language)
 
     def _recall(self, ref: str) -> str:
         from .._panel import recall  # noqa: PLC0415 - widgets are loaded when a panel is shown
@@ -152,7 +152,8 @@ class NowCommands:
         if not tags:
             raise InputError("a tag is missing", advice="%now tag #12 fox; %now tag #12 -fox takes it off")
         ref = self._session.subject(ref).ref
-        if off := [tag.removeprefix("-") for tag in tags if tag.startswith("-")]:
+        tags = [*map(plain_dashes, tags)]
+        if off := [tag.lstrip("-") for tag in tags if tag.startswith("-")]:
             self._session.tag(ref, *off, remove=True)
         if on := [tag for tag in tags if not tag.startswith("-")]:
             self._session.tag(ref, *on)
@@ -160,7 +161,7 @@ class NowCommands:
 
     def _trash(self, ref: str) -> str | Selection:
         if not ref:
-            return self._session.history.trash.in_language(self._language)
+            return self._session.history.trash
         ref = self._session.subject(ref).ref
         self._session.trash(ref)
         return say("{ref} is in the trash; %now restore {ref} brings it back", self._language, ref=ref)
@@ -208,7 +209,9 @@ class NowCommands:
         outcomes = self._session.resume()
         if not outcomes:
             return say("there is nothing to collect", self._language)
-        return "\n".join(f"{one.ref} {one.status.value} · {len(one.pictures)}" for one in outcomes)
+        return "\n".join(
+            f"{one.ref} {say_status(one.status, self._language)} · {len(one.pictures)}" for one in outcomes
+        )
 
     def _doctor(self, _rest: str) -> str:
         return self._session.doctor().text()
@@ -250,6 +253,17 @@ class NowCommands:
     def _nest(self, word: str) -> str:
         is_on = _is_on(word, InputError("%now nest takes on or off", advice="%now nest on"))
         return nest_on(self._language) if is_on else nest_off(self._language)
+
+
+def _parts_of(line: str) -> tuple[str, str]:
+    """Return the command of a line and what is said to it, without quotes around all of that.
+
+    Blanks, dashes and quotes may be those of a Chinese keyboard.
+    """
+    word, rest = [*line.split(maxsplit=1), "", ""][:2]
+    rest = rest.strip()
+    quoted = strip_quotes(rest)
+    return plain_dashes(word), plain_dashes(rest if quoted is None else quoted)
 
 
 def _is_on(word: str, refusal: InputError) -> bool:

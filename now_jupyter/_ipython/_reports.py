@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
-from .._messages import ConfigError, InputError, Language, NowImageError, error_of, say
+from .._messages import ConfigError, InputError, Language, NowImageError, error_of, say, say_status
 from .._options import cell_text
 from .._orders import Order, budget_line
 from .._relay import spent
@@ -116,7 +116,8 @@ def facts_of(generation: Generation, language: Language) -> list[str]:
     """Return the lines under the cell of a recalled picture: when and what came, and what went wrong."""
     made = generation.created.astimezone().strftime("%Y-%m-%d %H:%M")
     origin = say("from {history}", language, history=generation.taken_from) if generation.taken_from else ""
-    facts = [" · ".join(part for part in (generation.ref, generation.status.value, made, origin) if part)]
+    status = say_status(generation.status, language)
+    facts = [" · ".join(part for part in (generation.ref, status, made, origin) if part)]
     facts += [f"{picture.ref} {picture!r} {picture.path}" for picture in generation.pictures]
     facts += [f"↳ {picture.revised_prompt}" for picture in generation.pictures if picture.revised_prompt]
     if generation.error is not None:

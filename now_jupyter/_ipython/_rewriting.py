@@ -40,7 +40,7 @@ def can_await(ip: InteractiveShell) -> bool:
 
 
 class Rewriting:
-    r"""Two input transformers for our magics.
+    r"""Two input transformers for our magics: `names`, whose top-level calls are awaited, and `plain` ones.
 
     `keep` runs first and writes the magic call itself, so that nothing in a prompt (`it's`, a final `?` or backslash,
     `>>>`) is taken for syntax. `awaiting` runs last and puts `await` before top-level calls when no cell is running
@@ -48,15 +48,23 @@ class Rewriting:
     """
 
     def __init__(
-        self, ip: InteractiveShell, cells: Cells, *, names: tuple[str, ...], wanted: Callable[[], bool]
+        self,
+        ip: InteractiveShell,
+        cells: Cells,
+        *,
+        names: tuple[str, ...],
+        plain: tuple[str, ...],
+        wanted: Callable[[], bool],
     ) -> None:
-        """Serve the magics `names`; `wanted` says whether cells are to be awaited."""
+        """Serve these magics; `wanted` says whether cells are to be awaited."""
         self._ip = ip
         self._cells = cells
         self._names = names
         self._wanted = wanted
         either = "|".join(map(re.escape, names))
-        self._line = re.compile(rf"^([ \t]*(?:{_TARGETS}=[ \t]*)?)[%％]({either}){_BLANK}+(\S[^\n]*?)\r?\n?$")
+        every = "|".join(map(re.escape, plain))
+        before = rf"^([ \t]*)[\u00a0\u3000]*((?:{_TARGETS}=[ \t]*)?)[%％]"
+        self._line = re.compile(rf"{before}(?:({either}){_BLANK}+(\S[^\n]*?)|({every})(?:{_BLANK}+([^\n]*?))?)\r?\n?$")
         self._cell = re.compile(rf"^[\u00a0\u3000]*[%％]{{2}}({either})(?:{_BLANK}([^\n]*?))?\r?\n?$")
         self.keep = _Transformer(self._keep)
         self.awaiting = _Transformer(self._await)
@@ -104,8 +112,9 @@ class Rewriting:
             if match is None or _inside_something(kept):
                 kept.append(line)
                 continue
-            before, name, text = match.groups()
-            kept.append(f"{before}get_ipython().run_line_magic({name!r}, {_join_lines(text, rest)!r})\n")
+            indent, target, *called = match.groups("")
+            name, text = called[0] or called[2], called[1] or called[3]
+            kept.append(f"{indent}{target}get_ipython().run_line_magic({name!r}, {_join_lines(text, rest)!r})\n")
         return kept
 
     def _await(self, lines: list[str]) -> list[str]:

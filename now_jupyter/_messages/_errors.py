@@ -95,6 +95,8 @@ class NowImageError(Exception):
     """
 
     billed: Billed = "no"
+    is_of_order = False
+    """Whether something was to be bought, so that the message says what became of the money."""
 
     def __init__(  # noqa: PLR0913 - the four parts of a message and what support will ask for
         self,
@@ -140,7 +142,12 @@ class NowImageError(Exception):
 
     @property
     def _tells_billing(self) -> bool:
-        return True
+        return self.is_of_order or (self.billed != "no" and "billed" in vars(self))  # which nobody says of a mere look
+
+    def of_order(self) -> Self:
+        """Say that something was to be bought, and return the error."""
+        self.is_of_order = True
+        return self
 
     def lines(self) -> list[str]:
         """Return the whole message, at most six lines."""
@@ -352,7 +359,7 @@ def error_of(failure: Failure, *, billed: Billed) -> NowImageError:
     same = {name: getattr(failure, name) for name in _SAME}
     error = class_of_error(failure.type)(failure.template, billed=billed, **same)
     error.facts = dict(failure.facts)
-    return error
+    return error.of_order()
 
 
 def name_bug(bug: BaseException, language: Language = "en") -> str:

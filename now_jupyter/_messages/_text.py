@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Language", "columns_of", "language_of", "load_chinese", "say"]
+__all__ = ["Language", "columns_of", "language_of", "load_chinese", "say", "say_status"]
 
 Language = Literal["en", "zh"]
 
@@ -29,6 +29,11 @@ def say(template: str, language: Language = "en", /, **facts: object) -> str:
     """
     text = load_chinese().get(template, template) if language == "zh" else template
     return _PLACE.sub(lambda found: _fill(found, facts), text)
+
+
+def say_status(status: str, language: Language = "en") -> str:
+    """Return how a generation stands, as a word; each of `Status` is in the catalogue."""
+    return say(status, language)
 
 
 @cache

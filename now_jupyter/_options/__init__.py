@@ -8,7 +8,7 @@ from ._prompts import fill
 from ._readers import checked_prompt, read_amount, read_param, read_price
 from ._recipes import cell_text, reads_back, request_from
 from ._table import OPTIONS, Option, closest, option, spell_for_python, usage
-from ._typed import Deferred
+from ._typed import Deferred, plain_dashes, strip_quotes
 
 __all__ = [
     "OPTIONS",
@@ -25,11 +25,13 @@ __all__ = [
     "parse_cell",
     "parse_keywords",
     "parse_line",
+    "plain_dashes",
     "read_amount",
     "read_param",
     "read_price",
     "reads_back",
     "request_from",
     "spell_for_python",
+    "strip_quotes",
     "usage",
 ]

@@ -121,7 +121,7 @@ OPTIONS: tuple[Option, ...] = (
     _row("--timeout", "SECONDS", "stop waiting after this time; the job goes on", read=to.read_timeout),
     _row("--service", "NAME", "which service makes it: {services}"),
     _row("--show", "HOW", "preview, full, text or none", read=to.read_show, choices="preview full text none"),
-    _row("--help", "", "print this"),
+    _row("-h --help", "", "print this"),
 )
 _BY_NAME: Mapping[str, Option] = {one.name: one for one in OPTIONS}
 _FLAG_IN_TEXT = re.compile(

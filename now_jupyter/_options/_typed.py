@@ -21,6 +21,7 @@ __all__ = [
     "Flag",
     "end_mark_at",
     "flag_at",
+    "plain_dashes",
     "reference_in",
     "skip_blanks",
     "strip_quotes",
@@ -31,6 +32,7 @@ REFERENCE = re.compile(
     r"""\{(?P<root>[^\W\d]\w*)(?P<path>(?:\.[^\W\d_]\w*|\[-?[0-9]{1,9}\]|\['[^'\n]*'\]|\["[^"\n]*"\])*)\}"""
 )
 _FLAG = re.compile(r"(?P<dashes>--|——|－－|-|－)(?P<name>[A-Za-z][^\s=＝]*)(?P<equals>[=＝]?)")
+_DASHES = re.compile("[—－]+")
 _END_MARK = re.compile(r"(?:--|——|－－)(?=\s|\Z)")
 _KEY = re.compile(r"""[^\s=＝"'“”‘’{\[]*[=＝]""")
 _QUOTES = {"'": "'", '"': '"', "“": "“”", "”": "“”", "‘": "‘’", "’": "‘’"}
@@ -76,6 +78,12 @@ def end_mark_at(text: str, at: int) -> int | None:
     """Give the place behind a `--` that stands alone at `at`."""
     match = _END_MARK.match(text, at)
     return match.end() if match else None
+
+
+def plain_dashes(text: str) -> str:
+    """Return a text that begins with dashes of a Chinese keyboard with plain ones in their place."""
+    begun = _DASHES.match(text)
+    return text if begun is None else "-" * len(begun[0]) + text[begun.end() :]
 
 
 def flag_at(text: str, at: int) -> Flag | None:

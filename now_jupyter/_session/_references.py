@@ -15,7 +15,7 @@ __all__ = ["Reference", "References"]
 Reference: TypeAlias = str | int | Picture | Generation
 """`"#12"`, `"#12.2"`, `-1` (the picture shown last), the name given by `-o`, or the value itself."""
 
-_LAST = "-1"
+_LAST = ("-1", "－1", "—1")  # the dashes of a Chinese keyboard, too
 
 
 class References:
@@ -93,7 +93,7 @@ class References:
         if isinstance(ref, Picture | Generation):
             return ref
         text = ref.strip() if isinstance(ref, str) else str(ref) if type(ref) is int else ""
-        if text == _LAST:
+        if text in _LAST:
             if self._last is None:
                 raise InputError("no picture has been shown by this kernel yet", advice="give its number: #12")
             return self._last

@@ -170,7 +170,12 @@ class Session:
 
         With `asks` whoever waits for it asks the user, where someone is there, before it costs more than they said.
         """
-        return self._start(self._orders.place, self._resolve(order), ask=ask if asks and may_ask() else None)
+        try:
+            resolved = self._resolve(order)
+        except NowImageError as problem:
+            problem.of_order()
+            raise
+        return self._start(self._orders.place, resolved, ask=ask if asks and may_ask() else None)
 
     def _place(self, parsed: Parsed, *, asks: bool = False) -> Job:
         return self.place(order_of(parsed, execution=self._execution()), asks=asks)

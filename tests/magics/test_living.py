@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -44,6 +45,49 @@ def test_blanks_and_signs_of_a_chinese_keyboard_are_taken(shell: Shell, code: st
     """Full-width and no-break blanks around a magic, and a full-width per cent sign, are what they look like."""
     assert shell.pictures(code) == 1
     assert shell.session.history[-1].prompt.strip() == "fox"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"%now{WIDE}标签{WIDE}#1{WIDE}雪{WIDE}夜",
+        "％now 标签 ＃1 雪 夜 ——灯",
+        f"{WIDE}%now tag {NO_BREAK}“#1 雪 夜”{WIDE}",
+        "text = %now 标签 #1.1 雪 夜",
+    ],
+)
+def test_now_takes_what_a_chinese_keyboard_gives(shell: Shell, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Blanks, per cent, number sign, dashes and quotes around and within a line of `%now`."""
+    shell.run(f"%nowimage {SMALL} --tag 灯 fox\n%now 标签 -1 —灯")
+    shell.run(line)
+    assert set(shell.session.history[-1].tags) == {"雪", "夜"}
+    capsys.readouterr()
+    shell.run("%now 历史 ——help")
+    shell.run(f"％now{WIDE}历史{WIDE}－h")
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second
+    assert first.startswith("%now history")
+    shell.run("％now")
+    assert "endpoint: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", ["%nowimage -h", "%nowimage ——help", "%%nowimage -s 16:9 －h\nfox"])
+def test_the_magic_helps_by_either_name(shell: Shell, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`-h` is `--help`; nothing is ordered."""
+    capsys.readouterr()
+    shell.run(line)
+    assert "-h, --help" in capsys.readouterr().out
+    assert len(shell.session.history) == 0
+
+
+def test_marimo_notebooks_have_a_history_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each cell of marimo knows the file of its notebook, whichever way marimo runs it."""
+    monkeypatch.setitem(sys.modules, "marimo", ModuleType("marimo"))
+    monkeypatch.setattr(_extension, "_shell", lambda: None)
+    monkeypatch.setattr(_extension, "_HELD", _extension._Holder())
+    cell = {"__name__": "__main__", "__file__": str(tmp_path / "app.py"), "session": _extension.session}
+    exec("here = session(); folder = here.context.home().store.folder; here.close()", cell)
+    assert cell["folder"] == tmp_path / "app.now"
 
 
 def test_a_login_where_nothing_can_be_typed_says_what_helps(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ def test_these_are_the_options() -> None:
         "-m --model -n --n -s --size -q --quality --style --background --format --compression --negative --seed "
         "-p --param -i --image --mask --vary --button "
         "-o --output --save --reuse --fresh --no-wait --dry-run -y --yes --budget --literal --alt --tag "
-        "--timeout --service --show --help"
+        "--timeout --service --show -h --help"
     )
     assert len(flags) == len(set(flags))
 
