@@ -59,6 +59,7 @@ def history(folder: Path, *, used_by: Path | None = None, **facts: Any) -> str:
         ({"JPY_SESSION_NAME": "/a/text.md"}, {}, "/a/text.md"),
         ({"COLAB_RELEASE_TAG": "1"}, {}, "/content/colab.ipynb"),
         ({}, {"__vsc_ipynb_file__": 5}, None),
+        ({}, {"__marimo_file__": "/a/app.py"}, "/a/app.py"),
     ],
 )
 def test_every_front_end_tells_the_name_in_its_own_way(

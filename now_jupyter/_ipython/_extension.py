@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import traceback
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._background import Cells, Execution
 from .._session import Session
+from .._store import MARIMO_FILE
 from ._children import hand_down, take_over
 
 if TYPE_CHECKING:
@@ -44,7 +47,8 @@ def session() -> Session:
 def _new_session(*, is_forked: bool) -> Session:
     told = take_over()
     if (ip := _shell()) is None:
-        session = Session(inherited=told.settings, execution=_execution)
+        marimo = _told_by_marimo()
+        session = Session(names=lambda: marimo, inherited=told.settings, execution=_execution)
     else:
         from .._settings import Now  # noqa: PLC0415 - traitlets come with IPython
 
@@ -62,6 +66,18 @@ def _new_session(*, is_forked: bool) -> Session:
     session.use_demo(told.demo, instant=told.instant)
     session.context.at_choice = partial(hand_down, session)
     return session
+
+
+def _told_by_marimo() -> Mapping[str, Any]:
+    """Return the file of the marimo notebook whose cell, or whose script, asks for the session, under our name for it.
+
+    It stands in the globals of the cell, in whatever way marimo runs it; another thread of ours could not tell it.
+    """
+    if "marimo" not in sys.modules:
+        return {}
+    callers = (frame.f_globals for frame, _ in traceback.walk_stack(None))
+    files = (one.get("__file__") for one in callers if one.get("__name__") == "__main__")
+    return {MARIMO_FILE: next((file for file in files if file), None)}
 
 
 def _shell() -> InteractiveShell | None:

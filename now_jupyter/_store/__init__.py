@@ -5,7 +5,7 @@ from __future__ import annotations
 from ._files import digest_of_file, is_missing, list_names, read_file, remove_file, try_read_file, write_durably
 from ._folder import Home, adopt, find_home, sibling_stores
 from ._job_locks import JobLock
-from ._notebook import notebook_path
+from ._notebook import MARIMO_FILE, notebook_path
 from ._record import STAR, Record, RecordedOutput, generation_of
 from ._record_files import encode, parse_json
 from ._rescue import RescueFolder
@@ -13,6 +13,7 @@ from ._search import Search
 from ._store import Store
 
 __all__ = [
+    "MARIMO_FILE",
     "STAR",
     "Home",
     "JobLock",

@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import unquote
 
-__all__ = ["ShownBefore", "folder_of", "notebook_path", "pictures_shown"]
+__all__ = ["MARIMO_FILE", "ShownBefore", "folder_of", "notebook_path", "pictures_shown"]
 
 T = TypeVar("T")
+MARIMO_FILE = "__marimo_file__"
+"""The name under which the session is told the file of a marimo notebook."""
+
 _OF_PAPERMILL = ("PAPERMILL_OUTPUT_PATH", "PAPERMILL_INPUT_PATH")  # with --inject-paths
 _SUFFIXES = {".ipynb", ".py", ".md", ".myst", ".qmd", ".rmd"}  # the last ones where jupytext opens them as notebooks
 _LARGEST_NOTEBOOK = 512 << 20
@@ -39,9 +42,15 @@ class ShownBefore:
 
 
 def notebook_path(environ: Mapping[str, str], names: Mapping[str, Any], working: Path) -> Path | None:
-    """Return the notebook's file, as Jupyter Server, VS Code, Colab or papermill tell it, else None."""
+    """Return the notebook's file, as Jupyter Server, VS Code, marimo, Colab or papermill tell it, else None."""
     of_papermill = [where.get(name) for where in (names, environ) for name in _OF_PAPERMILL]
-    told = [names.get("__vsc_ipynb_file__"), *of_papermill, environ.get("JPY_SESSION_NAME"), _colab_name(environ)]
+    told = [
+        names.get("__vsc_ipynb_file__"),
+        names.get(MARIMO_FILE),
+        *of_papermill,
+        environ.get("JPY_SESSION_NAME"),
+        _colab_name(environ),
+    ]
     for text in told:
         if isinstance(text, str) and "://" not in text and Path(text).suffix.lower() in _SUFFIXES:
             path = Path(unquote(text) if "%" in text and not Path(text).exists() else text)
