@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 
-from .._messages import Language, say
+from .._messages import Language, plain, say
 from .._orders import Job
 
 __all__ = ["line_of", "tick_on"]
 
 _BAR = 10
+_WORDS_SHOWN = 40
 _SECONDS = 1.0
 _LOCK = threading.Lock()
 _ACTS: list[Callable[[], bool]] = []
@@ -40,6 +41,8 @@ def line_of(job: Job, language: Language, *, what: str = "", with_bar: bool = Tr
     facts = [say("{ref} · {seconds} s", language, ref=what or job.refs or "…", seconds=int(job.elapsed))]
     if job.usually is not None:
         facts.append(say("usually {seconds} s", language, seconds=round(job.usually)))
+    if job.progress is not None and job.progress.words:
+        facts.append(plain(job.progress.words, _WORDS_SHOWN))
     if with_bar and job.progress is not None and job.progress.fraction is not None:
         facts.append(f"{'█' * round(job.progress.fraction * _BAR):░<{_BAR}}")
     return " · ".join(facts)

@@ -43,8 +43,10 @@ class WaitingLine:
 
     def update(self) -> None:
         """Bring line, bar, button and partial picture up to date."""
-        line = line_of(self._job, self._language, with_bar=False)
-        self._line.value = line if self._clickable else f"{line} · " + say("■ frees the cell", self._language)
+        facts = [line_of(self._job, self._language, with_bar=False)]
+        facts += [] if self._clickable else [say("■ frees the cell", self._language)]
+        facts += [self._job.hint] if self._job.hint else []
+        self._line.value = " · ".join(facts)
         is_sent = self._job.is_sent
         self._button.description = say("Stop waiting", self._language) if is_sent else say("Cancel", self._language)
         why = say("already ordered, it will arrive here as {ref}", self._language, ref=self._job.refs)

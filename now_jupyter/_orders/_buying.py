@@ -24,7 +24,7 @@ from .._transport import RelayAccess
 from .._values import Money, Status
 from ._job import Job
 from ._order import Order
-from ._planning import Placed, PlannedCall, Planner, say_differences, say_remarks
+from ._planning import Placed, PlannedCall, Planner, say_differences, say_of_previews, say_remarks
 from ._quotes import Budget, Quotes
 from ._reuse import Decision
 from ._workspace import Snapshot, Workspace
@@ -105,6 +105,7 @@ class Buyer:
         snapshot.home.check(is_purchase=not snapshot.is_demo)
         calls = await self._planner.plan(order.request, snapshot, n=decision.missing)
         job.notes += say_remarks(calls, snapshot.settings.language)
+        job.hint = say_of_previews(calls[0], snapshot.settings)
         prices, budget = await self._quotes.agree([one.plan for one in calls], order, snapshot)
         for record in decision.unsettled:  # the user's word is given: these no longer stand in the way
             await run_in_thread(store.write, replace(record, settled=True))

@@ -18,7 +18,7 @@ from anyio import Event
 
 from .._background import Background, Left, Waiting
 from .._bundles import Bundle, try_bundle
-from .._messages import InputError, Interrupted, Language, NotConfirmed, TaskStillPending, say
+from .._messages import InputError, Interrupted, Language, NotConfirmed, NowImageError, TaskStillPending, say
 from .._runner import ProgressReport
 from .._store import Record
 from .._values import Generation, Showable
@@ -95,6 +95,7 @@ class Job(Showable, Future[Generation]):
         self.left_by = ""
         self.usually: float | None = None
         self.notes: list[str] = []
+        self.hint = ""
         self.unsaved = ""
         self.origin: Literal["bought", "history", "joined"] = "bought"
 
@@ -175,7 +176,7 @@ class Job(Showable, Future[Generation]):
             billed="maybe" if self.is_sent else "no",
             ref=ref,
         )
-        return error.in_language(self._language)
+        return error.of_order().in_language(self._language)
 
     async def confirm(self, doubt: NotConfirmed) -> None:
         """Have whoever waits ask the user, and return when they agree; on the background loop.
@@ -296,10 +297,12 @@ class Job(Showable, Future[Generation]):
     def progressed(self, progress: ProgressReport) -> None:
         """Take note of how far it is."""
         preview = progress.preview or (self.progress.preview if self.progress else None)
-        self.progress = ProgressReport(fraction=progress.fraction, preview=preview)
+        self.progress = replace(progress, preview=preview)
 
     def finish(self, generation: Generation | None, error: BaseException | None = None) -> None:
         """Take the result, or why there is none."""
+        if isinstance(error, NowImageError):
+            error.of_order()
         if error is not None:
             self._future.set_exception(error)
             self.set_exception(error)

@@ -15,13 +15,22 @@ from .._messages import InputError, Language, MaybeBilledError, StoreCorrupt, St
 from .._protocol import Ask, Plan, Service
 from .._relay import RelayFacts
 from .._services import Route, asks, is_unlike, make_plan, routes, say_remark, service_named
+from .._settings import Settings
 from .._store import Record, Store, generation_of, sibling_stores
 from .._values import Request
 from ._order import Order
 from ._reuse import Candidate, CellPosition, Decision, Reruns
 from ._workspace import Snapshot, Workspace
 
-__all__ = ["Placed", "PlannedCall", "Planner", "position_of", "say_differences", "say_remarks"]
+__all__ = [
+    "Placed",
+    "PlannedCall",
+    "Planner",
+    "position_of",
+    "say_differences",
+    "say_of_previews",
+    "say_remarks",
+]
 
 _DEMO_PREVIEWS = 2
 _FORMATS = ("output_format", "format", "image_format")  # the wires' names
@@ -234,6 +243,15 @@ def _say_unseen(request: Request, language: Language) -> list[str]:
     return [
         say("a notebook cannot show {kind}: what comes is kept, and the caption says where", language, kind=media.name)
     ]
+
+
+def say_of_previews(call: PlannedCall, settings: Settings) -> str:
+    """Return how unfinished pictures are asked for, where the service has them and nobody has decided; else nothing."""
+    if settings.partial_images is not None or call.ask.previews:
+        return ""
+    if make_plan(call.route.service, replace(call.ask, previews=1)) == call.plan:
+        return ""
+    return say("%config Now.partial_images = 2 shows it unfinished", settings.language)
 
 
 def _find_obstacle(decision: Decision, order: Order) -> Record | None:

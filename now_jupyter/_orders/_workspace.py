@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._history import History
-from .._messages import ConfigError
+from .._messages import ConfigError, Language, NowImageError
 from .._settings import Configuration, Key, Settings
 from .._store import Home, Record, adopt, find_home, notebook_path
 from .._transport import RelayAccess, check_address, connect, connect_demo, make_demo, relay_proxy
@@ -59,7 +59,7 @@ class Workspace:
         self._is_instant = False
         self.at_choice: Callable[[], None] = lambda: None
         self.logins = configuration.logins
-        self.history = History(lambda: self.home().store)
+        self.history = History(lambda: self.home().store, self.language)
 
     def snapshot(self) -> Snapshot:
         """Return what is in force now, for one order."""
@@ -70,6 +70,13 @@ class Workspace:
     def settings(self) -> Settings:
         """Return the settings as they are now."""
         return self._configuration.settings()
+
+    def language(self) -> Language:
+        """Return the language of who reads; English where the settings cannot be read."""
+        try:
+            return self.settings().language
+        except NowImageError:
+            return "en"
 
     def key(self) -> Key | None:
         """Return the key for the address in force: a key goes with the address it was set for, and nowhere else."""

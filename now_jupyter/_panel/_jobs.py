@@ -144,7 +144,7 @@ class JobBoard:
             "fraction": progress.fraction if progress else None,
             "state": "failed" if error is not None else "running",
             "lines": lines_of(error) if error is not None else [],
-            "notes": [plain(note) for note in job.notes],
+            "notes": [plain(note) for note in _notes_of(job)],
             "own": entry.is_own,
         }
 
@@ -152,6 +152,12 @@ class JobBoard:
         if job not in self._entries:
             self._entries[job] = _Entry(job, str(next(self._keys)), time.time() - job.elapsed)
         return self._entries[job]
+
+
+def _notes_of(job: Job) -> list[str]:
+    """Return what the service says of how far it is, what was remarked, and how unfinished pictures are had."""
+    words = job.progress.words if job.progress else ""
+    return [note for note in (words, *job.notes, job.hint) if note]
 
 
 def _went_well(job: Job) -> bool:

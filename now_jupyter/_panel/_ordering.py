@@ -96,7 +96,7 @@ class Ordering:
                 kept="{ref} is kept in the history",
                 ref=", ".join(refs),
             )
-            raise Asked(error.in_language(language).lines(), [*agreed, *refs])
+            raise Asked(error.of_order().in_language(language).lines(), [*agreed, *refs])
         if rehearsal.doubt is not None and _PRICE not in agreed:
             raise Asked([rehearsal.doubt.in_language(language).message()], [*agreed, _PRICE])
 

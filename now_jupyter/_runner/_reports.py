@@ -17,10 +17,11 @@ __all__ = ["ProgressReport", "RunResult", "Watch", "report"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressReport:
-    """How far a run is: a fraction of 1, an unfinished picture (encoded); what is not known is left out."""
+    """How far a run is: a fraction of 1, an unfinished picture (encoded), words; what is not known is left out."""
 
     fraction: float | None = None
     preview: bytes | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +48,4 @@ async def report(progress: Progress, saver: Saver, watch: Watch) -> None:
     if isinstance(progress.preview, Link | Base64 | bytes):
         with suppress(NowImageError):  # a preview is for the eye only
             preview = await saver.load(progress.preview)
-    watch.progressed(ProgressReport(fraction=progress.fraction, preview=preview))
+    watch.progressed(ProgressReport(fraction=progress.fraction, preview=preview, words=progress.words))

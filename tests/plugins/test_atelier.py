@@ -16,11 +16,13 @@ from pathlib import Path
 import pytest
 
 from clean_room import ROOT
+from now_jupyter._display._ticking import line_of
 from now_jupyter._ipython._reports import cell_of, rehearsal_text
 from now_jupyter._messages import InputError
 from now_jupyter._options import complete, parse_cell, usage
 from now_jupyter._orders import order_of
 from now_jupyter._panel._draft import Draft, draft_of
+from now_jupyter._panel._jobs import _notes_of
 from now_jupyter._panel._quote import quote_of
 from now_jupyter._services import request_again, services
 from now_jupyter._session import Session
@@ -136,6 +138,20 @@ def test_run_again_it_is_served(relay: TwoServices, tmp_path: Path, pictures: li
     with session_at(relay, tmp_path) as session:
         again = session.generate("two foxes", model="atelier-2", image=back)
     assert (again.ref, relay.count("POST")) == ("#1", 1)
+
+
+def test_its_words_of_progress_are_shown(relay: TwoServices, tmp_path: Path, pictures: list[Path]) -> None:
+    """What a service says while it works stands behind the time in a cell, and on the panel's card."""
+    with session_at(relay, tmp_path) as session:
+        relay.hold = True
+        job = session.submit("two foxes", model="atelier-2", image=pictures)
+        while not (job.progress and job.progress.words):
+            assert not job.is_decided
+        line, notes = line_of(job, "en"), _notes_of(job)
+        relay.hold = False
+        assert job.result(30).status is Status.DONE
+    assert line.endswith(" s · hmm")
+    assert notes[0] == "hmm"
 
 
 def test_a_button_is_an_order_of_its_own(relay: TwoServices, tmp_path: Path) -> None:

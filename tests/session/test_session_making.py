@@ -32,6 +32,20 @@ def test_generate_gives_the_picture_and_keeps_it(session: Session) -> None:
     assert session.history[-1] == generation
 
 
+@pytest.mark.parametrize(
+    ("model", "partials", "is_told"),
+    [("gpt-image-2", None, True), ("gpt-image-2", 0, False), ("dall-e-2", None, False)],
+)
+def test_who_waits_is_told_how_to_see_unfinished_pictures(
+    model: str, partials: int | None, is_told: bool, served: Served, tmp_path: Path
+) -> None:
+    """Where the model streams and nobody has decided whether that is wanted."""
+    with new_session(tmp_path, served.url, typed=lambda: {"partial_images": partials}) as session:
+        job = session.submit("a fox", model=model, size="1024x1024")
+        job.result(30)
+    assert ("Now.partial_images" in job.hint) == is_told
+
+
 def test_agenerate_does_not_hold_up_the_callers_loop(session: Session) -> None:
     """While the picture is made, the user's own tasks go on."""
 
