@@ -9,16 +9,35 @@ import base64
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ._media import DecoderError, can_show, cell_of, is_inline, moving_preview, preview, sheet
+from ._media import (
+    DecoderError,
+    can_show,
+    cell_of,
+    is_inline,
+    label,
+    moving_preview,
+    preview,
+    sheet,
+    source_type,
+)
 from ._messages import BadImageError, NowImageError, name_bug, plain, printable
 
 if TYPE_CHECKING:
     from ._values import Generation, Output, Picture, Showable
 
-__all__ = ["Bundle", "bundle_of", "bundle_of_output", "image_bundle", "richest_of", "try_bundle"]
+__all__ = [
+    "Bundle",
+    "bundle_of",
+    "bundle_of_output",
+    "image_bundle",
+    "richest_of",
+    "try_bundle",
+    "try_bundle_of_several",
+]
 
 Bundle: TypeAlias = tuple[dict[str, Any], dict[str, Any]]
 _PREVIEW_PX = 512
+_MOST_LISTED = 24
 
 
 def try_bundle(value: Showable, longest: int = _PREVIEW_PX) -> Bundle:
@@ -31,6 +50,23 @@ def try_bundle(value: Showable, longest: int = _PREVIEW_PX) -> Bundle:
         return bundle_of(value, longest) if isinstance(value, Generation) else ({"text/plain": repr(value)}, {})
     except Exception as bug:  # noqa: BLE001 - whoever shows a list of pictures shows the others
         return {"text/plain": f"{value!r}\n{name_bug(bug)}"}, {}
+
+
+def try_bundle_of_several(values: Sequence[object], longest: int = _PREVIEW_PX) -> Bundle | None:
+    """Return what is shown beside the words of a list: a sheet of its pictures; None where it holds anything else."""
+    from ._values import Generation, Picture  # noqa: PLC0415 - see `try_bundle`
+
+    listed = [one.pictures if isinstance(one, Generation) else (one,) for one in values[:_MOST_LISTED]]
+    every = [one for some in listed for one in some if isinstance(one, Picture)]
+    pictures = [one for one in every if not one.is_side] or every
+    if not pictures or not all(isinstance(one, Generation | Picture) for one in values):
+        return None
+    try:
+        image, about = _image_part(pictures[:_MOST_LISTED], longest, whole=False, alt=pictures[0].alt)
+    except Exception:  # noqa: BLE001 - the words of the list are there
+        return None
+    mark: dict[str, Any] = {"sha256": [one.sha256 for one in pictures]}
+    return image, {"now": _told_apart(mark, demo=all(one.made.get("demo") for one in pictures)), **about}
 
 
 def richest_of(bundle: Bundle) -> tuple[str, str]:
@@ -88,14 +124,17 @@ def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tupl
         shown = sheets  # the service's own sheet of them, or a cover
     try:
         if len(shown) > 1:
-            cells = [cell_of(one.bytes(), longest=longest, among=len(shown)) for one in shown]
+            cells = [
+                cell_of(one.bytes(), longest=longest, among=len(shown), kind=source_type(one.made)) for one in shown
+            ]
             return sheet(cells, longest=longest, labels=_labels_of(shown))
         for one in shown:
             data = one.bytes()
+            kind = source_type(one.made)
             if whole and is_inline(one.mime):
-                return data, one.mime, one.width, one.height
+                return label(data, kind=kind), one.mime, one.width, one.height
             size = max(one.width, one.height, 1) if whole else longest
-            return moving_preview(data, longest=size) or preview(data, longest=size)
+            return moving_preview(data, longest=size) or preview(data, longest=size, kind=kind)
     except DecoderError:
         raise
     except BadImageError:  # the bytes are as they came, but this Pillow cannot read their type

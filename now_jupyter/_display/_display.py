@@ -27,6 +27,7 @@ from .._orders import Job
 from .._settings import Settings
 from .._values import Generation, Picture, Status
 from .._values import Output as SavedOutput
+from ._lists import register_lists, unregister_lists
 from ._outputs import CellOutput, attempt
 from ._ticking import line_of, tick_on
 
@@ -53,7 +54,17 @@ def caption_of(generation: Generation, *, notes: Sequence[str] = (), language: L
     Both lines fit into a terminal.
     """
     unseen = [_file_line(one) for one in generation.outputs if not _is_seen(one)]
-    return "\n".join([_stable_line(generation, language), *unseen, _passing_line(generation, language), *notes])
+    lines = _with_notes(_passing_line(generation, language), notes)
+    return "\n".join([_stable_line(generation, language), *unseen, *lines])
+
+
+def _with_notes(line: str, notes: Sequence[str]) -> list[str]:
+    """Return a line with what was remarked behind it, as far as that fits, and lines for the rest."""
+    rest = list(notes)
+    while rest and columns_of(longer := f"{line} · {rest[0]}") <= _WIDTH:
+        line = longer
+        del rest[0]
+    return [line, *rest]
 
 
 def _stable_line(generation: Generation, language: Language) -> str:
@@ -155,6 +166,7 @@ def register_formatters(
         ip.display_formatter.ipython_display_formatter.for_type(kind, show)
     for kind in _SHOWN[:2]:
         ip.display_formatter.mimebundle_formatter.for_type(kind, bundle)
+    register_lists(ip.display_formatter.mimebundle_formatter, settings)
 
 
 def _put(
@@ -173,6 +185,7 @@ def unregister_formatters(ip: Any) -> None:  # noqa: ANN401 - as above
     for formatter in (ip.display_formatter.ipython_display_formatter, ip.display_formatter.mimebundle_formatter):
         for kind in _SHOWN:
             formatter.type_printers.pop(kind, None)
+    unregister_lists(ip.display_formatter.mimebundle_formatter)
 
 
 def _is_cell_to_show() -> bool:

@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
-from .._media import can_show, preview, read_verified
+from .._media import SourceType, can_show, preview, read_verified, source_type
 from .._messages import Language, NowImageError, columns_of, plain, say, say_status
 from .._values import Generation, Picture, Status
 
@@ -212,13 +212,14 @@ def _image_of(pictures: Sequence[Picture]) -> str:
     shown = next((one for one in pictures if can_show(one.mime)), None)
     with suppress(NowImageError):
         if shown is not None:
-            return f'<img alt="{escape(plain(shown.alt, 100))}" src="{_thumb_of(shown.path, shown.sha256)}" />'
+            source = _thumb_of(shown.path, shown.sha256, source_type(shown.made))
+            return f'<img alt="{escape(plain(shown.alt, 100))}" src="{source}" />'
     return ""
 
 
 @lru_cache(maxsize=1000)  # some 4 MB
-def _thumb_of(path: Path, sha256: str) -> str:
-    data, mime, *_ = preview(read_verified(path, sha256), longest=_THUMB_PX, original_if_smaller=False)
+def _thumb_of(path: Path, sha256: str, kind: SourceType) -> str:
+    data, mime, *_ = preview(read_verified(path, sha256), longest=_THUMB_PX, original_if_smaller=False, kind=kind)
     return f"data:{mime};base64,{b64encode(data).decode()}"
 
 

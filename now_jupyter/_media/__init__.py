@@ -8,7 +8,7 @@ from ._copies import place_to_save, recipe_file, save_copies, save_copy
 from ._decoding import DecoderError, decode, examine, pixels_only
 from ._files import read_verified
 from ._preview import Cell, cell_of, crop_picture, fill, preview, sheet
-from ._provenance import Labels, extract, label, labels_in
+from ._provenance import Labels, SourceType, extract, label, labels_in, source_type
 from ._types import MediaType, can_show, identify, is_inline, is_web_page, media_type
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "DecoderError",
     "Labels",
     "MediaType",
+    "SourceType",
     "can_show",
     "cell_of",
     "crop_picture",
@@ -38,5 +39,6 @@ __all__ = [
     "save_copies",
     "save_copy",
     "sheet",
+    "source_type",
     "unpack_base64",
 ]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from .._json import JSON
 from .._messages import InputError, language_of, say
 from ._decoding import decode, displayable, refusal_of
-from ._provenance import SourceType, carry_packet, embed, is_signed, label
+from ._provenance import carry_packet, embed, is_signed, label, source_type
 from ._types import MediaType, identify, media_type
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def save_copy(  # noqa: PLR0913 - what is written, where, and how
     other = None if wanted is media else wanted
     copy = _convert(data, other) if other else data
     if other or made is not None:
-        copy = label(copy, [data], _source_type(made or {}))
+        copy = label(copy, [data], source_type(made or {}))
     target = _write_copy(embed(copy, made) if made is not None else copy, target, overwrite=overwrite)
     if made is not None and is_signed(copy):
         _write(json.dumps(dict(made), ensure_ascii=False, indent=1).encode("utf-8", "replace"), _beside(target))
@@ -111,12 +111,6 @@ def recipe_file(path: Path) -> Path:
 
 def _beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.now.json")
-
-
-def _source_type(made: Mapping[str, JSON]) -> SourceType:
-    if made.get("demo"):
-        return "algorithmicMedia"
-    return "compositeWithTrainedAlgorithmicMedia" if made.get("inputs") else "trainedAlgorithmicMedia"
 
 
 def place_to_save(path: Path | str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ._decoding import load, one_at_a_time, open_picture
 from ._files import read_file
-from ._provenance import Labels, label, labels_in
+from ._provenance import Labels, SourceType, label, labels_in
 from ._types import is_inline
 
 if TYPE_CHECKING:
@@ -39,13 +39,20 @@ _DIGIT = (255, 255, 255, 255)
 _FINE = 4  # badges are drawn that much larger, for smooth edges
 
 
-def preview(data: bytes, *, longest: int = 512, original_if_smaller: bool = True) -> tuple[bytes, str, int, int]:
+def preview(
+    data: bytes,
+    *,
+    longest: int = 512,
+    original_if_smaller: bool = True,
+    kind: SourceType = "trainedAlgorithmicMedia",
+) -> tuple[bytes, str, int, int]:
     """Return a small picture to be shown: its bytes, type, width and height.
 
     Args:
         data: The picture, encoded.
         longest: The longest side in pixels; a smaller picture is never made larger.
         original_if_smaller: Pass on a picture that is small enough already; only a label is added where it has none.
+        kind: What the label says where the picture has none.
 
     Raises:
         BadImageError: the bytes are no picture that can be shown.
@@ -57,8 +64,8 @@ def preview(data: bytes, *, longest: int = 512, original_if_smaller: bool = True
     with one_at_a_time():
         image = load(opened, within=longest)
     if original_if_smaller and fits and opened.orientation == 1 and not has_ink:
-        return label(data), opened.media.mime, *size
-    return _encode(_shrink(image, (longest, longest)), [data])
+        return label(data, kind=kind), opened.media.mime, *size
+    return _encode(_shrink(image, (longest, longest)), [data], kind)
 
 
 def fill(data: bytes, size: Size) -> Image:
@@ -101,13 +108,15 @@ def _shrink(image: Image, box: Size) -> Image:
     return image
 
 
-def _encode(image: Image, like: Sequence[bytes | Labels]) -> tuple[bytes, str, int, int]:
+def _encode(
+    image: Image, like: Sequence[bytes | Labels], kind: SourceType = "trainedAlgorithmicMedia"
+) -> tuple[bytes, str, int, int]:
     target = io.BytesIO()
     profile = image.info.get("icc_profile")
-    kind = "PNG" if image.mode == "RGBA" else "JPEG"
+    form = "PNG" if image.mode == "RGBA" else "JPEG"
     kept = profile if profile and len(profile) <= _LARGEST_PROFILE else None
-    image.save(target, kind, quality=_QUALITY, icc_profile=kept)
-    return label(target.getvalue(), like), f"image/{kind.lower()}", *image.size
+    image.save(target, form, quality=_QUALITY, icc_profile=kept)
+    return label(target.getvalue(), like, kind), f"image/{form.lower()}", *image.size
 
 
 # A sheet: equal cells, each with its number.
@@ -136,8 +145,10 @@ class Cell(NamedTuple):
     labels: Labels
 
 
-def cell_of(data: bytes, *, longest: int = 512, among: int = 1) -> Cell:
+def cell_of(data: bytes, *, longest: int = 512, among: int = 1, kind: SourceType = "trainedAlgorithmicMedia") -> Cell:
     """Return one of `among` pictures of a sheet: the bytes of all are not needed at once.
+
+    It is of that `kind` where it does not say of which.
 
     Raises:
         BadImageError: the bytes are no picture that can be shown.
@@ -147,7 +158,8 @@ def cell_of(data: bytes, *, longest: int = 512, among: int = 1) -> Cell:
     side = longest * _SHEET_SCALE
     with one_at_a_time():
         image = load(opened, within=round(min(side, 2 * side / math.sqrt(among))))
-    return Cell(image, size, labels_in(data))
+    said, aigc = labels_in(data)
+    return Cell(image, size, (said or kind, aigc))
 
 
 def sheet(cells: Sequence[Cell], *, longest: int = 512, labels: Sequence[str] = ()) -> tuple[bytes, str, int, int]:

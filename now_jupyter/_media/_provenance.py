@@ -38,7 +38,17 @@ from ._containers import (
 from ._decoding import open_picture
 from ._types import identify
 
-__all__ = ["Labels", "SourceType", "carry_packet", "embed", "extract", "is_signed", "label", "labels_in"]
+__all__ = [
+    "Labels",
+    "SourceType",
+    "carry_packet",
+    "embed",
+    "extract",
+    "is_signed",
+    "label",
+    "labels_in",
+    "source_type",
+]
 
 SourceType = Literal["trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "algorithmicMedia"]
 Labels: TypeAlias = tuple[str, str]
@@ -131,6 +141,13 @@ def label(data: bytes, like: Sequence[bytes | Labels] = (), kind: SourceType = "
         return _into(packet, _labels(source, "" if _AIGC.search(packet) else found))
 
     return _rewrite(data, add)
+
+
+def source_type(made: Mapping[str, JSON]) -> SourceType:
+    """Return what kind of picture it is, by how it was made: what was made of other pictures is a composite."""
+    if made.get("demo"):
+        return "algorithmicMedia"
+    return "compositeWithTrainedAlgorithmicMedia" if made.get("inputs") else "trainedAlgorithmicMedia"
 
 
 def carry_packet(data: bytes, source: bytes) -> bytes:

@@ -42,6 +42,26 @@ def test_the_bundle_is_given_also_of_what_the_cell_shows(shell: Shell) -> None:
     assert _image_in(data).startswith(_PNG)
 
 
+def test_a_list_of_pictures_is_a_sheet_beside_its_words(shell: Shell) -> None:
+    """Pictures and generations, also in a tuple; a list of anything else, and another's kind of list, are as before."""
+    shell.run(f"a = %nowimage {SMALL} fox\nb = %nowimage {SMALL} -n 2 hare")
+    for code in ("[a.pictures[0], b]", "(a, *b.pictures)"):
+        (shown,) = shell.shown(f"display({code})")
+        assert shown["data"]["text/plain"].startswith(code[0])
+        assert shown["metadata"]["now"]["demo"]
+        assert len(shown["metadata"]["now"]["sha256"]) == 3
+        assert "image/jpeg" in shown["data"]
+    shell.run(
+        "class Mine(list):\n    def _repr_mimebundle_(self, include=None, exclude=None): return {'text/x': 'mine'}"
+    )
+    assert shell.shown("display(Mine([a]))")[0]["data"]["text/x"] == "mine"
+    for code in ("[a, 1]", "[]", "()", "[1, 2]"):
+        (shown,) = shell.shown(f"display({code})")
+        assert set(shown["data"]) == {"text/plain"}
+    shell.run("%unload_ext now_jupyter")
+    assert set(shell.shown("display([a])")[0]["data"]) == {"text/plain"}
+
+
 def test_an_update_by_a_handle_shows_the_picture_in_its_place(shell: Shell) -> None:
     """`h = display(…, display_id=True); h.update(picture)` replaces what was there."""
     shell.run(f"g = %nowimage {SMALL} fox")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -13,7 +15,10 @@ from PIL import Image
 
 from drawing import encoded, sheet, signed, texture, with_xmp, xmp_of
 from now_jupyter import _media
+from now_jupyter._bundles import bundle_of, bundle_of_output
+from now_jupyter._history import Selection
 from now_jupyter._session import request_in
+from now_jupyter._values import Generation, Picture, Status
 
 TYPES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
 ROOT = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -21,6 +26,7 @@ IPTC = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
 TC260 = "{http://www.tc260.org.cn/ns/AIGC/1.0/}AIGC"
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 AIGC = '{"Label":"1","ContentProducer":"a & <b>","ProduceID":"7","ReservedCode1":"","ContentPropagator":""}'
+NOW = datetime.now(UTC)
 MADE: dict[str, Any] = {"prompt": "a fox, 狐狸", "model": "gpt-image-2", "params": {"size": "1:1"}}
 
 
@@ -190,3 +196,35 @@ def test_the_demo_says_that_it_drew() -> None:
     for form in ("png", "jpeg", "webp"):
         data = encode(Image.new("RGBA" if form != "jpeg" else "RGB", (64, 64)), form=form)
         assert said_in(data, IPTC) == {f"{ROOT}algorithmicMedia"}
+
+
+def test_what_a_notebook_holds_says_what_kind_of_picture_it_is(tmp_path: Path) -> None:
+    """Previews, sheets, whole pictures and the history's small ones, of edits and of what no other was given to."""
+    edited, made = ({"prompt": "a fox", "inputs": [{"role": "picture"}]}, {"prompt": "a fox"})
+    for facts, source in ((edited, "compositeWithTrainedAlgorithmicMedia"), (made, "trainedAlgorithmicMedia")):
+        generation = kept(tmp_path, *(encoded(texture(seed=seed), "PNG") for seed in (1, 2)), made=facts)
+        for shown in (*generation.pictures, generation):
+            for how in ("preview", "full"):
+                assert said_in(image_in(shown, how=how), IPTC) == {f"{ROOT}{source}"}
+        table = Selection([generation])._repr_mimebundle_()["text/html"]
+        assert said_in(b64decode(table.partition("base64,")[2].partition('"')[0]), IPTC) == {f"{ROOT}{source}"}
+
+
+def image_in(value: Generation | Picture, *, how: str) -> bytes:
+    show = bundle_of if isinstance(value, Generation) else bundle_of_output
+    data, _ = show(value, 48, how=how)  # type: ignore[operator]  # each takes its own
+    return b64decode(next(data[mime] for mime in data if mime.startswith("image/")))
+
+
+def kept(folder: Path, *files: bytes, made: dict[str, Any]) -> Generation:
+    """A generation whose pictures lie in a folder."""
+    pictures = []
+    for place, data in enumerate(files, 1):
+        facts = _media.examine(data)
+        path = folder / f"{facts.sha256}.png"
+        path.write_bytes(data)
+        pictures.append(
+            Picture(ref=f"#1.{place}", sha256=facts.sha256, path=path, mime=facts.mime, width=61, height=41, made=made)
+        )
+    about = {"prompt": "a fox", "model": "m", "status": Status.DONE, "billed": "yes", "created": NOW}
+    return Generation(id="a" * 32, ref="#1", outputs=tuple(pictures), **about)
