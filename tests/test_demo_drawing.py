@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageChops, ImageFont
+from PIL import Image, ImageChops, ImageFilter, ImageFont, ImageStat
 
 from demo_calls import opened, png
 from now_jupyter.demo._drawing import Sketch, draw, encode, repaint, rough, system_fonts
@@ -155,3 +155,14 @@ def test_drawing_over_a_picture_changes_it_visibly() -> None:
         result = repaint(sketch("flowers", (256, 256)), [opened(out.getvalue())], None)
         before = opened(out.getvalue()).convert("RGB").resize((256, 256))
         assert ImageChops.difference(result.convert("RGB"), before).getbbox() is not None
+
+
+def test_the_same_picture_in_another_light_stays_the_same() -> None:
+    """`the same fox at night` darkens the picture and draws no second fox over it."""
+    day = draw(sketch("a red fox in fresh snow", (256, 256)))
+    night = repaint(sketch("the same fox at night", (256, 256)), [day], None)
+    left, right = (one.convert("L").crop((0, 40, 256, 200)) for one in (day, night))
+    assert ImageStat.Stat(right).mean[0] < ImageStat.Stat(left).mean[0] - 10
+    edges = [one.filter(ImageFilter.FIND_EDGES).point(lambda value: 255 * (value > 40)) for one in (left, right)]
+    new = ImageChops.subtract(edges[1], edges[0].filter(ImageFilter.MaxFilter(5)))
+    assert ImageStat.Stat(new).mean[0] < ImageStat.Stat(edges[0]).mean[0] / 10

@@ -27,6 +27,7 @@ _THUMB_PX = 64
 _PROMPT_COLUMNS = 60
 _LONGEST_PROMPT = 240  # in the table, which breaks lines
 _LONGEST_REASON = 160
+_LEFT = 'style="text-align:left"'  # front ends have numbers in mind
 _FACTS = ("ref", "created", "prompt", "model", "status", "billed", "elapsed", "starred", "demo", "taken_from")
 _FRAME = (*_FACTS, "pictures", "path", "sha256", "cost", "currency", "tags")
 
@@ -193,7 +194,8 @@ def _cut(text: str, columns: int) -> str:
 
 def _head(language: Language) -> str:
     words = ("", "", say("prompt", language), say("model", language), say("price", language), say("date", language))
-    return f"<thead><tr>{''.join(f'<th>{word}</th>' for word in words)}</tr></thead>"
+    heads = (f"<th {_LEFT}>{word}</th>" for word in words)
+    return f"<thead><tr>{''.join(heads)}</tr></thead>"
 
 
 def _html_row(generation: Generation, language: Language | None) -> str:
@@ -203,8 +205,8 @@ def _html_row(generation: Generation, language: Language | None) -> str:
     tags = f"[{', '.join(generation.tags)}]" if generation.tags else ""
     words = " ".join(part for part in (plain(generation.prompt, _LONGEST_PROMPT), plain(tags, 80)) if part)
     texts = (" ".join(first), words + _reason_of(generation, language), row.model, row.price, row.date)
-    ref, *others = (f'<td style="text-align:left">{escape(text)}</td>' for text in texts)
-    return f"<tr>{ref}<td>{_image_of(generation.pictures)}</td>{''.join(others)}</tr>"
+    ref, *others = (f"<td {_LEFT}>{escape(text)}</td>" for text in texts)
+    return f"<tr>{ref}<td {_LEFT}>{_image_of(generation.pictures)}</td>{''.join(others)}</tr>"
 
 
 def _image_of(pictures: Sequence[Picture]) -> str:

@@ -31,6 +31,7 @@ __all__ = [
     "Scene",
     "compose",
     "draw",
+    "is_named",
     "recognise",
 ]
 
@@ -116,7 +117,7 @@ def compose(sketch: Sketch) -> Image.Image:
     prompt = sketch.prompt.lower()
     rng = random.Random(sketch.seed)  # noqa: S311 - a picture, not a secret
     # A prompt without colours keeps its palette, whichever picture of it this is.
-    has_subject = any(_names(prompt, names) for names in SUBJECTS)
+    has_subject = any(is_named(prompt, names) for names in SUBJECTS)
     palette = choose_palette(prompt, random.Random(_number(prompt)), has_subject=has_subject)  # noqa: S311
     canvas = Canvas(_composed_size(sketch.size), palette.between(0.6), transparent=sketch.transparent)
     _paint(canvas, palette, rng, prompt)
@@ -130,21 +131,21 @@ def compose(sketch: Sketch) -> Image.Image:
 
 def recognise(prompt: str) -> str:
     """Return what the demo will draw of a prompt by its words; empty where it knows none of them."""
-    drawn = [painter.__name__ for painter, names in (*ANIMALS, *SCENES) if _names(prompt.lower(), names)]
+    drawn = [painter.__name__ for painter, names in (*ANIMALS, *SCENES) if is_named(prompt.lower(), names)]
     return drawn[0] if drawn else ""
 
 
 def _paint(canvas: Canvas, palette: Palette, rng: random.Random, prompt: str) -> None:
     for animal, names in ANIMALS:
-        if _names(prompt, names):
+        if is_named(prompt, names):
             animal(canvas, palette, rng, prompt)
             return
-    named = [scene for scene, names in SCENES if _names(prompt, names)]
+    named = [scene for scene, names in SCENES if is_named(prompt, names)]
     scene = named[0] if named else ANY_SCENE[_number(prompt) % len(ANY_SCENE)]
     scene(canvas, palette, rng)
 
 
-def _names(prompt: str, names: Sequence[str]) -> bool:
+def is_named(prompt: str, names: Sequence[str]) -> bool:
     """Whether the prompt has one of these words: whole in English, anywhere in Chinese."""
     words = set("".join(letter if letter.isalnum() and letter.isascii() else " " for letter in prompt).split())
     singular = words | {word.removesuffix(end) for word in words for end in ("s", "es")}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from ._caption import sign
-from ._compose import compose
+from ._compose import compose, is_named
 from ._sketch import Sketch
 from ._text import FontFinder, system_fonts
 
@@ -13,6 +13,8 @@ __all__ = ["WASH", "compose_over", "repaint"]
 
 # How much of the new drawing shows where no mask says what to change.
 WASH = 0.5
+# What the old picture shows stays, in the light of the new drawing.
+SAME = ("same", "this", "同", "这")
 
 
 def repaint(
@@ -26,7 +28,9 @@ def compose_over(sketch: Sketch, sources: Sequence[Image.Image], mask: Image.Ima
     """Draw the sketch over the pictures; the mask is transparent where the first of them may change."""
     base = _blended([_fitted(source, sketch.size) for source in sources])
     new = compose(sketch).convert("RGB")
-    return _washed(base, new) if mask is None else _patched(base, new, mask)
+    if mask is not None:
+        return _patched(base, new, mask)
+    return _lit(base, new) if is_named(sketch.prompt.lower(), SAME) else _washed(base, new)
 
 
 def _fitted(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -46,6 +50,13 @@ def _washed(base: Image.Image, new: Image.Image) -> Image.Image:
     """Lay the light and colour of the new drawing over the old picture, as a glaze."""
     glaze = ImageChops.soft_light(base, new)
     return Image.blend(glaze, ImageChops.screen(base, ImageChops.multiply(new, new)), WASH * 0.7)
+
+
+def _lit(base: Image.Image, new: Image.Image) -> Image.Image:
+    """Show the old picture in the light of the new drawing, of which no shape is seen."""
+    edge = new.crop((0, 0, max(1, new.width // 12), new.height))  # where its sky and ground are, and no subject
+    light = edge.resize((1, 5), Image.Resampling.BOX).resize(base.size, Image.Resampling.BICUBIC)
+    return Image.blend(ImageChops.overlay(base, light), ImageChops.hard_light(base, light), 0.6)
 
 
 def _patched(base: Image.Image, new: Image.Image, mask: Image.Image) -> Image.Image:
