@@ -104,8 +104,8 @@ class Buyer:
         store = snapshot.home.store
         snapshot.home.check(is_purchase=not snapshot.is_demo)
         calls = await self._planner.plan(order.request, snapshot, n=decision.missing)
-        job.notes += say_remarks(calls, snapshot.settings.language)
-        job.hint = say_of_previews(calls[0], snapshot.settings)
+        job.notes = [*dict.fromkeys([*job.notes, *say_remarks(calls, snapshot.settings.language)])]  # of one plan
+        job.of_previews = say_of_previews(calls[0], snapshot.settings)
         prices, budget = await self._quotes.agree([one.plan for one in calls], order, snapshot)
         for record in decision.unsettled:  # the user's word is given: these no longer stand in the way
             await run_in_thread(store.write, replace(record, settled=True))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Job", "ensure_asyncio"]
 
 _QUESTION = "question"
+_LONG = 5.0
 _YES = ("y", "yes", "是", "好", "对", "继续")
 
 
@@ -95,7 +96,7 @@ class Job(Showable, Future[Generation]):
         self.left_by = ""
         self.usually: float | None = None
         self.notes: list[str] = []
-        self.hint = ""
+        self.of_previews = ""
         self.unsaved = ""
         self.origin: Literal["bought", "history", "joined"] = "bought"
 
@@ -265,6 +266,11 @@ class Job(Showable, Future[Generation]):
     def elapsed(self) -> float:
         """Seconds since it was ordered."""
         return time.monotonic() - self.began
+
+    @property
+    def hint(self) -> str:
+        """How unfinished pictures can be seen, where they can; said to who has waited long enough to wish for it."""
+        return self.of_previews if self.elapsed >= _LONG else ""
 
     @property
     def is_sent(self) -> bool:

@@ -72,6 +72,14 @@ def test_with_the_users_word_it_is_bought_once(
     assert served.posts == 2
 
 
+def test_what_is_remarked_is_said_once(limited: Session, sit: Callable[..., Person]) -> None:
+    """Though it was planned twice, before and after the question."""
+    sit("y")
+    job = limited.place(order_of(parse_keywords("a fox", {"n": 2, "model": "dall-e-3"})), asks=True)
+    job.result(30)
+    assert job.notes == ["2 × dall-e-3: one request each"]
+
+
 @pytest.mark.parametrize("answer", ["", "n", "what?", KeyboardInterrupt(), EOFError()])
 def test_without_it_nothing_is_sent(
     answer: object, limited: Session, served: Served, sit: Callable[..., Person]

@@ -43,6 +43,8 @@ def test_who_waits_is_told_how_to_see_unfinished_pictures(
     with new_session(tmp_path, served.url, typed=lambda: {"partial_images": partials}) as session:
         job = session.submit("a fox", model=model, size="1024x1024")
         job.result(30)
+    assert job.hint == ""
+    job.began -= 60.0  # whoever has waited long
     assert ("Now.partial_images" in job.hint) == is_told
 
 
