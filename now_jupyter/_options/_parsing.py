@@ -16,7 +16,17 @@ from ._readers import check_param, checked_prompt, plain_number, refuse_credenti
 from ._table import OPTIONS, Option, closest, option, option_of_flag
 from ._typed import Deferred, Flag, end_mark_at, flag_at, reference_in, skip_blanks, word_at
 
-__all__ = ["Parsed", "gather", "parse_cell", "parse_keywords", "parse_line", "prompt_in", "read_value", "unfold"]
+__all__ = [
+    "Parsed",
+    "gather",
+    "parse_cell",
+    "parse_keywords",
+    "parse_line",
+    "prompt_in",
+    "read_value",
+    "sendable_prompt",
+    "unfold",
+]
 
 # Midjourney takes these at the end of a prompt, where they are its own business.
 _MIDJOURNEY_WORDS = """
@@ -97,8 +107,13 @@ def _combine(options: Mapping[str, object] | None, text: str) -> Parsed:
     """Put options (None: help is asked for) and prompt together; beside something to start from it may be empty."""
     if options is None:
         return Parsed(prompt="", help=True)
+    return Parsed(prompt=sendable_prompt(text, options), options=options)
+
+
+def sendable_prompt(text: str, options: Mapping[str, object]) -> str:
+    """Return a prompt that can be sent; it may be empty beside what is started from (`--vary #1`)."""
     is_needed = text.strip() or not any(name in options for name in _INSTEAD)
-    return Parsed(prompt=checked_prompt(text) if is_needed else text, options=options)
+    return checked_prompt(text) if is_needed else text
 
 
 def gather(pairs: Iterable[tuple[Option, object]]) -> Mapping[str, object]:

@@ -14,8 +14,8 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TypeVar
 
 from .._messages import InputError
-from ._parsing import Parsed, gather, read_value, unfold
-from ._readers import check_param, checked_prompt
+from ._parsing import Parsed, gather, read_value, sendable_prompt, unfold
+from ._readers import check_param
 from ._table import Option, closest
 from ._typed import REFERENCE, Deferred, reference_in
 
@@ -43,7 +43,8 @@ def fill(parsed: Parsed, names: Mapping[str, object], *, literal: bool) -> Parse
         return parsed
     prompt = parsed.prompt if literal else interpolate(parsed.prompt, names)
     pairs = (pair for one, value in unfold(parsed.options) for pair in _settle(one, value, names))
-    return replace(parsed, prompt=checked_prompt(prompt), options=gather(pairs))
+    options = gather(pairs)
+    return replace(parsed, prompt=sendable_prompt(prompt, options), options=options)
 
 
 def _replacement(match: re.Match[str], names: Mapping[str, object]) -> str:

@@ -112,7 +112,7 @@ OPTIONS: tuple[Option, ...] = (
     _row(
         "--budget",
         "AMOUNT",
-        "the most that this run may cost, such as ¥10; an unknown price then needs --yes",
+        "the most that this run may cost, such as $2; an unknown price then needs --yes",
         read=to.read_amount,
     ),
     _row("--literal", "", "send the prompt exactly as typed, with {{braces}} and #| lines"),

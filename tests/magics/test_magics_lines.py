@@ -175,3 +175,13 @@ def test_a_result_can_be_assigned(shell: Shell, target: str) -> None:
         return
     shell.run(f"{target} = %nowimage {SMALL} it's a fox?")
     assert shell.run(f"{target}.prompt") == "it's a fox?"
+
+
+@pytest.mark.parametrize("line", ["--vary -1", "--vary #1", "--vary first"])
+def test_a_variation_needs_no_prompt(shell: Shell, line: str) -> None:
+    """Beside what is started from the prompt may be empty, on a line and in a cell; elsewhere it may not."""
+    shell.run(f"%nowimage {SMALL} -o first fox\nempty = ''")
+    assert shell.pictures(f"%nowimage {SMALL} {line}") == 1
+    assert shell.pictures(f"%%nowimage {SMALL} {line}\n") == 1
+    assert shell.session.history[-1].parents
+    assert isinstance(shell.fail(f"%nowimage {SMALL} {{empty}}"), InputError)
