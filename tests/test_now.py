@@ -170,6 +170,12 @@ def test_the_history_is_listed_and_searched(now: Desk) -> None:
     assert re.fullmatch(r" +#1 +done  gpt-image-2  demo  \d{4}-\d\d-\d\d \d\d:\d\d  a red fox", found)
     assert now("历史 red").splitlines()[1:] == [found]
     assert now("history nothing") == "nothing found"
+    assert now("trash") == "the trash is empty"
+
+
+def test_an_empty_history_is_said_in_words(now: Desk) -> None:
+    """No table without rows."""
+    assert now("history") == "no pictures yet"
 
 
 def test_the_history_is_a_table_with_small_pictures(now: Desk) -> None:
@@ -233,7 +239,7 @@ def test_marks_are_set_and_taken_off(now: Desk) -> None:
     assert "#1" in now("trash")
     assert now("restore #1") == "#1 is back"
     assert now.session.history["#1"].starred
-    assert now("trash") == "Selection(0)"
+    assert now("trash") == "the trash is empty"
 
 
 def test_marks_are_set_on_one_of_several_pictures(now: Desk) -> None:

@@ -116,7 +116,7 @@ class NowCommands:
     def _history(self, words: str) -> str | Selection:
         history = self._session.history
         found = history.search(words) if words else history[:]
-        return found if found or not words else say("nothing found", self._language)
+        return found or say("nothing found" if words else "no pictures yet", self._language)
 
     def _recall(self, ref: str) -> str:
         from .._panel import recall  # noqa: PLC0415 - widgets are loaded when a panel is shown
@@ -161,7 +161,7 @@ class NowCommands:
 
     def _trash(self, ref: str) -> str | Selection:
         if not ref:
-            return self._session.history.trash
+            return self._session.history.trash or say("the trash is empty", self._language)
         ref = self._session.subject(ref).ref
         self._session.trash(ref)
         return say("{ref} is in the trash; %now restore {ref} brings it back", self._language, ref=ref)
