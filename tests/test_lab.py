@@ -42,6 +42,7 @@ def test_stop_waiting_frees_the_cell_and_the_picture_arrives_in_its_place(lab: L
     page.run(0)
     page.run(1, wait=False)
     page.wait_for_text(1, "Stop waiting")
+    page.wait_for("() => document.querySelector('.progress-bar')?.offsetHeight > 3", timeout=30)  # it can be seen
     page.screenshot("waiting")
     page.click("Stop waiting", index=1)
     page.wait_for_text(1, "on its way")

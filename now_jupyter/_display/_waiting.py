@@ -28,7 +28,7 @@ class WaitingLine:
         self._clickable = clickable
         self._seen: bytes | None = None
         self._line = widgets.Label()
-        self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="12em", height="0.6em"))
+        self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="12em", height="16px"))
         self._button = widgets.Button(layout=widgets.Layout(width="auto"))
         self._image = widgets.Image(layout=widgets.Layout(display="none", max_width="384px"))
         self._button.on_click(self._stop)
