@@ -11,7 +11,7 @@ from typing import Any
 
 from .._history import History
 from .._json import digest
-from .._media import examine, extract
+from .._media import examine, extract, media_type
 from .._messages import BadImageError, InputError
 from .._options import request_from
 from .._orders import Order
@@ -104,6 +104,12 @@ class Inputs:
         path = try_file(text)
         if path is not None and not text.startswith("#"):
             return _from_file(role, path)
+        if _names_a_file(text):
+            raise InputError(
+                "there is no file {path}",
+                advice="give a file that is there, a number such as #12, -1 or a -o name, or an https address",
+                path=text,
+            )
         return self._find_output(role, self._references.picture(text), relay)
 
     def _find_output(self, role: Role, output: Output, relay: str) -> _Found:
@@ -158,6 +164,11 @@ def try_file(text: str) -> Path | None:
         return path if text and path.is_file() else None
     except (OSError, RuntimeError, ValueError):  # too long, ~nobody: no name of a file
         return None
+
+
+def _names_a_file(text: str) -> bool:
+    """Whether a text that is no file can have been meant for one."""
+    return "/" in text or "\\" in text or media_type(Path(text).suffix) is not None
 
 
 def request_in(data: bytes) -> Request:

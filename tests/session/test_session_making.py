@@ -48,6 +48,14 @@ def test_who_waits_is_told_how_to_see_unfinished_pictures(
     assert ("Now.partial_images" in job.hint) == is_told
 
 
+@pytest.mark.parametrize("name", ["nothing.png", "pics/fox", "~/fox.jpeg"])
+def test_a_file_that_is_not_there_is_named_as_one(name: str, session: Session, served: Served) -> None:
+    """What looks like a file's name is not looked for in the history."""
+    with pytest.raises(InputError, match=f"there is no file {name}"):
+        session.generate("a fox", image=name)
+    assert served.posts == 0
+
+
 def test_agenerate_does_not_hold_up_the_callers_loop(session: Session) -> None:
     """While the picture is made, the user's own tasks go on."""
 
