@@ -156,7 +156,7 @@ Examples
 
   %%nowimage --quality high --save fox.png -p moderation=low
   A red fox in snow,
-  a sign beside it says "it's cold"
+  it's a "quiet" winter evening
 """
 
 
