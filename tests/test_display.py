@@ -202,7 +202,7 @@ def test_captions_speak_the_language_of_who_reads(folder: Path) -> None:
     made = _generation(_picture(folder, "x.png"), demo=True, elapsed=1.25, status=Status.DONE)
     assert caption_of(made, language="zh").endswith("\n#12 · 1.2 秒 · 演示，不花钱")
     served = caption_of(replace(made, origin="history", taken_from="mine.now#1"), language="zh")
-    assert served.endswith("\n来自历史 #12 · 来自 mine.now#1 · 没有花费 · 再运行一次可生成新图")
+    assert served.endswith("\n来自历史 #12 · 来自 mine.now#1 · 没有花费")
     failed = replace(made, outputs=(), status=Status.FAILED)
     assert caption_of(failed, language="zh").startswith("a song of foxes · song-maker · 失败\n")
     said = ProgressReport(fraction=0.5, words="in the queue, place 3 " * 9)

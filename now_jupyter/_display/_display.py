@@ -107,11 +107,7 @@ def _file_line(one: SavedOutput) -> str:
 def _passing_line(generation: Generation, language: Language) -> str:
     facts = [generation.ref]
     if generation.origin == "history":
-        facts = [
-            say("from history {ref}", language, ref=generation.ref),
-            say("nothing spent", language),
-            say("run again for new ones", language),
-        ]
+        facts = [say("from history {ref}", language, ref=generation.ref), say("nothing spent", language)]
     elif generation.status is Status.RUNNING or generation.status is Status.PENDING:
         facts.append(say("under way", language))
     else:

@@ -54,6 +54,8 @@ class _Purchase:
     placed: Placed
     budget: Budget | None
     price: Money | None
+    answers: set[str]
+    """The records that answer other parts of the same order."""
 
     @property
     def snapshot(self) -> Snapshot:
@@ -87,6 +89,8 @@ class Buyer:
     async def prepare(self, placed: Placed, decision: Decision, job: Job) -> list[Work]:
         """Return the work of an order; numbers are claimed here, after all that may stand in the way is settled."""
         works = self._answer(decision, placed, job)
+        if decision.answers:
+            self._note_answers(decision, placed, job)
         claimed: list[Record] = []
         try:
             for purchase in await self._settle_terms(placed, decision, job) if decision.missing else ():
@@ -114,8 +118,9 @@ class Buyer:
         if not (order.request.model or snapshot.settings.model):
             await self._planner.facts.remember_choice(snapshot.access)  # so that it stays the same
         job.usually = self._workspace.history.usual_seconds(calls[0].model)
+        answers = {one.record.id for one in decision.answers}
         return [
-            _Purchase(call=call, placed=placed, budget=budget, price=price)
+            _Purchase(call=call, placed=placed, budget=budget, price=price, answers=answers)
             for call, price in zip(calls, prices, strict=True)
         ]
 
@@ -125,8 +130,9 @@ class Buyer:
         record, lock = await run_in_thread(store.claim_and_hold, self._record_of(purchase))
         self._live[record.id] = _Live(lock)
         claimed.append(record)
-        faster = await self._planner.find_faster(purchase.placed, record)
+        faster = await self._planner.find_faster(purchase.placed, record, purchase.answers)
         if faster.answers:
+            purchase.answers.update(one.record.id for one in faster.answers)
             claimed.remove(record)
             await self._withdraw(record, store)
             return self._answer(faster, purchase.placed, job)
@@ -173,6 +179,17 @@ class Buyer:
             job.origin = "joined" if decision.joined else "history"
         works: list[Work] = [partial(self._serve, one.record, placed.order, job) for one in decision.served]
         return works + [partial(self._join, one.record, job) for one in decision.joined]
+
+    def _note_answers(self, decision: Decision, placed: Placed, job: Job) -> None:
+        """Say what of an order the history had, where others are bought; where all, how new ones are made."""
+        settings, notes = placed.snapshot.settings, []
+        if decision.missing:
+            job.origin = "bought"
+            refs = ", ".join(one.record.ref for one in decision.answers)
+            notes = [say("from history {ref}", settings.language, ref=refs)]
+        elif not decision.joined and (placed.order.reuse or settings.reuse) == "restart":
+            notes = [say("run again for new ones", settings.language)]
+        job.notes += [note for note in notes if note not in job.notes]
 
     async def _serve(self, record: Record, order: Order, job: Job) -> RunResult:
         if order.name and order.name != record.name:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -91,9 +91,12 @@ class Planner:
         placed = Placed(order=order, position=position_of(order, is_trial=True), snapshot=snapshot)
         return await run_in_thread(self._decide, self.reruns.copy(), placed)
 
-    async def find_faster(self, placed: Placed, claimed: Record) -> Decision:
-        """Look once more when a number is claimed: another kernel may have ordered the same with a lower one."""
-        look = partial(self._decide, below=claimed.number, share=claimed.share, beside=False)
+    async def find_faster(self, placed: Placed, claimed: Record, known: Collection[str]) -> Decision:
+        """Look once more when a number is claimed: another kernel may have ordered the same with a lower one.
+
+        What answers a part of this order already (`known`) answers no other.
+        """
+        look = partial(self._decide, claimed=claimed, known=known)
         return await run_in_thread(look, self.reruns, placed)
 
     def _decide_and_take_in(self, placed: Placed) -> Decision:
@@ -123,25 +126,21 @@ class Planner:
         return Candidate(record=taken)
 
     def _decide(
-        self,
-        memory: Reruns,
-        placed: Placed,
-        *,
-        below: int | None = None,
-        share: int | None = None,
-        beside: bool = True,
+        self, memory: Reruns, placed: Placed, *, claimed: Record | None = None, known: Collection[str] = ()
     ) -> Decision:
+        """Decide an order; or only what a `claimed` record is for, by those that were claimed before it."""
         order, snapshot = placed.order, placed.snapshot
         snapshot.home.store.require_own()  # what others made answers no order
         records = self._workspace.history.records()
+        before = (one for one in records if claimed is None or one.number < claimed.number)
         return memory.decide(
             order.request,
-            (Candidate(record=record) for record in records if below is None or record.number < below),
+            (Candidate(record=record) for record in before if record.id not in known),
             placed.position,
             mode=order.reuse or snapshot.settings.reuse,
             demo=snapshot.is_demo,
-            share=share,
-            beside=lambda: self._find_beside(snapshot) if beside else (),
+            share=claimed.share if claimed else None,
+            beside=lambda: () if claimed else self._find_beside(snapshot),
         )
 
     def _find_beside(self, snapshot: Snapshot) -> list[Candidate]:

@@ -56,6 +56,25 @@ def test_a_file_that_is_not_there_is_named_as_one(name: str, session: Session, s
     assert served.posts == 0
 
 
+def test_what_the_history_has_in_part_is_completed(served: Served, tmp_path: Path) -> None:
+    """What is missing is bought, no answer is given twice, and the caption tells which is which."""
+    with new_session(tmp_path, served.url) as session:
+        session.generate("a fox", model="dall-e-3", n=2)
+        session.trash("#2")
+        assert served.posts == 2
+    with new_session(tmp_path, served.url) as session:
+        job = session.submit("a fox", model="dall-e-3", n=2, reuse=True)
+        made = job.result(30)
+        assert (served.posts, [one.ref for one in made.parts]) == (3, ["#1", "#3"])
+        assert len({one.sha256 for one in made.pictures}) == 2
+        assert (made.origin, job.notes[0]) == ("bought", "from history #1")
+        again = session.generate("a fox", model="dall-e-3", n=2, reuse=True)
+        assert (served.posts, again.origin) == (3, "history")
+    with new_session(tmp_path, served.url) as session:
+        job = session.submit("a fox", model="dall-e-3", n=2)
+        assert (job.result(30).origin, job.notes, served.posts) == ("history", ["run again for new ones"], 3)
+
+
 def test_agenerate_does_not_hold_up_the_callers_loop(session: Session) -> None:
     """While the picture is made, the user's own tasks go on."""
 

@@ -81,7 +81,7 @@ def test_the_caption_names_where_it_is_from(tmp_path: Path) -> None:
     history(tmp_path / "mine.now", demo=True)
     with new_session(tmp_path) as session:
         served = caption_of(session.generate("a fox")).splitlines()[-1]
-        assert served == "from history #1 · from mine.now#1 · nothing spent · run again for new ones"
+        assert served == "from history #1 · from mine.now#1 · nothing spent"
         assert caption_of(session.history["#1"]).splitlines()[-1] == "#1 · from mine.now#1 · demo, costs nothing"
 
 
