@@ -116,7 +116,7 @@ def test_where_nobody_can_answer_it_says_how_to_go_on(
 
 
 def test_only_the_main_thread_and_a_terminal_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or a cell whose front end types answers, which `test_asking_in_cells` looks at."""
+    """Or a cell whose front end types answers, which `test_cells` looks at."""
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     found = []
     thread = threading.Thread(target=lambda: found.append(_asking.may_ask()))
