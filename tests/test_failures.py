@@ -69,7 +69,7 @@ def test_an_error_read_from_a_record_says_what_it_said(
         request_id=request_id,
         words=words,
         ref="#12",
-    )
+    ).of_order()
     again = error_of(kept_and_read(failure_of(error)), billed=billed)
     assert type(again) is kind
     assert vars(again) == vars(error)

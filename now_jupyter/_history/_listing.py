@@ -96,6 +96,10 @@ class Selection(Generations):
         self.newest_first = newest_first
         self.language = language
 
+    def in_language(self, language: Language) -> Selection:
+        """Return the same in another language."""
+        return Selection(self._generations, newest_first=self.newest_first, language=language)
+
     def __len__(self) -> int:
         return len(self._generations)
 
