@@ -274,6 +274,8 @@ def test_a_file_that_says_nothing_is_said_so(now: Desk, tmp_path: Path) -> None:
     (tmp_path / "plain.txt").write_text("no picture")
     with pytest.raises(InputError):
         now(f"recall {tmp_path / 'plain.txt'}")
+    with pytest.raises(InputError, match=r"there is no file nothing\.png"):
+        now("recall nothing.png")
 
 
 @pytest.mark.parametrize("command", ["recall", "cell", "star", "tag", "open", "adopt", "use"])

@@ -104,12 +104,6 @@ class Inputs:
         path = try_file(text)
         if path is not None and not text.startswith("#"):
             return _from_file(role, path)
-        if _names_a_file(text):
-            raise InputError(
-                "there is no file {path}",
-                advice="give a file that is there, a number such as #12, -1 or a -o name, or an https address",
-                path=text,
-            )
         return self._find_output(role, self._references.picture(text), relay)
 
     def _find_output(self, role: Role, output: Output, relay: str) -> _Found:
@@ -158,12 +152,24 @@ def _button_named(label: str, record: Record) -> Button:
 
 
 def try_file(text: str) -> Path | None:
-    """Return the path of the file that a text names; None where it names none."""
+    """Return the path of the file that a text names; None where it names none.
+
+    Raises:
+        InputError: it can only have been meant for a file, and there is none.
+    """
     try:
         path = Path(text).expanduser()
-        return path if text and path.is_file() else None
+        if text and path.is_file():
+            return path
     except (OSError, RuntimeError, ValueError):  # too long, ~nobody: no name of a file
         return None
+    if not _names_a_file(text):
+        return None
+    raise InputError(
+        "there is no file {path}",
+        advice="give a file that is there, a number such as #12, -1 or a -o name, or an https address",
+        path=text,
+    )
 
 
 def _names_a_file(text: str) -> bool:
