@@ -173,10 +173,12 @@ def install(python: Python, wheel: Path) -> None:
 
 def try_package(python: Python, place: Path) -> None:
     """Make pictures in a script, of which six are under way at its end, and run the quickstart."""
-    notebook = shutil.copy(NOTEBOOK, place)
+    readers = place / "reader"  # apart from the script, so that the notebook's numbers are its own
+    readers.mkdir()
+    notebook = shutil.copy(NOTEBOOK, readers)
     run("a script", [python.runs, "-W", "error", "-c", MAKE_PICTURES], place, is_quiet=True)
     run("what it left", [python.runs, "-W", "error", "-c", COUNT_PICTURES], place, is_quiet=True)
-    run("the quickstart", [python.runs, "-c", RUN_NOTEBOOK, str(notebook)], place, is_quiet=True)
+    run("the quickstart", [python.runs, "-c", RUN_NOTEBOOK, str(notebook)], readers, is_quiet=True)
 
 
 def run(what: str, command: Sequence[str], place: Path, *, is_quiet: bool = False) -> None:
