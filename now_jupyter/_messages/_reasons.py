@@ -13,7 +13,7 @@ from typing import Any
 
 from .._json import JSON, dig, read_json, text_of
 
-__all__ = ["codes_in", "is_error", "some_words", "words_of"]
+__all__ = ["codes_in", "is_error", "is_under_way", "some_words", "words_of"]
 
 _CLIENT_ERROR = 400
 _MESSAGES = (
@@ -45,6 +45,13 @@ _BLOCKED = frozenset(  # what pictures and words end with where rules forbid the
     ]
 )
 _MOST_STATUS = 599
+_STATES = ("status", "state", "task_status")
+_UNDER_WAY = frozenset(
+    [
+        *("queued", "pending", "processing", "submitted", "submit", "running", "starting", "started", "created"),
+        *("in_progress", "in_queue", "not_start", "waiting", "accepted", "generating"),
+    ]
+)
 _PLACE_PARTS = ("body", "query", "path", "__root__")
 _ID_SUFFIX = re.compile(r"[(（]\s{0,9}request[ _]?id\s{0,9}[:：][^)）]{0,200}[)）]\s*$", re.IGNORECASE)
 _CODE_WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
@@ -97,6 +104,12 @@ def _has_error_code(fields: Mapping[str, Any]) -> bool:
     if number <= _MOST_STATUS:
         return number >= _CLIENT_ERROR and isinstance(code, int)
     return not fields.get("data")  # numbers and words of a maker's own say success, too
+
+
+def is_under_way(body: JSON) -> bool:
+    """Whether an answer, or a part of one, is a task that goes on: a link beside its state leads to itself."""
+    places = (body, dig(body, "data"))
+    return any(text_of(dig(place, name)).lower() in _UNDER_WAY for place in places for name in _STATES)
 
 
 def some_words(body: JSON) -> str:

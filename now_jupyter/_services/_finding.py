@@ -18,20 +18,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._json import JSON, digest, read_json, text_of
-from .._messages import is_error
+from .._json import JSON, digest, read_json
+from .._messages import is_error, is_under_way
 from .._protocol import Base64, Found, Link, Lost, Source
 from ._naming import Name, Sure, read_name, says_not_final
 from ._sources import evident_source, is_page, source_of, sources_in_words, without_pictures
 
 __all__ = ["number", "outputs_in", "outputs_in_words", "without_pictures"]
 
-_UNDER_WAY = frozenset(
-    [
-        *("queued", "pending", "processing", "submitted", "submit", "running", "starting", "started", "created"),
-        *("in_progress", "in_queue", "not_start", "waiting", "accepted", "generating"),
-    ]
-)
 _RENDITIONS = (
     *("original", "raw", "full", "4k", "hd", "2k", "large", "1k", "regular", "medium", "sd", "small", "tiny"),
     *("png", "webp", "jpg", "jpeg", "2x", "1x"),
@@ -170,7 +164,7 @@ class _Walk:
             at = replace(at, sure=Sure.CALLED_ORIGINAL)
         if sources := _renditions_in(item):
             return [self._find(sources, at)]
-        held = _Held(is_typed=any(isinstance(item.get(key), str) for key in _MIMES), is_under_way=_is_under_way(item))
+        held = _Held(is_typed=any(isinstance(item.get(key), str) for key in _MIMES), is_under_way=is_under_way(item))
         for key, value in item.items():
             name = read_name(str(key))
             if name.is_skipped:
@@ -255,12 +249,6 @@ def _is_not_final(item: Mapping[str, Any]) -> bool:
         return True
     kind = item.get("type")
     return isinstance(kind, str) and says_not_final(kind)
-
-
-def _is_under_way(item: Mapping[str, Any]) -> bool:
-    """Whether an object is a task that goes on: its link leads to itself."""
-    states = (text_of(item.get(key)).lower() for key in ("status", "state", "task_status"))
-    return any(state in _UNDER_WAY for state in states)
 
 
 def _renditions_in(item: Mapping[str, Any]) -> tuple[Source, ...]:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import BinaryIO
 
-from .._json import dig, read_json, text_of
-from .._messages import DownloadError, NowImageError
+from .._json import read_json
+from .._messages import DownloadError, NowImageError, is_under_way
 from ._exception_map import from_disk
 
 __all__ = ["MOST_LOOKS", "NOT_READY", "Patience", "ensure_ready", "not_ready"]
@@ -16,13 +16,6 @@ NOT_READY = (202, 204)
 MOST_LOOKS = 60  # at a link that says itself that its picture is not ready; the deadline ends it before
 _WHAT = "the picture is not ready yet at its link"
 _LONGEST_ANSWER = 4 << 10
-_STATES = ("status", "state", "task_status")
-_UNDER_WAY = frozenset(
-    [
-        *("queued", "pending", "processing", "submitted", "running", "starting", "started", "in_progress"),
-        *("in_queue", "not_start", "waiting", "accepted", "generating"),
-    ]
-)
 
 
 def not_ready(status: int) -> NowImageError:
@@ -55,7 +48,5 @@ def ensure_ready(file: BinaryIO, mime: str) -> None:
         file.seek(0)
         said = file.read(_LONGEST_ANSWER)
     with suppress(ValueError):
-        answer = read_json(said)
-        places = (answer, dig(answer, "data"))
-        if any(text_of(dig(place, key)).lower() in _UNDER_WAY for place in places for key in _STATES):
+        if is_under_way(read_json(said)):
             raise not_ready(200)
