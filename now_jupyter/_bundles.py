@@ -1,22 +1,28 @@
 """What a notebook holds of a picture or an answer: a mime bundle, made without showing anything.
 
-Saved notebooks hold `image/*` as base64 and `text/plain`, never HTML.
+Saved notebooks hold `image/*` as base64 and `text/plain`, never HTML, but for tables, which have small pictures in it.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import lru_cache
+from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._media import (
     DecoderError,
+    SourceType,
     can_show,
     cell_of,
     is_inline,
     label,
     moving_preview,
     preview,
+    read_verified,
     sheet,
     source_type,
 )
@@ -31,12 +37,14 @@ __all__ = [
     "bundle_of_output",
     "image_bundle",
     "richest_of",
+    "small_image",
     "try_bundle",
     "try_bundle_of_several",
 ]
 
 Bundle: TypeAlias = tuple[dict[str, Any], dict[str, Any]]
 _PREVIEW_PX = 512
+_THUMB_PX = 64
 _MOST_LISTED = 24
 
 
@@ -67,6 +75,21 @@ def try_bundle_of_several(values: Sequence[object], longest: int = _PREVIEW_PX) 
         return None
     mark: dict[str, Any] = {"sha256": [one.sha256 for one in pictures]}
     return image, {"now": _told_apart(mark, demo=all(one.made.get("demo") for one in pictures)), **about}
+
+
+def small_image(picture: Picture) -> str:
+    """Return a picture as a small `<img>` for a table of HTML; nothing where it cannot be shown or is gone."""
+    with suppress(NowImageError):
+        if can_show(picture.mime):
+            source = _thumb_of(picture.path, picture.sha256, source_type(picture.made))
+            return f'<img alt="{escape(plain(picture.alt, 100))}" src="{source}" />'
+    return ""
+
+
+@lru_cache(maxsize=1000)  # some 4 MB
+def _thumb_of(path: Path, sha256: str, kind: SourceType) -> str:
+    data, mime, *_ = preview(read_verified(path, sha256), longest=_THUMB_PX, original_if_smaller=False, kind=kind)
+    return f"data:{mime};base64,{base64.b64encode(data).decode()}"
 
 
 def richest_of(bundle: Bundle) -> tuple[str, str]:

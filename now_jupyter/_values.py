@@ -287,6 +287,12 @@ class Picture(Output):
         kind = self.mime.removeprefix("image/")
         return f"Picture({self.width}x{self.height} {kind}, sha256={self.sha256[:_SHORT_DIGEST]})"
 
+    def to_html(self) -> str:
+        """Return a small `<img>`, with which tables show it: `df.style.format({"picture": nj.Picture.to_html})`."""
+        from ._bundles import small_image  # noqa: PLC0415 - see `bytes`
+
+        return small_image(self)
+
     def pil(self) -> Image:
         """Return the picture as a loaded PIL image."""
         from ._media import decode  # noqa: PLC0415 - Pillow is loaded when it is used

@@ -5,16 +5,13 @@ The table is static and small, so that it is still there in a saved notebook; al
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from functools import lru_cache
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
-from .._media import SourceType, can_show, preview, read_verified, source_type
-from .._messages import Language, NowImageError, columns_of, plain, say, say_status
+from .._bundles import small_image
+from .._media import can_show
+from .._messages import Language, columns_of, plain, say, say_status
 from .._values import Generation, Picture, Status
 
 if TYPE_CHECKING:
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["MOST_ROWS", "Generations", "Selection"]
 
 MOST_ROWS = 20
-_THUMB_PX = 64
 _PROMPT_COLUMNS = 60
 _LONGEST_PROMPT = 240  # in the table, which breaks lines
 _LONGEST_REASON = 160
@@ -209,24 +205,9 @@ def _html_row(generation: Generation, language: Language | None) -> str:
     tags = f"[{', '.join(generation.tags)}]" if generation.tags else ""
     words = " ".join(part for part in (plain(generation.prompt, _LONGEST_PROMPT), plain(tags, 80)) if part)
     texts = (" ".join(first), words + _reason_of(generation, language), row.model, row.price, row.date)
+    image = next((small_image(one) for one in generation.pictures if can_show(one.mime)), "")
     ref, *others = (f"<td {_LEFT}>{escape(text)}</td>" for text in texts)
-    return f"<tr>{ref}<td {_LEFT}>{_image_of(generation.pictures)}</td>{''.join(others)}</tr>"
-
-
-def _image_of(pictures: Sequence[Picture]) -> str:
-    """Return the first picture, small; nothing where it cannot be shown or is gone."""
-    shown = next((one for one in pictures if can_show(one.mime)), None)
-    with suppress(NowImageError):
-        if shown is not None:
-            source = _thumb_of(shown.path, shown.sha256, source_type(shown.made))
-            return f'<img alt="{escape(plain(shown.alt, 100))}" src="{source}" />'
-    return ""
-
-
-@lru_cache(maxsize=1000)  # some 4 MB
-def _thumb_of(path: Path, sha256: str, kind: SourceType) -> str:
-    data, mime, *_ = preview(read_verified(path, sha256), longest=_THUMB_PX, original_if_smaller=False, kind=kind)
-    return f"data:{mime};base64,{b64encode(data).decode()}"
+    return f"<tr>{ref}<td {_LEFT}>{image}</td>{''.join(others)}</tr>"
 
 
 def _facts_of(generation: Generation) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def extract(data: bytes) -> dict[str, JSON] | None:
     """
     try:
         if data.startswith(b"{"):
-            return _read_made(data)
+            return _read_made(data) or None
         form, parts = _parts_of(data)
         if form is None:
             return None

@@ -131,7 +131,7 @@ def test_decoders_hold_up_nobody(kind: str, campaign: Campaign) -> None:
     campaign.outcome(outcome="no longer than a copy", billed="–", kept="picture")
 
 
-@pytest.mark.row("C4", injected="a message of the panel at its cap")
+@pytest.mark.row("B5", injected="a message of the panel at its cap")
 def test_messages_hold_up_nobody(campaign: Campaign) -> None:
     """Words at the cap, and a file of 32 MiB."""
     draft = {"id": "a-1", "action": "find", "text": "x" * 200_000}

@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from now_jupyter._messages import InputError, Interrupted, NowImageError, TaskSt
 from now_jupyter._options import parse_keywords
 from now_jupyter._orders import order_of
 from now_jupyter._session import Session
-from now_jupyter._values import Status
+from now_jupyter._values import Picture, Status
 from relays import Served, new_session
 
 
@@ -271,3 +272,14 @@ def test_rehearsing_sends_no_paid_call(session: Session, served: Served) -> None
     assert "balance after it: $99.84" in rehearsal_text(session, order)
     assert (served.posts, len(session.history)) == (0, 0)
     assert not any(request.method == "POST" for request in served.relay.requests)
+
+
+def test_a_table_of_pandas_shows_pictures(session: Session) -> None:
+    """Small ones, where the table asks for HTML; nothing where the file is gone."""
+    session.generate("a fox & an <owl>")
+    (picture,) = session.history[-1].pictures
+    frame = session.history.to_dataframe().assign(picture=[picture])
+    html = frame[["picture"]].style.format({"picture": Picture.to_html}).to_html()
+    assert html.count('src="data:image/') == 1
+    assert 'alt="a fox &amp; an &lt;owl&gt;"' in html
+    assert replace(picture, sha256="0" * 64).to_html() == ""
