@@ -82,7 +82,7 @@ def held_patterns() -> Iterator[Used]:
     """Yield the patterns that are values of modules, of what modules hold, and of objects that make theirs."""
     holders = {name: vars(importlib.import_module(name)) for name in modules()}
     shell: Any = SimpleNamespace(history_manager=None)
-    holders["Rewriting"] = vars(Rewriting(shell, shell, names=("nowimage", "now"), wanted=bool))
+    holders["Rewriting"] = vars(Rewriting(shell, shell, names=("nowimage",), plain=("now",), wanted=bool))
     key = Key("".join(random.choices("abc/-", k=40)))
     key.mask(b"%")
     holders["Key"] = {"_pattern": key._pattern}
