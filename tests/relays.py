@@ -13,10 +13,11 @@ from anyio.from_thread import start_blocking_portal
 from now_jupyter._runner import ProgressReport
 from now_jupyter._session import Session
 from now_jupyter._settings._logins import Logins
+from now_jupyter._transport import RelayAccess
 from now_jupyter.demo import Relay, Request, Response
 from now_jupyter.demo._serve import listening
 
-__all__ = ["Served", "Watching", "new_session", "relay_on_loopback"]
+__all__ = ["Served", "Watching", "hand_in", "new_session", "relay_on_loopback"]
 
 Look = Callable[[Request], None]
 
@@ -76,6 +77,14 @@ def new_session(folder: Path, url: str = "", **given: Any) -> Iterator[Session]:
         yield session
     finally:
         session.close()
+
+
+def hand_in(session: Session, access: RelayAccess) -> None:
+    """Have a session order through this access in place of the one that it opened."""
+    context = session.context
+    usual = context.snapshot().access
+    mark = next(mark for mark, one in context._open.items() if one is usual)
+    context._open[mark], context._open[usual] = access, usual  # it is closed at the end
 
 
 @dataclass

@@ -26,8 +26,9 @@ from faultserver import FaultServer, Script, Send, json_answer, response
 from now_jupyter._messages._errors import NowImageError
 from now_jupyter._runner import Runner
 from now_jupyter._session import Session
-from now_jupyter._transport import Downloader, RelayAccess, RelayClient, relay_proxy
+from now_jupyter._transport import Downloader, RelayAccess, RelayClient
 from now_jupyter._values import Generation
+from relays import hand_in
 
 __all__ = [
     "PATH",
@@ -241,9 +242,7 @@ def _connect(
 def _put_in(session: Session, access: RelayAccess, stand: Stand, *, stopwatch: Any, task_limit: float) -> None:
     """Hand in the access whose times are the test's, where the session keeps the one it uses."""
     context = session.context
-    settings = context.settings()
-    proxy = relay_proxy(settings.base_url)
-    context._open[settings.base_url, context.key(), proxy, settings.download_hosts, settings.largest_download] = access
+    hand_in(session, access)
     home = context.home()
 
     async def written_down(seconds: float) -> None:

@@ -22,7 +22,7 @@ from now_jupyter._runner import Runner
 from now_jupyter._session import Session
 from now_jupyter._transport import Downloader, RelayAccess, RelayClient
 from now_jupyter._values import Generation
-from relays import new_session
+from relays import hand_in, new_session
 
 __all__ = ["Odd", "b64", "completed", "drawing", "events", "frame", "odd_relay", "picture", "text_answer"]
 
@@ -131,7 +131,7 @@ def _hurry(odd: Odd) -> None:
     settings, quick = context.settings(), {"sleep": written_down, "jitter": lambda: 0.0}
     client = RelayClient(base_url=settings.base_url, key=context.key(), **quick)
     access = RelayAccess(client=client, downloader=Downloader(origin=client.origin, **quick))
-    context._open[settings.base_url, context.key(), settings.download_hosts, settings.largest_download] = access
+    hand_in(odd.session, access)
     store = context.home().store
     odd.session._runners[access, store] = Runner(
         client=client, downloader=access.downloader, store=store, sleep=written_down
