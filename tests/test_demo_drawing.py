@@ -132,6 +132,7 @@ def test_the_mark_is_on_every_drawing() -> None:
             assert lightest > 200
 
 
+@pytest.mark.slow
 def test_files_stay_small() -> None:
     """A megabyte at most for a square of 1024."""
     for prompt in PROMPTS:

@@ -443,6 +443,7 @@ def test_fresh_settles_what_was_unknown(folder: Path) -> None:
         assert session.history["#1"].status is Status.UNKNOWN
 
 
+@pytest.mark.slow
 def test_an_order_of_another_living_kernel_is_joined(folder: Path) -> None:
     """Two kernels on one notebook: the second gets the picture that the first is paying for."""
     with relay_on_loopback() as served:

@@ -60,7 +60,11 @@ def generate(session: Session, **how: Any) -> Generation:
             "/v1beta/models/gemini-3-pro-image-preview:generateContent",
         ),
         ({"model": "gpt-image-2", "service": "openrouter-images", "size": "16:9"}, "/v1/images"),
-        ({"model": "gpt-image-2", "service": "image-tasks", "size": "1536x1024"}, "/v1/images/generations"),
+        pytest.param(
+            {"model": "gpt-image-2", "service": "image-tasks", "size": "1536x1024"},
+            "/v1/images/generations",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_each_wire_makes_a_picture_and_another_from_it(session: Session, served: Served, how: Any, path: str) -> None:
@@ -134,6 +138,7 @@ def test_a_way_that_is_closed_is_left_once_and_another_remembered(session: Sessi
     assert [one.billed for one in served.relay.ledger[-3:]] == [False, True, True]
 
 
+@pytest.mark.slow
 def test_a_task_on_request_survives_a_time_limit(session: Session, served: Served) -> None:
     """The task goes on without us; resume polls, and never submits again."""
     with pytest.raises(TaskStillPending):
@@ -144,6 +149,7 @@ def test_a_task_on_request_survives_a_time_limit(session: Session, served: Serve
     assert sum(one.path == "/v1/images/generations" for one in served.relay.ledger[-1:]) == 1
 
 
+@pytest.mark.slow
 def test_a_task_that_fails_tells_why(session: Session) -> None:
     with pytest.raises(NowImageError, match="as asked"):
         session.generate("a red fox", service="image-tasks", params={"demo": {"fault": "failure"}})
@@ -166,7 +172,7 @@ REASONS = {
 }
 
 
-@pytest.mark.parametrize("model", ["gpt-image-2", "dall-e-2"])
+@pytest.mark.parametrize("model", ["gpt-image-2", pytest.param("dall-e-2", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("odd", PICTURES)
 def test_a_picture_in_an_odd_place_is_found_once(session: Session, odd: str, model: str) -> None:
     """By link and in base64; in order, each once."""

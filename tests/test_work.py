@@ -187,6 +187,7 @@ def test_ordinary_records_find_room(store: Store) -> None:
     assert 1_000 < settle(record) < ROOM / 47_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "more",
     [
@@ -228,6 +229,7 @@ def test_the_collector_has_nothing_to_look_at_in_records(store: Store) -> None:
     assert len(gc.get_objects()) - before < 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("much", [[[]] * 100_000, ["x"] * 100_000, {str(n): 0 for n in range(9_999)}, "x" * 9_999_999])
 def test_what_a_relay_says_is_clipped_to_what_a_record_takes(store: Store, much: Any) -> None:
     """However much it says of each of 64 outputs, the record is written and read again."""
@@ -285,6 +287,7 @@ def grown(action: str, threads: int) -> float:
     return float(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["examine", "preview"])
 def test_large_pictures_are_decoded_one_at_a_time(action: str) -> None:
     """Eight of 30 megapixels at once take little more memory than one of them."""

@@ -50,6 +50,7 @@ def test_what_stands_still_or_is_damaged_does_not_move(data: bytes) -> None:
     assert made is None or data == film(4)[:-40]  # of one that was cut, the frames that are whole
 
 
+@pytest.mark.slow
 def test_what_would_fill_the_notebook_is_smaller_or_stands_still() -> None:
     """1 MiB at the most, and no more pixels than can be decoded at once."""
     small = moving_preview(film(24, (400, 400), noise=True), longest=400)

@@ -121,6 +121,7 @@ def test_a_failed_order_shows_in_the_panel_until_it_is_put_away(wire: Wire, sess
     wire.until(lambda: wire.widget.jobs == [])
 
 
+@pytest.mark.slow
 def test_a_running_job_shows_and_stop_waiting_leaves_it_alone(tmp_path: Path) -> None:
     """What runs, in a cell or here, is told with its progress and unfinished picture; stopping hides it, it arrives."""
     with panels.quiet_session(tmp_path) as session:

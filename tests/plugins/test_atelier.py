@@ -192,6 +192,7 @@ def test_help_completion_and_panel_know_it(relay: TwoServices, tmp_path: Path) -
     assert any("4:3" in note for note in quote["notes"])
 
 
+@pytest.mark.slow
 def test_the_magic_makes_its_pictures(relay: TwoServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cell shows them and binds the result."""
     monkeypatch.setenv("NOW_BASE_URL", relay.url)

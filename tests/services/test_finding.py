@@ -217,6 +217,7 @@ def test_an_item_that_failed_in_its_own_words_is_lost() -> None:
         assert [type(one) for one in found] == [Found, Lost]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     [{"url": LINKS[0]}, {"a": [FILES[0]]}, "![](", "/9j/" * 9, {"error": {"message": "x"}}, [[[]]], {"b64": "A" * 999}],

@@ -69,6 +69,7 @@ def refused(session: Session) -> NowImageError:
     return caught.value
 
 
+@pytest.mark.slow
 def test_a_mended_proxy_is_used_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be read stops an order before it has a number; the next one sees the variable as it is then."""
     given = {"NOW_BASE_URL": "https://relay.invalid", "NOW_API_KEY": secrets.token_hex(20)}

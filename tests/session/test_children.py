@@ -29,6 +29,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["fork", "spawn"])
 def test_children_buy_nothing_against_the_sessions_choices(way: str, served: Served, tmp_path: Path) -> None:
     """With the demo and a folder chosen, a pool's workers draw into that folder, and the relay is asked for nothing."""
