@@ -91,6 +91,7 @@ def test_each_wire_makes_a_picture_and_another_from_it(session: Session, served:
         ({"model": "Kwai-Kolors/Kolors", "size": "768x1024", "n": 2, "negative": "text", "seed": 3}, (768, 1024)),
     ],
 )
+@pytest.mark.slow
 def test_other_makers_take_sizes_and_references_in_their_own_fields(session: Session, how: Any, size: Any) -> None:
     """At the images endpoint, where references go into the body."""
     raw = how.pop("raw", None)
