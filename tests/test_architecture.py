@@ -7,9 +7,11 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import packages_distributions
 from itertools import pairwise
 from pathlib import Path
 
@@ -216,6 +218,32 @@ def test_httpx_has_one_door() -> None:
     """The HTTP library can be replaced in one place: the packages of transport and download."""
     users = {one.package for one in imports() if one.outside.split(".")[0] in ("httpx", "httpx_sse", "httpcore")}
     assert users <= USERS_OF_HTTPX
+
+
+def test_what_is_imported_is_declared() -> None:
+    """What every user needs stands among the dependencies, what some need among the extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    needed = {name_of(one) for one in project["dependencies"]}
+    declared = needed | {name_of(one) for extra in project["optional-dependencies"].values() for one in extra}
+    owners = packages_distributions()
+    for one in imports():
+        root = one.outside.split(".")[0]
+        if root and root not in sys.stdlib_module_names:
+            owned = {name_of(owner) for owner in owners.get(root, [root])}
+            assert owned & (needed if one.at_load else declared), f"{one.place} {root}"
+
+
+def test_dependencies_with_known_faults_are_shut_out() -> None:
+    """A lock that followed links, and two readings of one body."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    least = {name_of(one): re.split(r"[><=~]+", one)[1] for one in project["dependencies"]}
+    for name, first in (("filelock", (3, 20, 3)), ("h11", (0, 16)), ("httpcore", (1, 0, 9))):
+        assert tuple(map(int, least[name].split("."))) >= first
+
+
+def name_of(requirement: str) -> str:
+    """Give the name of a package as an index has it."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[><=~; ]", requirement)[0]).lower()
 
 
 def test_every_module_says_what_it_gives() -> None:

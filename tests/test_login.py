@@ -92,6 +92,14 @@ def test_a_key_that_was_pasted_along_is_taken_out(form: str) -> None:
     assert address_in(pasted[0]) == "https://relay.example"
 
 
+@pytest.mark.parametrize("version", ["/api/v3", "/paas/v4", "/v1/acct/gw/openai", "/v1/openai"])
+def test_the_version_of_a_pasted_endpoint_is_kept(version: str) -> None:
+    """VideoLingo#224: alone and within a curl."""
+    endpoint = f"https://relay.example{version}/images/generations"
+    for text in (endpoint, f"curl -X POST '{endpoint}' -H 'Content-Type: application/json' -d '{{}}'"):
+        assert address_in(text) == f"https://relay.example{version}"
+
+
 def test_a_placeholder_is_no_key() -> None:
     """What documentation writes in a key's place is left, or dropped."""
     for placeholder in ("$API_KEY", "{{YOUR_API_KEY}}", "<your key here>", "xxxxxxxxxxxxxxxx"):
@@ -191,6 +199,7 @@ PAGE = response(200, b"<!doctype html><title>Shop</title>", headers={"Content-Ty
         (PAGE, "/v1/models is a web page, not the relay's API → "),
         (response(200, b"<html>", headers={"Content-Type": "text/plain"}), "is a web page"),
         (json_answer({"error": {"message": "not today"}}), "not today"),
+        (json_answer({"data": [{"id": "m" * 1000}] * 9_000}), "larger than 8 MiB"),
     ],
 )
 def test_a_relay_that_lists_no_models_is_no_obstacle(models: bytes, said: str, session: Session) -> None:

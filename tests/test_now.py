@@ -161,6 +161,17 @@ def test_money_is_told_in_the_users_currency(tmp_path: Path, capsys: pytest.Capt
         assert served.posts == 0
 
 
+def test_a_list_without_end_fits_into_a_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of thousands of models the first are shown, and it is said how the others are found."""
+    with FaultServer() as server:
+        answer = json_answer({"data": [{"id": f"flux-{number:0150}"} for number in range(4_000)]})
+        server.script([Send(answer)], path="/v1/models")
+        with desk(tmp_path, capsys, server.url) as now:
+            lines = now("models").splitlines()
+            assert (len(lines), lines[-1]) == (301, "… 3700 more; %now models WORDS finds them")
+            assert now("models 3999").startswith("flux-0")
+
+
 def test_the_history_is_listed_and_searched(now: Desk) -> None:
     """Without words the last ones, with words the found ones."""
     now.session.generate("a red fox")

@@ -79,11 +79,14 @@ class Breaking:
             raise self._fault("broken")
 
 
-def answer(paid: threading.Event) -> Any:
+_WHOLE = base64.b64encode(png((8, 8))).decode()
+
+
+def answer(paid: threading.Event, partial: object = _WHOLE) -> Any:
     """Send a partial picture and, once the cell has shown it, the whole one."""
-    picture = base64.b64encode(png((8, 8))).decode()
+    picture = _WHOLE
     events = [
-        {"type": "image_generation.partial_image", "b64_json": picture, "partial_image_index": 0},
+        {"type": "image_generation.partial_image", "b64_json": partial, "partial_image_index": 0},
         {"type": "image_generation.completed", "b64_json": picture, "usage": {"total_tokens": 3, "cost": 0.02}},
     ]
     first, last = (f"event: {one['type']}\ndata: {json.dumps(one)}\n\n".encode() for one in events)
@@ -180,6 +183,18 @@ def broken(name: str, fault: type[Exception], folder: Path, server: FaultServer,
         assert shell.run(CELL).id == made.id, name
     assert server.posts == 1, name
     return shown
+
+
+@pytest.mark.parametrize("junk", ["!!!", "bm90IGEgcGljdHVyZQ==", "iVBORw0KGgo=", "A" * 100_001, 7, ["x"], None])
+def test_an_unfinished_picture_that_is_junk_costs_nothing(
+    junk: object, server: FaultServer, tmp_path: Path, watched: threading.Event
+) -> None:
+    """The cell is well and shows the finished one; run again after a restart it is served."""
+    server.script(answer(watched, junk))
+    for _ in range(2):
+        with notebook(tmp_path, server) as shell:
+            assert shell.pictures(CELL) == 1
+    assert server.posts == 1
 
 
 def test_pillow_that_was_changed_under_the_kernel_costs_no_picture(

@@ -177,7 +177,8 @@ def test_how_surely_a_model_lives_here(listed: Listed, fit: Fit) -> None:
 
 def test_what_makes_one_picture_a_call_is_never_asked_for_more() -> None:
     """dall-e-3 refuses n; what shops call gpt-image-2-all bills n and makes one; Seedream has no n."""
-    assert {offer(name).most for name in ("dall-e-3", "gpt-image-2-all", "doubao-seedream-4-5")} == {1}
+    single = ("dall-e-3", "openai/dall-e-3", "gpt-image-2-all", "doubao-seedream-4-5")
+    assert {offer(name).most for name in single} == {1}
     assert offer("gpt-image-2").most == offer("who-knows").most == 10
 
 

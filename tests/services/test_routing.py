@@ -205,6 +205,19 @@ def test_the_best_known_picture_model_is_preferred() -> None:
     assert best_model(listed("gpt-4o", "tts-1")) is None
 
 
+def test_a_shops_prefix_and_a_talker_before_it_do_not_choose_the_model() -> None:
+    """ihub-apps#772: the best family counts, whoever's name stands before it; what is published beats a name."""
+    assert best_model(listed("azure/dall-e-2", "openai/gpt-image-2")) == "openai/gpt-image-2"
+    published = [*listed("acme/talker-9", "gpt-4o"), Listed(name="acme/painter-1", makes=("image",))]
+    assert best_model(published) == "acme/painter-1"
+
+
+@pytest.mark.parametrize("name", ["cogview-4", "wanx2.1-t2i", "hidream-i1", "sd3.5-large", "openai/dall-e-3"])
+def test_names_of_many_makers_are_known_as_picture_models(name: str) -> None:
+    assert makes_pictures(Listed(name=name))
+    assert not makes_pictures(Listed(name=name, makes=("text",)))
+
+
 def test_what_makes_pictures_is_told_by_paths_types_or_name() -> None:
     assert makes_pictures(Listed(name="x", paths=("/v1/images/generations",)))
     assert makes_pictures(Listed(name="x", makes=("image",)))

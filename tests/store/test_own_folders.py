@@ -137,6 +137,18 @@ def test_looking_beside_changes_nothing_either(received: Path, tmp_path: Path) -
     assert snapshot(sibling) == before
 
 
+def test_a_received_folder_chooses_no_model(received: Path, tmp_path: Path) -> None:
+    """A choice that spends belongs to the user, whatever files come along."""
+    with relay_on_loopback() as served:
+        for form in ({"model": "dall-e-3"}, {served.url: "dall-e-3"}, {served.url: {"model": "dall-e-3"}}):
+            for name in ("models.json", "relays.json", "config.json", "logins.json"):
+                (received / name).write_text(json.dumps(form))
+            with new_session(tmp_path, served.url) as session:
+                assert session.default_model() == "gpt-image-2"
+                assert session.settings().model == ""
+        assert served.posts == 0
+
+
 def test_an_own_history_beside_answers(tmp_path: Path) -> None:
     """The same, made by this user, saves the money."""
     history(tmp_path / "mine.now")
