@@ -154,10 +154,14 @@ def _read_stream(head: Mapping[str, JSON], data: bytes) -> tuple[Reply, Iterator
 
 
 class EventDecoder:
-    """Server-sent events out of bytes as they come; `is_done` from `[DONE]` on."""
+    """Server-sent events out of bytes as they come; `is_done` from `[DONE]` on.
+
+    More of them than a document may have values are a BadResponseError.
+    """
 
     def __init__(self) -> None:
         self.is_done = False
+        self._count = 0
         self._line = bytearray()
         self._ended_with_return = False
         self._name = ""
@@ -201,6 +205,9 @@ class EventDecoder:
         self._is_bare = False
         for document in _documents(data):
             self.is_done = self.is_done or document == "[DONE]"
+            self._count += 1
+            if self._count > _MOST_VALUES:
+                raise TooManyValuesError().told({})
             if not self.is_done:
                 yield Event(type=_type_of(name, document), data=document)
 

@@ -19,7 +19,7 @@ from clean_room import ROOT
 from faultserver import Drip, Hang, Send, chunked, response, stream_answer
 from limits import at_once
 from now_jupyter._messages._errors import BadResponseError, MaybeBilledError, NowImageError, RejectedError
-from now_jupyter._transport import _answers
+from now_jupyter._transport import _answers, _decoding
 from stand import Stand, b64_answer, on_stand, png
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -126,6 +126,31 @@ def test_too_many_values_are_named_now_and_when_they_are_looked_for_again(stand:
     assert (stand.posts, stand.last.status) == (1, "unknown")
     assert stand.last.answer.endswith(body)
     campaign.outcome(outcome="BadResponseError, named", billed="maybe", kept="answer")
+
+
+@pytest.mark.row("B5", injected="more events than an answer may have values")
+@pytest.mark.parametrize("streams", [True, False])
+def test_a_dense_stream_is_given_up_at_its_bound(
+    stand: Stand, streams: bool, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the relay's answer that is at fault, now and when it is looked for again; what came before is kept."""
+    monkeypatch.setattr(_decoding, "_MOST_VALUES", 1_000)
+    first = b"data: " + body_of(b64_answer(png(1))) + b"\n\n"
+    dense = b'data: {"a":1}\n\n' * 1_200
+    wish = {"params": {"stream": True}} if streams else {}
+    stand.serve(stand.ledger.sells([Send(stream_answer() + chunked(dense))]))
+    error = stand.refused(**wish)
+    assert type(error) is BadResponseError
+    assert "more than 1,000 values" in str(error)
+    stand.session.resume()
+    kept = stand.session.history[-1].error
+    assert kept is not None
+    assert "more than 1,000 values" in kept.message()
+    assert (stand.posts, stand.last.status, stand.last.billed) == (1, "unknown", "maybe")
+    stand.serve(stand.ledger.sells([Send(stream_answer() + chunked(first + dense))], pictures=[png(1)]))
+    made = stand.bought(n=2, **wish)
+    assert (made.status, [one.bytes() for one in made.pictures]) == ("partial", [png(1)])
+    campaign.outcome(outcome="BadResponseError, named", billed="maybe", kept="answer, pictures")
 
 
 @pytest.mark.row("B5", injected="a refusal that does not end")
