@@ -33,6 +33,7 @@ _QUOTES = "\"'`“”‘’"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,9})://")
 _BETWEEN = re.compile(r"[\s,;]+")
 _OLD_PREFIX = re.compile(r"[0-9]+(?:\.[0-9]+){0,2}\.")  # 10. for 10.*
+_SHORT_NETWORK = re.compile(r"[0-9]+(?:\.[0-9]+){0,2}")
 _OTHERS = ("http_proxy", "https_proxy")
 _LOCAL = "<local>"  # Windows: every name without a dot
 
@@ -210,8 +211,11 @@ def _plain_address(text: str) -> Address | None:
 
 
 def _network(entry: str, variable: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    place, _, size = entry.replace("[", "").replace("]", "").partition("/")
+    if _SHORT_NETWORK.fullmatch(place) and size == str(8 * (place.count(".") + 1)):  # 169.254/16, as macOS writes it
+        place += ".0" * (3 - place.count("."))
     with suppress(ValueError):
-        return ipaddress.ip_network(entry.replace("[", "").replace("]", ""), strict=False)
+        return ipaddress.ip_network(f"{place}/{size}", strict=False)
     raise ConfigError(
         "{variable} has an entry that is no network: {entry}",
         advice="write networks as 10.0.0.0/8, names as .example.com, with a comma between them",

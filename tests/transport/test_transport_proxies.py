@@ -129,6 +129,7 @@ def test_a_value_that_cannot_be_read_is_a_short_error(
     ("excepted", "origin"),
     [
         ("10.0.0.0/8", "https://10.1.2.3:3000"),
+        ("*.local, 10.1/16", "https://10.1.2.3:3000"),
         ("192.168.0.0/16,10.1.2.99/8", "https://10.1.2.3"),
         ("fd00::/8", "https://[fd00::1]:3000"),
         ("10.0.0.0/8", "https://[::ffff:10.1.2.3]"),
@@ -169,6 +170,7 @@ def test_what_is_excepted_goes_without_a_proxy(
     ("excepted", "origin"),
     [
         ("10.0.0.0/8", "https://11.1.2.3"),
+        ("10.1/16", "https://10.2.2.3"),
         ("10.0.0.0/8", "https://10.example.com"),
         ("lan", "https://nas-lan.example.com"),
         ("example.com", "https://badexample.com"),
