@@ -121,6 +121,29 @@ def listed(session: Session, model: str) -> Listed:
     return session.ask(lambda: session.facts.find_listed(session.context.access(), model))
 
 
+@pytest.mark.parametrize(
+    ("item", "makes"),
+    [
+        ({"type": "model"}, ()),
+        ({"type": "base", "categories": ["new", "hot"]}, ()),
+        ({"type": "text_to_image"}, ("image",)),
+        ({"type": "image-to-image"}, ("image",)),
+        ({"type": "image_edit"}, ("image",)),
+        ({"type": "文生图"}, ("image",)),
+        ({"type": "image-to-video"}, ("video",)),
+        ({"type": "image-text-to-text"}, ("text",)),
+    ],
+)
+def test_only_a_word_that_tells_what_comes_out_tells_what_a_model_makes(
+    server: FaultServer, item: Mapping[str, Any], makes: Any
+) -> None:
+    """Else the name tells: a list in which all are of the type `model` holds picture models, too."""
+    answers(server, MODELS={"data": [{"id": "gpt-image-2", **item}]})
+    (model,) = asked(server.url, read_models)
+    assert model.listed.makes == makes
+    assert model.makes_pictures is (makes in ((), ("image",)))
+
+
 def test_names_of_endpoints_are_resolved_to_paths(server: FaultServer, tmp_path: Path) -> None:
     """new-api's `/api/pricing` says at the top where each endpoint lives; its names stay beside the paths."""
     priced = [

@@ -7,6 +7,7 @@ that draw.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -32,7 +33,12 @@ _MOST_PATHS = 20
 _NAMES = ("id", "name", "model", "model_name", "model_id", "slug")
 _PATHS = ("supported_endpoint_types", "supported_endpoints", "endpoints")
 _MAKES = ("output_modalities", "supported_output_modalities", "categories", "type", "types")
-_PICTURES = ("images", "image_generation", "image-generation", "text-to-image", "text2image")  # other words for image
+_PICTURES = re.compile(r"images?(?:[-_ ](?:generations?|edit(?:s|ing)?))?")
+_PICTURE_TYPES = ("文生图", "图像", "图片", "绘图", "绘画")
+_OTHER_KINDS = re.compile(
+    r"text|chat|llm|language|complet|code|embed|rerank|moderat|audio|speech|music|transcri|video|视频|音频"
+)
+_BECOMES = re.compile(r"[-_ ]to[-_ ]|->|(?<=[a-z])2(?=[a-z])")  # between what goes in and what comes out
 _OF_OPENROUTER = ("canonical_slug", "top_provider", "supports_streaming")
 _MODES: Mapping[str, str] = {
     "image_generation": "/images/generations",
@@ -155,8 +161,11 @@ def _makes_in(item: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(modality, str) and "->" in modality:
         words += modality.rpartition("->")[2].split("+")
     for word in words[:_MOST_PATHS]:
-        bare = word.strip().lower()
-        yield "image" if bare in _PICTURES else bare
+        bare = _BECOMES.split(word[:_LONGEST_NAME].strip().lower())[-1]
+        if _PICTURES.fullmatch(bare) or bare in _PICTURE_TYPES:
+            yield "image"
+        elif _OTHER_KINDS.search(bare):  # others, such as "model" or "base", do not tell what comes out
+            yield bare
 
 
 def _texts(value: object) -> list[str]:
