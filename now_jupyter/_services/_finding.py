@@ -36,7 +36,6 @@ _DEEPEST = 100
 _MOST = 1000
 _MOST_WAYS = 16
 _SHORT = 256
-_LONGEST_NUMBER = 10  # digits; marks are longer
 _MOST_GIVEN = 200
 
 
@@ -76,15 +75,14 @@ def outputs_in_words(words: str, *, is_whole: bool = True) -> Iterator[Found]:
         yield Found(key="", sources=(source,))
 
 
-def number(every: Iterable[Found | Lost], seen: set[str]) -> Iterator[Found | Lost]:
-    """Yield outputs under their numbers, each once; `seen` holds the numbers and marks of those that came before."""
-    count = sum(mark.isdigit() and len(mark) < _LONGEST_NUMBER for mark in seen)
+def number(every: Iterable[Found | Lost], seen: set[str], *, count: int = 0) -> Iterator[Found | Lost]:
+    """Yield outputs under their numbers, each once; `seen` holds the marks of those that came before, so many."""
     for one in every:
         if isinstance(one, Lost):
             yield one
         elif _mark_of(one.sources[0]) not in seen:
             count += 1
-            seen |= {str(count), *map(_mark_of, one.sources)}
+            seen.update(map(_mark_of, one.sources))
             yield replace(one, key=str(count))
 
 

@@ -15,10 +15,13 @@ __all__ = ["evident_source", "is_page", "source_of", "sources_in_words", "withou
 _BASE64_TEXT = r"data:image/[\w.+-]{1,40}+;base64,[A-Za-z0-9+/=_%-]++"
 _DATA_URI = re.compile(_BASE64_TEXT)
 _MARKDOWN = re.compile(
-    r"!\[(?P<alt>[^\]\[]{0,500}+)\]\(\s{0,9}+(?P<source>"
+    r"!\[(?P<alt>(?:[^\]\[]++|\[[^\]\[]{0,500}+\]){0,50}+)\]\(\s{0,9}+<?(?P<source>"
     + _BASE64_TEXT
-    + r"|https?://[^()\s\[\]]{1,4000}+|/[\w.~%/-]{1,1000}+(?:\?[^()\s\[\]]{0,500}+)?)[^()\[\]]{0,200}+\)"
+    + r"|https?://(?:[^()\s\[\]<>]|\([^()\s\[\]<>]{0,100}+\)){1,4000}+"
+    + r"|/[\w.~%/-]{1,1000}+(?:\?[^()\s\[\]]{0,500}+)?)(?:[^()\[\]]|\([^()\[\]]{0,200}+\)){0,200}+\)"
 )
+_TAG = re.compile(r"<img\s[^<>]{1,4000}+>", re.IGNORECASE)
+_SRC = re.compile(r"\ssrc\s{0,9}+=\s{0,9}+[\"']?([^\s\"'<>]++)", re.IGNORECASE)
 _LINK = re.compile(r"https?://[^\s()\[\]<>\"'`]++")
 _PAGE = re.compile(r"\s{0,99}+<(?:!doctype\s|html|head|body|title|meta)", re.IGNORECASE)
 _DRAWING = re.compile(r"\s{0,99}+(?:<\?xml[^<>]{0,200}+>\s{0,99}+)?<svg[\s>]", re.IGNORECASE)
@@ -30,7 +33,11 @@ _STEP = r"[\w~%-][\w.~%-]*"  # of a path; none climbs
 _OWN_PATH = re.compile(rf"(?!/9j/)(?:/{_STEP})+(?:\?\S{{0,500}})?", re.ASCII)  # of the relay: no base64 of a JPEG
 _BARE_PATH = re.compile(rf"(?:\./)?({_STEP}(?:/{_STEP})+(?:\?\S{{0,500}})?)", re.ASCII)
 _HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}", re.IGNORECASE | re.ASCII)
-_DECORATION = re.compile(r"logo|icon|badge|avatar", re.IGNORECASE)
+# What decorates bears no other name; a picture that was made may be one of a logo, and bear its prompt.
+_DECORATION = re.compile(
+    r"\W*(?:logo|(?:fav)?icon|badge|avatar)s?(?:[\W_]{0,3}\d[\dx]{0,9})?(?:\.\w{1,5})?\W*", re.IGNORECASE
+)
+_LIKE_DECORATION = re.compile(r"logo|icon|badge|avatar", re.IGNORECASE)
 _LONGEST_PATH = 1000
 _LONGEST_LINK = 4000
 _LONGEST_HEAD = 200
@@ -96,13 +103,26 @@ def is_page(text: str) -> bool:
 
 def sources_in_words(words: str, *, is_whole: bool = True) -> Iterator[Source]:
     """Yield the pictures in words: Markdown, else data URIs, else links; `is_whole` False: only what surely ended."""
-    shown = _first(one["source"] for one in _MARKDOWN.finditer(words) if not _DECORATION.search(one["alt"]))
+    shown = _shown_in((one["source"], one["alt"]) for one in _MARKDOWN.finditer(words))
     if not shown and is_whole:
         bare = _MARKDOWN.sub("", words).strip()  # what it shows as decoration is none as a link either
-        is_alone = bare.startswith("base64://") or _LINK.fullmatch(bare)
-        links = [bare] if is_alone else (one[0] for one in _LINK.finditer(bare) if _leads_to_picture(one[0]))
-        shown = _first(one[0] for one in _DATA_URI.finditer(bare)) or _first(links)
+        shown = _shown_in((src[1], "") for tag in _TAG.finditer(bare) if (src := _SRC.search(tag[0])))
+        shown = shown or _shown_in((one[0], "") for one in _DATA_URI.finditer(bare)) or _links_in(_TAG.sub("", bare))
     yield from (source for one in shown if (source := source_of(one)) is not None)
+
+
+def _shown_in(every: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the links that are shown, each of which has its words: without decoration, and what may be some last."""
+    shown = [one for one in islice(every, _MOST) if not (_DECORATION.fullmatch(one[1]) or _decorates(one[0]))]
+    return [link for link, alt in shown if not _LIKE_DECORATION.search(alt)] or [link for link, _ in shown]
+
+
+def _links_in(words: str) -> list[str]:
+    bare = words.strip()
+    if bare.startswith("base64://") or _LINK.fullmatch(bare):
+        return [bare]
+    links = [one[0] for one in islice(_LINK.finditer(bare), _MOST) if _leads_to_picture(one[0])]
+    return [one for one in links if not _LIKE_DECORATION.search(_name_of(one))] or links
 
 
 def without_pictures(words: str) -> str:
@@ -110,10 +130,14 @@ def without_pictures(words: str) -> str:
     return _DATA_URI.sub("", _MARKDOWN.sub("", words)).strip()
 
 
-def _first(texts: Iterable[str]) -> list[str]:
-    return list(islice(texts, _MOST))
-
-
 def _leads_to_picture(link: str) -> bool:
-    path = link[:_LONGEST_LINK].partition("?")[0].partition("#")[0].lower()
-    return path.endswith(_PICTURE_SUFFIXES) and not _DECORATION.search(path)
+    return _name_of(link).endswith(_PICTURE_SUFFIXES) and not _decorates(link)
+
+
+def _decorates(link: str) -> bool:
+    return link[:5].lower() != "data:" and _DECORATION.fullmatch(_name_of(link)) is not None
+
+
+def _name_of(link: str) -> str:
+    """Return the last part of a link's path."""
+    return link[:_LONGEST_LINK].partition("?")[0].partition("#")[0].rpartition("/")[2].lower()

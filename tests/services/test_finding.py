@@ -217,6 +217,56 @@ def test_an_item_that_failed_in_its_own_words_is_lost() -> None:
         assert [type(one) for one in found] == [Found, Lost]
 
 
+# Words
+
+
+def chat(content: str) -> JSON:
+    return {"choices": [{"message": {"content": content}}]}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "![A logo for a coffee shop]({link})",
+        "![avatar of a fox]({link})",
+        "![an iconic [red] fox, [detailed]]({link})",
+        "![" + "a fox in deep snow, " * 60 + "]({link})",
+        '![x]({link} "a fox (red)")',
+        "![x](<{link}>)",
+        '<img alt="a fox" src="{link}">',
+        "<p><img src='{link}' /></p>",
+    ],
+)
+def test_a_picture_that_words_show_is_found_whatever_it_is_called(words: str) -> None:
+    """Also one whose prompt asks for what decorates pages."""
+    assert marks(chat(words.replace("{link}", LINKS[0]))) == [LINKS[0]]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://cdn.example/f/coffee-shop-logo-1.png",
+        "https://s3.siliconflow.cn/out/1.png",
+        "https://cdn.example/avatars/7.webp",
+    ],
+)
+def test_a_link_to_a_picture_is_found_whatever_its_host_and_folder_are_called(link: str) -> None:
+    assert marks(chat(f"Here: {link}")) == marks({"any": {"thing": link}}) == marks(chat(f"![x]({link})")) == [link]
+
+
+def test_parentheses_in_a_link_belong_to_it() -> None:
+    assert marks(chat("![x](https://h.example/a(1).png)")) == ["https://h.example/a(1).png"]
+
+
+@pytest.mark.parametrize("name", ["logo", "logo.png", "icon", "favicon", "Badge", "icon-192"])
+def test_what_decorates_words_is_no_picture(name: str) -> None:
+    """Nor what may decorate, where another one stands beside it."""
+    shown = f"![{name}]({LINKS[0]}) Sorry."
+    assert marks(chat(shown)) == marks(chat(f"see https://h.example/s/{name.removesuffix('.png')}.png")) == []
+    assert marks(chat(f"![the shop's logo]({LINKS[0]})\n![a fox]({LINKS[1]})")) == [LINKS[1]]
+    assert marks(chat(f"https://h.example/shop-logo.png and {FILES[0]}")) == [FILES[0]]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
