@@ -21,7 +21,19 @@ _MESSAGES = (
     *("errormsg", "errmsg", "statusmessage", "errordescription", "blockreasonmessage", "raifilteredreason", "title"),
     *("finishmessage", "refusal"),
 )
-_INNER = ("error", "errors", "detail", "details", "baseresp", "data", "response", "promptfeedback", "fault", "result")
+_INNER = (
+    "error",
+    "errors",
+    "detail",
+    "details",
+    "baseresp",
+    "data",
+    "response",
+    "promptfeedback",
+    "fault",
+    "result",
+    "output",
+)
 _BEHIND = ("raw", "metadata", "innererror", "cause", "upstream", "upstreamerror", "body", "details")
 _CODES = (
     "code",

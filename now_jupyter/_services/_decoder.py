@@ -5,6 +5,7 @@ What was paid for is taken in whatever form it comes; what one item or event say
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +19,10 @@ __all__ = ["Reading", "outcome_of", "percent_of", "read_pictures", "require_outp
 
 _ERROR_TYPES = ("error", "upstream_error", "response.incomplete")
 _ASK = "ask the relay's support before ordering again; `--fresh` orders again"
+_LOOK = "look at the relay's log before ordering again; `--fresh` orders again"
+# Lines by which those behind a web page say how far it is; why nothing came of it stands after them.
+_WAITS = ("进度", "排队", "生成中")
+_WAITING = re.compile(rf"^>[ \t*_]{{0,9}}(?:{'|'.join(_WAITS)})[^\n]*+\n*+", re.MULTILINE)
 _WORDS_KEPT = 1 << 16
 _SENSIBLE = 10**9
 
@@ -68,15 +73,21 @@ def require_output(reading: Reading, reply: Reply) -> Outcome:
     """
     if reading.count:
         return reading.outcome
-    if reading.reason is not None and not (reading.was_begun and reading.words):
+    if reading.reason is not None and not (reading.was_begun and reading.words and not _is_told(reading.reason)):
         error = error_of_refusal(Refusal(body=reading.reason))
-        error.billed = "maybe" if reading.was_begun else error.billed
+        if reading.was_begun and error.billed == "no":
+            error.billed, error.advice = "maybe", _LOOK
         raise error
     raise _no_picture(reading, reply)
 
 
+def _is_told(reason: JSON) -> bool:
+    """Whether a reason is an error of its own, which says more than the words that a model began with."""
+    return bool(words_of(dig(reason, "error")))
+
+
 def _no_picture(reading: Reading, reply: Reply) -> BadResponseError:
-    if words := reading.words or words_of(reply.body):
+    if words := _WAITING.sub("", reading.words).strip() or reading.words or words_of(reply.body):
         return BadResponseError(
             "the relay answers in words instead of a picture: {words}",
             advice="word the prompt differently, or choose another model; look at the relay's log for what was billed",
@@ -85,7 +96,7 @@ def _no_picture(reading: Reading, reply: Reply) -> BadResponseError:
     if reading.streamed:
         return BadResponseError(
             "the stream ended before the picture was complete",
-            advice="look at the relay's log before ordering again; `--fresh` orders again",
+            advice=_LOOK,
         )
     if reply.body is None and reply.media_type:
         is_page = "html" in reply.media_type or reply.text[:1024].lstrip().lower().startswith(("<!doctype", "<html"))
@@ -141,6 +152,7 @@ class _Stream:
             yield self._lose(data or event.type)
         delta = dig(data, "choices", 0, "delta")
         if words := text_of(dig(delta, "content")):
+            self._was_begun = True
             self._pieces.append(words)
             if "进度" in words and (fraction := percent_of(words)) is not None:
                 yield Progress(fraction=fraction)
@@ -151,7 +163,7 @@ class _Stream:
         self._note_end(data)
 
     def _new(self, every: Iterator[Found | Lost]) -> Iterator[Step[Any]]:
-        for one in number(every, self._seen):
+        for one in number(every, self._seen, count=self._count):
             if isinstance(one, Lost):
                 yield self._lose(one.reason)
             else:

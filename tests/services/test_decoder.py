@@ -308,3 +308,14 @@ def test_what_was_used_and_what_it_cost() -> None:
     assert (str(known.cost), known.usage["total_tokens"]) == ("0.04", 3)
     for odd in ("x", float("nan"), -1, True, 10**30):
         assert outcome_of({"usage": {"cost": odd}}).cost is None
+
+
+def test_a_stream_of_any_length_is_read_in_linear_time() -> None:
+    """Each picture costs the same, however many came before."""
+
+    def seconds(count: int) -> float:
+        start = time.process_time()
+        stream(*(Event("message", {"url": f"/files/{number}.png"}) for number in range(count)), None)
+        return time.process_time() - start
+
+    assert min(seconds(5_000) for _ in range(2)) < 30 * (min(seconds(500) for _ in range(3)) + 0.002)

@@ -207,6 +207,30 @@ def test_a_filter_behind_the_model_may_have_been_billed(odd: Odd) -> None:
     assert odd.fails().billed == "no"
 
 
+@pytest.mark.parametrize("code", ["moderation_blocked", "insufficient_user_quota", "rate_limit_exceeded"])
+def test_an_error_after_a_model_began_to_talk_may_have_been_billed(odd: Odd, code: str) -> None:
+    """At once it proves that nothing was made, in the middle it does not."""
+    error = frame({"error": {"code": code, "message": WORDS}})
+    begun = frame({"choices": [{"index": 0, "delta": {"content": "> 进度 **67%**\n"}}]})
+    body = {"choices": [{"message": {"content": "I began"}}], "error": {"code": code, "message": WORDS}}
+    for answer, billed in ((events(error), "no"), (events(begun, error), "maybe"), (body, "maybe")):
+        odd.server.forget()
+        script = answer if isinstance(answer, list) else [Send(json_answer(answer))]
+        odd.server.script(script, path="/v1/chat/completions")
+        found = odd.fails(model="gpt-4o-image")
+        told(odd, found, WORDS)
+        assert (found.billed, "run again" in found.next_step()) == (billed, billed == "no" and "rate" in code)
+
+
+def test_why_nothing_came_is_told_without_how_far_it_was(odd: Odd) -> None:
+    lines = "".join(f"> 进度 **{percent}%**\n\n" for percent in range(99))
+    odd.server.script(
+        events(frame({"choices": [{"index": 0, "delta": {"content": f"> 排队中..\n\n{lines}> 生成失败: {WORDS}"}}]})),
+        path="/v1/chat/completions",
+    )
+    assert odd.fails(model="gpt-4o-image").message().endswith(f"> 生成失败: {WORDS}")
+
+
 def test_numbers_of_a_maker_count_in_its_own_place_only(odd: Odd) -> None:
     odd.says({"base_resp": {"status_code": 1008, "status_msg": WORDS}})
     assert isinstance(odd.fails(), QuotaError)
