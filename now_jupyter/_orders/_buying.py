@@ -219,8 +219,8 @@ class Buyer:
             async with self._slot(purchase.snapshot):
                 await self._wait_after_sleep(job, purchase.snapshot)
                 live.is_sent = True
-                result = await self._run(record, purchase, job)
-            return await self._note_facts(result, purchase, job)
+                result, taken = await self._run(record, purchase, job)
+            return await self._note_facts(result, purchase, taken, job)
         finally:
             if live.is_sent:
                 self._release(record)
@@ -228,27 +228,30 @@ class Buyer:
                 with CancelScope(shield=True):
                     job.changed(await self._withdraw(record, purchase.snapshot.home.store))
 
-    async def _run(self, record: Record, purchase: _Purchase, job: Job) -> RunResult:
-        """Send the plan; where the relay proves that its address is wrong, once more by another way."""
+    async def _run(self, record: Record, purchase: _Purchase, job: Job) -> tuple[RunResult, PlannedCall]:
+        """Send the plan; where the relay proves that its address is wrong, once more by another way.
+
+        Returned is the call, too, of which the result is.
+        """
         call, snapshot = purchase.call, purchase.snapshot
         runner, watch = self._runner(snapshot.access, snapshot.home), self._watch(job)
         result = await runner.run(record, call.plan, call.route.service, watch)
         other = await self._find_other_way(result, purchase)
         if other is None:
-            return result
+            return result, call
         record = _with_plan(
             replace(result.record, idempotency_key=uuid.uuid4().hex, status=Status.PENDING, error=None), other
         )
         job.notes += say_remarks([other], snapshot.settings.language)
         await run_in_thread(snapshot.home.store.drop_answer, record.number)  # the refusal of the first way
-        return await runner.run(record, other.plan, other.route.service, watch)
+        return await runner.run(record, other.plan, other.route.service, watch), other
 
     async def _find_other_way(self, result: RunResult, purchase: _Purchase) -> PlannedCall | None:
         """Return the same share by another way, planned, priced and agreed anew; None where there is none."""
         call, order, snapshot = purchase.call, purchase.placed.order, purchase.snapshot
         if result.error is None or result.record.billed != "no" or order.request.service is not None:
             return None
-        route = other_route((call.route, *call.others), result.error)
+        route = other_route((call.route, *call.others), result.error, called=call.plan.call.path)
         if route is None:
             return None
         try:
@@ -276,14 +279,14 @@ class Buyer:
             for event in self._held_up_by:
                 await event.wait()
 
-    async def _note_facts(self, result: RunResult, purchase: _Purchase, job: Job) -> RunResult:
-        """Keep what was learned by the way; whatever goes wrong with that, what came of it is here."""
+    async def _note_facts(self, result: RunResult, purchase: _Purchase, taken: PlannedCall, job: Job) -> RunResult:
+        """Keep what was learned by the way that was taken; whatever goes wrong with that, what came of it is here."""
         record = result.record
         try:
             if result.error is None and record.service != purchase.call.route.service.name:
                 await self._planner.facts.remember_service(purchase.snapshot.access, record.model, record.service)
             language = purchase.snapshot.settings.language
-            news = say_differences(purchase.call, record, language)
+            news = say_differences(taken, record, language)
             job.notes += [one for one in news if one not in job.notes]
             return await self._add_cost(result, purchase, job)
         except Exception as bug:  # noqa: BLE001 - told beside the outputs

@@ -214,7 +214,9 @@ def say_remarks(calls: Sequence[PlannedCall], language: Language) -> list[str]:
 
 def say_differences(call: PlannedCall, record: Record, language: Language) -> list[str]:
     """Say where what came is evidently not what was sent for: the relay or the service dropped it on the way."""
-    sent = dict(call.ask.request.params) | {one.option: one.used for one in call.plan.remarks if one.kind == "resolved"}
+    unsent = {one.option for one in call.plan.remarks if one.kind == "ignored"}
+    sent = {name: value for name, value in call.ask.request.params.items() if name not in unsent}
+    sent |= {one.option: one.used for one in call.plan.remarks if one.kind == "resolved"}
     pictures = [one for one in record.outputs if one.kind == "picture" and one.width and not one.is_side]
     size, form = str(sent.get("size", "")), str(sent.get("format", ""))
     asked = media_type(f".{form}") if form else None

@@ -28,7 +28,10 @@ __all__ = [
 
 _NOT_FOUND, _NOT_IMPLEMENTED, _BAD_REQUEST = 404, 501, 400
 _ELSEWHERE = ("invalid_url", "api_not_implemented", "convert_request_failed", "wrong_endpoint")
-_NAMES_A_PATH = re.compile(r"\bv\d{1,2}/(?:chat|images|responses|completions|video|audio|mj)\b", re.IGNORECASE)
+# A path without a host: with one it is an address that was called.
+_NAMES_A_PATH = re.compile(
+    r"(?<![\w.:/-])/?\bv\d{1,2}/(chat|images|responses|completions|video|audio|mj)\b", re.IGNORECASE | re.ASCII
+)
 _MOST_EXAMPLES = 12
 
 
@@ -140,27 +143,34 @@ def asks(route: Route, request: Request, *, n: int, previews: int = 0) -> list[A
     ]
 
 
-def other_route(ways: Sequence[Route], error: NowImageError) -> Route | None:
+def other_route(ways: Sequence[Route], error: NowImageError, *, called: str = "") -> Route | None:
     """Return the next way, after a refusal which proves that nothing was made and that the address is wrong.
 
-    `ways` are those of `routes`, the first of which was refused; where the user named the service there is no other.
+    `ways` are those of `routes`, the first of which was refused, at the path `called`; where the user named the service
+    there is no other.
     """
-    if not leads_elsewhere(error):
+    if not leads_elsewhere(error, called=called):
         return None
     return next(
         (one for one in ways[1:] if one.offer.fit >= Fit.LIKELY and one.offer.makes == ways[0].offer.makes), None
     )
 
 
-def leads_elsewhere(error: NowImageError) -> bool:
+def leads_elsewhere(error: NowImageError, *, called: str = "") -> bool:
     """Whether a refusal proves both that nothing was made, and that this model is spoken to at another address."""
     words = error.facts.get("words", "")
     return error.billed == "no" and (
         error.status == _NOT_IMPLEMENTED
         or (error.code or "").lower() in _ELSEWHERE
         or (error.status == _NOT_FOUND and "invalid url" in words.lower())
-        or (error.status in (_BAD_REQUEST, _NOT_FOUND) and _NAMES_A_PATH.search(words) is not None)
+        or (error.status in (_BAD_REQUEST, _NOT_FOUND) and _names_another_path(words, called))
     )
+
+
+def _names_another_path(words: str, called: str) -> bool:
+    """Whether words name a path of the API that is not the one that was called."""
+    own = called.strip("/").partition("/")[0]
+    return any(one[1].lower() != own for one in _NAMES_A_PATH.finditer(words))
 
 
 # Choosing a model

@@ -183,6 +183,21 @@ def test_only_a_proof_that_the_address_is_wrong_leads_elsewhere(error: NowImageE
     assert (other.service.name if other else None) == ("b" if is_elsewhere else None)
 
 
+@pytest.mark.parametrize(
+    ("words", "is_elsewhere"),
+    [
+        ("bad size, see /v1/images/generations", False),
+        ("POST https://api.openai.com/v1/images/generations: size", False),
+        ("Client error '400 Bad Request' for url 'https://h.example/v1/chat/completions'", False),
+        ("this model lives at /v1/chat/completions, not at /v1/images/generations", True),
+    ],
+)
+def test_the_path_that_was_called_and_addresses_are_no_other_way(words: str, is_elsewhere: bool) -> None:
+    """Relays quote what they asked themselves; on chat a wrong guess costs money."""
+    error = RejectedError("{words}", words=words, status=400)
+    assert leads_elsewhere(error, called="/images/generations") is is_elsewhere
+
+
 def test_a_guess_and_another_kind_are_no_other_way() -> None:
     error = RejectedError("no", status=501)
     for second in (Double("b", fit=Fit.FALLBACK), Double("b", fit=Fit.LIKELY, makes="words")):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from demo_calls import png
 from now_jupyter._values import Status
-from odd_relay import b64, odd_relay
+from odd_relay import b64, odd_relay, text_answer
 
 
 @pytest.mark.parametrize(
@@ -33,3 +36,18 @@ def test_what_evidently_got_lost_on_the_way_is_said(tmp_path: Path, how: Any, sa
         job = odd.session.submit("a fox", **{"model": "gpt-image-2", **how})
         assert job.result(30).status is Status.DONE
     assert [note for note in job.notes if "came" in note] == said
+
+
+def test_what_was_not_sent_did_not_get_lost(tmp_path: Path) -> None:
+    """Neither an option that the service has not, nor what only the way that was given up would have sent."""
+    refused = text_answer(json.dumps({"error": {"message": "Invalid URL (POST /v1/images/generations)"}}), status=404)
+    data = io.BytesIO()
+    Image.new("RGB", (1344, 768)).save(data, "PNG")
+    content = f"![x](data:image/png;base64,{b64(data.getvalue())})"
+    with odd_relay(tmp_path) as odd:
+        odd.says(refused)
+        odd.serves({"/v1/chat/completions": text_answer(json.dumps({"choices": [{"message": {"content": content}}]}))})
+        for model in ("gpt-image-1", "gemini-3-pro-image"):
+            job = odd.session.submit("a fox", model=model, size="16:9", format="jpeg")
+            assert (job.result(30).service, job.result(30).status) == ("chat", Status.DONE)
+            assert [note for note in job.notes if "came" in note] == []
