@@ -306,7 +306,7 @@ def _end_of(data: bytes, start: int) -> int | None:
 
 
 def _whole_part(data: bytes) -> JSON:
-    """Return what is left of JSON that was cut off when it ends with the last object of a list that is whole."""
+    """Return what is left of JSON that was cut off when it ends with the last list or object that is whole."""
     opened: list[bytes] = []
     end, tail = 0, b""
     for token in _TOKEN.finditer(data):
@@ -316,7 +316,7 @@ def _whole_part(data: bytes) -> JSON:
         elif sign != b'"':
             if not opened or _CLOSING[opened.pop()] != sign:
                 break
-            if sign == b"}" and opened and opened[-1] == b"[":
+            if opened:
                 end, tail = token.end(), b"".join(_CLOSING[one] for one in reversed(opened))
     with suppress(ValueError):
         return read_body(data[:end] + tail)

@@ -282,6 +282,17 @@ REPEATED = {
 }
 
 
+def test_a_chat_answer_that_was_cut_behind_its_picture_gives_it(odd: Odd) -> None:
+    """The message is whole, what stands behind it is not."""
+    body = json.dumps(chat(f"Here ![x]({URI})")).encode()
+    end = body.index(b"}]}") + 1
+    for cut in (end, end + 1, len(body) - 1):
+        head = response(200, body[:cut], headers={"Content-Type": "application/json"}, length=len(body))
+        odd.server.forget()
+        odd.server.script([Send(head), Close()], path="/v1/chat/completions")
+        assert odd.digests(model="gemini-3-pro-image") == [ONE], cut
+
+
 @pytest.mark.parametrize("last", REPEATED.values(), ids=REPEATED)
 def test_a_last_frame_that_repeats_it_all_adds_nothing(odd: Odd, last: str) -> None:
     odd.says(events(completed(1), last, "data: [DONE]\n\n"))
