@@ -29,8 +29,8 @@ from .._protocol import (
     Service,
 )
 from ._decoder import read_pictures, require_output
-from ._mapping import fields, file_of, require_prompt
-from ._models import draws_behind_a_page, is_gemini, is_of_another_kind, looks_like_pictures
+from ._mapping import fields, file_of, joined, require_prompt
+from ._models import draws_behind_a_page, family_of, is_gemini, is_of_another_kind, looks_like_pictures
 from ._sizes import RATIOS, TIERS, take_shape
 
 __all__ = ["Chat"]
@@ -60,10 +60,11 @@ class Chat(Service):
         """Return what is known of a family that draws here; others only on the user's word, as words are billed."""
         is_known, is_page = is_gemini(listed), draws_behind_a_page(listed)
         has_modalities = "image" in listed.makes or listed.relay in _WITH_MODALITIES
+        talks = {"image", "text"} <= set(listed.makes) and family_of(listed) is None
         fit = Fit.LIKELY if looks_like_pictures(listed) and not is_of_another_kind(listed) else Fit.ASKED
         return Offer(
             model=listed.name,
-            fit=Fit.NAMED if is_known or is_page else fit,
+            fit=Fit.NAMED if is_known or is_page or talks else fit,
             known=is_known,
             dialect="modalities" if has_modalities and not is_page else "google" if is_known else "words",
             options=_OPTIONS,
@@ -85,7 +86,7 @@ class Chat(Service):
         }
         if ask.previews or dialect == "words":
             body["stream"] = True  # behind a page it takes minutes, and the stream says how far it is
-        body |= sent
+        body = joined(body, sent)
         return Plan(
             call=Call(path=_PATH, json=body, expects="events" if body.get("stream") is True else "json"),
             charge=Charge(name=ask.offer.model),

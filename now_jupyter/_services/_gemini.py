@@ -24,7 +24,7 @@ from .._protocol import (
 )
 from ._decoder import read_pictures, require_output
 from ._finding import without_pictures
-from ._mapping import fields, file_of, require_prompt
+from ._mapping import fields, file_of, joined, require_prompt
 from ._models import is_gemini
 from ._sizes import RATIOS, TIERS, take_shape
 
@@ -68,10 +68,15 @@ class Gemini(Service):
         body: dict[str, Body] = {
             "contents": [{"role": "user", "parts": [{"text": require_prompt(ask)}, *pictures]}],
             "generationConfig": config,
-            **sent,
         }
         return Plan(
-            call=Call(path=_PATH, ids=(ask.offer.model.rpartition("/")[2],), base="host", json=body, headers=_HEADERS),
+            call=Call(
+                path=_PATH,
+                ids=(ask.offer.model.rpartition("/")[2],),
+                base="host",
+                json=joined(body, sent),
+                headers=_HEADERS,
+            ),
             charge=Charge(name=ask.offer.model),
             remarks=tuple(remarks),
         )

@@ -28,7 +28,8 @@ class ImageTasks(OpenAIImages):
         known = super().offer(listed)
         own = any(path.rstrip("/").endswith(_OWN_PATH) for path in listed.paths)
         is_named = any(path.rstrip("/").endswith(_PUBLISHED) for path in listed.paths)
-        return replace(known, fit=Fit.RESERVED if is_named else Fit.ASKED, dialect="path" if own else "query")
+        fit = Fit.RESERVED if is_named and known.fit > Fit.ASKED else Fit.ASKED  # films are tasks, too
+        return replace(known, fit=fit, dialect="path" if own else "query")
 
     def plan(self, ask: Ask) -> Plan:
         """Return the call of the images endpoint, marked as one to be done in the background."""

@@ -8,10 +8,10 @@ from typing import Literal
 
 from .._json import JSON, Texts
 from .._messages import InputError, Language, say
-from .._protocol import Ask, File, Input, Later, Option, Remark
+from .._protocol import Ask, Body, File, Input, Later, Option, Remark
 from ._sizes import fits_grid, resolve_size
 
-__all__ = ["fields", "file_of", "form_of", "raw_fields", "require_prompt", "say_remark", "settle"]
+__all__ = ["fields", "file_of", "form_of", "joined", "raw_fields", "require_prompt", "say_remark", "settle"]
 
 _NOTHING: Mapping[str, Option] = {}
 _COUNTS = ("n", "batch_size", "num_images", "num_outputs")  # what wires call the number of pictures
@@ -82,6 +82,16 @@ def raw_fields(ask: Ask, *, own: Texts = ("model", "prompt")) -> dict[str, JSON]
                 option="--n" if name in counts else _OPTION_OF.get(name, "--model"),
             )
     return dict(ask.request.raw)
+
+
+def joined(body: Mapping[str, Body], given: Mapping[str, Body]) -> dict[str, Body]:
+    """Return a body with what was given by `-p`, which goes before; of objects both members stay."""
+    both = {
+        name: joined(own, one)
+        for name, one in given.items()
+        if isinstance(own := body.get(name), Mapping) and isinstance(one, Mapping)
+    }
+    return {**body, **given, **both}
 
 
 def file_of(picture: Input, form: Literal["file", "base64", "data-uri"] = "file", *, only_png: bool = False) -> File:

@@ -22,6 +22,7 @@ __all__ = [
     "is_ending",
     "is_gemini",
     "is_of_another_kind",
+    "lives_elsewhere",
     "looks_like_pictures",
     "rank",
 ]
@@ -195,15 +196,17 @@ _BEST_FIRST = (
 )
 _ENDING = ("gpt-image-1-mini", "gpt-image-1.5", "chatgpt-image-latest")  # OpenAI shuts them down on 2026-12-01
 _PICTURE_WORDS = re.compile(
-    r"image|dall-e|flux|ideogram|stable-diffusion|sd3|sdxl|seedream|seededit|jimeng|kolors|cogview|recraft|banana|hidream"
+    r"image|imagin|dall-?e|flux|ideogram|stable-diffusion|sd3|sdxl|seedream|seededit|jimeng|kolors|cogview|recraft|banana|hidream"
     r"|wanx|t2i|playground-v|midjourney"
 )
 _OTHER_WORDS = re.compile(  # films, sound, words, and what lives at other services
-    r"mj_|ideogram_|swap_face|suno|udio|luma|runway|hailuo|tts|embed|whisper|transcribe|rerank|video|sora-2|veo|seedance|kling-v"
-    r"|[ti]2v|kf2v|s2v"
+    r"mj_|ideogram_|swap_face|suno|(?<!st)udio|luma|runway|hailuo|tts|embed|whisper|transcribe|rerank|video|sora-2|(?<![a-z])veo|seedance|kling-v"
+    r"|[ti]2v|kf2v|s2v|-animate-|-vace-|realtime|moderation|speech"
 )
 _TALKS = re.compile(
-    r"(?:chat)?gpt-[345]|o[134](?:-|$)|claude|deepseek|gemini|gemma|qwen|llama|mistral|kimi|glm|grok|command|moonshot"
+    r"(?:chat)?gpt-(?:[345]|oss)|o[134](?:-|$)|claude|deepseek|gemini|gemma|qw[eq]|llama|mistral|kimi|glm|grok|command"
+    r"|moonshot|doubao-(?:seed-|pro|lite|1)|hunyuan-(?:turbo|lite|pro|standard|large|t1)|ernie-[345x]|minimax-(?:m|text)"
+    r"|abab\d|yi-|phi-|mixtral|codestral|davinci|babbage"
 )
 _BEHIND_A_PAGE = re.compile(r"gpt-4o-image|sora[-_]?image|grok-4-image")
 _GEMINI = re.compile(r"gemini\b.{0,60}\bimage|nano[-_ ]?banana")
@@ -241,7 +244,14 @@ def is_of_another_kind(listed: Listed) -> bool:
     if listed.makes:
         return "image" not in listed.makes
     talks = _TALKS.match(listed.bare) is not None and _PICTURE_WORDS.search(listed.bare) is None
-    return talks or _OTHER_WORDS.search(listed.bare) is not None
+    return talks or lives_elsewhere(listed)
+
+
+def lives_elsewhere(listed: Listed) -> bool:
+    """Whether a model makes films or sound, or lives at another service, wherever else it is listed."""
+    if listed.makes:
+        return "image" not in listed.makes
+    return _OTHER_WORDS.search(listed.bare) is not None
 
 
 def looks_like_pictures(listed: Listed) -> bool:

@@ -24,7 +24,7 @@ from .._protocol import (
 )
 from ._decoder import read_pictures, require_output
 from ._mapping import fields, file_of, form_of, require_prompt
-from ._models import ANY, EXAMPLES, UNKNOWN, Family, family_of, is_of_another_kind, looks_like_pictures
+from ._models import ANY, EXAMPLES, UNKNOWN, Family, family_of, is_of_another_kind, lives_elsewhere, looks_like_pictures
 from ._tasks import begin_task, follow_pictures, poll_task, task_in
 
 __all__ = ["OpenAIImages"]
@@ -86,10 +86,11 @@ class OpenAIImages(Service):
 
 
 def _fit_of(listed: Listed, known: Family | None) -> Fit:
+    is_published = any(path.rstrip("/").endswith(_PUBLISHED) for path in listed.paths)
+    if is_published and not lives_elsewhere(listed):
+        return Fit.PUBLISHED
     if is_of_another_kind(listed):
         return Fit.ASKED
-    if any(path.rstrip("/").endswith(_PUBLISHED) for path in listed.paths):
-        return Fit.PUBLISHED
     if known is not None:
         return Fit.NAMED
     return Fit.LIKELY if looks_like_pictures(listed) else Fit.FALLBACK

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from .._json import JSON, Fields, Texts, dig, text_of
-from .._messages import BadResponseError, RejectedError, TaskFailed, is_error, words_of
+from .._messages import BadResponseError, RejectedError, TaskFailed, is_error, is_under_way, words_of
 from .._protocol import Call, Checkpoint, Conversation, Fetch, Found, Lost, Outcome, Poll, Progress, Reply
 from ._decoder import outcome_of, percent_of
 from ._finding import outputs_in
@@ -40,7 +40,7 @@ def task_in(body: JSON, *, keys: Texts = ()) -> str:
 
 def _task_of(fields: Mapping[str, Any], keys: Texts) -> str:
     has_state = any(isinstance(fields.get(key), str) for key in _STATE_KEYS)
-    every = (*_TASK_KEYS, *keys, *(("id",) if has_state else ()))
+    every = (*_TASK_KEYS, *keys, *(("id",) if has_state else ()), *(("request_id",) if is_under_way(fields) else ()))
     return next((task for key in every if (task := _read_id(fields.get(key)))), "")
 
 
@@ -104,22 +104,42 @@ def follow_pictures(task: str) -> Conversation[Outcome]:
 
 def poll_task(tasks: Texts, *paths: str, base: Literal["api", "host"] = "api") -> Conversation[Fields]:
     """Ask for one task, at the first of these addresses that this relay has; an unknown one is left out."""
+    failed: BadResponseError | None = None
+    silent: Fields | None = None  # what says nothing of the task
     for path in paths:
         try:
             reply = yield from Fetch(Call(path=path, ids=(tasks[0],), method="GET", base=base))
         except RejectedError:  # the relay does not have the address, or does not know the task
             continue
+        except BadResponseError as problem:  # some have nothing but trouble where they have no address
+            failed = problem
+            continue
         known = reply.body  # unless it is an error that says success by its status
         if isinstance(known, Mapping) and (standing_of(known) != "open" or not is_error(known)):
-            return {tasks[0]: known}
+            if _states_in(known) or standing_of(known) != "open":
+                return {tasks[0]: known}
+            silent = silent or known
+    if silent is not None:
+        return {tasks[0]: silent}
+    if failed is not None:
+        raise failed
     return {}
+
+
+def _states_in(task: Fields) -> list[str]:
+    """Return the words for how a task stands, the outer ones first."""
+    places = (dig(task, *place) for place in _PLACES)
+    return [word for place in places for key in _STATE_KEYS if (word := text_of(dig(place, key)).lower())]
 
 
 def standing_of(task: Fields) -> Literal["done", "dead", "open"]:
     """Return how a task stands, wherever the word is; one without a word is done when an output is in it."""
-    places = [task, dig(task, "data"), dig(task, "data", 0)]
-    words = (text_of(dig(place, key)).lower() for place in places for key in _STATE_KEYS)
-    word = next((word for word in words if word), "")
-    if not word:
-        return "done" if any(isinstance(one, Found) for one in outputs_in(task)) else "open"
-    return "done" if word in _DONE else "dead" if word in _DEAD else "open"
+    words = _states_in(task)
+    if words and words[0] not in _DONE:
+        return "dead" if words[0] in _DEAD else "open"
+    if words and all(word in _DONE for word in words):
+        return "done"
+    if any(isinstance(one, Found) for one in outputs_in(task)):
+        return "done"
+    inner = next((word for word in words if word not in _DONE), "")  # the outer word is that of the question itself
+    return "dead" if inner in _DEAD else "open"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conversations import LINK, PNG, found, given, talk
-from now_jupyter._messages import BadResponseError, NowImageError
+from now_jupyter._messages import BadResponseError, NowImageError, RejectedError
 from now_jupyter._protocol import (
     Ask,
     Checkpoint,
@@ -25,6 +25,7 @@ from now_jupyter._protocol import (
     Request,
 )
 from now_jupyter._services import make_plan, routes, service_named
+from now_jupyter._services._tasks import standing_of, task_in
 from now_jupyter.services import Exchange, check
 
 URI = f"data:image/png;base64,{PNG}"
@@ -73,6 +74,13 @@ def answer(body: Any) -> Reply:
         (Listed(name="openai/gpt-image-2", relay="openrouter"), "openrouter-images"),
         (Listed(name="gpt-image-2", paths=("/v1/images/generations/async",)), "image-tasks"),
         (Listed(name="gpt-image-2", paths=("异步",)), "image-tasks"),
+        (Listed(name="acme/omni-1", makes=("text", "image")), "chat"),
+        (Listed(name="openai/gpt-image-2", makes=("text", "image")), "openai-images"),
+        (Listed(name="gpt-4o-all", paths=("openai", "image-generation")), "openai-images"),
+        (Listed(name="grok-imagine-1.0"), "openai-images"),
+        (Listed(name="dalle-3"), "openai-images"),
+        (Listed(name="ghibli-studio"), "openai-images"),
+        (Listed(name="removeobject"), "openai-images"),
     ],
 )
 def test_the_way_follows_what_is_published_then_the_name(listed: Listed, service: str) -> None:
@@ -84,10 +92,37 @@ def test_the_users_word_takes_any_model_anywhere(service: str) -> None:
     assert routes(Listed(name="who-knows"), Request(prompt="a fox", service=service))[0].service.name == service
 
 
-@pytest.mark.parametrize("model", ["gpt-4o", "claude-opus-5", "deepseek-v4", "text-embedding-3", "veo-3", "suno_music"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        *("gpt-4o", "claude-opus-5", "deepseek-v4", "text-embedding-3", "veo-3", "suno_music", "wan2.2-animate-mix"),
+        *("grok-imagine-1.0-video", "gpt-realtime", "omni-moderation-latest", "gpt-oss-120b", "doubao-seed-1.6"),
+        *("qwq-32b", "mixtral-8x7b", "hunyuan-turbos", "speech-02-hd"),
+    ],
+)
 def test_what_makes_no_pictures_is_not_asked_for_any(model: str) -> None:
     with pytest.raises(Exception, match=model):
         routes(Listed(name=model), Request(prompt="a fox"))
+
+
+@pytest.mark.parametrize("service", ["chat", "gemini"])
+def test_what_is_given_by_name_joins_what_is_sent(service: str) -> None:
+    """An object of the user's own takes nothing away from the size, nor from what asks for a picture."""
+    raw: dict[str, Any] = {"extra_body": {"google": {"thinking_config": {"level": "low"}}}}
+    if service == "gemini":
+        raw = {"generationConfig": {"temperature": 1}}
+    body: Any = plan(service, "gemini-3-pro-image", size="16:9", raw=raw).call.json
+    if service == "gemini":
+        config = {"responseModalities": ["TEXT", "IMAGE"], "imageConfig": {"aspectRatio": "16:9"}, "temperature": 1}
+        assert body["generationConfig"] == config
+    else:
+        assert body["extra_body"]["google"] == {"image_config": {"aspect_ratio": "16:9"}, **raw["extra_body"]["google"]}
+
+
+@pytest.mark.parametrize("model", ["sora-2", "kling-v2", "veo-3"])
+def test_a_film_is_no_picture_although_its_relay_makes_it_as_a_task(model: str) -> None:
+    with pytest.raises(Exception, match=model):
+        routes(Listed(name=model, paths=("视频统一格式", "异步")), Request(prompt="a fox"))
 
 
 # Chat
@@ -354,3 +389,43 @@ def test_each_keeps_the_contract_of_services(service: str, model: str, body: Any
     check(service_named(service), asks, [Exchange(reply=answer(body), keys=keys)])
     assert json.dumps(body)
     assert all(one.offer.fit in Fit for one in asks)
+
+
+@pytest.mark.parametrize(
+    ("known", "standing"),
+    [
+        ({"status": "success", "data": {"status": "processing"}}, "open"),
+        ({"status": "success", "data": {"status": "failed"}}, "dead"),
+        ({"status": "success", "data": {"status": "ready", "url": LINK}}, "done"),
+        ({"status": "success", "data": {"status": "completed"}}, "done"),
+        ({"output": {"task_status": "RUNNING"}}, "open"),
+        ({"output": {"task_status": "FAILED", "message": "no"}}, "dead"),
+        ({"output": {"task_status": "SUCCEEDED", "results": [{"url": LINK}]}}, "done"),
+        ({"result": {"state": "fail"}}, "dead"),
+        ({"status": "failed", "data": {"status": "completed"}}, "dead"),
+        ({"progress": 40}, "open"),
+    ],
+)
+def test_how_a_task_stands_is_its_own_word(known: Any, standing: str) -> None:
+    """Around it there may be another one, of the question that was asked."""
+    assert standing_of(known) == standing
+
+
+NO_TASK = [BadResponseError("trouble", status=500), answer({"success": True, "message": "", "data": None})]
+
+
+@pytest.mark.parametrize("first", NO_TASK)
+def test_the_second_address_is_asked_where_the_first_one_tells_nothing(first: Any) -> None:
+    service = service_named("image-tasks")
+    done = {"status": "completed", "results": [LINK]}
+    assert talk(service.poll(("t1",)), [first, answer(done)])[1] == {"t1": done}
+    if isinstance(first, Exception):  # what is only trouble is asked again
+        with pytest.raises(BadResponseError, match="trouble"):
+            talk(service.poll(("t1",)), [first, RejectedError("none")])
+    else:
+        assert talk(service.poll(("t1",)), [first, RejectedError("none")])[1] == {"t1": first.body}
+
+
+def test_the_id_of_a_request_is_a_task_while_it_goes_on() -> None:
+    assert task_in({"request_id": "t1", "status": "IN_QUEUE"}) == "t1"
+    assert task_in({"request_id": "t1", "data": []}) == ""
