@@ -26,7 +26,7 @@ from ._errors import (
     RateLimitError,
     RejectedError,
 )
-from ._reasons import codes_in, some_words
+from ._reasons import codes_in, some_words, words_of
 
 __all__ = ["Refusal", "error_of_refusal"]
 
@@ -42,6 +42,7 @@ _MARKS = {  # of programs that give no code of their own: not words for people, 
 }
 _WRAPPERS = frozenset(["badresponsestatuscode", "badresponsebody", "upstreamerror", "providererror"])
 _SURE_STATUSES = frozenset([401, 402, 403, 404, 413, 429])  # that a body names: the relay took nothing
+_OF_AN_END = "finish "
 _LONGEST_CODE = 80
 _LONGEST_WORDS = 300
 
@@ -109,16 +110,17 @@ def _read_reason(refusal: Refusal) -> _Reason:
     def clean(text: str, limit: int) -> str:
         return plain(refusal.redact(plain(text, 8 * limit)), limit)  # what is invisible may have parted the key
 
-    words, codes, outer = some_words(refusal.body), codes_in(refusal.body), _fields_of(refusal.body)
+    codes, outer = codes_in(refusal.body), _fields_of(refusal.body)
     is_wrapped = any(_plain_code(code) in _WRAPPERS for code in codes)
     known = next((code for code in codes if _meaning_of_code(code) is not None), "")
+    words = words_of(refusal.body) if known else some_words(refusal.body)  # a code says more than JSON without words
     if not known and (is_wrapped or _CLIENT_ERROR <= (refusal.status or _OK) < _SERVER_ERROR):
         known = _code_in_words(words)
     code = known or text_of(outer.get("code") or outer.get("status_code") or dig(refusal.body, "code"))
     if (not code or code.isdigit()) and not known and _CODE_WORD.fullmatch(words[:_LONGEST_CODE]):
         code = words  # Midjourney relays put their code into the description
     code = clean(code, _LONGEST_CODE)
-    fallback = code or (f"HTTP {refusal.status}" if refusal.status else "?")
+    fallback = code.removeprefix(_OF_AN_END) or (f"HTTP {refusal.status}" if refusal.status else "?")
     status = _STATUS_IN_WORDS.search(words) if is_wrapped else None
     return _Reason(
         clean(words, _LONGEST_WORDS) or fallback,

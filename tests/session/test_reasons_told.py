@@ -203,6 +203,7 @@ def test_a_filter_behind_the_model_may_have_been_billed(odd: Odd) -> None:
         odd.says(body)
         error = odd.fails()
         assert (type(error), error.billed, odd.last.status) == (RejectedError, "maybe", "unknown")
+        assert error.message().endswith((": content_filter", ": IMAGE_SAFETY"))
     odd.says({"error": {"code": "content_filter", "message": WORDS}}, status=400)
     assert odd.fails().billed == "no"
 
