@@ -9,12 +9,23 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import anyio
 
 from .._background import run_in_thread
 from .._media import crop_picture, examine, media_type, pixels_only, unpack_base64
-from .._messages import BadImageError, BadResponseError, NowImageError, StoreError, plain, printable
+from .._messages import (
+    AuthError,
+    BadImageError,
+    BadResponseError,
+    DownloadError,
+    NowImageError,
+    RejectedError,
+    StoreError,
+    plain,
+    printable,
+)
 from .._protocol import Base64, Call, Crop, Found, Link, Source, Whole
 from .._store import Record, RecordedOutput, Store
 from .._transport import LongTexts, save
@@ -130,9 +141,27 @@ class Saver:
             case Link(url):
                 await self._runner.downloader.fetch(url, path)
             case Call():
-                await self._runner.client.download(source, path)
+                await self._download(source, path)
             case Whole():
                 await run_in_thread(self._copy_answer, path)
+
+    async def _download(self, source: Call, path: Path) -> None:
+        client = self._runner.client
+        try:
+            await client.download(source, path)
+        except (RejectedError, AuthError) as problem:
+            words = problem.facts.get("words", "")
+            status = problem.status
+        else:
+            return
+        raise DownloadError(
+            "the picture could not be fetched from {host}: {words}",
+            kept="the link is kept",
+            advice="%now resume fetches it again, free",
+            status=status,
+            host=urlsplit(client.origin).hostname,
+            words=words,
+        )
 
     def _copy_answer(self, path: Path) -> None:
         stored = self._store.answer(self._record.number)

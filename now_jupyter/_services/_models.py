@@ -179,7 +179,7 @@ _FAMILIES = (
 )
 # Asked for ten, it makes one picture and bills ten; size and quality may be refused.
 _ONE_AT_A_TIME = Family(
-    options={"format": _words("png")}, raw=_DALLE_RAW, inputs={"picture": 16, "mask": 1}, edits=True, known=False
+    options={"format": _format("png")}, raw=_DALLE_RAW, inputs={"picture": 16, "mask": 1}, edits=True, known=False
 )
 _NARROWED = Family(
     options={name: ANY[name] for name in ("n", "size", "quality", "format")},

@@ -68,7 +68,7 @@ class OpenRouterImages(Service):
     def plan(self, ask: Ask) -> Plan:
         """Return the call; a size in pixels goes out as such, since one that differs in ratio is refused."""
         sent, remarks = fields(ask)
-        shape = take_shape(sent)
+        shape = take_shape(sent, tier="resolution")
         if tier := shape.pop("image_size", ""):
             shape["size" if "x" in tier else "resolution"] = tier
         pictures: list[Body] = [

@@ -7,6 +7,7 @@ import re
 from collections.abc import MutableMapping
 
 from .._json import JSON, text_of
+from .._messages import InputError
 from .._protocol import Option
 
 __all__ = ["RATIOS", "TIERS", "fits_grid", "is_unlike", "resolve_size", "take_shape"]
@@ -46,19 +47,29 @@ def resolve_size(given: str, option: Option) -> str:
     return min(shaped, key=lambda value: (_distance(value, shape), -_area(value)), default=given)
 
 
-def take_shape(sent: MutableMapping[str, JSON]) -> dict[str, str]:
+def take_shape(sent: MutableMapping[str, JSON], *, tier: str = "image_size") -> dict[str, str]:
     """Take `size` out of the fields, and return it under the name that fits: `aspect_ratio`, `image_size` (a tier).
 
-    What was given under these names itself is taken too, and goes before; `auto` is nothing.
+    What was given under these names itself is taken, too; `auto` is nothing. `tier` is what this wire calls a tier.
+
+    Raises:
+        InputError: `size` and one of these names set the same field.
     """
     size = text_of(sent.pop("size", ""))
     named = {"aspect_ratio": size if ":" in size else "", "image_size": "" if ":" in size or size == "auto" else size}
+    for name, value in named.items():
+        if value and (key := tier if name == "image_size" and tier in sent else name) in sent:
+            raise InputError(
+                "{flag} and -p {key} set the same field", advice="give one of them", flag="--size", key=key
+            )
     named |= {name: text_of(sent.pop(name)) for name in named if name in sent}
     return {name: value for name, value in named.items() if value}
 
 
 def is_unlike(size: str, width: int, height: int) -> bool:
     """Whether a picture has evidently not the shape that was asked for; a tier or a word for any shape has none."""
+    if (word := _WORDS.get(size)) is not None and word != "1:1" and width and height:
+        return width == height or (width > height) is not (word == "3:2")  # words leave the ratio open
     shape = _shape(_WORDS.get(size, size))
     return bool(shape and width and height) and abs(math.log(width / height / (shape or 1))) > _SLACK
 

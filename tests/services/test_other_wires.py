@@ -119,6 +119,21 @@ def test_what_is_given_by_name_joins_what_is_sent(service: str) -> None:
         assert body["extra_body"]["google"] == {"image_config": {"aspect_ratio": "16:9"}, **raw["extra_body"]["google"]}
 
 
+@pytest.mark.parametrize(
+    ("service", "size", "field"),
+    [
+        ("chat", "16:9", "aspect_ratio"),
+        ("gemini", "2K", "image_size"),
+        ("openrouter-images", "2K", "resolution"),
+        ("openrouter-images", "16:9", "aspect_ratio"),
+    ],
+)
+def test_a_size_that_is_given_twice_is_refused(service: str, size: str, field: str) -> None:
+    """Else one of them would get lost without a word."""
+    with pytest.raises(NowImageError, match=f"--size and -p {field} set the same field"):
+        plan(service, "gemini-3-pro-image", size=size, raw={field: "1K"})
+
+
 @pytest.mark.parametrize("model", ["sora-2", "kling-v2", "veo-3"])
 def test_a_film_is_no_picture_although_its_relay_makes_it_as_a_task(model: str) -> None:
     with pytest.raises(Exception, match=model):

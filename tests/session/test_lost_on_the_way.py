@@ -38,6 +38,22 @@ def test_what_evidently_got_lost_on_the_way_is_said(tmp_path: Path, how: Any, sa
     assert [note for note in job.notes if "came" in note] == said
 
 
+@pytest.mark.parametrize(
+    ("word", "pixels", "is_lost"),
+    [("portrait", (90, 160), False), ("横", (160, 90), False), ("square", (160, 90), True), ("portrait", (9, 8), True)],
+)
+def test_a_word_for_a_shape_leaves_the_ratio_open(
+    tmp_path: Path, word: str, pixels: tuple[int, int], is_lost: bool
+) -> None:
+    data = io.BytesIO()
+    Image.new("RGB", pixels).save(data, "PNG")
+    with odd_relay(tmp_path) as odd:
+        odd.says({"data": [{"b64_json": b64(data.getvalue())}]})
+        job = odd.session.submit("a fox", model="who-knows", size=word)
+        job.result(30)
+    assert any("came" in note for note in job.notes) is is_lost
+
+
 def test_what_was_not_sent_did_not_get_lost(tmp_path: Path) -> None:
     """Neither an option that the service has not, nor what only the way that was given up would have sent."""
     refused = text_answer(json.dumps({"error": {"message": "Invalid URL (POST /v1/images/generations)"}}), status=404)

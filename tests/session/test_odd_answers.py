@@ -380,6 +380,20 @@ def test_a_link_that_is_never_ready_is_kept(odd: Odd) -> None:
     assert [one.bytes() for one in made.pictures] == [ONE]
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_path_of_the_relay_that_gives_nothing_says_so_of_the_picture(odd: Odd, status: int) -> None:
+    """The order was taken and paid: neither address nor key are to blame."""
+    odd.says({"data": [{"url": "/files/7"}]})
+    odd.serves({"/files/7": text_answer("gone", "text/plain", status)})
+    error = odd.fails()
+    assert (error.message(), error.billed) == ("the picture could not be fetched from 127.0.0.1: gone", "yes")
+    assert "resume" in error.next_step()
+    odd.server.forget()
+    odd.serves({"/files/7": ONE})
+    (made,) = odd.session.resume()
+    assert [one.bytes() for one in made.pictures] == [ONE]
+
+
 # What was paid for and cannot be shown
 
 
