@@ -157,7 +157,7 @@ class Buyer:
             tags=order.tags,
             parents=order.parents,
             relay=purchase.snapshot.relay,
-            cost=purchase.price if purchase.price and purchase.price.amount is not None else None,
+            cost=_known(purchase.price),
         )
         return _with_plan(record, purchase.call)
 
@@ -236,17 +236,17 @@ class Buyer:
         call, snapshot = purchase.call, purchase.snapshot
         runner, watch = self._runner(snapshot.access, snapshot.home), self._watch(job)
         result = await runner.run(record, call.plan, call.route.service, watch)
-        other = await self._find_other_way(result, purchase)
-        if other is None:
+        found = await self._find_other_way(result, purchase)
+        if found is None:
             return result, call
-        record = _with_plan(
-            replace(result.record, idempotency_key=uuid.uuid4().hex, status=Status.PENDING, error=None), other
-        )
+        other, price = found
+        record = replace(result.record, idempotency_key=uuid.uuid4().hex, status=Status.PENDING, error=None)
+        record = _with_plan(replace(record, cost=_known(price)), other)
         job.notes += say_remarks([other], snapshot.settings.language)
         await run_in_thread(snapshot.home.store.drop_answer, record.number)  # the refusal of the first way
         return await runner.run(record, other.plan, other.route.service, watch), other
 
-    async def _find_other_way(self, result: RunResult, purchase: _Purchase) -> PlannedCall | None:
+    async def _find_other_way(self, result: RunResult, purchase: _Purchase) -> tuple[PlannedCall, Money | None] | None:
         """Return the same share by another way, planned, priced and agreed anew; None where there is none."""
         call, order, snapshot = purchase.call, purchase.placed.order, purchase.snapshot
         if result.error is None or result.record.billed != "no" or order.request.service is not None:
@@ -256,10 +256,10 @@ class Buyer:
             return None
         try:
             calls = self._planner.plan_otherwise(call, route, snapshot)
-            await self._quotes.agree([one.plan for one in calls], order, snapshot)
+            prices, _ = await self._quotes.agree([one.plan for one in calls], order, snapshot)
         except NowImageError:
             return None  # what the relay said of the first way is what the user has to know
-        return calls[0] if len(calls) == 1 else None
+        return (calls[0], prices[0]) if len(calls) == 1 else None
 
     async def _wait_after_sleep(self, job: Job, snapshot: Snapshot) -> None:
         """Hold a new order after the machine slept until what was under way has ended one way or the other."""
@@ -288,11 +288,11 @@ class Buyer:
             language = purchase.snapshot.settings.language
             news = say_differences(taken, record, language)
             job.notes += [one for one in news if one not in job.notes]
-            return await self._add_cost(result, purchase, job)
+            return await self._add_cost(result, purchase, taken, job)
         except Exception as bug:  # noqa: BLE001 - told beside the outputs
             return replace(result, bug=bug)
 
-    async def _add_cost(self, result: RunResult, purchase: _Purchase, job: Job) -> RunResult:
+    async def _add_cost(self, result: RunResult, purchase: _Purchase, taken: PlannedCall, job: Job) -> RunResult:
         """Write down what an order cost: as the relay reports it, else as its list says."""
         record, snapshot, cost = result.record, purchase.snapshot, None
         if record.demo or record.billed == "no":
@@ -301,7 +301,7 @@ class Buyer:
             cost = in_currency(result.cost, snapshot.settings, reported=True)
         elif record.cost is None:
             with anyio.move_on_after(_PATIENCE_FOR_A_PRICE):
-                cost = await self._quotes.price([purchase.call.plan], snapshot)
+                cost = await self._quotes.price([taken.plan], snapshot)
         if cost is None or cost.amount is None or cost == record.cost:
             return result
         record = replace(record, cost=cost)
@@ -349,6 +349,10 @@ def _keep_inputs(order: Order, store: Store) -> None:
     for one in order.request.inputs:
         if one.sha256 in order.sources:
             store.keep_input(order.sources[one.sha256], mime=one.mime)
+
+
+def _known(price: Money | None) -> Money | None:
+    return price if price and price.amount is not None else None
 
 
 def _with_plan(record: Record, call: PlannedCall) -> Record:

@@ -67,3 +67,15 @@ def test_what_was_not_sent_did_not_get_lost(tmp_path: Path) -> None:
             job = odd.session.submit("a fox", model=model, size="16:9", format="jpeg")
             assert (job.result(30).service, job.result(30).status) == ("chat", Status.DONE)
             assert [note for note in job.notes if "came" in note] == []
+
+
+def test_an_order_that_went_another_way_costs_what_that_one_does(tmp_path: Path) -> None:
+    """The images endpoint counts a wide picture twice, chat each call once."""
+    refused = text_answer(json.dumps({"error": {"message": "Invalid URL (POST /v1/images/generations)"}}), status=404)
+    content = f"![x](data:image/png;base64,{b64(png())})"
+    with odd_relay(tmp_path) as odd:
+        odd.says(refused)
+        odd.serves({"/v1/chat/completions": text_answer(json.dumps({"choices": [{"message": {"content": content}}]}))})
+        odd.session.set_price("dall-e-3", "0.1")
+        made = odd.buys(model="dall-e-3", size="1792x1024")
+    assert (made.service, str(made.cost)) == ("chat", "~$0.10")
