@@ -168,6 +168,18 @@ def test_records_are_read_up_to_a_total(store: Store, monkeypatch: pytest.Monkey
         assert looked.left_out == []
 
 
+def test_what_is_read_anew_and_is_the_same_is_not_held_twice(store: Store) -> None:
+    """Files that were written just now are read again at each look."""
+    store.preflight()
+    for number in (1, 2, 3):
+        put(store, number)
+    first = store.records()
+    put(store, 2, alt="another")
+    second = store.records()
+    assert [one is two for one, two in zip(first, second, strict=True)] == [True, False, True]
+    assert second[1] != first[1]
+
+
 def test_ordinary_records_find_room(store: Store) -> None:
     """47,000 of them, with all that is known of a picture that was bought."""
     store.preflight()

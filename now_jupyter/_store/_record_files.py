@@ -235,7 +235,7 @@ class RecordFiles:
         now = time.time_ns()
         found = _signatures(self.folder)
         changed = {_number_in(name) for name, _ in found.items() ^ known.signatures.items()}
-        unchanged = {one.number: one for one in known.records if one.number not in changed}
+        before = {one.number: one for one in known.records}
         records: list[Record] = []
         weights: dict[int, int] = {}
         damaged: list[str] = []
@@ -246,13 +246,17 @@ class RecordFiles:
                 left_out.append(number)
                 continue
             try:
-                record = unchanged.get(number) or self.try_read(number)
+                record = before.get(number) if number not in changed else None
+                record = record or self.try_read(number)
             except StoreError:
                 damaged.append(f"{number}.json")
                 continue
             if record is None:
                 continue
-            weights[number] = known.weights[number] if number in unchanged else _weigh(record, found)
+            if record == before.get(number):  # read anew and the same: a second one would take memory beside the first
+                record, weights[number] = before[number], known.weights[number]
+            else:
+                weights[number] = _weigh(record, found)
             left -= weights[number]
             if left < 0 or len(records) == _MOST_RECORDS:
                 left_out.append(number)
