@@ -139,6 +139,19 @@ def test_a_way_that_is_closed_is_left_once_and_another_remembered(session: Sessi
     assert [one.billed for one in served.relay.ledger[-3:]] == [False, True, True]
 
 
+def test_a_way_that_takes_several_requests_is_taken_at_the_next_run(session: Session, served: Served) -> None:
+    """One record is one paid call, so the order is not cut behind the user's back; nothing was billed."""
+    model = "gemini-3-pro-image-preview"
+    remember_service(session.context.snapshot().access.mark, model, "openai-images")
+    with pytest.raises(RejectedError) as caught:
+        session.generate("a red fox", model=model, n=2)
+    assert caught.value.billed == "no"
+    assert caught.value.next_step() == "run it again: chat is asked then, in 2 requests"
+    made = generate(session, model=model, n=2)
+    assert (made.service, len(made.pictures)) == ("chat", 2)
+    assert [one.billed for one in served.relay.ledger[-3:]] == [False, True, True]
+
+
 @pytest.mark.slow
 def test_a_task_on_request_survives_a_time_limit(session: Session, served: Served) -> None:
     """The task goes on without us; resume polls, and never submits again."""

@@ -259,7 +259,13 @@ class Buyer:
             prices, _ = await self._quotes.agree([one.plan for one in calls], order, snapshot)
         except NowImageError:
             return None  # what the relay said of the first way is what the user has to know
-        return (calls[0], prices[0]) if len(calls) == 1 else None
+        if len(calls) == 1:
+            return calls[0], prices[0]
+        # One record is one paid call: what takes several there is ordered anew, by the user, and goes there at once.
+        await self._planner.facts.remember_service(snapshot.access, result.record.model, route.service.name)
+        result.error.advice = "run it again: {service} is asked then, in {times} requests"
+        result.error.facts |= {"service": route.service.name, "times": str(len(calls))}
+        return None
 
     async def _wait_after_sleep(self, job: Job, snapshot: Snapshot) -> None:
         """Hold a new order after the machine slept until what was under way has ended one way or the other."""
