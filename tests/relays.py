@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import anyio
 from anyio.from_thread import start_blocking_portal
 
 from now_jupyter._runner import ProgressReport
 from now_jupyter._session import Session
 from now_jupyter._settings._logins import Logins
-from now_jupyter._transport import RelayAccess
+from now_jupyter._transport import RelayAccess, RelayClient
 from now_jupyter.demo import Relay, Request, Response
 from now_jupyter.demo._serve import listening
 
-__all__ = ["Served", "Watching", "hand_in", "new_session", "relay_on_loopback"]
+__all__ = ["Served", "Watching", "ask_relay", "hand_in", "new_session", "relay_on_loopback"]
 
 Look = Callable[[Request], None]
 
@@ -85,6 +86,22 @@ def hand_in(session: Session, access: RelayAccess) -> None:
     usual = context.snapshot().access
     mark = next(mark for mark, one in context._open.items() if one is usual)
     context._open[mark], context._open[usual] = access, usual  # it is closed at the end
+
+
+def ask_relay(url: str, question: Any) -> Any:
+    """Return what a relay answers to a question of `RelayClient`; no pause is waited for."""
+
+    async def ask() -> Any:
+        async def at_once(_seconds: float) -> None:
+            await anyio.lowlevel.checkpoint()
+
+        api = RelayClient(base_url=url, sleep=at_once)
+        try:
+            return await question(api)
+        finally:
+            await api.aclose()
+
+    return anyio.run(ask)
 
 
 @dataclass

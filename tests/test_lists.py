@@ -7,7 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 
 from faultserver import FaultServer, Send, json_answer, response
@@ -16,8 +15,7 @@ from now_jupyter._protocol import Listed
 from now_jupyter._relay._balance import read_balance
 from now_jupyter._relay._catalogue import family_at, read_models, read_published
 from now_jupyter._session import Session
-from now_jupyter._transport import RelayClient
-from relays import new_session
+from relays import ask_relay, new_session
 
 MODELS, PRICING, INFO = "/v1/models", "/api/pricing", "/model/info"
 PAGE = response(200, b"<!doctype html><title>Shop</title>", headers={"Content-Type": "text/html; charset=utf-8"})
@@ -39,20 +37,6 @@ def answers(server: FaultServer, **bodies: Any) -> None:
         server.script([Send(data)], path=globals().get(name, name))
 
 
-def asked(url: str, question: Any) -> Any:
-    async def ask() -> Any:
-        async def at_once(_seconds: float) -> None:
-            await anyio.lowlevel.checkpoint()
-
-        api = RelayClient(base_url=url, sleep=at_once)
-        try:
-            return await question(api)
-        finally:
-            await api.aclose()
-
-    return anyio.run(ask)
-
-
 @pytest.mark.parametrize(
     "body",
     [
@@ -71,7 +55,7 @@ def asked(url: str, question: Any) -> Any:
 def test_a_list_is_read_in_any_shape(server: FaultServer, body: Any) -> None:
     """Bare or within, under any of the usual names, of texts or of fields; each model once."""
     answers(server, MODELS=body)
-    assert [one.name for one in asked(server.url, read_models)] == ["flux-pro", "gpt-image-2"]
+    assert [one.name for one in ask_relay(server.url, read_models)] == ["flux-pro", "gpt-image-2"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +72,7 @@ def test_a_web_page_is_said_to_be_one(server: FaultServer, page: bytes, tmp_path
     server.forget()
     server.script([Send(page)])
     with pytest.raises(RejectedError, match=f"{server.url}/v1/models is a web page") as caught:
-        asked(server.url, read_models)
+        ask_relay(server.url, read_models)
     assert "/v1" in caught.value.next_step()
     with new_session(tmp_path, server.url) as session:
         with pytest.raises(RejectedError, match="is a web page"):
@@ -113,7 +97,7 @@ def test_a_web_page_is_said_to_be_one(server: FaultServer, page: bytes, tmp_path
 def test_what_a_model_makes_is_read_where_it_is_told(server: FaultServer, item: Mapping[str, Any], makes: Any) -> None:
     """In OpenRouter's words and in others'."""
     answers(server, MODELS={"data": [{"id": "acme/painter-1", **item}]})
-    assert asked(server.url, read_models)[0].listed.makes == makes
+    assert ask_relay(server.url, read_models)[0].listed.makes == makes
 
 
 def listed(session: Session, model: str) -> Listed:
@@ -139,7 +123,7 @@ def test_only_a_word_that_tells_what_comes_out_tells_what_a_model_makes(
 ) -> None:
     """Else the name tells: a list in which all are of the type `model` holds picture models, too."""
     answers(server, MODELS={"data": [{"id": "gpt-image-2", **item}]})
-    (model,) = asked(server.url, read_models)
+    (model,) = ask_relay(server.url, read_models)
     assert model.listed.makes == makes
     assert model.makes_pictures is (makes in ((), ("image",)))
 
@@ -320,7 +304,7 @@ def test_other_relays_tell_their_balance(
 ) -> None:
     """LiteLLM's proxy tells spend and budget of the key, OpenRouter what was paid in and used."""
     answers(server, **{path: body})
-    balance = asked(server.url, read_balance)
+    balance = ask_relay(server.url, read_balance)
     assert (balance.left, balance.used) == (None if left is None else Decimal(left), Decimal(used))
 
 
@@ -332,7 +316,7 @@ def test_a_relay_without_balance_does_not_tell_it(server: FaultServer, answer: b
     server.forget()
     server.script([Send(answer)])
     with pytest.raises(NowImageError, match="the relay does not tell the balance"):
-        asked(server.url, read_balance)
+        ask_relay(server.url, read_balance)
 
 
 def test_why_there_is_no_balance_is_told_where_all_ways_say_it(server: FaultServer) -> None:
@@ -340,20 +324,20 @@ def test_why_there_is_no_balance_is_told_where_all_ways_say_it(server: FaultServ
     server.forget()
     server.script([Send(response(401))])
     with pytest.raises(NowImageError, match="key"):
-        asked(server.url, read_balance)
+        ask_relay(server.url, read_balance)
     server.script([Send(response(404))], path="/key/info")
     with pytest.raises(NowImageError, match="does not tell the balance"):
-        asked(server.url, read_balance)
+        ask_relay(server.url, read_balance)
     with pytest.raises(ConnectFailed):
-        asked("http://127.0.0.1:9", read_balance)
+        ask_relay("http://127.0.0.1:9", read_balance)
 
 
 def test_what_is_published_is_read_from_the_first_place_that_tells(server: FaultServer) -> None:
     """A page in the place of prices is none; where nobody tells anything it is an error of ours."""
     answers(server, PRICING=PAGE, INFO=LITELLM)
-    assert asked(server.url, read_published).relay == "litellm"
+    assert ask_relay(server.url, read_published).relay == "litellm"
     answers(server, PRICING={"data": []}, INFO={"data": []})
-    assert asked(server.url, read_published).prices == {}
+    assert ask_relay(server.url, read_published).prices == {}
     answers(server, PRICING=response(404), INFO=response(404))
     with pytest.raises(RejectedError):
-        asked(server.url, read_published)
+        ask_relay(server.url, read_published)

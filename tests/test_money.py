@@ -26,22 +26,9 @@ from now_jupyter._services import service_named
 from now_jupyter._settings import Settings
 from now_jupyter._transport import RelayClient
 from now_jupyter._values import Money
+from relays import ask_relay
 
 PRICES = {name: Price(per_call=Decimal("0.04")) for name in ("dall-e-3", "dall-e-2", "gpt-image-2")}
-
-
-def asked(url: str, question: Any) -> Any:
-    async def ask() -> Any:
-        async def at_once(_seconds: float) -> None:
-            await anyio.lowlevel.checkpoint()
-
-        api = RelayClient(base_url=url, sleep=at_once)
-        try:
-            return await question(api)
-        finally:
-            await api.aclose()
-
-    return anyio.run(ask)
 
 
 def plan_of(model: str, *, n: int = 1, **options: Any) -> Plan:
@@ -190,7 +177,7 @@ def test_the_balance_is_found_in_three_ways(answers: Mapping[str, Any], left: st
     with FaultServer() as server:
         for path, body in answers.items():
             server.script([Send(json_answer(body))], path=path)
-        balance = asked(server.url, read_balance)
+        balance = ask_relay(server.url, read_balance)
     assert (balance.left, balance.used) == (None if left is None else Decimal(left), Decimal(used))
 
 
@@ -202,7 +189,7 @@ def test_a_relay_that_tells_no_balance_is_said_so(answer: bytes) -> None:
     with FaultServer() as server:
         server.script([Send(answer)])
         with pytest.raises(NowImageError) as caught:
-            asked(server.url, read_balance)
+            ask_relay(server.url, read_balance)
     assert caught.value.billed == "no"
 
 
@@ -220,8 +207,8 @@ def test_prices_and_models_are_read_with_all_their_oddities() -> None:
             path="/v1/models",
         )
         server.script([Send(json_answer({"data": priced, "group_ratio": {"default": 0.5}}))], path="/api/pricing")
-        models = asked(server.url, read_models)
-        prices = asked(server.url, read_published).prices
+        models = ask_relay(server.url, read_models)
+        prices = ask_relay(server.url, read_published).prices
     assert [(one.name, one.makes_pictures) for one in models] == [
         ("flux", True),
         ("gpt-5", False),

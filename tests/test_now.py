@@ -325,10 +325,10 @@ def test_waiting_and_collecting_say_what_came(now: Desk) -> None:
 def test_logins_are_changed_by_name(now: Desk) -> None:
     """Use and logout."""
     logins = now.session.context.logins
-    for name in ("work", "home"):
+    for name in ("studio", "home"):
         logins.remember(Login(name=name, base_url=f"http://127.0.0.1:1/{name}"), None)
-    assert now("use work") == "work is in use: http://127.0.0.1:1/work/v1"
-    assert now("logout") == "work and its key are forgotten"
+    assert now("use studio") == "studio is in use: http://127.0.0.1:1/studio/v1"
+    assert now("logout") == "studio and its key are forgotten"
     assert now("退出 home") == "home and its key are forgotten"
     assert now("logout") == "there was no login"
 
