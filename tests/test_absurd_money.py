@@ -25,9 +25,8 @@ from now_jupyter._session import Session
 from now_jupyter._settings import Configuration, Now, Settings
 from now_jupyter._settings._logins import Logins
 from now_jupyter._values import Money, sum_of
-from relays import new_session
+from relays import ask_relay, new_session
 from shells import shell_in
-from test_money import asked
 
 WORLDS = 100
 SANE = {
@@ -257,6 +256,6 @@ def test_a_list_of_any_length_is_read_in_part(server: FaultServer) -> None:
     """Sixty thousand models and names that nobody can type come down to a list for people."""
     listed = [{"id": f"model-{number}"} for number in range(60_000)]
     server.script(given(json.dumps({"data": [{"id": "\x1b[31mred"}, {"id": "n" * 900}, *listed]})), path="/v1/models")
-    models = asked(server.url, read_models)
+    models = ask_relay(server.url, read_models)
     assert 1000 < len(models) <= 5000
     assert all(one.name.isprintable() for one in models)
