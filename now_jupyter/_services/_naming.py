@@ -76,8 +76,8 @@ class Name:
 
     @property
     def is_link(self) -> bool:
-        """Whether any link under it leads to a picture; so it is where there is no name."""
-        return not self.parts or not (self.parts.isdisjoint(_LINKS) or self.parts & _PAGES)
+        """Whether any link under it leads to a picture; so it is where there is no name, and in OpenAI's own place."""
+        return not self.parts or self.parts == {"data"} or not (self.parts.isdisjoint(_LINKS) or self.parts & _PAGES)
 
     @property
     def is_words(self) -> bool:

@@ -60,6 +60,8 @@ def test_a_picture_is_taken_in_whatever_form_it_comes(item: Any, expected: Any) 
         {"output": {"results": [{"url": LINK}]}},
         {"output": {"choices": [{"message": {"content": [{"image": LINK}]}}]}},
         {"results": [LINK]},
+        {"data": [LINK]},
+        {"data": LINK},
         {"code": "success", "data": {"status": "SUCCESS", "data": {"data": [{"url": LINK}]}}},
         {"result": {"data": [{"url": LINK}]}},
         {"code": 0, "data": {"task_result": {"images": [{"index": 0, "url": LINK}]}}},
@@ -319,3 +321,11 @@ def test_a_stream_of_any_length_is_read_in_linear_time() -> None:
         return time.process_time() - start
 
     assert min(seconds(5_000) for _ in range(2)) < 30 * (min(seconds(500) for _ in range(3)) + 0.002)
+
+
+@pytest.mark.parametrize("body", [["https://h.example/abc?sig=1"], "https://h.example/abc?sig=1"])
+def test_a_link_in_the_place_of_outputs_needs_no_suffix(body: Any) -> None:
+    """Signed links have none; an id that stands there is no link."""
+    assert sources({"data": body}) == [(Link("https://h.example/abc?sig=1"),)]
+    assert sources({"data": ["/f/1"]}) == [(Call(path="/f/1", method="GET", base="host", expects="file"),)]
+    assert sources({"code": "success", "data": "img_7f3a91c2"}) == []
