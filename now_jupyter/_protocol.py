@@ -38,6 +38,7 @@ __all__ = [
     "Found",
     "Input",
     "Kind",
+    "LaidBack",
     "Later",
     "Link",
     "Listed",
@@ -281,11 +282,18 @@ class Crop(Bounded):
 
 
 @dataclass(frozen=True, slots=True)
+class LaidBack(Bounded):
+    """Another output of the same generation, with the first picture that was given laid back outside of the mask."""
+
+    of: Key
+
+
+@dataclass(frozen=True, slots=True)
 class Whole:
     """The answer itself, as it is kept."""
 
 
-Source: TypeAlias = Link | Base64 | bytes | Call | Crop | Whole
+Source: TypeAlias = Link | Base64 | bytes | Call | Crop | LaidBack | Whole
 
 
 class Step(Generic[T]):

@@ -5,7 +5,7 @@ All are frozen and hold data only; a picture may read its own immutable file, no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Context, Decimal, localcontext
@@ -163,6 +163,12 @@ class Request(Bounded):
         count = self.params.get("n", 1)
         return count if isinstance(count, int) and not isinstance(count, bool) else 1
 
+    @property
+    def keeps_outside(self) -> bool:
+        """Whether what lies outside of a mask is to stay as it was."""
+        has_both = {one.role for one in self.inputs} >= {"picture", "mask"}
+        return has_both and self.params.get("keep_outside") is not False
+
     def given(self, *roles: Role) -> tuple[Input, ...]:
         """Return the inputs of these roles, in their order."""
         return tuple(one for one in self.inputs if one.role in roles)
@@ -287,6 +293,13 @@ class Picture(Output):
         kind = self.mime.removeprefix("image/")
         return f"Picture({self.width}x{self.height} {kind}, sha256={self.sha256[:_SHORT_DIGEST]})"
 
+    @property
+    def changed_outside(self) -> float | None:
+        """Which share of the pixels outside of the mask it was edited with differs visibly; None without a mask."""
+        changed = self.about.get("changed")
+        share = changed.get("outside") if isinstance(changed, Mapping) else None
+        return float(share) if isinstance(share, int | float) else None
+
     def to_html(self) -> str:
         """Return a small `<img>`, with which tables show it: `df.style.format({"picture": nj.Picture.to_html})`."""
         from ._bundles import small_image  # noqa: PLC0415 - see `bytes`
@@ -387,9 +400,10 @@ class Generation(Showable):
 
 
 def _amount_of(outputs: Sequence[Output]) -> str:
-    names = [type(one).__name__.lower() for one in outputs] or ["picture"]
+    counted = [one for one in outputs if not one.is_side] or outputs
+    names = [type(one).__name__.lower() for one in counted] or ["picture"]
     kind = names[0] if len(set(names)) == 1 else "output"
-    return f"{len(outputs)} {kind}{'' if len(outputs) == 1 else 's'}"
+    return f"{len(counted)} {kind}{'' if len(counted) == 1 else 's'}"
 
 
 _WORST_FIRST = (Status.UNKNOWN, Status.RUNNING, Status.PENDING, Status.PARTIAL)

@@ -112,6 +112,9 @@ def _passing_line(generation: Generation, language: Language) -> str:
         facts.append(say("under way", language))
     else:
         facts += _costs(generation, language)
+    shares = [one.changed_outside for one in generation.pictures if not one.is_side]
+    if share := max((one for one in shares if one), default=0):
+        facts.append(say("{share} % changed outside of the mask", language, share=f"{100 * share:.0f}"))
     if generation.taken_from:
         facts.insert(1, say("from {history}", language, history=generation.taken_from))
     if generation.origin == "joined":

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from .._panel import Comparison, Panel
 
 __all__ = [
+    "again",
     "agenerate",
     "balance",
     "compare",
+    "edit",
     "generate",
     "models",
     "panel",
+    "press",
     "restore",
     "resume",
     "star",
@@ -29,6 +32,7 @@ __all__ = [
     "tag",
     "trash",
     "use_demo",
+    "vary",
     "view",
     "wait",
 ]
@@ -55,9 +59,12 @@ def _speak_for(method: Callable[Concatenate[Session, P], T]) -> Callable[P, T]:
 
 
 agenerate = _speak_for(Session.agenerate)
+again = _speak_for(Session.again)
 balance = _speak_for(Session.balance)
+edit = _speak_for(Session.edit)
 generate = _speak_for(Session.generate)
 models = _speak_for(Session.models)
+press = _speak_for(Session.press)
 restore = _speak_for(Session.restore)
 resume = _speak_for(Session.resume)
 star = _speak_for(Session.star)
@@ -65,6 +72,7 @@ submit = _speak_for(Session.submit)
 tag = _speak_for(Session.tag)
 trash = _speak_for(Session.trash)
 use_demo = _speak_for(Session.use_demo)
+vary = _speak_for(Session.vary)
 wait = _speak_for(Session.wait)
 
 

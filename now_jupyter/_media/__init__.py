@@ -5,13 +5,15 @@ from __future__ import annotations
 from ._animation import moving_preview
 from ._base64 import unpack_base64
 from ._copies import place_to_save, recipe_file, save_copies, save_copy
-from ._decoding import DecoderError, decode, examine, pixels_only
+from ._decoding import DecoderError, decode, displayable, examine, open_picture, pixels_only
 from ._files import read_verified
+from ._masks import Box, draw_boxes, encode_png, lay_back, region_of, share_changed, to_alpha
 from ._preview import Cell, cell_of, crop_picture, fill, preview, sheet
 from ._provenance import Labels, SourceType, extract, label, labels_in, source_type
 from ._types import MediaType, can_show, identify, is_inline, is_web_page, media_type
 
 __all__ = [
+    "Box",
     "Cell",
     "DecoderError",
     "Labels",
@@ -21,6 +23,9 @@ __all__ = [
     "cell_of",
     "crop_picture",
     "decode",
+    "displayable",
+    "draw_boxes",
+    "encode_png",
     "examine",
     "extract",
     "fill",
@@ -29,16 +34,21 @@ __all__ = [
     "is_web_page",
     "label",
     "labels_in",
+    "lay_back",
     "media_type",
     "moving_preview",
+    "open_picture",
     "pixels_only",
     "place_to_save",
     "preview",
     "read_verified",
     "recipe_file",
+    "region_of",
     "save_copies",
     "save_copy",
+    "share_changed",
     "sheet",
     "source_type",
+    "to_alpha",
     "unpack_base64",
 ]

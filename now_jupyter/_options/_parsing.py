@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .._messages import InputError
-from ._readers import check_param, checked_prompt, plain_number, refuse_credentials, refuse_unsendable
+from ._readers import check_param, checked_prompt, plain_number, read_switch, refuse_credentials, refuse_unsendable
 from ._table import OPTIONS, Option, closest, option, option_of_flag
 from ._typed import Deferred, Flag, end_mark_at, flag_at, reference_in, skip_blanks, word_at
 
@@ -276,6 +276,8 @@ def _keyword_pairs(name: str, value: object) -> list[tuple[Option, object]]:
 def _as_typed(one: Option, value: object) -> str:
     number = plain_number(value)
     text = os.fspath(value) if isinstance(value, os.PathLike) else value if number is None else str(number)
+    if isinstance(value, bool) and one.read is read_switch:
+        text = "on" if value else "off"
     if not isinstance(text, str):
         kind = type(value).__name__
         raise InputError(

@@ -33,6 +33,7 @@ __all__ = [
     "read_seed",
     "read_show",
     "read_size",
+    "read_switch",
     "read_tag",
     "read_timeout",
     "refuse_credentials",
@@ -56,6 +57,7 @@ _AMOUNT = re.compile(
 )
 _CURRENCIES: Mapping[str, str] = {"¥": "CNY", "元": "CNY", "$": "USD", "€": "EUR", "£": "GBP"}
 _DEAREST = 10**7  # in whatever currency: more is a slip
+_SWITCHES = {"on": True, "off": False, "true": True, "false": False, "开": True, "关": False}
 _UNITS = {"张": "picture", "次": "call", "秒": "second", **{one: one for one in ("picture", "call", "second", "")}}
 _PARAM = re.compile(r"(?P<key>[^=＝]*)[=＝](?P<value>.*)", re.DOTALL)
 _FIELD = re.compile(r"[^\W\d][\w.-]*")
@@ -185,6 +187,14 @@ def read_price(text: str) -> tuple[Money, str]:
     if amount.amount is None or amount.amount > _DEAREST:
         raise InputError("{value} cannot be meant as the price of one model", advice="give ¥0.3/picture", value=typed)
     return amount, what
+
+
+def read_switch(text: str) -> bool:
+    """Read on or off."""
+    word = unicodedata.normalize("NFKC", text).strip().lower()
+    if word not in _SWITCHES:
+        raise InputError("{value} is neither on nor off", advice="give on or off", value=text)
+    return _SWITCHES[word]
 
 
 def read_show(text: str) -> str:

@@ -94,9 +94,9 @@ def _words(request: Request) -> Iterator[str]:
 
 def _option_word(one: Option | None, value: JSON) -> str | None:
     """Return an option with its value, where that reads back as what it is."""
-    if one is None or isinstance(value, bool) or not isinstance(value, str | int):
+    if one is None or not isinstance(value, str | int):
         return None
-    text = _quote(str(value))
+    text = ("on" if value else "off") if isinstance(value, bool) else _quote(str(value))
     return f"{one.flags[-1]} {text}" if text and reads_back(one, value) else None
 
 

@@ -95,7 +95,20 @@ OPTIONS: tuple[Option, ...] = (
         "a picture to start from: #12.2, -1, a -o name, a file, an https address, {{variable}} (repeatable)",
         marks="repeatable values",
     ),
-    _row("--mask", "REF", "where to repaint: a picture that is transparent there", marks="values"),
+    _row(
+        "--mask",
+        "REF",
+        "where to repaint: a picture that is white, or transparent, there, or a box: 10,20,300,400",
+        marks="values",
+    ),
+    _row(
+        "--keep-outside",
+        "on|off",
+        "with a mask: leave everything outside of it as it was (default: on)",
+        read=to.read_switch,
+        choices="on off",
+        marks="sent",
+    ),
     _row("--vary", "REF", "a picture to make another version of", marks="values"),
     _row(
         "--button",

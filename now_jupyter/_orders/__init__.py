@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._job import Job, ensure_asyncio
-from ._order import Order, order_of
+from ._order import Order, order_again, order_of
 from ._orders import Orders
 from ._quotes import budget_line
 from ._rehearsal import Rehearsal
@@ -18,5 +18,6 @@ __all__ = [
     "Workspace",
     "budget_line",
     "ensure_asyncio",
+    "order_again",
     "order_of",
 ]

@@ -251,6 +251,8 @@ class Buyer:
         call, order, snapshot = purchase.call, purchase.placed.order, purchase.snapshot
         if result.error is None or result.record.billed != "no" or order.request.service is not None:
             return None
+        if order.request.given("vary"):
+            return None  # what is offered for it is an edit
         route = other_route((call.route, *call.others), result.error, called=call.plan.call.path)
         if route is None:
             return None
@@ -293,10 +295,18 @@ class Buyer:
                 await self._planner.facts.remember_service(purchase.snapshot.access, record.model, record.service)
             language = purchase.snapshot.settings.language
             news = say_differences(taken, record, language)
+            await self._note_mask(record, purchase.snapshot)
             job.notes += [one for one in news if one not in job.notes]
             return await self._add_cost(result, purchase, taken, job)
         except Exception as bug:  # noqa: BLE001 - told beside the outputs
             return replace(result, bug=bug)
+
+    async def _note_mask(self, record: Record, snapshot: Snapshot) -> None:
+        """Keep in mind how far the model heeds a mask."""
+        changed = [one.about["changed"] for one in record.outputs if "changed" in one.about]
+        shares = [one["outside"] for one in changed if isinstance(one, dict)]
+        if shares:
+            await self._planner.facts.note_share_outside(snapshot.access, record.model, max(shares))
 
     async def _add_cost(self, result: RunResult, purchase: _Purchase, taken: PlannedCall, job: Job) -> RunResult:
         """Write down what an order cost: as the relay reports it, else as its list says."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -11,10 +11,12 @@ from .._background import Execution
 from .._json import JSON
 from .._media import place_to_save
 from .._options import Parsed, option
+from .._services import request_again
 from .._settings import Reuse
+from .._store import Record
 from .._values import Money, Request, Role
 
-__all__ = ["Order", "order_of"]
+__all__ = ["Order", "order_again", "order_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,8 @@ class Order:
 
     `given` are the inputs as they were named or handed over; the session resolves them into those of the request, with
     the bytes or files of each (`sources`, by digest). `settles` names the equal orders of unknown outcome that the user
-    has given up; None gives up all of them. `budget` is the most that all its calls together may cost.
+    has given up; None gives up all of them. `budget` is the most that all its calls together may cost, `notes` what
+    there is to say of the inputs.
     """
 
     request: Request
@@ -39,6 +42,7 @@ class Order:
     parents: tuple[str, ...] = ()
     settles: frozenset[str] | None = None
     budget: Money | None = None
+    notes: tuple[str, ...] = ()
 
 
 def order_of(parsed: Parsed, *, execution: Execution | None = None) -> Order:
@@ -65,6 +69,12 @@ def order_of(parsed: Parsed, *, execution: Execution | None = None) -> Order:
         agreed=bool(options.get("yes")),
         budget=cast("Money | None", options.get("budget")),
     )
+
+
+def order_again(record: Record, like: Order | None = None) -> Order:
+    """Return the order of what made a record, never answered by the history; what is wanted around it as in `like`."""
+    request = request_again(record.request, record.model, record.service)
+    return replace(like or Order(request=request), request=request, given=(), reuse="never", parents=record.parents)
 
 
 def _given_in(options: Mapping[str, object]) -> Iterator[tuple[Role, object]]:

@@ -46,6 +46,7 @@ from ._workspace import Snapshot, Workspace
 __all__ = ["Orders"]
 
 _SERVER_ERROR = 500
+_NOT_THERE = (404, 501)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ class Orders:
 
     async def _carry_out(self, order: Order, job: Job) -> Generation:
         position = position_of(order)
+        job.notes += order.notes
         try:
             placed, works = await self._prepare(order, position, job)
         except NotConfirmed as doubt:
@@ -194,7 +196,11 @@ class Orders:
             calls=tuple(rehearse_calls(calls, snapshot.access.client)),
             decisions=tuple(say_decision(decision, snapshot.settings.language)),
             price=price,
-            notes=tuple(say_remarks(calls, snapshot.settings.language)),
+            notes=(
+                *order.notes,
+                *say_remarks(calls, snapshot.settings.language),
+                *self._planner.say_of_mask(calls[0], snapshot),
+            ),
             demo=snapshot.is_demo,
             offer=calls[0].route.offer,
             service=calls[0].route.service.name,
@@ -210,6 +216,10 @@ class Orders:
         if isinstance(error, RejectedError) and error.code == "model_not_found":
             error.facts |= {"models": await self._facts.say_picture_models(snapshot.access)}
             error.advice = "picture models of this relay: {models}"
+        if generation.request.given("vary") and (error.code == "model_not_found" or error.status in _NOT_THERE):
+            error.advice = "this relay has no variations of {model}; an edit makes one: {line}"
+            given = next((one.ref for one in self._workspace.history if one.id in generation.parents), "FILE")
+            error.facts |= {"model": generation.model, "line": f"%nowimage -m gpt-image-2 -i {given} another version"}
         if generation.raw.get("stream") is True and (error.status or 0) >= _SERVER_ERROR:
             error.advice = "look at the relay's log before ordering again; -p stream=true can be left out"
         return error

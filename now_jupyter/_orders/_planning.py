@@ -171,8 +171,21 @@ class Planner:
         except InputError as error:
             if "{models}" in error.advice:
                 error.facts |= {"models": await self.facts.say_picture_models(snapshot.access)}
+            if "{able}" in error.advice:
+                error.facts |= {"able": await self.facts.say_picture_models(snapshot.access, request)}
             raise
         return _plan_calls(ways, request, snapshot, n or request.count)
+
+    def say_of_mask(self, call: PlannedCall, snapshot: Snapshot) -> list[str]:
+        """Say before paying that this model at this relay hardly heeds masks, where that was seen."""
+        share = self.facts.share_outside(snapshot.access, call.model) if call.ask.request.given("mask") else 0
+        said = say(
+            "{model} here takes a mask as a hint: last time it changed {share} % outside of it",
+            snapshot.settings.language,
+            model=call.model,
+            share=f"{100 * share:.0f}",
+        )
+        return [said] if share else []
 
     def find_service(self, name: str) -> Service:
         """Return the service that made a record."""
@@ -222,6 +235,7 @@ def say_differences(call: PlannedCall, record: Record, language: Language) -> li
     asked = media_type(f".{form}") if form else None
     came = [("size", size, f"{one.width}x{one.height}") for one in pictures if is_unlike(size, one.width, one.height)]
     came += [("format", form, one.mime.rpartition("/")[2]) for one in pictures if asked and one.mime != asked.mime]
+    unkept = [f"{one.about['not_laid_back']}" for one in record.outputs if "not_laid_back" in one.about]
     lines = (
         say(
             "{option} {given} was sent, and {came} came: it got lost on the way",
@@ -232,7 +246,8 @@ def say_differences(call: PlannedCall, record: Record, language: Language) -> li
         )
         for name, given, one in came
     )
-    return list(dict.fromkeys(lines))
+    said = [say("what is outside of the mask could not be kept: {reason}", language, reason=one) for one in unkept]
+    return list(dict.fromkeys([*lines, *said]))
 
 
 def _say_unseen(request: Request, language: Language) -> list[str]:

@@ -13,12 +13,13 @@ import anyio
 from .._background import run_in_thread
 from .._messages import NowImageError
 from .._protocol import Listed
-from .._services import best_model, well_known_names
+from .._services import best_model, can_take, well_known_names
 from .._settings import Settings
 from .._transport import RelayAccess, RelayClient
+from .._values import Request
 from ._balance import Balance, RelayStatus, read_balance, read_status
 from ._catalogue import ListedModel, Price, Published, family_at, read_models, read_published
-from ._memory import recall, remember_family, remember_model, remember_price, remember_service
+from ._memory import recall, remember_family, remember_mask, remember_model, remember_price, remember_service
 from ._money import say_price
 from ._own_price import OwnPrice, own_price
 
@@ -28,6 +29,7 @@ T = TypeVar("T")
 LAST_RESORT = well_known_names()[0]
 _FRESH = 600.0
 _MOMENT = 60.0
+_MUCH = 0.5
 _MOST_NAMED = 8
 
 
@@ -114,10 +116,14 @@ class RelayFacts:
         unlisted = ListedModel(listed=Listed(name=model, relay=relay or recall(access.mark).family))
         return published.add_to(next((one for one in models if one.name == model), unlisted)).listed
 
-    async def say_picture_models(self, access: RelayAccess) -> str:
-        """Return the names of the relay's picture models with their prices, for a message."""
+    async def say_picture_models(self, access: RelayAccess, request: Request | None = None) -> str:
+        """Return the names of the relay's picture models with their prices, for a message.
+
+        With a request only of those that are likely to take its inputs.
+        """
         try:
             models = [model for model in await self.models(access) if model.makes_pictures]
+            models = [one for one in models if request is None or can_take(one.listed, request)]
         except NowImageError:
             return "–"
         settings = self._settings()
@@ -161,6 +167,16 @@ class RelayFacts:
     async def remember_service(self, access: RelayAccess, model: str, service: str) -> None:
         """Remember by which service a model is made at this relay."""
         await run_in_thread(remember_service, access.mark, model, service)
+
+    def share_outside(self, access: RelayAccess, model: str) -> float:
+        """Return which share of a picture a model last changed outside of a mask, where that was much; else 0."""
+        return recall(access.mark).masks.get(model, 0.0)
+
+    async def note_share_outside(self, access: RelayAccess, model: str, share: float) -> None:
+        """Remember of a model that it takes a mask as a hint at the most, or that it heeds it."""
+        found = round(share, 2) if share >= _MUCH else 0.0
+        if found != self.share_outside(access, model):
+            await run_in_thread(remember_mask, access.mark, model, found)
 
     async def _ask_once(
         self, what: str, access: RelayAccess, ask: Callable[[RelayClient], Awaitable[T]], *, instead: T | None = None

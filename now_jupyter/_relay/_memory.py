@@ -19,7 +19,7 @@ from .._settings import user_folder
 from .._store import try_read_file, write_durably
 from ._own_price import OwnPrice
 
-__all__ = ["recall", "remember_family", "remember_model", "remember_price", "remember_service"]
+__all__ = ["recall", "remember_family", "remember_mask", "remember_model", "remember_price", "remember_service"]
 
 _LARGEST = 8 << 20
 _MOST_RELAYS, _MOST_MODELS = 50, 500
@@ -32,12 +32,16 @@ def _memory_file() -> Path:
 
 
 class Remembered(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Of one relay: its family, the model where none is named, the service of each model, and the user's prices."""
+    """Of one relay: its family, the model where none is named, and of each model its service and the user's price.
+
+    `masks`: which share of a picture a model last changed outside of a mask, where that was much.
+    """
 
     family: str = ""
     model: str = ""
     services: Mapping[str, str] = {}
     prices: Mapping[str, OwnPrice] = {}
+    masks: Mapping[str, float] = {}
 
 
 def recall(mark: str) -> Remembered:
@@ -58,6 +62,16 @@ def remember_model(mark: str, model: str) -> None:
 def remember_service(mark: str, model: str, service: str) -> None:
     """Remember by which service a model is made at a relay."""
     _try_to_change(mark, lambda known: replace(known, services=_put_last(known.services, model, service)))
+
+
+def remember_mask(mark: str, model: str, share: float) -> None:
+    """Remember which share of a picture a model changed outside of a mask; 0 forgets it."""
+
+    def change(known: Remembered) -> Remembered:
+        others = {name: one for name, one in known.masks.items() if name != model}
+        return replace(known, masks=_put_last(others, model, share) if share else others)
+
+    _try_to_change(mark, change)
 
 
 def remember_price(mark: str, model: str, price: OwnPrice | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .._json import Fields, number_of
 from .._messages import MaybeBilledError, NowImageError, StoreError, error_of, plain
-from .._protocol import Call, Conversation, Crop, Event, Found, Link, Outcome, Reply, Source, Whole
+from .._protocol import Call, Conversation, Crop, Event, Found, LaidBack, Link, Outcome, Reply, Source, Whole
 from .._store import Record, RecordedOutput, Store
 from .._transport import LongTexts, read_kept
 
@@ -99,6 +99,8 @@ def source_to_json(source: Source) -> Fields | None:
             return {"call": {**call, "query": dict(source.query), "headers": dict(source.headers)}}
         case Crop(of, box):
             return {"crop": {"of": of, "box": [float(edge) for edge in box]}}
+        case LaidBack(of):
+            return {"laid_back": of}
         case Whole():
             return {"whole": True}
         case _:
@@ -114,6 +116,8 @@ def source_from_json(form: Fields) -> Source | None:
             return _call_from_json(path, call)
         case {"crop": {"of": str(of), "box": [float(left), float(top), float(right), float(bottom)]}}:
             return Crop(of, (left, top, right, bottom))
+        case {"laid_back": str(of)}:
+            return LaidBack(of)
         case {"whole": True}:
             return Whole()
         case _:

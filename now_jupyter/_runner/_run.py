@@ -50,6 +50,7 @@ from .._store import Record, RecordedOutput, Store
 from .._transport import Submission
 from .._values import Attempt, Status
 from ._answers import announce, complete_error, keep_refusal, place_of, read_kept_answer, repeats_in, with_output
+from ._outside import add_laid_back, is_laid_back, take_as_it_came
 from ._polling import Pace
 from ._reports import RunResult, Watch, report
 from ._saving import Saver
@@ -254,7 +255,8 @@ class Run:
                 self.record = replace(self.record, state=state, billed=billed)  # known, even if the disk is full
                 await self._write()
             case Found():
-                self._take(step, saving)
+                for one in add_laid_back(step, self.record):
+                    self._take(one, saving)
             case Lost(reason):
                 self._lost[f"lost {len(self._lost)}"] = error_of_lost(reason)
             case _:
@@ -325,6 +327,10 @@ class Run:
             with suppress(StoreError):  # it is here; the end of the record is written again
                 await self._write()
         except NowImageError as problem:
+            if is_laid_back(announced.key):
+                self.record = take_as_it_came(self.record, announced.key, problem)
+                self._tell()
+                return
             self._lost[announced.key] = problem
             if not any(one.key == announced.key and one.is_here for one in self.record.outputs):
                 self._keep(replace(announced, error=failure_of(problem)))

@@ -26,10 +26,11 @@ from .._messages import (
     plain,
     printable,
 )
-from .._protocol import Base64, Call, Crop, Found, Link, Source, Whole
+from .._protocol import Base64, Call, Crop, Found, LaidBack, Link, Source, Whole
 from .._store import Record, RecordedOutput, Store
 from .._transport import LongTexts, save
 from ._answers import LONGEST_WORDS
+from ._outside import add_change, lay_original_back
 
 if TYPE_CHECKING:
     from ._runner import Runner
@@ -81,7 +82,7 @@ class Saver:
         raise problem or BadResponseError("the service names no source for an output", billed="yes")
 
     async def _save_from(self, source: Source, announced: RecordedOutput) -> RecordedOutput:
-        if isinstance(source, bytes | Crop):
+        if isinstance(source, bytes | Crop | LaidBack):
             data = await self.load(source)
             return await self._keep(data, announced, is_masked=isinstance(source, bytes))
         path: Path | None = None
@@ -106,6 +107,8 @@ class Saver:
                 return await run_in_thread(self._unpack_into_memory, text)
             case Crop(of, box):
                 return await run_in_thread(crop_picture, await self._file_of(of), box)
+            case LaidBack(of):
+                return await run_in_thread(lay_original_back, await self._file_of(of), self._record, self._store)
             case Link(url):
                 return await self._runner.downloader.fetch_into_memory(url)
             case _:
@@ -179,7 +182,8 @@ class Saver:
             keep_data, self._store, self._record, source, announced, repeats_key=repeats_key, is_masked=is_masked
         )
         try:
-            return await run_in_thread(keep)
+            kept = await run_in_thread(keep)
+            return await run_in_thread(add_change, kept, self._record, self._store)
         except StoreError as problem:
             error = problem
         raise await self._rescue(source, announced, error)

@@ -29,7 +29,7 @@ from .._protocol import (
     Service,
 )
 from ._decoder import read_pictures, require_output
-from ._mapping import fields, file_of, joined, require_prompt
+from ._mapping import fields, file_of, joined, pictures_in, require_prompt
 from ._models import draws_behind_a_page, family_of, is_gemini, is_of_another_kind, looks_like_pictures
 from ._sizes import RATIOS, TIERS, take_shape
 
@@ -69,7 +69,7 @@ class Chat(Service):
             dialect="modalities" if has_modalities and not is_page else "google" if is_known else "words",
             options=_OPTIONS,
             raw=_RAW,
-            inputs={"picture": _REFERENCES},
+            inputs={"picture": _REFERENCES, "vary": 1},
         )
 
     def plan(self, ask: Ask) -> Plan:
@@ -103,7 +103,7 @@ class Chat(Service):
 
 
 def _content(ask: Ask, prompt: str) -> Body:
-    if not (pictures := ask.request.given("picture")):
+    if not (pictures := pictures_in(ask.request)):
         return prompt
     links: list[Body] = [{"type": "image_url", "image_url": {"url": file_of(one, "data-uri")}} for one in pictures]
     return [{"type": "text", "text": prompt}, *links]

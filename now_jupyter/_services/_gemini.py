@@ -24,7 +24,7 @@ from .._protocol import (
 )
 from ._decoder import read_pictures, require_output
 from ._finding import without_pictures
-from ._mapping import fields, file_of, joined, require_prompt
+from ._mapping import fields, file_of, joined, pictures_in, require_prompt
 from ._models import is_gemini
 from ._sizes import RATIOS, TIERS, take_shape
 
@@ -54,14 +54,14 @@ class Gemini(Service):
             fit=Fit.PUBLISHED if is_named and not has_chat else Fit.LIKELY,
             options={"size": Option(values=("auto", *RATIOS, *TIERS)), "seed": Option()},
             raw={"aspect_ratio": Option(values=RATIOS), "image_size": Option(values=TIERS)},
-            inputs={"picture": _REFERENCES},
+            inputs={"picture": _REFERENCES, "vary": 1},
         )
 
     def plan(self, ask: Ask) -> Plan:
         """Return one content with the prompt and the pictures that belong to it."""
         sent, remarks = fields(ask, own=("model", "contents", "prompt"))
         shape = {_WIRE[name]: value for name, value in take_shape(sent).items()}
-        pictures = [_part(one) for one in ask.request.given("picture")]
+        pictures = [_part(one) for one in pictures_in(ask.request)]
         config: dict[str, Body] = {"responseModalities": ["TEXT", "IMAGE"], **({"imageConfig": shape} if shape else {})}
         if "seed" in sent:
             config["seed"] = sent.pop("seed")

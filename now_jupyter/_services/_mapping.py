@@ -8,13 +8,25 @@ from typing import Literal
 
 from .._json import JSON, Texts
 from .._messages import InputError, Language, say
-from .._protocol import Ask, Body, File, Input, Later, Option, Remark
+from .._protocol import Ask, Body, File, Input, Later, Option, Remark, Request
 from ._sizes import fits_grid, resolve_size
 
-__all__ = ["fields", "file_of", "form_of", "joined", "raw_fields", "require_prompt", "say_remark", "settle"]
+__all__ = [
+    "fields",
+    "file_of",
+    "form_of",
+    "joined",
+    "pictures_in",
+    "raw_fields",
+    "require_prompt",
+    "say_remark",
+    "settle",
+]
 
 _NOTHING: Mapping[str, Option] = {}
+_KEPT_HERE = ("n", "keep_outside")  # what we see to ourselves
 _COUNTS = ("n", "batch_size", "num_images", "num_outputs")  # what wires call the number of pictures
+_ANOTHER_VERSION = "Another version of this picture: the same subject and style, drawn anew."
 _TAKEN = ("image/png", "image/jpeg", "image/webp")
 _OPTION_OF = {"model": "--model", "prompt": "the prompt itself"}  # what takes the place of a refused field
 
@@ -51,7 +63,7 @@ def settle(
     settled: dict[str, JSON] = {}
     remarks: list[Remark] = []
     for name, given in ask.request.params.items():
-        if name == "n" or given is None:
+        if name in _KEPT_HERE or given is None:
             continue
         option = ask.offer.options.get(name)
         if option is None and name not in wire:
@@ -94,6 +106,11 @@ def joined(body: Mapping[str, Body], given: Mapping[str, Body]) -> dict[str, Bod
     return {**body, **given, **both}
 
 
+def pictures_in(request: Request) -> tuple[Input, ...]:
+    """Return the pictures that are given, be it to be varied: most models do that by an edit."""
+    return request.given("picture", "vary")
+
+
 def file_of(picture: Input, form: Literal["file", "base64", "data-uri"] = "file", *, only_png: bool = False) -> File:
     """Return an input picture as a file inside a call: as PNG where it is of a type that few wires take."""
     is_taken = not picture.mime or picture.mime in _TAKEN
@@ -107,12 +124,14 @@ def form_of(parts: Mapping[str, JSON], *files: tuple[str, File]) -> tuple[tuple[
 
 
 def require_prompt(ask: Ask) -> str:
-    """Return the prompt.
+    """Return the prompt; of a picture to be varied, where nothing else is said, one that asks for another version.
 
     Raises:
         InputError: there is none, and the service needs one.
     """
     prompt = ask.request.prompt
+    if not prompt.strip() and ask.request.given("vary"):
+        return _ANOTHER_VERSION
     if prompt.strip() or ask.offer.prompt != "needed":
         return prompt
     raise InputError(

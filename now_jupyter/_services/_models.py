@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .._protocol import Fit, Listed, Offer, Option
+from .._protocol import Fit, Listed, Offer, Option, Role
 
 __all__ = [
     "ANY",
@@ -36,14 +36,18 @@ _SUFFIXES_NARROWED = ("-all", "-vip", "-web")  # shops' own names: what they tak
 class Family(Offer):
     """What is offered for the models whose names begin with `prefix`.
 
-    `edits`: pictures go to /images/edits as files, else into the field `image`; `only_png`: the files have to be PNG.
+    `edits`: pictures go to /images/edits as files, else into the field `image`; `varies`: it has variations of its own;
+    `only_png`, `only_square`, `most_bytes`: what the files have to be, the last one 0 where nothing is known.
     """
 
     model: str = ""
     fit: Fit = Fit.NAMED
     prefix: str = ""
     edits: bool = False
+    varies: bool = False
     only_png: bool = False
+    only_square: bool = False
+    most_bytes: int = 0
     streams: bool = False
 
 
@@ -55,6 +59,7 @@ def _format(*values: str) -> Option:
     return Option(name="output_format", values=values)
 
 
+_EDITED: Mapping[Role, int] = {"picture": 16, "mask": 1, "vary": 1}
 _N = Option(most=_MOST)
 _COMPRESSION = Option(name="output_compression", most=100, only_with=("format", ("jpeg", "webp")))
 _BACKGROUND = _words("transparent", "opaque", "auto")
@@ -75,7 +80,7 @@ ANY: Mapping[str, Option] = {
     "negative": Option(name="negative_prompt"),
     **dict.fromkeys(("size", "quality", "style", "background", "seed"), Option()),
 }
-UNKNOWN = Family(options=ANY, inputs={"picture": 16}, known=False)
+UNKNOWN = Family(options=ANY, inputs={"picture": 16, "vary": 1}, known=False)
 
 
 def _gpt(prefix: str, *, size: Option = _FREE, quality: tuple[str, ...] = _QUALITY, **more: Option) -> Family:
@@ -91,9 +96,10 @@ def _gpt(prefix: str, *, size: Option = _FREE, quality: tuple[str, ...] = _QUALI
         prefix=prefix,
         options=options,
         raw={**_GPT_RAW, **more},
-        inputs={"picture": 16, "mask": 1},
+        inputs=_EDITED,
         longest=32_000,
         edits=True,
+        most_bytes=50_000_000,
         streams=True,
     )
 
@@ -105,14 +111,22 @@ def _seedream(prefix: str, *tiers: str, references: int, **more: Option) -> Fami
     sizes = (*tiers, "1024x1024", "2048x2048", "2560x1440", "1440x2560")
     raw = {"watermark": Option(), **_SEQUENCE, **_LINK_OR_BASE64}
     return Family(
-        prefix=prefix, options={"size": Option(values=sizes), **more}, raw=raw, inputs={"picture": references}
+        prefix=prefix,
+        options={"size": Option(values=sizes), **more},
+        raw=raw,
+        inputs={"picture": references, "vary": 1},
     )
 
 
 def _other(prefix: str, *takes: str, references: int = 0, **raw: Option) -> Family:
     """Return what is known of a family whose values shops are free to choose: which options it takes at all."""
     options = {name: ANY[name] for name in takes}
-    return Family(prefix=prefix, options=options, raw={**raw, **_LINK_OR_BASE64}, inputs={"picture": references})
+    return Family(
+        prefix=prefix,
+        options=options,
+        raw={**raw, **_LINK_OR_BASE64},
+        inputs={"picture": references, "vary": 1} if references else {},
+    )
 
 
 _FINEST = (*_QUALITY, "xhigh", "max")
@@ -148,7 +162,10 @@ _FAMILIES = (
         inputs={"picture": 1, "mask": 1, "vary": 1},
         longest=1_000,
         edits=True,
+        varies=True,
         only_png=True,
+        only_square=True,
+        most_bytes=4_000_000,
     ),
     _seedream("seedream-5-0-pro", "1K", "2K", references=10, format=_JPEG_OR_PNG),
     _seedream("seedream-5", "2K", "3K", "4K", references=14, format=_JPEG_OR_PNG),
@@ -178,13 +195,11 @@ _FAMILIES = (
     _other("jimeng", extra_fields=Option()),
 )
 # Asked for ten, it makes one picture and bills ten; size and quality may be refused.
-_ONE_AT_A_TIME = Family(
-    options={"format": _format("png")}, raw=_DALLE_RAW, inputs={"picture": 16, "mask": 1}, edits=True, known=False
-)
+_ONE_AT_A_TIME = Family(options={"format": _format("png")}, raw=_DALLE_RAW, inputs=_EDITED, edits=True, known=False)
 _NARROWED = Family(
     options={name: ANY[name] for name in ("n", "size", "quality", "format")},
     raw=_DALLE_RAW,
-    inputs={"picture": 16, "mask": 1},
+    inputs=_EDITED,
     edits=True,
     known=False,
 )

@@ -23,7 +23,7 @@ from .._protocol import (
     Service,
 )
 from ._decoder import read_pictures, require_output
-from ._mapping import fields, file_of, form_of, require_prompt
+from ._mapping import fields, file_of, form_of, pictures_in, require_prompt
 from ._models import ANY, EXAMPLES, UNKNOWN, Family, family_of, is_of_another_kind, lives_elsewhere, looks_like_pictures
 from ._tasks import begin_task, follow_pictures, poll_task, task_in
 
@@ -52,7 +52,7 @@ class OpenAIImages(Service):
         """Return the call to one of the three endpoints, by what is given to it."""
         family = family_of(Listed(name=ask.offer.model)) or UNKNOWN
         sent, remarks = fields(ask, wire=ANY, dropped=_DROPPED)
-        vary = ask.request.given("vary")
+        vary = ask.request.given("vary") if family.varies else ()
         prompt: dict[str, JSON] = {} if vary else {"prompt": require_prompt(ask)}
         body: dict[str, JSON] = {"model": ask.offer.model, **prompt, **sent}
         if ask.n > 1:
@@ -105,9 +105,7 @@ def _ratio(model: str, body: Fields) -> Decimal:
 
 
 def _call(ask: Ask, family: Family, body: dict[str, JSON]) -> Call:
-    pictures, masks = ask.request.given("picture"), ask.request.given("mask")
-    if masks and not pictures:
-        raise InputError("a mask needs a picture that it belongs to", advice="give the picture with -i")
+    pictures, masks = pictures_in(ask.request), ask.request.given("mask")
     if not pictures:
         return Call(path=_GENERATIONS, json=body)
     if family.edits:
@@ -117,20 +115,34 @@ def _call(ask: Ask, family: Family, body: dict[str, JSON]) -> Call:
 
 
 def _edit(family: Family, body: dict[str, JSON], pictures: tuple[Input, ...], masks: tuple[Input, ...]) -> Call:
-    first = pictures[0]
-    for mask in masks:
-        if mask.width and first.width and (mask.width, mask.height) != (first.width, first.height):
-            raise InputError(
-                "the mask has {mask} pixels and the picture {picture}: they have to be equal",
-                advice="give a mask of the size of the picture",
-                mask=f"{mask.width}x{mask.height}",
-                picture=f"{first.width}x{first.height}",
-            )
+    for one in pictures:
+        _require_fitting(one, family, str(body["model"]))
     name = "image" if len(pictures) == 1 else "image[]"
     files = [(name, file_of(one, only_png=family.only_png)) for one in pictures]
     files += [("mask", File(sha256=one.sha256, convert="mask-alpha")) for one in masks]
     return Call(path="/images/edits", form=form_of(body, *files))
 
 
+def _require_fitting(picture: Input, family: Family, model: str) -> None:
+    """Refuse before anything is paid what the model is known to refuse."""
+    if family.most_bytes and picture.size_bytes > family.most_bytes:
+        raise InputError(
+            "a picture has {given} MB, and {model} takes at most {most}",
+            advice="save it smaller first, as JPEG or WebP",
+            given=f"{picture.size_bytes / 1e6:.1f}",
+            model=model,
+            most=family.most_bytes // 1_000_000,
+        )
+    if family.only_square and picture.width != picture.height:
+        raise InputError(
+            "{model} takes square pictures only, and this one is {width} × {height}",
+            advice="cut it to a square, or name another model",
+            model=model,
+            width=picture.width,
+            height=picture.height,
+        )
+
+
 def _variation(body: dict[str, JSON], source: Input) -> Call:
+    _require_fitting(source, family_of(Listed(name=str(body["model"]))) or UNKNOWN, str(body["model"]))
     return Call(path="/images/variations", form=form_of(body, ("image", file_of(source, only_png=True))))

@@ -22,7 +22,7 @@ from .._protocol import (
     Service,
 )
 from ._decoder import read_pictures, require_output
-from ._mapping import fields, file_of, require_prompt
+from ._mapping import fields, file_of, pictures_in, require_prompt
 from ._models import is_of_another_kind
 from ._sizes import RATIOS, take_shape
 
@@ -62,7 +62,7 @@ class OpenRouterImages(Service):
             known=False,
             options=_OPTIONS,
             raw=_RAW,
-            inputs={"picture": _REFERENCES},
+            inputs={"picture": _REFERENCES, "vary": 1},
         )
 
     def plan(self, ask: Ask) -> Plan:
@@ -72,8 +72,7 @@ class OpenRouterImages(Service):
         if tier := shape.pop("image_size", ""):
             shape["size" if "x" in tier else "resolution"] = tier
         pictures: list[Body] = [
-            {"type": "image_url", "image_url": {"url": file_of(one, "data-uri")}}
-            for one in ask.request.given("picture")
+            {"type": "image_url", "image_url": {"url": file_of(one, "data-uri")}} for one in pictures_in(ask.request)
         ]
         body: dict[str, Body] = {"model": ask.offer.model, "prompt": require_prompt(ask), **shape, **sent}
         if ask.n > 1:

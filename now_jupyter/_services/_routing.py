@@ -17,6 +17,7 @@ __all__ = [
     "Route",
     "asks",
     "best_model",
+    "can_take",
     "leads_elsewhere",
     "makes_pictures",
     "other_route",
@@ -68,8 +69,8 @@ def routes(
     able = [one for one in found if named or one.offer.fit > Fit.ASKED]
     if not able:
         raise _no_service(listed, named, found)
-    if not (fitting := [one for one in able if not _roles_too_many(one.offer, request)]):
-        raise _no_such_input(listed, able[0], request)
+    if not (fitting := _taking(able, request)):
+        raise _no_such_input(listed, max(able, key=lambda one: one.offer.fit), request)
     return sorted(
         fitting, key=lambda one: (one.service.name == remembered, one.offer.makes == makes, one.offer.fit), reverse=True
     )
@@ -93,6 +94,14 @@ def _find_routes(choice: Sequence[Service], listed: Listed, *, is_named: bool) -
             yield Route(service, offer)
 
 
+def _taking(ways: Sequence[Route], request: Request) -> list[Route]:
+    """Return the ways that take what is given; none where those known for the model do not, and others guess."""
+    fitting = [one for one in ways if not _roles_too_many(one.offer, request)]
+    surest = max((one.offer.fit for one in ways), default=Fit.ASKED)
+    is_guess = surest >= Fit.NAMED > max((one.offer.fit for one in fitting), default=Fit.ASKED)
+    return [] if is_guess else fitting
+
+
 def _roles_too_many(offer: Offer, request: Request) -> list[Role]:
     """Return the roles of which more is given than the offer takes."""
     return [one.role for one in request.inputs if len(request.given(one.role)) > offer.inputs.get(one.role, 0)]
@@ -113,14 +122,24 @@ def _no_service(listed: Listed, named: str, found: Sequence[Route]) -> InputErro
 
 def _no_such_input(listed: Listed, route: Route, request: Request) -> InputError:
     role = _roles_too_many(route.offer, request)[0]
+    takes_none = not route.offer.inputs.get(role, 0)
     return InputError(
-        "{model} at {service} takes at most {most} inputs as {role}",
-        advice="give fewer, or choose another model or service",
+        "{model} at {service} takes nothing as {role}"
+        if takes_none
+        else "{model} at {service} takes at most {most} inputs as {role}",
+        advice="models here that do: {able}" if takes_none else "give fewer, or choose another model or service",
         model=listed.name,
         service=route.service.name,
         most=route.offer.inputs.get(role, 0),
         role=role,
+        able=", ".join(name for name in well_known_names() if can_take(Listed(name=name), request)) or "–",
     )
+
+
+def can_take(listed: Listed, request: Request) -> bool:
+    """Whether a service is likely to make pictures of this model from the inputs of a request."""
+    ways = [one for one in _find_routes(services(), listed, is_named=False) if one.offer.fit >= Fit.LIKELY]
+    return any(one.offer.makes == "picture" for one in _taking(ways, request))
 
 
 def request_again(request: Request, model: str, service: str) -> Request:

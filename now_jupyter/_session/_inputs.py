@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import io
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from .._history import History
-from .._json import digest
-from .._media import examine, extract, media_type
-from .._messages import BadImageError, InputError
+from .._media import extract, media_type
+from .._messages import InputError, Language, say
 from .._options import request_from
 from .._orders import Order
 from .._services import request_again
 from .._store import Record, RecordedOutput
-from .._values import Button, Generation, Input, Kind, Origin, Output, Picture, Request, Role
+from .._values import Button, Generation, Input, Origin, Output, Picture, Request, Role
+from ._given import Given, boxes_in, from_file, from_pixels, mask_from, mask_of_boxes
 from ._references import Reference, References
 
 __all__ = ["Inputs", "request_in", "try_file"]
-
-_LARGEST = 256 << 20
-_ROLES: Mapping[Kind, Role] = {"picture": "picture", "video": "video", "audio": "audio", "words": "words"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """One input, the bytes or file behind it, and the generation it came from, where it came from one."""
-
-    input: Input
-    source: bytes | Path | None = None
-    parent: str = ""
 
 
 class Inputs:
@@ -43,19 +28,25 @@ class Inputs:
         self._history = history
         self._fetch = fetch
 
-    def resolve(self, order: Order, *, relay: str) -> Order:
+    def resolve(self, order: Order, *, relay: str, language: Language) -> Order:
         """Return the order with its inputs found; `relay` tells where it will be sent to."""
         if order.request.button is not None:
             return self._resolve_press(order, relay)
         if not order.given:
             return order
-        found = [self._find(role, value, relay) for role, value in order.given]
+        found = [self._find(role, value, relay, language) for role, value in order.given if role != "mask"]
+        found += [self._find_mask(value, found, language) for role, value in order.given if role == "mask"]
+        refs = ", ".join(dict.fromkeys(one.ref for one in found if one.ref))
         return replace(
             order,
             given=(),
             request=replace(order.request, inputs=tuple(one.input for one in found)),
             sources={one.input.sha256: one.source for one in found if one.source is not None},
             parents=tuple(dict.fromkeys((*order.parents, *(one.parent for one in found if one.parent)))),
+            notes=(
+                *([say("from {refs}", language, refs=refs)] if refs else []),
+                *dict.fromkeys(note for one in found for note in one.notes),
+            ),
         )
 
     def _resolve_press(self, order: Order, relay: str) -> Order:
@@ -84,37 +75,48 @@ class Inputs:
         named = str(value).partition(".")[2]
         return record, next((one for one in record.outputs if named and str(one.number) == named), None)
 
-    def _find(self, role: Role, value: object, relay: str) -> _Found:
-        if isinstance(value, str):
-            return self._find_named(role, value.strip(), relay)
-        if isinstance(value, Generation):
-            value = self._references.picture(value)
-        if isinstance(value, Output):
-            return self._find_output(role, value, relay)
-        if isinstance(value, bytes | bytearray):
-            return _Found(_examine(role, bytes(value)), bytes(value))
-        if isinstance(value, Path):
-            return _from_file(role, value)
-        return _from_pixels(role, value)
+    def _find(self, role: Role, value: object, relay: str, language: Language) -> Given:
+        found = self._look_up(value)
+        if isinstance(found, Output):
+            return self._find_output(role, found, relay, language)
+        return from_file(role, found, language) if isinstance(found, bytes | Path) else from_pixels(role, found)
 
-    def _find_named(self, role: Role, text: str, relay: str) -> _Found:
+    def _find_mask(self, value: object, found: Sequence[Given], language: Language) -> Given:
+        """Return a mask, which belongs to the first picture."""
+        first = next((one.input for one in found if one.input.role == "picture"), None)
+        if first is None:
+            raise InputError("a mask needs a picture that it belongs to", advice="give the picture with -i")
+        if (boxes := boxes_in(value)) is not None:
+            return mask_of_boxes(boxes, first)
+        mask = self._look_up(value)
+        return mask_from(mask.path if isinstance(mask, Output) else mask, first, language)
+
+    def _look_up(self, value: object) -> object:
+        """Return what a value names: an output of the history, bytes, a path; any other value is given back."""
+        if isinstance(value, str):
+            return self._look_up_named(value.strip())
+        if isinstance(value, Generation) or type(value) is int:
+            return self._references.picture(value)
+        return bytes(value) if isinstance(value, bytearray) else value
+
+    def _look_up_named(self, text: str) -> object:
         if text.startswith("https://"):
-            data = self._fetch(text)
-            return _Found(_examine(role, data), data)
+            return self._fetch(text)
         path = try_file(text)
         if path is not None and not text.startswith("#"):
-            return _from_file(role, path)
-        return self._find_output(role, self._references.picture(text), relay)
+            return path
+        return self._references.picture(text)
 
-    def _find_output(self, role: Role, output: Output, relay: str) -> _Found:
-        found = _from_file(role, output.path, known=output)
+    def _find_output(self, role: Role, output: Output, relay: str, language: Language) -> Given:
+        found = from_file(role, output.path, language, is_known=True)
         records = (one for one in self._history.records() if any(out.sha256 == output.sha256 for out in one.outputs))
         record = next(records, None)
         if record is None:
             return found
         recorded = next(one for one in record.outputs if one.sha256 == output.sha256)
         origin = _origin_of(record, recorded, buttons=record.buttons) if record.relay == relay else None
-        return replace(found, input=replace(found.input, origin=origin), parent=record.id)
+        ref = record.ref_of(recorded)
+        return replace(found, input=replace(found.input, origin=origin), parent=record.id, ref=ref)
 
 
 def _as_reference(value: object) -> Reference:
@@ -188,67 +190,3 @@ def request_in(data: bytes) -> Request:
         request = request_from(made)
         return request_again(replace(request, service=None), request.model or "", request.service or "")
     raise InputError("this file does not say how it was made", advice="files saved with --save or Picture.save do")
-
-
-def _from_file(role: Role, path: Path, known: Output | None = None) -> _Found:
-    if known is None and path.stat().st_size > _LARGEST:
-        raise InputError("{path} is larger than {limit} MiB", path=path, limit=_LARGEST >> 20)
-    return _Found(_examine(role, path), path)
-
-
-def _examine(role: Role, source: bytes | Path) -> Input:
-    try:
-        facts = examine(source)
-    except BadImageError as problem:
-        reason = problem.message()
-    else:
-        return Input(
-            role=_ROLES.get(facts.kind, role) if role == "picture" else role,
-            id=facts.sha256,
-            sha256=facts.sha256,
-            mime=facts.mime,
-            width=facts.width,
-            height=facts.height,
-            size_bytes=facts.size_bytes,
-        )
-    raise InputError("what is given as {role} cannot be used: {reason}", role=role, reason=reason)
-
-
-def _from_pixels(role: Role, value: Any) -> _Found:  # noqa: ANN401 - an image of PIL, an array of NumPy
-    image = _as_image(value)
-    if image is None:
-        raise InputError(
-            "a value of type {kind} is no picture",
-            advice="give a Picture, a PIL image, an array of height × width (× 3 or 4), bytes or a path",
-            kind=type(value).__name__,
-        )
-    target = io.BytesIO()
-    image.save(target, "PNG")
-    data = target.getvalue()
-    pixels = f"{image.mode} {image.width}x{image.height} ".encode() + image.tobytes()
-    return _Found(replace(_examine(role, data), id=digest(pixels)), data)
-
-
-def _as_image(value: Any) -> Any:  # noqa: ANN401 - as above
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, numpy.ndarray):
-        value = _image_of_array(numpy, value)
-    pillow = sys.modules.get("PIL.Image")
-    if pillow is None or not isinstance(value, pillow.Image):
-        return None
-    return value if value.mode in ("L", "LA", "RGB", "RGBA", "1") else value.convert("RGBA")
-
-
-def _image_of_array(numpy: Any, array: Any) -> Any:  # noqa: ANN401 - as above
-    from PIL import Image  # noqa: PLC0415 - Pillow is loaded when it is used
-
-    if array.ndim not in (2, 3) or not array.size:
-        return None
-    if array.dtype == bool:
-        return Image.fromarray(array.astype(numpy.uint8) * 255)
-    if numpy.issubdtype(array.dtype, numpy.floating):  # 0 to 1
-        array = numpy.rint(numpy.clip(numpy.nan_to_num(array), 0, 1) * 255)
-    try:
-        return Image.fromarray(array.astype(numpy.uint8))
-    except (TypeError, ValueError):
-        return None

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import os
 import uuid
-import warnings
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, Unpack
+from typing import Any
 
 import anyio
 import anyio.lowlevel
 
 from .._background import Background, Execution, ask, may_ask, run_in_thread
 from .._messages import ConfigError, InputError, NowImageError, StoreError
-from .._options import Parsed, parse_keywords, read_amount, read_price, spell_for_python
-from .._orders import Job, Order, Orders, Rehearsal, Workspace, ensure_asyncio, order_of
+from .._options import read_amount, read_price
+from .._orders import Job, Order, Orders, Rehearsal, Workspace
 from .._protocol import Service
 from .._relay import Balance, ListedModel, OwnPrice, RelayFacts, Trial, own_price, try_address
 from .._runner import Runner, recover_all_rescued
@@ -29,18 +28,17 @@ from .._transport import RelayAccess, is_loopback
 from .._values import Generation, Money, Output, Picture, Status, together
 from ._doctor import Report, examine
 from ._inputs import Inputs
+from ._making import Accompany, Making
 from ._references import Reference, References
-from ._signatures import GenerateOptions, OrderOptions, expand_options
 
 __all__ = ["Session"]
 
-Accompany: TypeAlias = Callable[[Job, str, Literal["buttons", "line"]], AbstractContextManager[Callable[[], None]]]
 _PATIENCE_AT_EXIT = 10.0
 _PATIENCE_FOR_RECORDS = 2.0
 _WAITED_FOR = (Status.PENDING, Status.UNKNOWN)
 
 
-class Session:
+class Session(Making):
     """Makes pictures, keeps their history, and knows which relay, folder and settings are in force."""
 
     def __init__(  # noqa: PLR0913 - the settings that callers may give, then what tests and the notebook inject
@@ -111,56 +109,6 @@ class Session:
         """
         self.context.use_demo(on=on, instant=instant)
 
-    @expand_options
-    def submit(self, prompt: str, **options: Unpack[OrderOptions]) -> Job:
-        """Order pictures and return the `Job` at once.
-
-        Raises:
-            InputError: the prompt or an option cannot be sent; nothing was recorded or sent.
-        """
-        with self.spell_for_python():
-            return self._place(parse_keywords(prompt, options))
-
-    @expand_options
-    def generate(self, prompt: str, **options: Unpack[GenerateOptions]) -> Generation:
-        """Make pictures and wait for them.
-
-        Raises:
-            NowImageError: no picture came of it; the message says what happened, whether it was billed, and what to do.
-        """
-        with self.spell_for_python():
-            parsed = parse_keywords(prompt, options)
-            job = self._place(parsed, asks=True)
-            with self.accompany(job, prompt, "line") as tick:
-                generation = job.result(self._timeout_of(parsed), tick)
-            return _told(generation, job)
-
-    @expand_options
-    async def agenerate(self, prompt: str, **options: Unpack[GenerateOptions]) -> Generation:
-        """Make pictures and await them; as `generate`."""
-        ensure_asyncio()
-        with self.spell_for_python():
-            parsed = parse_keywords(prompt, options)
-            job = self._place(parsed)
-            with self.accompany(job, prompt, "buttons") as tick:
-                generation = await job.await_result(self._timeout_of(parsed), tick)
-            return _told(generation, job)
-
-    @contextmanager
-    def spell_for_python(self) -> Iterator[None]:
-        """Have errors speak to callers in Python: of arguments, in the user's language."""
-        try:
-            yield
-        except NowImageError as error:
-            with suppress(NowImageError):
-                error.in_language(self.settings().language)
-            error.spelled(spell_for_python)
-            raise
-
-    def _timeout_of(self, parsed: Parsed) -> float | None:
-        given = parsed.options.get("timeout")
-        return given if isinstance(given, float) else self.settings().timeout
-
     def rehearse(self, order: Order) -> Rehearsal:
         """Return exactly what an order would send and cost, without sending it."""
         return self._background.call(self._orders.rehearse, self._resolve(order))
@@ -177,13 +125,11 @@ class Session:
             raise
         return self._start(self._orders.place, resolved, ask=ask if asks and may_ask() else None)
 
-    def _place(self, parsed: Parsed, *, asks: bool = False) -> Job:
-        return self.place(order_of(parsed, execution=self._execution()), asks=asks)
-
     def _resolve(self, order: Order) -> Order:
         if not order.given and order.request.button is None:
             return order
-        return self._inputs.resolve(order, relay=self.context.snapshot().relay)
+        snapshot = self.context.snapshot()
+        return self._inputs.resolve(order, relay=snapshot.relay, language=snapshot.settings.language)
 
     def _fetch_input(self, url: str) -> bytes:
         downloader = self.context.access().downloader
@@ -328,6 +274,11 @@ class Session:
         """Return where the file is that is referred to, be it a picture or not; of a generation the first."""
         return self._references.path_of(ref)
 
+    def record_of(self, ref: Reference) -> Record:
+        """Return the record of what is referred to; of what was sent as several requests the first one's."""
+        one = self._references.generation(ref)
+        return self.history.record(int((one.parts or (one,))[0].ref.removeprefix("#")))
+
     def generation(self, ref: Reference) -> Generation:
         """Return the generation that is referred to, or that the picture belongs to."""
         return self._references.generation(ref)
@@ -390,13 +341,6 @@ class Session:
     def close(self) -> None:
         """End the session: wait at most 10 s for what was paid for, then close everything."""
         self._background.close()
-
-
-def _told(generation: Generation, job: Job) -> Generation:
-    """Return what came; programs, too, are told where a copy that they asked for was not written."""
-    if job.unsaved:
-        warnings.warn(job.unsaved, stacklevel=4)
-    return generation
 
 
 def _ensure_texts(tags: Sequence[object]) -> None:

@@ -9,15 +9,22 @@ from typing import Any, TypedDict, TypeVar, get_args, get_type_hints
 
 from .._options import OPTIONS
 
-__all__ = ["GenerateOptions", "OrderOptions", "expand_options"]
+__all__ = ["AgainOptions", "EditOptions", "GenerateOptions", "OrderOptions", "VaryOptions", "expand_options"]
 
 _Verb = TypeVar("_Verb", bound=Callable[..., Any])
 _MARGIN = " " * 4
 
 
-class OrderOptions(TypedDict, total=False):
-    """What an order may be given; None is "not given"."""
+class _Around(TypedDict, total=False):
+    output: str | None
+    save: str | PathLike[str] | None
+    yes: bool | None
+    budget: str | float | None
+    alt: str | None
+    tag: str | Sequence[str] | None
 
+
+class _Asked(TypedDict, total=False):
     model: str | None
     n: int | None
     size: str | None
@@ -29,25 +36,42 @@ class OrderOptions(TypedDict, total=False):
     negative: str | None
     seed: int | None
     params: Mapping[str, Any] | None
-    image: Any
-    mask: Any
-    vary: Any
-    button: str | None
-    output: str | None
-    save: str | PathLike[str] | None
+    service: str | None
     reuse: bool | None
     fresh: bool | None
-    yes: bool | None
-    budget: str | float | None
-    alt: str | None
-    tag: str | Sequence[str] | None
-    service: str | None
 
 
-class GenerateOptions(OrderOptions, total=False):
+class _Masked(TypedDict, total=False):
+    mask: Any
+    keep_outside: bool | None
+
+
+class _Waited(TypedDict, total=False):
+    timeout: float | None
+
+
+class OrderOptions(_Asked, _Masked, _Around, total=False):
+    """What an order may be given; None is "not given"."""
+
+    image: Any
+    vary: Any
+    button: str | None
+
+
+class GenerateOptions(OrderOptions, _Waited, total=False):
     """What may be given where the picture is waited for."""
 
-    timeout: float | None
+
+class EditOptions(_Asked, _Masked, _Around, _Waited, total=False):
+    """What may be given beside the picture that is edited."""
+
+
+class VaryOptions(_Asked, _Around, _Waited, total=False):
+    """What may be given beside the picture that is varied, or under which a button is pressed."""
+
+
+class AgainOptions(_Around, _Waited, total=False):
+    """What may be given where the request is as it was."""
 
 
 def expand_options(verb: _Verb) -> _Verb:

@@ -23,7 +23,7 @@ from anyio import open_file
 
 from .._background import run_in_thread
 from .._json import JSON
-from .._media import decode, identify
+from .._media import decode, identify, region_of, to_alpha
 from .._messages import BadImageError, InputError
 from .._protocol import Call, File
 from ._addresses import origin_of, roots_of
@@ -199,28 +199,13 @@ class _Inserter:
         yield part
 
 
-def _to_alpha(mask: Image) -> Image:
-    ground = mask.convert("RGBA")
-    ground.putalpha(_invert(_find_region(mask)))
-    return ground
-
-
-def _find_region(mask: Image) -> Image:
-    """Return what is to be repainted, white on black: by a mask's transparency, or, where it has none, by its white."""
-    if mask.has_transparency_data:
-        alpha = mask.convert("RGBA").getchannel("A")
-        if alpha.getextrema() != (_OPAQUE, _OPAQUE):
-            return _invert(alpha)
-    return mask.convert("L")
-
-
 def _invert(channel: Image) -> Image:
     return channel.point(lambda value: _OPAQUE - value)
 
 
 _CONVERSIONS: Mapping[str, Callable[[Image], Image]] = {
     "png": lambda picture: picture if picture.mode in _WRITTEN else picture.convert("RGB"),
-    "mask-alpha": _to_alpha,
-    "mask-white": _find_region,
-    "mask-black": lambda mask: _invert(_find_region(mask)),
+    "mask-alpha": to_alpha,
+    "mask-white": region_of,
+    "mask-black": lambda mask: _invert(region_of(mask)),
 }

@@ -106,6 +106,8 @@ class Images:
             raise _unknown_parameter("response_format")
         if event != "image_generation":
             order = _with_sources(order, form)
+        if wishes.fault == "no_mask":
+            order = replace(order, mask=None)
         # Relays drop the wish for a stream where the model has none.
         streams = form.flag("stream") and order.model.family == "gpt" and wishes.form != "json"
         return Job(

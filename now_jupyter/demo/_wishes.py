@@ -20,6 +20,7 @@ This is the one table of them::
                  "html_link"   a link that answers with a web page
                  "reset"       the connection is lost before any answer
                  "error_frame" an error in the middle of a 200 stream
+                 "no_mask"     the mask of an edit is ignored
                  "failure"     a Midjourney task that fails
                  "modal"       a Midjourney submit that looks accepted, but then waits for a modal (remix mode)
 
@@ -51,7 +52,7 @@ __all__ = [
 
 Fault = Literal[
     "html", "empty", "cut", "no_picture", "dead_link", "html_link", "reset", "error_frame",
-    "failure", "modal",
+    "no_mask", "failure", "modal",
 ]  # fmt: skip
 ReplyForm = Literal["url", "b64", "json"]
 MAX_SECONDS = 3600

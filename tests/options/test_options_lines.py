@@ -18,7 +18,7 @@ def test_these_are_the_options() -> None:
     flags = [flag for one in OPTIONS for flag in one.flags]
     assert " ".join(flags) == (
         "-m --model -n --n -s --size -q --quality --style --background --format --compression --negative --seed "
-        "-p --param -i --image --mask --vary --button "
+        "-p --param -i --image --mask --keep-outside --vary --button "
         "-o --output --save --reuse --fresh --no-wait --dry-run -y --yes --budget --literal --alt --tag "
         "--timeout --service --show -h --help"
     )
@@ -37,6 +37,7 @@ def test_what_is_sent_has_neutral_names() -> None:
         "compression",
         "negative",
         "seed",
+        "keep_outside",
     ]
 
 
@@ -46,7 +47,7 @@ def test_names_can_be_keywords_and_choices_are_accepted() -> None:
         assert one.name.isidentifier()
         assert option(one.name) is one
         for choice in one.choices:
-            assert one.read(choice) == choice
+            assert one.read(choice) == {"on": True, "off": False}.get(choice, choice)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

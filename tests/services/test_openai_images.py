@@ -123,12 +123,23 @@ def test_several_pictures_and_a_mask() -> None:
     assert ("stream", "true") in made.call.form
 
 
-def test_a_mask_must_fit_its_picture() -> None:
-    picture, mask = given("picture", width=100, height=80), given("mask", "b", width=80, height=100)
-    with pytest.raises(InputError, match=r"80x100.*100x80"):
-        plan(inputs=[picture, mask])
-    with pytest.raises(InputError, match="needs a picture"):
-        plan(inputs=[mask])
+def test_what_a_model_is_known_to_refuse_is_refused_before_paying() -> None:
+    with pytest.raises(InputError, match=r"60\.0 MB, and gpt-image-2 takes at most 50"):
+        plan(inputs=[given("picture", size_bytes=60_000_000)])
+    with pytest.raises(InputError, match="square"):
+        plan(model="dall-e-2", inputs=[given("picture", width=100, height=80)])
+    with pytest.raises(InputError, match="square"):
+        plan(model="dall-e-2", prompt="", inputs=[given("vary", width=100, height=80)])
+
+
+@pytest.mark.parametrize("model", ["gpt-image-2", "seedream-4", "some-model"])
+def test_models_without_variations_are_asked_for_another_version(model: str) -> None:
+    """Only dall-e-2 has an endpoint for it; with others it is an edit, which says what is wanted where nobody does."""
+    silent, told = (plan(prompt=prompt, model=model, inputs=[given("vary")]).call for prompt in ("", "at dusk"))
+    assert all(call.path in ("/images/edits", "/images/generations") for call in (silent, told))
+    said = [dict(call.form or ()).get("prompt") or call.json["prompt"] for call in (silent, told)]
+    assert said[0].startswith("Another version of this picture")
+    assert said[1] == "at dusk"
 
 
 def test_other_makers_take_references_in_the_body() -> None:
