@@ -18,7 +18,7 @@ import pytest
 from now_jupyter._history import History, live_record
 from now_jupyter._messages import InputError
 from now_jupyter._store import Record, RecordedOutput, Store, _record_files
-from now_jupyter._values import Money, Request, Status
+from now_jupyter._values import Input, Money, Request, Status
 
 
 def output(number: int, **facts: Any) -> RecordedOutput:
@@ -54,9 +54,15 @@ class Shelf:
 
     def add(self, prompt: str = "a fox", *, pictures: int = 1, **facts: Any) -> Record:
         outputs = tuple(output(number) for number in range(1, pictures + 1))
+        inputs = facts.pop("inputs", ())
         given = {"status": Status.DONE, "billed": "yes", "model": "gpt-image-2", "outputs": outputs, **facts}
         return self.store.claim(
-            Record(id=uuid.uuid4().hex, request=Request(prompt=prompt, params={"size": "1:1"}), created=1.0, **given)
+            Record(
+                id=uuid.uuid4().hex,
+                request=Request(prompt=prompt, params={"size": "1:1"}, inputs=inputs),
+                created=1.0,
+                **given,
+            )
         )
 
 
@@ -182,8 +188,38 @@ def test_the_tree_shows_parents_and_children_and_ends(shelf: Shelf) -> None:
     shelf.add("third", parents=(second.id,))
     shelf.store.write(replace(first, parents=(second.id,)))
     tree = shelf.history.tree("#2")
-    assert [one.prompt for one in tree["parents"]] == ["first"]
-    assert [child["generation"].prompt for child in tree["children"]] == ["first", "third"]
+    assert [one.prompt for one in tree.parents] == ["first"]
+    assert [child.generation.prompt for child in tree.children] == ["first", "third"]
+
+
+def test_a_tree_is_shown_as_text_and_as_small_pictures(shelf: Shelf) -> None:
+    """With how each was made of the one above it; what a name says is text, never HTML."""
+    first = shelf.add("<b>first</b>", pictures=1)
+    given = Input(role="picture", id="x")
+    edited = shelf.add("second", parents=(first.id,), inputs=(given, Input(role="mask", id="y")), pictures=1)
+    shelf.add("third", parents=(edited.id, first.id), inputs=(given,))
+    shelf.add("", parents=(first.id,), inputs=(Input(role="vary", id="z"),))
+    tree = shelf.history.tree(shelf.history["#1"])
+    model = shelf.history["#1"].model
+    assert repr(tree).split("\n") == [
+        f"#1 · <b>first</b> · {model}",
+        f"├─ #2 · edit, mask · second · {model}",
+        f"├─ #3 · edit · third · {model}",
+        f"└─ #4 · variation · {model}",
+    ]
+    shown = tree._repr_mimebundle_()["text/html"]
+    assert "&lt;b&gt;first" in shown
+    assert "<b>" not in shown
+    assert repr(shelf.history.tree("#2")).split("\n")[0].startswith("↑ #1")
+
+
+def test_a_long_line_of_edits_is_shown_as_far_as_anybody_reads(shelf: Shelf) -> None:
+    before = shelf.add("0")
+    for number in range(1, 60):
+        before = shelf.add(str(number), parents=(before.id,))
+    lines = repr(shelf.history.tree("#1")).split("\n")
+    assert len(lines) == 41
+    assert lines[-1].endswith("… 1")
 
 
 @pytest.mark.parametrize(

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from ._history import History, live_record
 from ._listing import Selection
+from ._tree import Tree, way_of
 
-__all__ = ["History", "Selection", "live_record"]
+__all__ = ["History", "Selection", "Tree", "live_record", "way_of"]

@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import re
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, overload
+from typing import overload
 from unicodedata import normalize
 
 from .._json import Texts
 from .._messages import Billed, InputError, Language, StoreCorrupt
 from .._store import STAR, Record, RecordedOutput, Search, Store, generation_of
-from .._values import Generation, Money, Output, Status, sum_of
+from .._values import Generation, Money, Output, Picture, Status, sum_of
 from ._listing import MOST_ROWS, Generations, Selection
+from ._tree import Tree, tree_of
 
 __all__ = ["History", "live_record"]
 
@@ -184,13 +185,14 @@ class History(Generations):
         every = sorted([*whole, *(pair for pair in here if pair[1])], key=lambda pair: pair[0].number)
         return self._select([generation_of(record, folder, outputs) for record, outputs in every])
 
-    def tree(self, ref: str) -> Mapping[str, Any]:
-        """Return the family of a generation: `{"generation", "parents", "children"}`, children as trees in turn."""
-        generation = self[ref]
-        every = list(self)
-        by_id = {one.id: one for one in every}
-        parents = [by_id[parent] for parent in generation.parents if parent in by_id]
-        return {"generation": generation, "parents": parents, "children": _children(generation, every, frozenset())}
+    def tree(self, ref: str | Generation | Picture) -> Tree:
+        """Return the family of a generation: what it was made from, and what was made of it.
+
+        Raises:
+            InputError: there is none.
+        """
+        name = ref if isinstance(ref, str) else ref.ref.partition("–")[0]
+        return tree_of(self.find(name)[0], list(self), self.language)
 
     def cost(self, *, billed: Billed = "yes") -> Money:
         """Return what was spent, or with `billed="maybe"` what may have been, in the currency of the newest order."""
@@ -249,9 +251,3 @@ def _output_of(record: Record, number: int, ref: str, *, in_trash: bool) -> Reco
         generation=record.ref,
         count=len(there),
     )
-
-
-def _children(generation: Generation, every: Sequence[Generation], above: frozenset[str]) -> list[Mapping[str, Any]]:
-    line = above | {generation.id}
-    children = [one for one in every if generation.id in one.parents and one.id not in line]
-    return [{"generation": one, "children": _children(one, every, line)} for one in children]

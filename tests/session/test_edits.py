@@ -381,6 +381,15 @@ def test_a_press_without_such_a_button_names_those_that_there_are(session: Sessi
         session.press("#1", "U1")
 
 
+def test_the_family_of_a_picture_is_shown(session: Session) -> None:
+    made = session.generate("a fox", size="1024x1024")
+    session.edit(made, "an owl", mask=(9, 9, 99, 99))
+    tree = session.history.tree(made)
+    assert "└─ #2 · edit, mask · an owl" in repr(tree)
+    assert tree._repr_mimebundle_()["text/html"].count("<img") == 2
+    assert session.history.tree(session.history[-1].pictures[0]).parents == (made,)
+
+
 def test_verbs_wait_as_generate_does(session: Session) -> None:
     """They are called on threads of the user's, too."""
     made = session.generate("a fox")
