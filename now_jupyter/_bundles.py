@@ -101,10 +101,12 @@ def richest_of(bundle: Bundle) -> tuple[str, str]:
 
 def bundle_of(generation: Generation, longest: int = _PREVIEW_PX, *, how: str = "preview") -> Bundle:
     """Return data and metadata of the answer's output: a preview (of several: a numbered sheet), facts and words."""
+    from ._values import Picture  # noqa: PLC0415 - see `try_bundle`
+
     words = [printable(generation.text)] if generation.text else []
     text = "\n".join([*map(repr, generation.outputs), *words]) or repr(generation)
     mark: dict[str, Any] = {"id": generation.id, "sha256": [one.sha256 for one in generation.outputs]}
-    shown = generation.pictures if how in ("preview", "full") else ()
+    shown = [one for one in generation.outputs if isinstance(one, Picture) and how in ("preview", "full")]
     alt = next((one.alt for one in shown), "") or generation.prompt
     image, about = _image_part(shown, longest, whole=how == "full", alt=alt)
     return {"text/plain": text, **image}, {"now": _told_apart(mark, demo=generation.demo), **about}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ._bundles import Bundle
 
 __all__ = [
+    "SIGNS_OF_BUTTONS",
     "Attempt",
     "Audio",
     "Button",
@@ -105,6 +106,20 @@ class Button(Bounded):
     action: Annotated[str, Text(2000, "opaque")]
 
 
+SIGNS_OF_BUTTONS = {
+    "🔄": "reroll",
+    "⬅": "left",
+    "➡": "right",
+    "⬆": "up",
+    "⬇": "down",
+    "重绘": "reroll",
+    "左": "left",
+    "右": "right",
+    "上": "up",
+    "下": "down",
+    "确认": "confirm",
+}
+"""What buttons are called by signs, which services put in the place of a label, and in Chinese."""
 Buttons: TypeAlias = Annotated[tuple[Button, ...], Few(50)]
 Handle: TypeAlias = Annotated[JSON, Room(4 << 10)]
 State: TypeAlias = Annotated[Fields, Room(128 << 10)]
@@ -371,8 +386,16 @@ class Generation(Showable):
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
-        """The pictures among the outputs."""
-        return tuple(one for one in self.outputs if isinstance(one, Picture))
+        """The pictures among the outputs that were asked for; what only came along, where nothing else is a picture."""
+        every = tuple(one for one in self.outputs if isinstance(one, Picture))
+        return tuple(one for one in every if not one.is_side) or every
+
+    @property
+    def grid(self) -> Picture | None:
+        """The sheet that the pictures were cut from (Midjourney's 2 × 2), where there is one."""
+        is_cut = any("crop" in one.about for one in self.pictures)
+        sides = (one for one in self.outputs if isinstance(one, Picture) and one.is_side)
+        return next(sides, None) if is_cut else None
 
     @property
     def has_answer(self) -> bool:

@@ -80,7 +80,7 @@ def _stable_line(generation: Generation, language: Language) -> str:
         else say_status(generation.status, language),
     ]
     behind = " · ".join(fact for fact in facts if fact)
-    prompt = _fitting(generation.prompt, _WIDTH - len(behind) - len(" · "))
+    prompt = _fitting(generation.prompt or generation.request.button or "", _WIDTH - len(behind) - len(" · "))
     return f"{prompt} · {behind}" if prompt else behind
 
 

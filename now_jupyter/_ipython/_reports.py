@@ -118,7 +118,7 @@ def facts_of(generation: Generation, language: Language) -> list[str]:
     origin = say("from {history}", language, history=generation.taken_from) if generation.taken_from else ""
     status = say_status(generation.status, language)
     facts = [" · ".join(part for part in (generation.ref, status, made, origin) if part)]
-    facts += [f"{picture.ref} {picture!r} {picture.path}" for picture in generation.pictures]
+    facts += [f"{one.ref} {one!r} {one.path}" for one in generation.outputs]
     facts += [f"↳ {picture.revised_prompt}" for picture in generation.pictures if picture.revised_prompt]
     if generation.error is not None:
         facts += error_of(generation.error, billed=generation.billed).in_language(language).lines()

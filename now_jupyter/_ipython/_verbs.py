@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from .._session import Reference, Session
+from .._values import Picture
 from ._extension import session
 
 if TYPE_CHECKING:
@@ -85,9 +86,15 @@ def view(ref: Reference) -> None:
     from .._display import show_one  # noqa: PLC0415 - IPython's display is loaded where something is shown
 
     here = session()
-    picture = here.picture(ref)
+    picture = here.generation(ref).grid if not _names_one(ref) else None
+    picture = picture or here.picture(ref)
     show_one(picture, here.settings(), how="full")
     here.remember_shown(picture)
+
+
+def _names_one(ref: Reference) -> bool:
+    """Whether one picture is meant, not all of a generation."""
+    return isinstance(ref, Picture | int) or (isinstance(ref, str) and "." in ref)
 
 
 def panel() -> Panel:

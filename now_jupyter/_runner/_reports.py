@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from .._messages import NowImageError
-from .._protocol import Base64, Link, Progress
+from .._protocol import Base64, Call, Link, Progress
 from .._store import Record
 from ._saving import Saver
 
@@ -45,7 +45,7 @@ class RunResult:
 async def report(progress: Progress, saver: Saver, watch: Watch) -> None:
     """Tell whoever looks on how far it is; an unfinished picture that cannot be had is left out."""
     preview = None
-    if isinstance(progress.preview, Link | Base64 | bytes):
+    if isinstance(progress.preview, Link | Base64 | Call | bytes):
         with suppress(NowImageError):  # a preview is for the eye only
             preview = await saver.load(progress.preview)
     watch.progressed(ProgressReport(fraction=progress.fraction, preview=preview, words=progress.words))

@@ -31,6 +31,7 @@ from .._messages import (
     failure_of,
 )
 from .._protocol import (
+    Call,
     Checkpoint,
     Conversation,
     Event,
@@ -290,7 +291,7 @@ class Run:
         )
 
     async def _show_progress(self, progress: Progress, saving: TaskGroup) -> None:
-        if isinstance(progress.preview, Link):
+        if isinstance(progress.preview, Link | Call):
             saving.start_soon(self._try_to_report, progress)
         else:
             await self._try_to_report(progress)

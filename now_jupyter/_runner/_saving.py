@@ -107,12 +107,23 @@ class Saver:
                 return await run_in_thread(self._unpack_into_memory, text)
             case Crop(of, box):
                 return await run_in_thread(crop_picture, await self._file_of(of), box)
+            case Call():
+                return await self._download_into_memory(source)
             case LaidBack(of):
                 return await run_in_thread(lay_original_back, await self._file_of(of), self._record, self._store)
             case Link(url):
                 return await self._runner.downloader.fetch_into_memory(url)
             case _:
                 raise BadResponseError("{source} cannot be read into memory", source=type(source).__name__)
+
+    async def _download_into_memory(self, source: Call) -> bytes:
+        path = self._store.temp_path()
+        try:
+            await self._download(source, path)
+            return await run_in_thread(path.read_bytes)
+        finally:
+            with suppress(OSError):
+                await run_in_thread(path.unlink)
 
     def _unpack_into_memory(self, text: str) -> bytes:
         data = io.BytesIO()

@@ -11,14 +11,24 @@ from .._options import closest
 from .._protocol import Service
 from ._chat import Chat
 from ._gemini import Gemini
+from ._ideogram import Ideogram
 from ._image_tasks import ImageTasks
+from ._midjourney import Midjourney
 from ._openai_images import OpenAIImages
 from ._openrouter_images import OpenRouterImages
 
 __all__ = ["GROUP", "builtin_names", "refused_plugins", "service_named", "services"]
 
 GROUP = "now_jupyter.services.v1"  # the number rises when an older plug-in would lose money or pictures
-_OURS: tuple[Service, ...] = (OpenAIImages(), Chat(), OpenRouterImages(), Gemini(), ImageTasks())
+_OURS: tuple[Service, ...] = (
+    OpenAIImages(),
+    Chat(),
+    OpenRouterImages(),
+    Gemini(),
+    ImageTasks(),
+    Midjourney(),
+    Ideogram(),
+)
 _LONGEST_NAME = 40
 
 

@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from .._history import History
+from .._json import text_of
 from .._media import extract, media_type
 from .._messages import InputError, Language, say
 from .._options import request_from
 from .._orders import Order
-from .._services import request_again
+from .._protocol import Listed
+from .._services import can_take, request_again
 from .._store import Record, RecordedOutput
-from .._values import Button, Generation, Input, Origin, Output, Picture, Request, Role
+from .._values import SIGNS_OF_BUTTONS, Button, Generation, Input, Origin, Output, Picture, Request, Role
 from ._given import Given, boxes_in, from_file, from_pixels, mask_from, mask_of_boxes
 from ._references import Reference, References
 
@@ -31,16 +33,17 @@ class Inputs:
     def resolve(self, order: Order, *, relay: str, language: Language) -> Order:
         """Return the order with its inputs found; `relay` tells where it will be sent to."""
         if order.request.button is not None:
-            return self._resolve_press(order, relay)
+            return self._resolve_press(order, relay, language)
         if not order.given:
             return order
         found = [self._find(role, value, relay, language) for role, value in order.given if role != "mask"]
         found += [self._find_mask(value, found, language) for role, value in order.given if role == "mask"]
+        request = replace(order.request, inputs=tuple(one.input for one in found))
         refs = ", ".join(dict.fromkeys(one.ref for one in found if one.ref))
         return replace(
             order,
             given=(),
-            request=replace(order.request, inputs=tuple(one.input for one in found)),
+            request=_as_it_was_made(request),
             sources={one.input.sha256: one.source for one in found if one.source is not None},
             parents=tuple(dict.fromkeys((*order.parents, *(one.parent for one in found if one.parent)))),
             notes=(
@@ -49,7 +52,7 @@ class Inputs:
             ),
         )
 
-    def _resolve_press(self, order: Order, relay: str) -> Order:
+    def _resolve_press(self, order: Order, relay: str, language: Language) -> Order:
         record, output = self._pressed(order)
         button = _button_named(order.request.button or "", record)
         pressed = Input(
@@ -60,16 +63,28 @@ class Inputs:
         if record.relay != relay:
             raise InputError("{ref} was made at another relay than the one in use", ref=record.ref)
         model = order.request.model or record.model  # that made what is pressed, where none is named
-        request = replace(order.request, inputs=(pressed,), button=button.label, model=model)
-        return replace(order, given=(), request=request, parents=(record.id,))
+        masks = [one for role, one in order.given if role == "mask"]
+        inputs, sources = [pressed], {}
+        if masks:
+            picture = self._find_output("picture", self._picture_of(record, output), relay, language)
+            mask = self._find_mask(masks[0], [picture], language)
+            inputs.append(mask.input)
+            sources = {mask.input.sha256: mask.source} if mask.source is not None else {}
+        request = replace(order.request, inputs=tuple(inputs), button=button.label, model=model)
+        alt = order.alt or record.alt or record.request.prompt
+        return replace(order, given=(), request=request, parents=(record.id,), sources=sources, alt=alt)
+
+    def _picture_of(self, record: Record, output: RecordedOutput | None) -> Output:
+        return self._references.picture(record.ref_of(output) if output else record.ref)
 
     def _pressed(self, order: Order) -> tuple[Record, RecordedOutput | None]:
-        if not order.given:
+        given = [one for role, one in order.given if role == "press"]
+        if not given:
             with_buttons = [one for one in self._history.records() if one.buttons]
             if not with_buttons:
                 raise InputError("nothing in this history has buttons", advice="give the picture with -i")
             return with_buttons[-1], None
-        value = order.given[0][1]
+        value = given[0]
         generation = self._references.generation(_as_reference(value))
         record = next(one for one in self._history.records() if one.id == generation.id)
         named = str(value).partition(".")[2]
@@ -119,6 +134,14 @@ class Inputs:
         return replace(found, input=replace(found.input, origin=origin), parent=record.id, ref=ref)
 
 
+def _as_it_was_made(request: Request) -> Request:
+    """Return the request of another version with the model that made the picture, where none is named and it can."""
+    made = [one.origin.model for one in request.given("vary") if one.origin is not None]
+    if request.model or not made or not can_take(Listed(name=made[0]), request):
+        return request
+    return replace(request, model=made[0])
+
+
 def _as_reference(value: object) -> Reference:
     if isinstance(value, Output) and not isinstance(value, Picture):
         return value.ref
@@ -131,7 +154,7 @@ def _origin_of(record: Record, output: RecordedOutput | None, *, buttons: Sequen
     return Origin(
         service=record.service,
         model=record.model,
-        prompt=record.request.prompt,
+        prompt=record.request.prompt or _words_about(record),
         words=tuple(one.words for one in record.outputs if one.words),
         state=record.state or {},
         handle=output.handle if output else None,
@@ -139,9 +162,16 @@ def _origin_of(record: Record, output: RecordedOutput | None, *, buttons: Sequen
     )
 
 
+def _words_about(record: Record) -> str:
+    """Return what a picture without a prompt of its own shows: as its service says, else as what it came from."""
+    used = (text_of(one.about.get("revised_prompt")) for one in record.outputs)
+    return next((words for words in used if words), record.alt)
+
+
 def _button_named(label: str, record: Record) -> Button:
-    wanted = label.strip().casefold()
-    found = next((one for one in record.buttons if one.label.casefold() == wanted), None)
+    wanted = label.strip().rstrip("\ufe0f")
+    names = {SIGNS_OF_BUTTONS.get(wanted, wanted).casefold()}
+    found = next((one for one in record.buttons if one.label.casefold() in names), None)
     if found is None:
         raise InputError(
             "{ref} has no button {label}",

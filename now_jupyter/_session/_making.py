@@ -110,14 +110,16 @@ class Making(ABC):
         return self._make(prompt, {**options, "vary": picture})
 
     @expand_options
-    def press(self, ref: Reference, button: str, **options: Unpack[VaryOptions]) -> Generation:
+    def press(self, ref: Reference, button: str, prompt: str = "", **options: Unpack[EditOptions]) -> Generation:
         """Press a service's button (`generation.buttons`) under a picture, and wait for what comes.
+
+        `prompt` and `mask` are for buttons that ask for them, such as Midjourney's Vary (Region) and Custom Zoom.
 
         Raises:
             InputError: there is no such button; names those that there are.
             NowImageError: nothing came of it; the message says what happened, whether it was billed, and what to do.
         """
-        return self._make("", {**options, "image": [ref], "button": button})
+        return self._make(prompt, {**options, "image": [ref], "button": button})
 
     @expand_options
     def again(self, ref: Reference, **options: Unpack[AgainOptions]) -> Generation:

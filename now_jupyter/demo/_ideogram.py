@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ._backend import Backend
-from ._drawing import is_picture, open_picture
+from ._drawing import encode, is_picture, open_picture
 from ._forms import Form, parse_json, read_form, read_json
 from ._models import MODELS, Size
 from ._studio import Order, counted, draw_order
@@ -40,6 +40,14 @@ class Ideogram:
         """Draw a picture again, twice as large."""
         return await self._answer(request, read_form(request), needs_prompt=False, needs_picture=True)
 
+    async def flat(self, request: Request) -> Response:
+        """Draw by a form of the third version: a prompt, or over a picture, or where a mask is black."""
+        work = request.path.rpartition("/")[2]
+        form = read_form(request)
+        return await self._answer(
+            request, _as_legacy(form), needs_prompt=work != "reframe", needs_picture=work != "generate"
+        )
+
     async def describe(self, request: Request) -> Response:
         """Say what a picture may show."""
         data = self._picture(request, read_form(request))
@@ -71,8 +79,10 @@ class Ideogram:
         try:
             asked = _image_request(form)
             wishes = self._backend.wishes_of(request, dict(asked) | dict(form.fields))
-            sources = (self._picture(request, form),) if needs_picture else ()
-            order = _order(asked, sources, needs_prompt=needs_prompt)
+            sources = [self._picture(request, form)] if needs_picture else []
+            order = _order(asked, tuple(sources), needs_prompt=needs_prompt)
+            if sources and (masks := form.uploads("mask")):
+                order = replace(order, mask=_to_openai(masks[0]), size=open_picture(sources[0]).size)
         except Refusal:
             self._backend.charge(request, model=MODEL.name, n=1, billed=False, amount=0)
             raise
@@ -91,6 +101,29 @@ class Ideogram:
         if not pictures or not is_picture(pictures[0]):
             raise _invalid("image_file is required and must be a JPEG, PNG or WebP picture")
         return pictures[0]
+
+
+def _as_legacy(form: Form) -> Form:
+    """Return a flat form as the older endpoints have it."""
+    fields: dict[str, Any] = {name: value for name, value in form.fields.items() if name != "demo"}
+    for name in ("num_images", "seed"):
+        if name in fields:
+            fields[name] = form.whole_number(name, 0)
+    if "aspect_ratio" in fields:
+        fields["aspect_ratio"] = f"ASPECT_{fields['aspect_ratio']}".replace("x", "_")
+    if "resolution" in fields:
+        fields["resolution"] = f"RESOLUTION_{fields['resolution']}".replace("x", "_")
+    files = tuple(("image_file" if name.partition("[")[0] == "image" else name, data) for name, data in form.files)
+    wishes = {"demo": form.fields["demo"]} if "demo" in form.fields else {}
+    return Form(fields={"image_request": fields, **wishes}, files=files)
+
+
+def _to_openai(mask: bytes) -> bytes:
+    """Return a mask that is black where to repaint as one that is transparent there."""
+    keep = open_picture(mask).convert("L")
+    ground = keep.convert("RGBA")
+    ground.putalpha(keep)
+    return encode(ground, form="png")
 
 
 def _image_request(form: Form) -> Mapping[str, Any]:

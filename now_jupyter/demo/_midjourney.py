@@ -115,6 +115,8 @@ class Midjourney:
         task = self._put(draft, body, wishes)
         if (broken := _broken_reply(wishes)) is not None:
             return broken
+        if wishes.fault == "rewritten":
+            return _submitted(1, "Submit success", task.id, {})
         if draft.needs_modal:
             return _submitted(21, "Waiting for window confirm", task.id, {"finalPrompt": task.prompt, "remix": False})
         if code == QUEUED:
@@ -146,7 +148,11 @@ class Midjourney:
             fails=wishes.fault == "failure",
             has_link=wishes.fault != "no_picture",
             link=self._bad_link(wishes),
+            refresh=wishes.refresh or 0.0,
+            has_wrong_host=wishes.fault == "wrong_host",
         )
+        if wishes.fault == "forgotten":
+            return task
         self._tasks[task.id] = task
         return task
 

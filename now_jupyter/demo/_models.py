@@ -101,6 +101,8 @@ _ALL = (
     _midjourney("low_variation", 0.05),
     _midjourney("high_variation", 0.05),
     Model(name="ideogram_generate", family="ideogram", price=0.06, endpoint="ideogram", owner="ideogram", max_n=8),
+    Model(name="ideogram_describe", family="ideogram", price=0.01, endpoint="ideogram", owner="ideogram"),
+    Model(name="ideogram-v3", family="ideogram", price=0.08, endpoint="ideogram", owner="ideogram", max_n=8),
     Model(name="gemini-3-pro-image-preview", family="gemini", price=0.05, endpoint="openai", owner="google", max_n=1),
     Model(name="gpt-4o-image", family="page", price=0.03, endpoint="openai", max_n=1),
     Model(name="gpt-5.5", family="chat", price=0.0, endpoint="openai"),

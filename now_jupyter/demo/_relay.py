@@ -64,6 +64,7 @@ class Relay:
             ("POST", "/ideogram/remix"): ideogram.remix,
             ("POST", "/ideogram/upscale"): ideogram.upscale,
             ("POST", "/ideogram/describe"): ideogram.describe,
+            **{("POST", f"/ideogram/v1/ideogram-v3/{work}"): ideogram.flat for work in ("generate", "remix", "edit")},
             ("GET", "/v1/models"): accounts.models,
             ("GET", "/api/pricing"): accounts.pricing,
             ("GET", "/api/status"): accounts.status,

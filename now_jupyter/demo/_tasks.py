@@ -36,10 +36,15 @@ class Task:
     fails: bool = False
     has_link: bool = True
     link: str = ""
+    refresh: float = 0.0
+    has_wrong_host: bool = False
 
     def age(self, now: float) -> float:
         """Return which part of its life is over, from 0 to 1."""
-        return 1.0 if self.life <= 0 else min(1.0, max(0.0, (now - self.submitted) / self.life))
+        past = now - self.submitted
+        if self.refresh:  # what upstream said when it was last asked
+            past = past // self.refresh * self.refresh
+        return 1.0 if self.life <= 0 else min(1.0, max(0.0, past / self.life))
 
     def status(self, now: float) -> Status:
         """Return the state at this time."""
@@ -79,6 +84,7 @@ class Task:
     def _image_url(self, status: Status, age: float, base_url: str) -> str:
         if not self.has_link or not (self.plates or self.picture):
             return ""
+        base_url = "http://localhost:3000" if self.has_wrong_host else base_url
         if status == "SUCCESS":
             return self.link or f"{base_url}/mj/image/{self.id}"
         if status == "IN_PROGRESS" and age >= PREVIEW_FROM:

@@ -11,6 +11,7 @@ This is the one table of them::
                  "markdown", "done-after", "detail-list", …; for the images endpoints
     form         "url", "b64" or "json": the form of the reply; "json" ignores `stream`, as many relays do
     billed       true or false: what the books say, whatever the answer
+    refresh      seconds: a Midjourney task looks for so long as it did before, as relays ask upstream now and then only
     times        only the first so many equal requests suffer the fault, later ones succeed
     fault        "html"        200 with a web page
                  "empty"       200 with an empty body
@@ -22,6 +23,9 @@ This is the one table of them::
                  "error_frame" an error in the middle of a 200 stream
                  "no_mask"     the mask of an edit is ignored
                  "failure"     a Midjourney task that fails
+                 "wrong_host"  Midjourney's pictures are said to be at http://localhost:3000, as badly set relays say
+                 "rewritten"   a Midjourney submit says 1 whatever its code, as new-api does with 21 and 22
+                 "forgotten"   the relay does not know the Midjourney task
                  "modal"       a Midjourney submit that looks accepted, but then waits for a modal (remix mode)
 
 A wish for an error (`status`, `code`, "failure") is not billed, any other fault is, unless `billed` says otherwise. A
@@ -52,7 +56,7 @@ __all__ = [
 
 Fault = Literal[
     "html", "empty", "cut", "no_picture", "dead_link", "html_link", "reset", "error_frame",
-    "no_mask", "failure", "modal",
+    "no_mask", "wrong_host", "rewritten", "forgotten", "failure", "modal",
 ]  # fmt: skip
 ReplyForm = Literal["url", "b64", "json"]
 MAX_SECONDS = 3600
@@ -115,6 +119,7 @@ class Wishes:
     retry_after: float | None = None
     form: ReplyForm | None = None
     billed: bool | None = None
+    refresh: float | None = None
     times: int | None = None
     fault: Fault | None = None
     odd: str | None = None
@@ -190,6 +195,7 @@ def _check(given: dict[str, Any]) -> None:
         ("status", 400, 599),
         ("retry_after", 0, 10**6),
         ("times", 0, 10**6),
+        ("refresh", 0, MAX_SECONDS),
     ):
         _check_number(given, name, low, high)
     for name, allowed in (

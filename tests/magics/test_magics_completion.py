@@ -14,7 +14,10 @@ from now_jupyter._settings import Key, Login
 from shells import SMALL, Shell
 
 FLAGS = {one.flags[-1] for one in OPTIONS}
-MODELS = {"dall-e-3", "gemini-3-pro-image-preview", "gpt-image-2", "gpt-image-2.6-flare", "gpt-image-2.6-sunburst"}
+MODELS = {
+    *("dall-e-3", "gemini-3-pro-image-preview", "gpt-image-2", "gpt-image-2.6-flare", "gpt-image-2.6-sunburst"),
+    *("ideogram_generate", "ideogram-v3", "midjourney"),
+}
 REFS = {"#1", "#2", "#2.1", "#2.2", "owl"}
 OFFERED = {
     "%nowimage --qua": {"--quality"},

@@ -80,7 +80,7 @@ def test_two_pictures_in_two_pictures_buttons_and_a_sheet_out(
     assert b"18014398509481985" in body
     assert b'name="shape"' in body
     assert relay.count("POST") == 1
-    assert (made.status, made.service, made.model, len(made.pictures)) == ("done", "atelier", "atelier-2", 3)
+    assert (made.status, made.service, made.model, len(made.outputs)) == ("done", "atelier", "atelier-2", 3)
     assert [one.is_side for one in made.outputs] == [False, False, True]
     assert [one.path.name for one in made.outputs] == ["1-two-foxes.png", "1.2-two-foxes.png", "1.3-two-foxes.png"]
     assert [one.label for one in made.buttons] == ["Again", "Larger"]
@@ -124,7 +124,7 @@ def test_a_killed_kernel_loses_nothing_and_pays_nothing_twice(
         (left,) = session.history
         assert (left.status, left.billed, left.service) == (Status.PENDING, "yes", "atelier")
         (made,) = session.resume()
-        assert (made.status, len(made.pictures), made.ref) == ("done", 3, "#1")
+        assert (made.status, len(made.outputs), made.ref) == ("done", 3, "#1")
     assert relay.count("POST") == 1
     assert relay.count("GET") > before
 

@@ -262,7 +262,10 @@ def edited(session: Session, **how: Any) -> tuple[Picture, Generation]:
 def test_outside_of_the_mask_all_stays_and_what_came_is_kept_beside(session: Session, served: Served) -> None:
     """Even where the relay changes everything: the picture that counts is the original but for the region."""
     before, made = edited(session, params={"demo": {"fault": "no_mask"}})
-    laid, came = made.pictures
+    laid, came = made.outputs
+    assert isinstance(laid, Picture)
+    assert isinstance(came, Picture)
+    assert made.pictures == (laid,)
     assert (made.status, laid.ref, came.ref, laid.is_side, came.is_side) == ("done", "#2.1", "#2.2", False, True)
     assert differing(before.pil(), laid.pil()) == (200, 200, 600, 600)
     assert came.changed_outside is not None
@@ -270,7 +273,7 @@ def test_outside_of_the_mask_all_stays_and_what_came_is_kept_beside(session: Ses
     assert laid.changed_outside is None
     assert "changed outside" not in caption_of(made)
     assert laid.revised_prompt == came.revised_prompt
-    assert session.history["#2"].pictures == made.pictures
+    assert session.history["#2"].outputs == made.outputs
     assert served.posts == 2
 
 
@@ -328,7 +331,7 @@ def test_again_orders_the_very_same_once_more(session: Session, served: Served) 
     assert again.ref != first.ref
     assert replace(again.request, model=None).fingerprint() == first.request.fingerprint()
     assert again.parents == first.parents
-    assert len(again.pictures) == 2
+    assert len(again.outputs) == 2
     assert session.again("#1.2").params == made.params
     assert served.posts == 4
 
