@@ -18,7 +18,7 @@ from ._wishes import Wishes, wished_refusal
 __all__ = ["ACCEPTED", "BLEND_SIZES", "BUTTONS", "CHANGES", "FLAGS", "LIFE_FACTOR", "PATH", "RATIO", "Midjourney"]
 
 # How many times longer than a plain picture a task takes.
-LIFE_FACTOR = 20
+LIFE_FACTOR = 8
 PATH = re.compile(r"(?:/[\w-]+)?(/mj/.+)")
 RATIO = re.compile(r"--ar\s+(\d{1,3}):(\d{1,3})")
 FLAGS = re.compile(r"\s--\w+(?:\s+[^\s-][^\s]*)?")
