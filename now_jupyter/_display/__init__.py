@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ._display import Progress, View, register_formatters, show_one, unregister_formatters
 from ._outputs import CellOutput, attempt
 
-__all__ = ["CellOutput", "Progress", "View", "attempt", "register_formatters", "show_one", "unregister_formatters"]
+if TYPE_CHECKING:
+    from .._session import Reference, Session
+    from ._buttons import ButtonRow as ButtonRow
+
+__all__ = [
+    "CellOutput",
+    "Progress",
+    "View",
+    "attempt",
+    "make_button_row",
+    "register_formatters",
+    "show_one",
+    "unregister_formatters",
+]
+
+
+def make_button_row(session: Session, ref: Reference) -> ButtonRow:
+    """Return the buttons under a picture as a widget; an InputError where there are none."""
+    from ._buttons import ButtonRow as ButtonRow
+
+    return ButtonRow(session, ref)

@@ -14,12 +14,14 @@ from .._values import Picture
 from ._extension import session
 
 if TYPE_CHECKING:
+    from .._display import ButtonRow
     from .._panel import Comparison, Panel
 
 __all__ = [
     "again",
     "agenerate",
     "balance",
+    "buttons",
     "compare",
     "edit",
     "generate",
@@ -102,6 +104,17 @@ def panel() -> Panel:
     from .._panel import Panel  # noqa: PLC0415 - widgets take 0.1 s to load
 
     return Panel(session())
+
+
+def buttons(ref: Reference) -> ButtonRow:
+    """Show the buttons that a service put under a picture; each click is an order, and what comes appears below.
+
+    Raises:
+        InputError: there is no such picture, or it has no buttons.
+    """
+    from .._display import make_button_row  # noqa: PLC0415 - IPython's display is loaded where something is shown
+
+    return make_button_row(session(), ref)
 
 
 def compare(*refs: Reference) -> Comparison:

@@ -362,7 +362,8 @@ def test_variations_where_the_model_has_them(session: Session, served: Served) -
     varied = session.vary(made, model="dall-e-2", size="512x512")
     assert called(served) == "/v1/images/variations"
     assert varied.parents == (made.id,)
-    session.vary(made, "at dusk")  # the default model has none, and is asked for an edit
+    assert session.vary(made).model == "dall-e-2"  # the one that made it
+    session.vary(made, "at dusk", model="gpt-image-2")  # which has none, and is asked for an edit
     assert called(served) == "/v1/images/edits"
 
 

@@ -1,6 +1,7 @@
 """Drawing over given pictures: inside the mask something new, elsewhere what was there."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
@@ -14,6 +15,7 @@ __all__ = ["WASH", "compose_over", "repaint"]
 # How much of the new drawing shows where no mask says what to change.
 WASH = 0.5
 # What the old picture shows stays, in the light of the new drawing.
+SMALLEST = 64  # of a place, in pixels, that holds a whole drawing
 SAME = ("same", "this", "同", "这")
 
 
@@ -27,9 +29,9 @@ def repaint(
 def compose_over(sketch: Sketch, sources: Sequence[Image.Image], mask: Image.Image | None) -> Image.Image:
     """Draw the sketch over the pictures; the mask is transparent where the first of them may change."""
     base = _blended([_fitted(source, sketch.size) for source in sources])
-    new = compose(sketch).convert("RGB")
     if mask is not None:
-        return _patched(base, new, mask)
+        return _patched(base, sketch, mask)
+    new = compose(sketch).convert("RGB")
     return _lit(base, new) if is_named(sketch.prompt.lower(), SAME) else _washed(base, new)
 
 
@@ -59,7 +61,14 @@ def _lit(base: Image.Image, new: Image.Image) -> Image.Image:
     return Image.blend(ImageChops.overlay(base, light), ImageChops.hard_light(base, light), 0.6)
 
 
-def _patched(base: Image.Image, new: Image.Image, mask: Image.Image) -> Image.Image:
-    change = ImageOps.invert(mask.convert("RGBA").getchannel("A"))
-    change = change.resize(base.size, Image.Resampling.BILINEAR).filter(ImageFilter.GaussianBlur(min(base.size) / 200))
-    return Image.composite(new, base, change)
+def _patched(base: Image.Image, sketch: Sketch, mask: Image.Image) -> Image.Image:
+    """Draw the sketch, whole, where the picture may change."""
+    change = ImageOps.invert(mask.convert("RGBA").getchannel("A")).resize(base.size, Image.Resampling.BILINEAR)
+    left, top, right, bottom = change.getbbox() or (0, 0, 0, 0)
+    size = (right - left, bottom - top)
+    new = base.copy()
+    if min(size) >= SMALLEST:
+        new.paste(compose(replace(sketch, size=size)).convert("RGB"), (left, top))
+    else:
+        new = compose(sketch).convert("RGB")
+    return Image.composite(new, base, change.filter(ImageFilter.GaussianBlur(min(base.size) / 200)))
