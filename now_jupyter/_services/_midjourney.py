@@ -55,7 +55,9 @@ from .._protocol import (
     Source,
 )
 from .._values import SIGNS_OF_BUTTONS
+from ._finding import outputs_in
 from ._mapping import file_of, raw_fields, require_prompt, settle
+from ._tasks import standing_of
 
 __all__ = ["Midjourney"]
 
@@ -166,6 +168,8 @@ class Midjourney(Service):
                 return Outcome(needs=_need_of(known), buttons=(Button(label="confirm", action=_CONFIRM),))
             if status == "SUCCESS" or status in _DEAD:
                 return (yield from _deliver(known, state, is_dead=status in _DEAD))
+            if "status" not in known and standing_of(known) == "done":  # a relay with answers of its own make
+                return (yield from _deliver_foreign(known))
             link = text_of(known.get("imageUrl"))
             yield from Progress(
                 fraction=_fraction_of(known.get("progress")), preview=_sources_of(link, task)[0] if link else None
@@ -182,7 +186,8 @@ class Midjourney(Service):
             reply = yield from Fetch(Call(path="/mj/task/{}/fetch", ids=tasks, method="GET", base="host"))
         except RejectedError:  # task_no_found
             return {}
-        return {tasks[0]: reply.body} if isinstance(reply.body, Mapping) and "status" in reply.body else {}
+        body = reply.body if isinstance(reply.body, Mapping) else {}
+        return {tasks[0]: body} if "status" in body or standing_of(body) != "open" else {}
 
 
 def _work_of(name: str) -> str | None:
@@ -433,14 +438,31 @@ def _deliver(task: Fields, state: Fields, *, is_dead: bool) -> Conversation[Outc
         about["seed"] = yield from _fetch_seed(text_of(state.get("task")))
     sources = _sources_of(link, text_of(state.get("task")))
     yield from Found(key="grid" if is_grid else "1", sources=sources, is_side=is_grid, about=about)
+    singles = _links_in(task.get("imageUrls")) if is_grid else []
     for number, box in enumerate(_QUARTERS if is_grid else (), 1):
-        marks = {**about, "crop": number}
-        yield from Found(key=str(number), sources=(Crop("grid", box),), about=marks, handle={"quarter": number})
+        marks: dict[str, JSON] = {**about, "crop": number}
+        own = (Link(singles[number - 1]),) if len(singles) == len(_QUARTERS) else ()
+        found = (*own, Crop("grid", box))
+        yield from Found(key=str(number), sources=found, about=marks, handle={"quarter": number})
     if is_dead:
         yield from Lost(reason)
     if is_grid and not buttons:
         buttons = tuple(Button(label=one, action=_change_word(one[0] if one == "reroll" else one)) for one in _USUAL)
     return Outcome(expected=4 if is_grid else 1, buttons=buttons)
+
+
+def _links_in(items: object) -> list[str]:
+    """Return the links of the single pictures, which some relays have beside the grid."""
+    given = items if isinstance(items, list) else []
+    return [link for one in given if (link := text_of(dig(one, "url")) or text_of(one)).startswith("http")]
+
+
+def _deliver_foreign(task: Fields) -> Conversation[Outcome]:
+    count = 0
+    for one in outputs_in(task):
+        count += isinstance(one, Found)
+        yield one
+    return Outcome(expected=count, buttons=_buttons_of(task))
 
 
 _USUAL = ("U1", "U2", "U3", "U4", "reroll", "V1", "V2", "V3", "V4")

@@ -406,6 +406,28 @@ def test_one_task_is_fetched_and_several_at_once() -> None:
     assert set(known or ()) == {TASK, "2"}  # type: ignore[call-overload]
 
 
+def test_single_pictures_beside_the_grid_are_taken_where_there_are_four() -> None:
+    links = [{"url": f"https://h.example/{number}.png", "thumbnail": ""} for number in range(1, 5)]
+    steps, _ = talk(MJ.resume({"task": TASK, "action": "mj_imagine"}), [task(imageUrls=links)])
+    assert found(steps)[2].sources == (Link("https://h.example/2.png"), Crop("grid", (0.5, 0.0, 1.0, 0.5)))
+    steps, _ = talk(MJ.resume({"task": TASK, "action": "mj_imagine"}), [task(imageUrls=links[:3])])
+    assert found(steps)[2].sources == (Crop("grid", (0.5, 0.0, 1.0, 0.5)),)
+
+
+def test_a_relay_that_answers_in_a_form_of_its_own_is_read() -> None:
+    """Its submit is Midjourney's, its task is not: the state in another place, the pictures in a list."""
+    known = {
+        "task": {"task_id": "t", "status": "TASK_STATUS_SUCCEED"},
+        "images": [{"image_url": LINK}, {"image_url": f"{LINK}2"}],
+    }
+    _, answer = talk(MJ.poll((TASK,)), [Reply(body=known)])
+    assert answer == {TASK: known}  # type: ignore[comparison-overlap]
+    steps, outcome = talk(MJ.resume({"task": TASK, "action": "mj_imagine"}), [known])
+    assert [one.sources[0] for one in found(steps)] == [Link(LINK), Link(f"{LINK}2")]
+    assert outcome is not None
+    assert outcome.expected == 2
+
+
 def test_it_keeps_the_contract() -> None:
     asks = [
         ask(size="16:9", seed=3),
