@@ -9,22 +9,22 @@ import os
 import re
 import secrets
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
 from .._json import JSON
 from .._messages import InputError, language_of, say
-from ._decoding import decode, displayable, refusal_of
+from ._decoding import decode, displayable, one_at_a_time, open_picture, refusal_of
 from ._provenance import carry_packet, embed, is_signed, label, source_type
 from ._types import MediaType, identify, media_type
 
 if TYPE_CHECKING:
     from .._values import Output
 
-__all__ = ["place_to_save", "recipe_file", "save_copies", "save_copy"]
+__all__ = ["Copy", "copy_to_share", "place_to_save", "put_new", "recipe_file", "save_copies", "save_copy", "sidecar_of"]
 
 _OTHER_SUFFIXES = {".jxl", ".ico", ".psd", ".eps", ".csv", ".html", ".md", ".py", ".ipynb", ".zip"}
 _ODD_IN_NAMES = re.compile(r"[^\w.\-]+")
@@ -77,7 +77,7 @@ def save_copy(  # noqa: PLR0913 - what is written, where, and how
         copy = label(copy, [data], source_type(made or {}))
     target = _write_copy(embed(copy, made) if made is not None else copy, target, overwrite=overwrite)
     if made is not None and is_signed(copy):
-        _write(json.dumps(dict(made), ensure_ascii=False, indent=1).encode("utf-8", "replace"), _beside(target))
+        _write(json.dumps(dict(made), ensure_ascii=False, indent=1).encode("utf-8", "replace"), sidecar_of(target))
     if other and is_signed(data):
         warnings.warn(say(_SIGNATURE_LOST, language_of(os.environ), path=target, kind=media.name), stacklevel=3)
     return target
@@ -103,13 +103,99 @@ def save_copies(outputs: Sequence[Output], path: Path | str, *, metadata: bool, 
     ]
 
 
+class Copy(NamedTuple):
+    """A file as it is handed on: `is_same` where its pixels are the very ones, `is_bare` where it holds no recipe.
+
+    `lost` says what it could not keep: the signature (C2PA) of a file that was encoded anew, or that it stayed as it
+    was (`type`), since it is no still picture.
+    """
+
+    data: bytes
+    media: MediaType
+    is_same: bool = True
+    is_bare: bool = False
+    lost: Literal["", "signature", "type"] = ""
+
+
+def copy_to_share(
+    data: bytes,
+    *,
+    made: Mapping[str, JSON],
+    metadata: bool,
+    longest: int | None = None,
+    wanted: MediaType | None = None,
+) -> Copy:
+    """Return a file as others get it: its recipe inside it with `metadata`, else nothing of ours.
+
+    It is encoded anew only where another type is `wanted`, or its longest side is longer than `longest` pixels. Colour
+    profile and labels stay; what is encoded anew says that it was generated.
+
+    Raises:
+        BadImageError: the bytes are no file of a known type, or a picture that cannot be decoded.
+    """
+    media = identify(data)
+    if media is None:
+        raise refusal_of(data)
+    target = _type_to_share(data, media, longest, wanted)
+    copy = _convert(data, target, longest) if target else data
+    if target or metadata:
+        copy = label(copy, [data], source_type(made))
+    shared = embed(copy, made) if metadata else copy
+    lost: Literal["", "signature", "type"] = "signature" if target and is_signed(data) else ""
+    if not target and wanted not in (None, media):
+        lost = "type"
+    is_bare = metadata and (shared == copy or is_signed(copy))
+    return Copy(shared, target or media, is_same=target is None, is_bare=is_bare, lost=lost)
+
+
+def _type_to_share(data: bytes, media: MediaType, longest: int | None, wanted: MediaType | None) -> MediaType | None:
+    """Return the type that a file is encoded anew as; None where it stays as it is, as all that moves does."""
+    if not media.pillow or (longest is None and wanted in (None, media)):
+        return None
+    opened = open_picture(data)
+    if getattr(opened.image, "is_animated", False):
+        return None
+    is_large = longest is not None and max(opened.size) > longest
+    if not is_large and wanted in (None, media):
+        return None
+    return wanted or (media if media.native else media_type(".png"))
+
+
+def put_new(target: Path, fill: Callable[[BinaryIO], None]) -> Path:
+    """Write a file, whole and at once, under the first name that is free (`fox.zip`, `fox-2.zip`), and return its path.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("x+b") as file:
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+        names = (target.with_name(f"{target.stem}-{more}{target.suffix}") for more in count(2))
+        path = next(one for one in chain([target], names) if _claim(one))
+        part.replace(path)
+        return path
+    except (FileExistsError, NotADirectoryError):
+        refusal = _in_a_file(target)
+    except (OSError, ValueError) as problem:
+        refusal = _not_written(target, getattr(problem, "strerror", None) or type(problem).__name__)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+    raise refusal
+
+
 def recipe_file(path: Path) -> Path:
     """Return the file that tells how a picture file was made: the one beside it, where there is one, else itself."""
-    beside = _beside(path)
+    beside = sidecar_of(path)
     return beside if os.path.isfile(beside) else path  # noqa: PTH113 - see `_is_folder`
 
 
-def _beside(path: Path) -> Path:
+def sidecar_of(path: Path) -> Path:
+    """Return the place for the recipe of a file that can hold none: a file beside it."""
     return path.with_name(f"{path.name}.now.json")
 
 
@@ -188,10 +274,17 @@ def _expand(path: Path | str) -> Path:
     return asked
 
 
-def _convert(data: bytes, wanted: MediaType) -> bytes:
+def _convert(data: bytes, wanted: MediaType, longest: int | None = None) -> bytes:
+    with one_at_a_time():
+        return _encode(data, wanted, longest)
+
+
+def _encode(data: bytes, wanted: MediaType, longest: int | None) -> bytes:
     from PIL import Image  # noqa: PLC0415 - Pillow is loaded when it is used
 
     image = displayable(decode(data))
+    if longest is not None:
+        image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     if wanted.pillow == "Jpeg" and image.mode == "RGBA":
         ground = Image.new("RGB", image.size, "white")
         ground.paste(image, mask=image.getchannel("A"))

@@ -11,7 +11,6 @@ picture that it was made from where that has some, and China's `AIGC` as it stoo
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,10 +18,9 @@ from html import unescape
 from typing import Literal, NamedTuple, TypeAlias
 from xml.sax.saxutils import escape
 
-from .._json import JSON, read_json
+from .._json import JSON, digest, read_json
 from .._messages import BadImageError
 from ._containers import (
-    PNG_HEAD,
     VP8X_XMP,
     DamagedError,
     Part,
@@ -36,6 +34,7 @@ from ._containers import (
     webp_file,
 )
 from ._decoding import open_picture
+from ._foreign import read_foreign, texts_in
 from ._types import identify
 
 __all__ = [
@@ -47,6 +46,7 @@ __all__ = [
     "is_signed",
     "label",
     "labels_in",
+    "restore_original",
     "source_type",
 ]
 
@@ -56,15 +56,9 @@ Labels: TypeAlias = tuple[str, str]
 
 _OURS = "now_jupyter"
 _LARGEST = 1 << 20
-_FOREIGN_TEXTS = (b"parameters\0", b"Description\0")
-_MOST_TEXTS = 8
-_TEXT_KINDS = {b"tEXt", b"zTXt", b"iTXt"}
 _LARGEST_SEGMENT = 65_533
 _MADE = re.compile(r"<now:made[^<>]{0,200}>([^<]*)</now:made>")
 _DESCRIBED = re.compile(r"<dc:description[^<>]{0,200}>\s*+(?:<rdf:Alt[^<>]{0,200}>\s*+<rdf:li[^<>]{0,200}>)?([^<]*)</")
-_STEPS = re.compile(r"^Steps: \d", re.MULTILINE)
-_PAIRS = re.compile(r'(?:^|, )([A-Z][\w ]{0,40}): ("(?:[^"\\]|\\.)*"|[^,]*)')
-_JOB_ID = re.compile(r"\bJob ID: [0-9a-f-]{36}\s*$")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _BLOCK_START = '<rdf:Description rdf:about="" xmlns:now="urn:now-jupyter:1"'
 _BLOCK_END = "</rdf:Description>"
@@ -104,8 +98,8 @@ def extract(data: bytes) -> dict[str, JSON] | None:
         if blocks := _MADE.findall(text):
             return _read_made(unescape(blocks[-1]))  # one that another tool has rewritten may stand before it
         described = _DESCRIBED.search(text)
-        texts = {"Description": unescape(described[1])} if described else {}
-        return _read_foreign(texts | (_png_texts(data, parts) if form.parts is png_chunks else {}))
+        words = {"Description": unescape(described[1])} if described else {}
+        return read_foreign(words | texts_in(data, parts))
     except _UNREADABLE:
         return None
 
@@ -212,50 +206,40 @@ def _read_made(text: str | bytes) -> dict[str, JSON] | None:
     return made if isinstance(made, dict) else None
 
 
-# What other tools wrote: AUTOMATIC1111 and Midjourney, believed in nothing but text
+# Back to the bytes as they came
 
 
-def _read_foreign(texts: Mapping[str, str]) -> dict[str, JSON] | None:
-    """Read prompt, and what else is plain, from the texts in a picture; None where no known tool wrote them."""
-    if "parameters" in texts:
-        made = _automatic1111(texts["parameters"])
-    else:
-        made = {"prompt": _JOB_ID.sub("", texts.get("Description", "")).strip()}
-    return made if made["prompt"] else None
-
-
-def _automatic1111(text: str) -> dict[str, JSON]:
-    """Read `prompt`, `Negative prompt: …`, `Steps: 20, Sampler: …`, each on lines of its own."""
-    last = max(_STEPS.finditer(text), key=re.Match.start, default=None)
-    said, settings = (text[: last.start()], text[last.start() :]) if last else (text, "")
-    prompt, _, negative = said.partition("Negative prompt:")
-    facts = dict(_PAIRS.findall(settings[:4000]))
-    made: dict[str, JSON] = {"prompt": prompt.strip()}
-    if model := facts.get("Model"):
-        made["model"] = model.strip('"')
-    if (seed := facts.get("Seed", "")).isdecimal() and len(seed) < 20:  # noqa: PLR2004 - digits of 64 bits
-        made["seed"] = int(seed)
-    params: dict[str, JSON] = {"negative_prompt": negative.strip(), "size": facts.get("Size", "")}
-    given = {name: value for name, value in params.items() if value}
-    return {**made, "params": given} if given else made
-
-
-def _png_texts(data: bytes, parts: list[Part]) -> dict[str, str]:
-    """Return the texts of other tools; Pillow reads them out of a file that has no pixels."""
-    from PIL.PngImagePlugin import PngImageFile  # noqa: PLC0415 - Pillow is loaded when it is used
-
-    texts = [one for one in parts if one.kind in _TEXT_KINDS and data.startswith(_FOREIGN_TEXTS, one.first)]
-    small = [one for one in texts if one.last - one.first <= _LARGEST][:_MOST_TEXTS]
-    kept = b"".join(data[one.start : one.end] for one in (parts[0], *small, parts[-1]))
-    found = PngImageFile(io.BytesIO(PNG_HEAD + kept)).info
-    return {str(name): _mend_text(text) for name, text in found.items() if isinstance(text, str)}
-
-
-def _mend_text(text: str) -> str:
+def restore_original(data: bytes, sha256: str) -> bytes | None:
+    """Return the file of this digest from one that `label` and `embed` have added to; None where it is not that one."""
     try:
-        return text.encode("latin-1").decode()  # many tools write UTF-8 where the standard says Latin-1
-    except UnicodeError:
-        return text
+        return next((one for one in _without_ours(data) if digest(one) == sha256), None)
+    except (DamagedError, BadImageError, UnicodeError):
+        return None
+
+
+def _without_ours(data: bytes) -> Iterator[bytes]:
+    """Yield what a file may have been before something of ours was put into it."""
+    yield data
+    form, parts = _parts_of(data)
+    old = find_part(data, parts, *form.xmp) if form else None
+    if form is None or old is None or old.last - old.first > _LARGEST:
+        return
+    recipeless = _without_our_block(_packet_in(data, form, old).decode())
+    for packet in dict.fromkeys([recipeless, _without_our_label(recipeless)]):
+        if packet == _EMPTY_PACKET:
+            yield from _without_part(data, parts, old)
+        else:
+            yield form.write(data, parts, old, form.xmp[1] + packet.encode())
+
+
+def _without_part(data: bytes, parts: list[Part], part: Part) -> Iterator[bytes]:
+    if parts[0].kind != b"VP8X":
+        yield data[: part.start] + data[part.end :]
+        return
+    rest, behind = [data[one.start : one.end] for one in parts[1:] if one != part], data[parts[-1].end :]
+    flags, *others = body_of(data, parts[0])
+    yield webp_file([riff_chunk(b"VP8X", bytes([flags & ~VP8X_XMP, *others])), *rest], rest=behind)
+    yield webp_file(rest, rest=behind)  # a simple file had no such header
 
 
 # The packet
@@ -281,6 +265,12 @@ def _without_our_block(packet: str) -> str:
     ours, end, after = rest.partition(_BLOCK_END)
     is_whole = start and end and "<rdf:Description" not in ours  # another tool may have written it anew
     return before + after if is_whole else packet
+
+
+def _without_our_label(packet: str) -> str:
+    before, start, rest = packet.rpartition(_LABELS_START)
+    _label, end, after = rest.partition(_BLOCK_END)
+    return before + after if start and end else packet
 
 
 def _common_words(packet: str, prompt: str) -> tuple[str, str]:

@@ -347,16 +347,35 @@ def test_odd_forms_of_other_tools_never_raise(texts: dict[str, Any]) -> None:
             {
                 "prompt": "a fox,\nSteps: many",
                 "model": "dream, v8",
-                "seed": 42,
-                "params": {"negative_prompt": "blurry", "size": "512x768"},
+                "params": {"negative": "blurry", "size": "512x768", "seed": 42},
+                "dropped": ["Steps", "Sampler", "Model hash"],
+                "tool": "AUTOMATIC1111",
             },
         ),
+        (
+            {"invokeai_metadata": '{"positive_prompt":"a fox","seed":7,"width":64,"height":32,"model":{"name":"m"}}'},
+            {"prompt": "a fox", "model": "m", "params": {"size": "64x32", "seed": 7}},
+        ),
+        (
+            {"parameters": '{"sui_image_params":{"prompt":"a fox","negativeprompt":"rain","cfgscale":7}}'},
+            {"prompt": "a fox", "params": {"negative": "rain"}, "dropped": ["cfgscale"], "tool": "SwarmUI"},
+        ),
+        (
+            {"Software": "NovelAI", "Description": "a fox", "Comment": '{"uc":"rain","seed":3,"steps":28}'},
+            {
+                "prompt": "a fox",
+                "params": {"negative": "rain", "seed": 3},
+                "dropped": ["steps"],
+                "tool": "NovelAI",
+            },
+        ),
+        ({"prompt": '{"3":{"class_type":"KSampler"}}', "workflow": "{}"}, {"tool": "ComfyUI"}),
         ({"parameters": "only a prompt"}, {"prompt": "only a prompt"}),
         ({"Comment": '{"prompt":"a fox"}'}, None),
         ({"Description": "a fox --v 7 Job ID: 01234567-89ab-cdef-0123-456789abcdef"}, {"prompt": "a fox --v 7"}),
         ({"Comment": "made with GIMP"}, None),
     ],
-    ids=range(5),
+    ids=range(9),
 )
 def test_the_notes_of_other_tools_are_read(texts: dict[str, str], made: dict[str, Any] | None) -> None:
     """Pictures of AUTOMATIC1111 and Midjourney tell their prompt."""
