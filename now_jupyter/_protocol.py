@@ -379,7 +379,7 @@ class Outcome(Bounded):
     """What is known at the end beside the outputs.
 
     `needs`: the service waits for the user's word; the buttons say which. `cost` is what the relay reports, in its own
-    unit.
+    unit, `model` the one that the answer names.
     """
 
     expected: Annotated[int, Span(0, 1000)] | None = None
@@ -387,6 +387,7 @@ class Outcome(Bounded):
     needs: Line = ""
     usage: Usage = field(default_factory=dict)
     cost: Amount | None = None
+    model: Word = ""
 
 
 class Service(ABC):

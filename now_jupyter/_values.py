@@ -244,7 +244,8 @@ class Output(Showable):
     """One thing that came: `path` is the original, byte for byte as received, under a name that people recognise.
 
     `key` is its name within the generation, `is_side` that it only came along (a cover, a sheet that was cut), `about`
-    what the service says of it (title, seconds, revised prompt). `tags` and `starred` are its own marks.
+    what the service says of it (title, seconds, revised prompt). `tags` and `starred` are its own marks. Of one that
+    was taken in as a preview or a copy, `stands_for` are the digests of the originals, which are elsewhere.
     """
 
     ref: str
@@ -254,6 +255,7 @@ class Output(Showable):
     size_bytes: int = 0
     key: str = ""
     is_side: bool = False
+    stands_for: Texts = ()
     tags: Texts = field(default=(), compare=False)
     starred: bool = field(default=False, compare=False)
     about: Fields = field(default_factory=dict, repr=False)

@@ -39,6 +39,7 @@ def decide_end(record: Record, outcome: Outcome, error: NowImageError | None, *,
         needs=outcome.needs,
         usage=outcome.usage or record.usage,
         buttons=outcome.buttons or record.buttons,
+        answered_by=outcome.model or record.answered_by,
     )
     status = _status_at_end(ended, error, lost)
     return replace(ended, status=status, error=_failure_at_end(ended, error or lost, status))

@@ -185,18 +185,19 @@ class _Stream:
 
     def _note_end(self, data: JSON) -> None:
         known = outcome_of(data)
-        news = {name: getattr(known, name) for name in ("usage", "cost")}
-        self._outcome = replace(self._outcome, **{name: one for name, one in news.items() if one not in (None, {})})
+        news = {name: getattr(known, name) for name in ("usage", "cost", "model")}
+        self._outcome = replace(self._outcome, **{name: one for name, one in news.items() if one not in (None, {}, "")})
 
 
 # What stands beside the pictures
 
 
 def outcome_of(body: JSON) -> Outcome:
-    """Return what was used and what it cost, as far as an answer says so; zeros only are no usage."""
+    """Return what was used, what it cost and which model made it, as far as an answer says so; zeros are no usage."""
     usage = dig(body, "usage") or dig(body, "response", "usage")
     is_usage = isinstance(usage, Mapping) and any(usage.values())
-    return Outcome(usage=dict(usage) if is_usage else {}, cost=amount_of(dig(usage, "cost")))
+    model = text_of(dig(body, "model")) or text_of(dig(body, "modelVersion"))
+    return Outcome(usage=dict(usage) if is_usage else {}, cost=amount_of(dig(usage, "cost")), model=model)
 
 
 def percent_of(value: Any) -> float | None:  # noqa: ANN401 - untrusted JSON

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from ._files import digest_of_file, is_missing, list_names, read_file, remove_file, try_read_file, write_durably
+from ._files import (
+    digest_of_file,
+    is_missing,
+    list_names,
+    private_folder,
+    read_file,
+    remove_file,
+    try_read_file,
+    write_durably,
+)
 from ._folder import Home, adopt, find_home, sibling_stores
 from ._job_locks import JobLock
+from ._names import readable_name, safe_name
 from ._notebook import MARIMO_FILE, notebook_path
-from ._record import STAR, Record, RecordedOutput, generation_of
-from ._record_files import encode, parse_json
+from ._record import STAR, Record, RecordedOutput, generation_of, is_digest, is_identity
+from ._record_files import encode, marked, parse_json
 from ._rescue import RescueFolder
 from ._search import Search
 from ._store import Store
@@ -27,12 +37,18 @@ __all__ = [
     "encode",
     "find_home",
     "generation_of",
+    "is_digest",
+    "is_identity",
     "is_missing",
     "list_names",
+    "marked",
     "notebook_path",
     "parse_json",
+    "private_folder",
     "read_file",
+    "readable_name",
     "remove_file",
+    "safe_name",
     "sibling_stores",
     "try_read_file",
     "write_durably",

@@ -54,7 +54,7 @@ class Home:
             _write_note(self.store, self.shown)
             raise ConfigError(
                 "this notebook shows pictures whose history is not beside it; nothing is bought until that is clear",
-                advice="%now adopt {other} takes it over, %now folder {name} starts a new one",
+                advice="%now adopt {other} takes it over, %now import the previews, %now folder {name} starts anew",
                 other=self.candidate,
                 name=self.store.folder.name,
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["file_name", "readable_name"]
+__all__ = ["file_name", "readable_name", "safe_name"]
 
 _LONGEST = 40  # characters, which are 120 bytes of Chinese
 _MOST_BYTES = 120  # of UTF-8; file systems take 255 for the whole name, encrypting ones 143
@@ -20,6 +20,7 @@ _APOSTROPHES = "'’ʼ"
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 _ARTICLE = re.compile(r"(?:(?:a|an|the)-)+(?=.)")
 _RESERVED = re.compile(r"con|prn|aux|nul|(?:com|lpt)[0-9]")  # on Windows, with any suffix
+_ODD = re.compile(r"[^\w.()+,@-]+")
 
 
 def file_name(number: int, index: int, prompt: str, suffix: str) -> str:
@@ -39,6 +40,13 @@ def readable_name(prompt: str, *, longest: int = _LONGEST) -> str:
     words = [word for word in map(_without_leading_marks, parted.split(" ")) if word]
     name = _cut(_ARTICLE.sub("", "-".join(words), count=1) if words else "", longest)
     return f"_{name}" if _RESERVED.fullmatch(name) else name
+
+
+def safe_name(text: str) -> str:
+    """Return a name, as somebody has thought of it, made safe for every file system; empty where nothing is left."""
+    plain = unicodedata.normalize("NFC", _INVISIBLE.sub("", text[:_MOST_READ]))
+    name = _ODD.sub("-", plain).encode()[:_MOST_BYTES].decode("utf-8", "ignore").strip("-. ")
+    return f"_{name}" if _RESERVED.fullmatch(name.partition(".")[0].lower()) else name
 
 
 def _piece(char: str) -> str:

@@ -67,6 +67,7 @@ _SHOWN_AS_IT_IS = (
     *("id", "ref", "request", "status", "billed", "service", "buttons", "elapsed", "usage"),
     *("request_id", "parents", "name", "demo", "error", "taken_from"),
 )
+_SHOWN_OF_OUTPUT = ("key", "sha256", "mime", "size_bytes", "is_side", "about", "stands_for")
 _OUTPUTS: Mapping[Kind, type[Output]] = {"video": Video, "audio": Audio, "words": Document, "vectors": Document}
 
 
@@ -75,7 +76,8 @@ class RecordedOutput(Bounded):
     """One output that was announced: here as a file below `pictures/` or as words, or not (yet), with the reason.
 
     `number` is its place among the outputs, from 1, and never changes; `sources` are there only while it is not here,
-    so that it can be fetched again. `about` and `handle` are the service's; `tags` (`*` is the star; None: those of the
+    so that it can be fetched again. `stands_for` are the digests of the originals that a small picture or a copy stands
+    in for, until they come. `about` and `handle` are the service's; `tags` (`*` is the star; None: those of the
     record) and `is_trashed` are its marks, there when it was read with them.
     """
 
@@ -94,6 +96,7 @@ class RecordedOutput(Bounded):
     handle: Handle = None
     sources: Annotated[tuple[Annotated[Fields, Room(12 << 10)], ...], Few(4)] = ()
     error: Failure | None = None
+    stands_for: Annotated[tuple[Word, ...], Few(100)] = ()
     tags: Tags | None = field(default=None, metadata=_MARK)
     is_trashed: bool = field(default=False, metadata=_MARK)
 
@@ -111,6 +114,7 @@ class Record(Bounded):
     to know to read the answer, `position` the order's place among the orders of its execution. `relay` tells relays
     apart by a short digest of their address (empty: not known), so that none is asked for another's task. `taken_from`
     names the history and the number (`mine.now#1`) that an answer was taken from; it was paid for there.
+    `answered_by` is the model that the answer names.
     """
 
     id: _Identity
@@ -126,6 +130,7 @@ class Record(Bounded):
     position: Count = 0
     service: Word = ""
     model: Word = ""
+    answered_by: Word = ""
     share: Count = 1
     memo: State = field(default_factory=dict)
     charge: Annotated[Fields, Room(4 << 10)] = field(default_factory=dict)
@@ -296,7 +301,7 @@ def _without_star(tags: Texts) -> Texts:
 def _output_of(record: Record, one: RecordedOutput, folder: Path, made: Fields) -> Output:
     tags = record.tags_of(one)
     common: dict[str, Any] = {
-        **{name: getattr(one, name) for name in ("key", "sha256", "mime", "size_bytes", "is_side", "about")},
+        **{name: getattr(one, name) for name in _SHOWN_OF_OUTPUT},
         "ref": record.ref_of(one),
         "path": folder / one.file,
         "tags": _without_star(tags),
@@ -310,7 +315,12 @@ def _output_of(record: Record, one: RecordedOutput, folder: Path, made: Fields) 
 
 def _made(record: Record) -> dict[str, JSON]:
     request = record.request
-    inputs = [one.id for one in request.inputs]
-    known: Fields = {"raw": dict(request.raw), "inputs": inputs, "demo": record.demo}
+    inputs = [{"role": one.role, "id": one.id, "sha256": one.sha256} for one in request.inputs]
+    known: Fields = {
+        "raw": dict(request.raw),
+        "inputs": [{name: value for name, value in one.items() if value} for one in inputs],
+        "button": request.button,
+        "demo": record.demo,
+    }
     of_record = {"id": record.id, "prompt": request.prompt, "model": record.model, "service": record.service}
     return {**of_record, "params": dict(request.params), **{key: value for key, value in known.items() if value}}

@@ -39,7 +39,7 @@ from ._files import (
 from ._record import FORMAT, Record, RecordedOutput, Tags
 from ._weight import settle
 
-__all__ = ["ROOM", "Marks", "RecordFiles", "clean_tags", "encode", "highest_number", "not_here", "parse_json"]
+__all__ = ["ROOM", "Marks", "RecordFiles", "clean_tags", "encode", "highest_number", "marked", "not_here", "parse_json"]
 
 ROOM = 240 << 20
 """Bytes of memory for the records of a folder: about 47,000 of an ordinary kind."""
@@ -103,6 +103,14 @@ def read_marks(form: object) -> Marks:
     except (msgspec.ValidationError, RecursionError):
         version = form.get("format") if isinstance(form, dict) else None
     return Marks(format=version) if isinstance(version, int) else Marks()
+
+
+def marked(record: Record, data: bytes) -> Record:
+    """Return a record with the marks in the bytes of a file; those that cannot be read are none."""
+    try:
+        return read_marks(parse_json(data or b"{}")).put_on(record)
+    except StoreCorrupt:
+        return record
 
 
 def clean_tags(tags: Iterable[str]) -> Texts:

@@ -23,6 +23,7 @@ from .._messages import StoreCorrupt, StoreError
 from ._answers import AnswerFile, StoredAnswer, answer_paths, find_answer
 from ._files import is_missing, list_names, remove_file
 from ._job_locks import JobLock, JobLocks
+from ._joining import complete_record, missing_outputs, same_record
 from ._output_files import FileStore
 from ._record import Record
 from ._record_files import ROOM, Marks, RecordFiles, clean_tags, highest_number, not_here
@@ -72,26 +73,50 @@ class Store(FileStore):
         with self._turn_to_claim():
             return self._claim_next(lambda number: replace(record, number=number))
 
-    def take_in(self, record: Record, source: Store) -> Record:
+    def take_in(
+        self, record: Record, source: Store, *, place: str = "", known: Sequence[Record] | None = None
+    ) -> Record:
         """Make an answer of another history one of this, under its own number; nothing is written to `source`.
 
         It has copies of the files, and of the marks; the record comes last, so that a crash leaves none. One that is
-        here already is returned as it is. Where a file is gone or has changed, StoreCorrupt.
+        here already is returned as it is; where it was taken in before, it gets what it lacks, and originals take the
+        place of what stood in for them. Where a file is gone or has changed, StoreCorrupt. `place` says where it is
+        from, in the place of the folder's name and the number; `known` are those of this history that it may be, where
+        that is known.
         """
         outputs = tuple(record.shown)
         for one in outputs:
             source.require_intact(one)
         self._layout.create()
+        place = place or f"{source.folder.name}{record.ref}"
+        taken = replace(record, outputs=outputs, taken_from=place, settled=True)  # what did not come stays there
+        marks = source._jobs.marks(record.number)
         with self._turn_to_claim():
-            here = next((one for one in (*self.records(), *self.trashed()) if one.id == record.id), None)
-            if here is not None:
-                return here
-            place = f"{source.folder.name}{record.ref}"
-            taken = replace(record, outputs=outputs, taken_from=place, settled=True)  # what did not come stays there
-            taken, lock = self._claim_next(lambda number: self._copy_files(replace(taken, number=number), source))
+            every = [*self.records(), *self.trashed()] if known is None else known
+            if (here := same_record(taken, every)) is not None:
+                return self._complete(here, taken, source, marks)
+            copied, lock = self._claim_next(lambda number: self._copy_files(replace(taken, number=number), source))
             with lock, suppress(StoreError):  # it is here; its marks are the lesser loss
-                self._jobs.write_marks(taken.number, source._jobs.marks(record.number))
-        return self.read(taken.number)
+                self._jobs.write_marks(copied.number, marks)
+        return self.read(copied.number)
+
+    def _complete(self, here: Record, taken: Record, source: Store, marks: Marks) -> Record:
+        """Give a record that was taken in before what it lacks of the same one; its own marks stay."""
+        missing = missing_outputs(here, taken)
+        if not missing or not here.taken_from or not self._jobs.has(here.number):
+            return here
+        lock = self._locks.hold(here.number, patience=0)
+        if lock is None:
+            return here
+        with lock:
+            copied = self._copy_files(replace(taken, number=here.number, outputs=tuple(missing)), source)
+            completed, replaced = complete_record(here, taken, copied.outputs)
+            self._jobs.put(completed)
+            for one in replaced:
+                self.drop_repeat(one.file)
+            if self._jobs.marks(here.number) == Marks():
+                self._jobs.write_marks(here.number, marks)
+        return self.read(here.number)
 
     def _claim_next(self, prepare: Callable[[int], Record]) -> tuple[Record, JobLock]:
         """Claim the next number, for the record that `prepare` returns when the number is held."""

@@ -95,6 +95,7 @@ def golden() -> Record:
         charge={"name": "gpt-image-2", "times": "2", "unit": "picture"},
         expected=2,
         idempotency_key="33333333333333333333333333333333",
+        answered_by="gpt-image-2-2026-01-01",
         name="fox",
         alt="A fox",
         tags=("*", "winter", "冬"),
@@ -116,6 +117,7 @@ def golden() -> Record:
                 size_bytes=123456,
                 about={"revised_prompt": "a red fox, standing", "seed": -7},
                 handle={"index": 1},
+                stands_for=("cd" * 32,),
             ),
             RecordedOutput(
                 key="1",

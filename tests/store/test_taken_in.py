@@ -67,7 +67,7 @@ def test_an_answer_from_beside_is_this_historys_own(tmp_path: Path, served: Serv
         assert session.star(made).starred
         assert session.tag("#2", "cover").tags == ("cover",)
         assert session.trash("#2").ref == session.restore("#2").ref == "#2"
-        assert cell_of(session.history["#2"]) == "%%nowimage\na fox"
+        assert cell_of(session.history["#2"], session) == "%%nowimage\na fox"
         assert str(made.cost) == "~$0.0400"
     with new_session(tmp_path, served.url) as session:
         again = session.generate("a fox")
