@@ -6,9 +6,9 @@ from ._completion import complete
 from ._parsing import Parsed, gather, parse_cell, parse_keywords, parse_line
 from ._prompts import fill
 from ._readers import checked_prompt, read_amount, read_param, read_price
-from ._recipes import cell_text, reads_back, request_from
+from ._recipes import cell_text, reads_back, request_from, request_typed
 from ._table import OPTIONS, Option, closest, option, spell_for_python, usage
-from ._typed import Deferred, plain_dashes, strip_quotes
+from ._typed import Deferred, flag_at, plain_dashes, skip_blanks, strip_quotes, word_at
 
 __all__ = [
     "OPTIONS",
@@ -20,6 +20,7 @@ __all__ = [
     "closest",
     "complete",
     "fill",
+    "flag_at",
     "gather",
     "option",
     "parse_cell",
@@ -31,7 +32,10 @@ __all__ = [
     "read_price",
     "reads_back",
     "request_from",
+    "request_typed",
+    "skip_blanks",
     "spell_for_python",
     "strip_quotes",
     "usage",
+    "word_at",
 ]

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import cast
 
 from .._background import Execution
-from .._json import JSON
 from .._media import place_to_save
-from .._options import Parsed, option
+from .._options import Parsed, request_typed
 from .._services import request_again
 from .._settings import Reuse
 from .._store import Record
@@ -49,16 +48,8 @@ def order_of(parsed: Parsed, *, execution: Execution | None = None) -> Order:
     """Return the order; `execution` is the run of the cell that it is made in."""
     options = parsed.options
     save = options.get("save")
-    request = Request(
-        prompt=parsed.prompt,
-        model=_text(options.get("model")),
-        service=_text(options.get("service")),
-        params={name: cast("JSON", value) for name, value in options.items() if option(name).is_sent},
-        raw=dict(cast("Mapping[str, JSON]", options.get("param", {}))),
-        button=_text(options.get("button")),
-    )
     return Order(
-        request=request,
+        request=request_typed(parsed),
         given=tuple(_given_in(options)),
         reuse="never" if options.get("fresh") else "always" if options.get("reuse") else None,
         execution=execution,
