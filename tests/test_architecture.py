@@ -41,7 +41,8 @@ LAYERS: dict[str, tuple[int, set[str]]] = {
     # What happens to an order
     "_relay": (3, set()),
     "_runner": (3, set()),
-    "_history": (3, set()),
+    "_sharing": (3, set()),
+    "_history": (3, {"_sharing"}),
     "_orders": (4, set()),
     "_session": (4, {"_orders"}),
     # What people see

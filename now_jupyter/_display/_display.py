@@ -117,6 +117,8 @@ def _passing_line(generation: Generation, language: Language) -> str:
         facts.append(say("{share} % changed outside of the mask", language, share=f"{100 * share:.0f}"))
     if generation.taken_from:
         facts.insert(1, say("from {history}", language, history=generation.taken_from))
+    if any(one.stands_for for one in generation.outputs):
+        facts.append(say("preview only", language))
     if generation.origin == "joined":
         facts.append(say("joined, ordered once", language))
     if generation.error is not None and generation.has_answer:

@@ -12,9 +12,10 @@ from typing import overload
 from unicodedata import normalize
 
 from .._json import Texts
-from .._messages import Billed, InputError, Language, StoreCorrupt
+from .._messages import Billed, InputError, Language, StoreCorrupt, StoreError
 from .._store import STAR, Record, RecordedOutput, Search, Store, generation_of
-from .._values import Generation, Money, Output, Picture, Status, sum_of
+from .._values import Generation, Input, Money, Output, Picture, Request, Status, sum_of
+from ._handing_on import HandsOn
 from ._listing import MOST_ROWS, Generations, Selection
 from ._tree import Tree, tree_of
 
@@ -39,7 +40,7 @@ def live_record(store: Store, record: Record) -> Record:
     return replace(record, status=Status.CANCELLED if record.billed == "no" else Status.UNKNOWN)
 
 
-class History(Generations):
+class History(HandsOn, Generations):
     """All generations of this notebook: `history[-1]`, `history["#12"]`, `history[:5]`, `history.search("fox")`."""
 
     def __init__(self, store: Callable[[], Store], language: Callable[[], Language] = lambda: "en") -> None:
@@ -143,6 +144,25 @@ class History(Generations):
         with suppress(StoreCorrupt):
             return live_record(store, store.read(number))
         raise InputError("there is no {ref} in this history", ref=f"#{number}")
+
+    def inputs_of(self, request: Request) -> list[tuple[Input, str]]:
+        """Return what a request was given, each with how it is named now: `#12.2`, else the path of the kept file.
+
+        What is neither in this history nor kept any more has no name.
+        """
+        if not request.inputs:
+            return []
+        refs: dict[str, str] = {}
+        for record in self.records():
+            refs[f"{record.id}:"] = record.ref
+            refs |= {f"{record.id}:{one.key}": record.ref_of(one) for one in record.shown}
+            refs |= {one.sha256: record.ref_of(one) for one in record.shown if one.sha256}
+        return [(one, refs.get(one.sha256 or one.id) or self._path_of_input(one.sha256)) for one in request.inputs]
+
+    def _path_of_input(self, sha256: str) -> str:
+        with suppress(StoreError):
+            return str(self._store().input_path(sha256))
+        return ""
 
     def search(self, words: str) -> Selection:
         """Return the generations with these words in prompt, model, name, alt text or tags, newest first."""

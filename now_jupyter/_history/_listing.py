@@ -141,13 +141,21 @@ def _row_of(generation: Generation, language: Language | None) -> _Row:
         model=plain(generation.model, 40),
         price=_price_of(generation, language or "en"),
         date=generation.created.astimezone().strftime("%Y-%m-%d %H:%M"),
-        words=_cut(_words_of(generation), _PROMPT_COLUMNS) + tags + _reason_of(generation, language),
+        words=_cut(_words_of(generation), _PROMPT_COLUMNS)
+        + tags
+        + (f" · {say('preview only', language or 'en')}" if _is_preview(generation) else "")
+        + _reason_of(generation, language),
     )
 
 
 def _words_of(generation: Generation) -> str:
     """Return the prompt, or the button that was pressed in its place."""
     return plain(generation.prompt or generation.request.button or "", _LONGEST_PROMPT)
+
+
+def _is_preview(generation: Generation) -> bool:
+    """Whether anything of it only stands in for an original that is elsewhere."""
+    return any(one.stands_for for one in generation.outputs)
 
 
 def _say_older(count: int, language: Language | None) -> str:
