@@ -10,6 +10,9 @@ from .._options import closest
 __all__ = ["COMMANDS", "Command", "command_named", "usage_of_now"]
 
 
+_WIDEST = 40  # columns of a form that the others are aligned with
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One command: how it is called and what it does."""
@@ -47,6 +50,25 @@ COMMANDS = (
     Command("tag", "标签", "REF TAG …", "tag a picture, or all of #12; -TAG takes a tag off"),
     Command("trash", "删除", "[REF]", "move a picture, or all of #12, to the history's trash; without REF list it"),
     Command("restore", "恢复", "REF", "bring a picture back from the trash"),
+    Command(
+        "export",
+        "导出",
+        "PATH [REF …|--starred|--tag TAG] [--clean] [--names {tag}-{n:02d}] [--longest PX] [--format TYPE]",
+        "write pictures to a folder, a zip or a page (fox.html), with recipes unless --clean",
+    ),
+    Command(
+        "import",
+        "导入",
+        "[PATH]",
+        "take in an export, a bundle, another .now folder, or the previews of a notebook (without PATH: of this one)",
+    ),
+    Command("bundle", "打包", "PATH", "write this notebook with what it shows and what has a star, for a colleague"),
+    Command(
+        "report",
+        "报告",
+        "[REF …|--starred|--tag TAG] [--csv PATH] [--markdown PATH]",
+        "list every picture with how it was made, when, of what, for how much",
+    ),
     Command("folder", "目录", "[PATH]", "say where the history lies, or use another folder"),
     Command("adopt", "接管", "FOLDER", "make another folder this notebook's history"),
     Command("wait", "等待", "", "wait until nothing is under way"),
@@ -83,5 +105,5 @@ def usage_of_now(language: Language = "en", *, only: Command | None = None) -> s
     for one in [only] if only else COMMANDS:
         name, other = (one.chinese, one.name) if language == "zh" else (one.name, one.chinese)
         rows.append((f"%now {name} {one.arguments}".rstrip(), f"{say(one.help, language)} ({other})"))
-    width = max(columns_of(form) for form, _ in rows) + 2
-    return "\n".join(form + " " * (width - columns_of(form)) + text for form, text in rows)
+    width = max(columns_of(form) for form, _ in rows if columns_of(form) <= _WIDEST or only) + 2
+    return "\n".join(form + " " * max(2, width - columns_of(form)) + text for form, text in rows)

@@ -75,8 +75,17 @@ def _offer_arguments(session: Session, rest: str) -> tuple[str, Iterable[str]]:
     if not given:
         return begun, [name for one in COMMANDS for name in (one.name, one.chinese)]
     command, place = command_named(given[0]), len(given)
+    if "--" in command.arguments and (begun.startswith("-") or place > 1):
+        return begun, _behind_a_path(session, command.arguments, given[-1], begun)
     takes = command.arguments.strip("[]").removesuffix(" …").split(" ")[:place][-1]
     return begun, _arguments(session, command.name, takes, begun)
+
+
+def _behind_a_path(session: Session, arguments: str, before: str, begun: str) -> Iterable[str]:
+    """Return what can stand where references and options are taken in any order."""
+    if before == "--tag":
+        return _tags(session)
+    return re.findall(r"--\w+", arguments) if begun.startswith("-") else _refs(session)
 
 
 def _arguments(session: Session, command: str, takes: str, begun: str) -> Iterable[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._history import Selection
@@ -12,12 +13,13 @@ from .._messages import ConfigError, InputError, Language, NowImageError, printa
 from .._options import cell_text, plain_dashes, strip_quotes
 from .._orders import budget_line
 from .._relay import OwnPrice, say_price, spent
-from .._session import Session, request_in, try_file
+from .._session import Session, recalled_from, try_file
 from .._store import read_file
 from ._commands import command_named, usage_of_now
 from ._login import LoginTalk
 from ._nest import nest_off, nest_on
 from ._reports import address_of, cell_of, facts_of, require_ref, status_text, viewer
+from ._sharing_lines import bundle_line, export_line, import_line, report_line
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -125,12 +127,37 @@ class NowCommands:
         if recall(self._session, path or require_ref(ref)):
             return say("the draft of the panel is filled", self._language)
         if path is not None:
-            return cell_text(request_in(read_file(recipe_file(path.resolve()), limit=_LARGEST_FILE)))
+            return self._recalled(path)
         generation = self._session.generation(require_ref(ref))
-        return "\n".join([cell_of(generation), "", *facts_of(generation, self._language)])
+        return "\n".join([cell_of(generation, self._session), "", *facts_of(generation, self._language)])
+
+    def _recalled(self, path: Path) -> str:
+        """Return the cell that makes a file again, and what of it could not be taken over."""
+        request, dropped = recalled_from(read_file(recipe_file(path.resolve()), limit=_LARGEST_FILE))
+        inputs = self._session.history.inputs_of(request)
+        lines = [cell_text(request, [(one.role, name) for one, name in inputs])]
+        if gone := [one.sha256 or one.id for one, name in inputs if not name]:
+            lines += ["", say("not in this history, and so left out: {inputs}", self._language, inputs=", ".join(gone))]
+        if dropped:
+            lines += ["", say("left out, as no relay knows them: {names}", self._language, names=", ".join(dropped))]
+        return "\n".join(lines)
+
+    def _export(self, rest: str) -> str:
+        return export_line(self._session, rest)
+
+    def _import(self, rest: str) -> str:
+        text = import_line(self._session, rest)
+        self._have_panels_follow()
+        return text
+
+    def _bundle(self, rest: str) -> str:
+        return bundle_line(self._session, rest)
+
+    def _report(self, rest: str) -> str:
+        return report_line(self._session, rest)
 
     def _cell(self, ref: str) -> str:
-        text = cell_of(self._session.generation(require_ref(ref)))
+        text = cell_of(self._session.generation(require_ref(ref)), self._session)
         self._ip.set_next_input(text)
         return ""
 

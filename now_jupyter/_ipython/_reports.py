@@ -107,9 +107,10 @@ def _spent_line(session: Session, language: Language) -> str:
     return " · ".join(part for part in (line, unclear, budget_line(session.budget(), language)) if part)
 
 
-def cell_of(generation: Generation) -> str:
-    """Return the cell that makes a generation again, by the service and model that made it."""
-    return cell_text(request_again(generation.request, generation.model, generation.service))
+def cell_of(generation: Generation, session: Session) -> str:
+    """Return the cell that makes a generation again, by the service and model that made it, of the same inputs."""
+    request = request_again(generation.request, generation.model, generation.service)
+    return cell_text(request, [(one.role, name) for one, name in session.history.inputs_of(request)])
 
 
 def facts_of(generation: Generation, language: Language) -> list[str]:
@@ -119,6 +120,7 @@ def facts_of(generation: Generation, language: Language) -> list[str]:
     status = say_status(generation.status, language)
     facts = [" · ".join(part for part in (generation.ref, status, made, origin) if part)]
     facts += [f"{one.ref} {one!r} {one.path}" for one in generation.outputs]
+    facts += [say("preview only", language)] if any(one.stands_for for one in generation.outputs) else []
     facts += [f"↳ {picture.revised_prompt}" for picture in generation.pictures if picture.revised_prompt]
     if generation.error is not None:
         facts += error_of(generation.error, billed=generation.billed).in_language(language).lines()

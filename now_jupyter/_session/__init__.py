@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from ._inputs import request_in, try_file
+from ._inputs import recalled_from, request_in, try_file
 from ._references import Reference
 from ._session import Session
 from ._signatures import GenerateOptions, OrderOptions, expand_options
 
-__all__ = ["GenerateOptions", "OrderOptions", "Reference", "Session", "expand_options", "request_in", "try_file"]
+__all__ = [
+    "GenerateOptions",
+    "OrderOptions",
+    "Reference",
+    "Session",
+    "expand_options",
+    "recalled_from",
+    "request_in",
+    "try_file",
+]

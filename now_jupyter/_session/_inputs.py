@@ -9,7 +9,7 @@ from pathlib import Path
 from .._history import History
 from .._json import text_of
 from .._media import extract, media_type
-from .._messages import InputError, Language, say
+from .._messages import InputError, Language, plain, say
 from .._options import request_from
 from .._orders import Order
 from .._protocol import Listed
@@ -19,7 +19,7 @@ from .._values import SIGNS_OF_BUTTONS, Button, Generation, Input, Origin, Outpu
 from ._given import Given, boxes_in, from_file, from_pixels, mask_from, mask_of_boxes
 from ._references import Reference, References
 
-__all__ = ["Inputs", "request_in", "try_file"]
+__all__ = ["Inputs", "recalled_from", "request_in", "try_file"]
 
 
 class Inputs:
@@ -215,8 +215,20 @@ def request_in(data: bytes) -> Request:
     Raises:
         InputError: it does not say how it was made.
     """
+    return recalled_from(data)[0]
+
+
+def recalled_from(data: bytes) -> tuple[Request, list[str]]:
+    """Return the request as `request_in`, and the names of what another tool noted that means nothing to a relay."""
     made = extract(data) or {}
     if isinstance(made.get("prompt"), str):
-        request = request_from(made)
-        return request_again(replace(request, service=None), request.model or "", request.service or "")
+        request, dropped = request_from(made), made.get("dropped")
+        again = request_again(replace(request, service=None), request.model or "", request.service or "")
+        return again, [plain(one, 40) for one in dropped] if isinstance(dropped, list) else []
+    if tool := made.get("tool"):
+        raise InputError(
+            "this file holds a workflow of {tool}, of which nothing maps to a request",
+            advice="copy the words of its prompt by hand",
+            tool=plain(tool, 40),
+        )
     raise InputError("this file does not say how it was made", advice="files saved with --save or Picture.save do")

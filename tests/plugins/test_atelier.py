@@ -170,7 +170,7 @@ def test_its_cell_and_draft_come_back_to_it(relay: TwoServices, tmp_path: Path) 
     """`%now cell`, recall and the panel's draft name what leads to the same service again."""
     with session_at(relay, tmp_path) as session:
         made = session.generate("two foxes", model="atelier-2", size="16:9", params={"grain": "fine"})
-        line, _, body = cell_of(made).partition("\n")
+        line, _, body = cell_of(made, session).partition("\n")
         order = order_of(parse_cell(line.removeprefix("%%nowimage"), body))
         assert session.rehearse(order).offer.fit.name == "RESERVED"
         assert order.request.fingerprint() == made.request.fingerprint()
