@@ -25,7 +25,8 @@ body { margin: 0 auto; padding: 1.5rem; max-width: 100rem; font: 15px/1.5 system
   color: #1b1b1f; background: #fff; }
 main { display: grid; gap: 1.5rem; grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); }
 figure { margin: 0; break-inside: avoid; }
-img { display: block; max-width: 100%; height: auto; border-radius: 6px; background: #8882; }
+img { display: block; max-width: 100%; max-height: 22rem; width: auto; height: auto; border-radius: 6px;
+  background: #8882; }
 figcaption { margin-top: .5rem; overflow-wrap: anywhere; }
 .words { white-space: pre-wrap; margin: 0; }
 .facts { margin: .25rem 0 0; color: #5f5f68; font-size: .85em; }
