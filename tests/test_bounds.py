@@ -25,7 +25,7 @@ from now_jupyter._messages import ConfigError, StoreCorrupt
 from now_jupyter._orders._quotes import Budget, _read_budget
 from now_jupyter._panel._detail import detail_of
 from now_jupyter._panel._gallery import Gallery, row_of
-from now_jupyter._panel._messages import ACTIONS, read_message
+from now_jupyter._panel._messages import ACTIONS, WITH_FILE, read_message
 from now_jupyter._settings import Settings
 from now_jupyter._settings._logins import Login, Logins
 from now_jupyter._store import Record, Store, encode, generation_of
@@ -132,7 +132,7 @@ def _shown(record: Record, gallery: Gallery, folder: Path) -> Iterator[str]:
     yield from repr(Selection([generation], language="zh")).splitlines()
     yield bundle_of(generation, SETTINGS, how="text")[0]["text/plain"][: 64 << 10]  # words that were paid for
     yield from _texts_in(row_of(record, "en"))
-    detail = detail_of(record, gallery, language="en", verbs=("press", "vary"))
+    detail = detail_of(record, gallery, gallery._session.history, "en")
     yield from _texts_in({name: part for name, part in detail.items() if name not in AS_TYPED})
 
 
@@ -191,7 +191,7 @@ def test_whatever_a_front_end_sends_is_a_message_or_refused(tmp_path: Path) -> N
     """Each field of each action, and of the draft in it, may hold anything: it is taken or refused, never a bug."""
     for action, kind in ACTIONS.items():
         form = {"id": "v-1", "action": action, **{one.name: _of_front_end(one.type) for one in _fields(kind)}}
-        buffers = [b"x"] if action == "drop" else []
+        buffers = [b"x"] if action in WITH_FILE else []
         assert read_message(form, buffers).action == action
         for absurd in absurd_for(form):
             with suppress(ValueError):
@@ -226,4 +226,6 @@ def _by_schema(schema: dict[str, Any], components: dict[str, Any]) -> Any:
         case "boolean":
             return True
         case _:
-            return "a"
+            is_digest = "{64}" in schema.get("pattern", "")
+            text: str = schema["enum"][0] if "enum" in schema else "0" * 64 if is_digest else schema.get("default", "a")
+            return text

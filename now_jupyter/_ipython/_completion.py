@@ -66,6 +66,7 @@ def _offer_values(session: Session, rest: str) -> tuple[str, Iterable[str]]:
         "service": [one.name for one in services()],
         **dict.fromkeys(("image", "mask", "vary"), refs),
         "tag": _tags(session),
+        "preset": [f'"{name}"' if " " in name else name for name in session.presets.all()],
     }
     return complete(rest, known)
 

@@ -1,6 +1,6 @@
 """The verbs of the module `now_jupyter`: plain functions that speak for the notebook's session.
 
-They are made of the methods of `Session`; `view`, `panel` and `compare` show something and are here only.
+They are made of the methods of `Session`; `view`, `panel`, `compare` and `mask` show something and are here only.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from .._values import Picture
 from ._extension import session
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .._display import ButtonRow
-    from .._panel import Comparison, Panel
+    from .._panel import Comparison, MaskEditor, Panel
 
 __all__ = [
     "again",
@@ -25,6 +27,7 @@ __all__ = [
     "compare",
     "edit",
     "generate",
+    "mask",
     "models",
     "panel",
     "press",
@@ -126,3 +129,17 @@ def compare(*refs: Reference) -> Comparison:
     from .._panel import Comparison  # noqa: PLC0415 - widgets take 0.1 s to load
 
     return Comparison.of(session(), refs)
+
+
+def mask(ref: Reference | Path) -> MaskEditor:
+    """Paint a mask over a picture or a file; as the last value of a cell the editor is shown.
+
+    The editor is given to an order as it is: `nj.edit("#12", "a red hat", mask=editor)`. `editor.mask` is a NumPy array
+    (True: repaint), `editor.picture()` a PIL image (white: repaint). Run again, the cell has what was painted still.
+
+    Raises:
+        InputError: there is no such picture.
+    """
+    from .._panel import MaskEditor  # noqa: PLC0415 - widgets take 0.1 s to load
+
+    return MaskEditor.of(session(), ref)

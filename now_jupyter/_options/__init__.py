@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._completion import complete
-from ._parsing import Parsed, gather, parse_cell, parse_keywords, parse_line
+from ._parsing import Parsed, gather, parse_cell, parse_keywords, parse_line, sendable_prompt
 from ._prompts import fill
 from ._readers import checked_prompt, read_amount, read_param, read_price
 from ._recipes import cell_text, reads_back, request_from, request_typed
@@ -33,6 +33,7 @@ __all__ = [
     "reads_back",
     "request_from",
     "request_typed",
+    "sendable_prompt",
     "skip_blanks",
     "spell_for_python",
     "strip_quotes",

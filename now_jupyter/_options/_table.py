@@ -115,6 +115,7 @@ OPTIONS: tuple[Option, ...] = (
         "LABEL",
         "press a service's button under the picture given by -i, else under the last one that has any",
     ),
+    _row("--preset", "NAME", "start from what was saved in the panel under this name; what is typed wins"),
     _row("-o --output", "NAME", "give the result this name in the notebook", read=to.read_name),
     _row("--save", "PATH", "also write the picture there, into a folder under its own name; nothing is overwritten"),
     _row("--reuse", "", "show the answer to an equal earlier request, if there is one; spends nothing then"),

@@ -25,7 +25,7 @@ class Order:
     `given` are the inputs as they were named or handed over; the session resolves them into those of the request, with
     the bytes or files of each (`sources`, by digest). `settles` names the equal orders of unknown outcome that the user
     has given up; None gives up all of them. `budget` is the most that all its calls together may cost, `notes` what
-    there is to say of the inputs.
+    there is to say of the inputs. `preset` names what the session puts into the request where nothing else was typed.
     """
 
     request: Request
@@ -42,6 +42,7 @@ class Order:
     settles: frozenset[str] | None = None
     budget: Money | None = None
     notes: tuple[str, ...] = ()
+    preset: str = ""
 
 
 def order_of(parsed: Parsed, *, execution: Execution | None = None) -> Order:
@@ -59,6 +60,7 @@ def order_of(parsed: Parsed, *, execution: Execution | None = None) -> Order:
         save=place_to_save(str(save)) if save else None,
         agreed=bool(options.get("yes")),
         budget=cast("Money | None", options.get("budget")),
+        preset=_text(options.get("preset")) or "",
     )
 
 

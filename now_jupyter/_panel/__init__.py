@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._compare_widget import Comparison
+from ._mask_widget import MaskEditor
 from ._panel import Panel, follow, recall
 
-__all__ = ["Comparison", "Panel", "follow", "recall"]
+__all__ = ["Comparison", "MaskEditor", "Panel", "follow", "recall"]

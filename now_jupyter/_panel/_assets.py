@@ -23,7 +23,7 @@ from ._fallback import MARK
 
 __all__ = ["LABELS", "in_order", "labels", "loader", "script", "styles"]
 
-_STYLES = ("panel.css", "gallery.css")
+_STYLES = ("panel.css", "gallery.css", "studio.css")
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([a-z]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const)\b)", re.MULTILINE)
 _COMMENT = re.compile(r"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from .._history import History
 from .._json import digest
 from .._messages import InputError, Language, error_of, plain, say
 from .._options import cell_text
-from .._services import request_again
+from .._protocol import Listed
+from .._services import request_again, roles_taken
 from .._session import request_in
 from .._store import STAR, Record
 from ._diff import parameters
@@ -23,10 +24,11 @@ __all__ = ["detail_of", "draft_in"]
 _PROMPT_SHOWN = 20_000
 
 
-def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Sequence[str]) -> dict[str, Any]:
+def detail_of(record: Record, gallery: Gallery, history: History, language: Language) -> dict[str, Any]:
     """Return the full view's text, the draft that makes it again, and its cell."""
     folder = gallery.pictures
     pictures, again = pictures_of(record), request_again(record.request, record.model, record.service)
+    given = history.inputs_of(again)
     return {
         **row_of(record, language),
         "prompt": record.request.prompt[:_PROMPT_SHOWN],
@@ -49,11 +51,12 @@ def detail_of(record: Record, gallery: Gallery, *, language: Language, verbs: Se
         "text": "\n\n".join(one.words for one in others_of(record) if one.words)[:_PROMPT_SHOWN],
         "facts": _facts(record, language),
         "lines": _lines(record, language),
-        "verbs": [verb for verb in verbs if pictures and verb != "press"],
-        "buttons": [button.label for button in record.buttons] if "press" in verbs else [],
+        "takes": dict(roles_taken(Listed(name=record.model))) if record.model else {},
+        "buttons": [button.label for button in record.buttons],
+        "given": [[one.role, name if name.startswith("#") else one.sha256[:12]] for one, name in given],
         **gallery.family(record),
-        "draft": draft_of(again, parent=record.id).to_json(),
-        "cell": cell_text(again),
+        "draft": draft_of(again, parent=record.id, given=given).to_json(),
+        "cell": cell_text(again, [(one.role, name) for one, name in given]),
     }
 
 
@@ -86,7 +89,7 @@ def _lines(record: Record, language: Language) -> list[str]:
     return error.lines()
 
 
-def draft_in(data: bytes, gallery: Gallery) -> Draft:
+def draft_in(data: bytes, gallery: Gallery, history: History) -> Draft:
     """Return the draft of a picture file: one of this history by its digest, else by what it says of itself.
 
     Raises:
@@ -95,7 +98,7 @@ def draft_in(data: bytes, gallery: Gallery) -> Draft:
     sha256 = digest(data)
     for record in gallery.records().values():
         if any(one.sha256 == sha256 for one in record.outputs):
-            return recipe_of(record)
+            return recipe_of(record, history)
     request = request_in(data)
     with suppress(ValueError):
         return read_draft(draft_of(request).to_json())

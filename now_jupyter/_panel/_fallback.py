@@ -19,7 +19,7 @@ from .._messages import Language, NowImageError, plain, say
 from .._store import Record, RecordedOutput
 from ._pictures import pictures_of
 
-__all__ = ["MARK", "Bundle", "latest", "static_bundle"]
+__all__ = ["MARK", "Bundle", "latest", "masked_bundle", "static_bundle"]
 
 Bundle: TypeAlias = tuple[dict[str, Any], dict[str, Any]]
 """Data and metadata of an output."""
@@ -33,6 +33,7 @@ MARK = b64encode(_HEAD[: len(_HEAD) // 3 * 3]).decode()
 _MOST = 6
 _LONGEST = 384
 _QUALITY = 82
+_VEIL = (230, 20, 92)
 
 
 def static_bundle(
@@ -46,14 +47,30 @@ def static_bundle(
             data = read_verified(folder / one.file, one.sha256)
             shown.append((record, one))
             cells[record.ref_of(one).lstrip("#")] = cell_of(data, longest=_LONGEST, among=len(pictures))
-    image, width, height = _image_of(cells)
     captions = [_caption(record, one) for record, one in shown] or [say("no pictures yet", language)]
     words = "\n".join([*captions, text] if text else captions)
+    return _bundle(_image_of(cells), words, [record for record, _ in shown])
+
+
+def masked_bundle(picture: bytes, region: Any, words: str, records: Sequence[Record]) -> Bundle:  # noqa: ANN401 - as below
+    """Return the static output of a mask: its picture, with the region in colour; `records` made the picture."""
+    from PIL import Image  # noqa: PLC0415 - Pillow is loaded when it is used
+
+    cell = cell_of(picture, longest=_LONGEST)
+    seen = cell.image.convert("RGB")
+    seen.thumbnail((_LONGEST, _LONGEST))
+    veil = region.resize(seen.size).point(lambda level: level * 2 // 3)
+    seen.paste(Image.new("RGB", seen.size, _VEIL), mask=veil)
+    return _bundle(_on_white(seen, cell.labels), words, records)
+
+
+def _bundle(image: tuple[bytes, int, int], words: str, records: Sequence[Record]) -> Bundle:
+    data, width, height = image
     of_image = {"width": width, "height": height, "alt": plain(words, 300)}
-    mark: dict[str, Any] = {"static": True, "ids": list(dict.fromkeys(record.id for record, _ in shown))}
-    if all(record.demo for record, _ in shown):
+    mark: dict[str, Any] = {"static": True, "ids": list(dict.fromkeys(record.id for record in records))}
+    if all(record.demo for record in records):
         mark["demo"] = True
-    return {"text/plain": words, "image/jpeg": image}, {"image/jpeg": of_image, "now": mark}
+    return {"text/plain": words, "image/jpeg": data}, {"image/jpeg": of_image, "now": mark}
 
 
 def latest(records: Sequence[Record]) -> list[tuple[Record, RecordedOutput]]:

@@ -17,9 +17,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from ._draft import Draft, Line, Text, Word
+from ._draft import Draft, Given, Line, Text, Word
 
-__all__ = ["ACTIONS", "MOST_PICTURES", "Message", "read_message"]
+__all__ = ["ACTIONS", "MOST_PICTURES", "WITH_FILE", "Message", "read_message"]
 
 MOST_PICTURES = 4
 """How many can be compared at once."""
@@ -33,6 +33,7 @@ _Time = Annotated[float, Meta(ge=-1e15, le=1e15)]  # in milliseconds; finite
 _Tag = Annotated[Line, Meta(max_length=100)]
 _Pictures = Annotated[list[tuple[_Number, _Number]], Meta(max_length=MOST_PICTURES)]
 _Agreed = Annotated[list[Word], Meta(max_length=100)]
+_CLICK: list[Any] = [("at", _Time), ("agreed", _Agreed, [])]
 _PLACE = [("number", _Number), ("place", _Number)]
 _OUTPUT = ("output", Annotated[int, Meta(ge=0, lt=10**4)], 0)  # 0: all of them
 _FIELDS: Mapping[str, list[Any]] = {
@@ -50,18 +51,31 @@ _FIELDS: Mapping[str, list[Any]] = {
     "quote": [("draft", Draft)],
     "relay": [],
     "cell": [("draft", Draft)],
-    "generate": [("draft", Draft), ("at", _Time), ("agreed", _Agreed, [])],
+    "generate": [("draft", Draft), *_CLICK],
     "stop": [("job", Word)],
     "dismiss": [("job", Word)],
     "star": [("number", _Number), ("on", bool), _OUTPUT],
     "tag": [("number", _Number), ("tag", _Tag), ("on", bool), _OUTPUT],
     "trash": [("number", _Number), _OUTPUT],
     "restore": [("number", _Number), _OUTPUT],
-    "press": [("number", _Number), ("label", Word), ("at", _Time)],
-    "vary": [*_PLACE, ("at", _Time)],
-    "edit": [*_PLACE, ("draft", Draft), ("at", _Time)],
+    "again": [("number", _Number), *_CLICK],
+    "vary": [*_PLACE, *_CLICK],
+    "press": [("number", _Number), ("label", Word), *_CLICK],
+    "attach": [],
+    "pick": _PLACE,
+    "input": [("input", Given)],
+    "paintable": [("input", Given), ("masks", Annotated[list[Given], Meta(max_length=1)], [])],
     "drop": [],
+    "presets": [],
+    "preset": [("name", Word), ("draft", Draft)],
+    "rename": [("name", Word), ("to", Word)],
+    "unpreset": [("name", Word)],
+    "canvas": [],
+    "paint": [],
 }
+WITH_FILE = ("attach", "drop", "paint")
+"""The actions beside which the bytes of one file come."""
+
 ACTIONS: Mapping[str, type[msgspec.Struct]] = {
     name: msgspec.defstruct(name, fields, forbid_unknown_fields=True) for name, fields in _FIELDS.items()
 }
@@ -103,7 +117,7 @@ def read_message(content: object, buffers: Sequence[Any] = ()) -> Message:
 
 
 def _file(action: str, buffers: Sequence[Any]) -> bytes:
-    if (len(buffers) == 1) != (action == "drop"):
+    if (len(buffers) == 1) != (action in WITH_FILE):
         raise ValueError("bytes are missing or too many")
     if not buffers:
         return b""

@@ -1,4 +1,4 @@
-"""The way of a click on "Generate": it buys once, never reuses, and asks before it may pay for the same thing twice."""
+"""The way of a click that orders: it buys once, never reuses, and asks before it may pay for the same thing twice."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from dataclasses import replace
 from typing import Any
 
 from .._messages import InputError, MaybeBilledError
-from .._options import checked_prompt
-from .._orders import Job, Order
+from .._orders import Order, order_again
+from .._services import request_again
 from .._session import Session
-from ._draft import Draft, order_from
+from .._store import Record
+from .._values import Input, Request
+from ._attachments import Attachments
+from ._draft import order_from
 from ._jobs import JobBoard
 from ._messages import Message
-from ._pictures import picture_at
 from ._rpc import Answer, Asked
 
-__all__ = ["VERBS", "Ordering", "verbs_of"]
+__all__ = ["VERBS", "Ordering"]
 
-VERBS = ("edit", "vary", "press")
-"""The session's verbs for one picture (design.md §2.2); each takes its reference and gives a `Job`."""
+VERBS = ("again", "vary", "press")
+"""What is ordered from a picture itself, without the form."""
 
 _REMEMBERED = 1000
 _DOUBLE_CLICK_MS = 800.0
@@ -31,49 +33,67 @@ _REPEAT = {"repeat": True}
 class Ordering:
     """Places the orders of one panel; used on one worker thread."""
 
-    def __init__(self, session: Session, board: JobBoard) -> None:
+    def __init__(self, session: Session, board: JobBoard, attachments: Attachments) -> None:
         self._session = session
         self._board = board
+        self._attachments = attachments
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._last: tuple[str, float] = ("", float("-inf"))
 
     def order(self, message: Message) -> Answer:
-        """Place the order of a click; the same message, or the second half of a double click, places none.
+        """Place the order of a click on "Generate".
 
         Raises:
             Asked: the user's word is needed first.
             InputError: the draft cannot be sent.
         """
-        order = order_from(message.fields["draft"])
-        mark, agreed = order.request.fingerprint(), frozenset(message.fields["agreed"])
+        draft = message.fields["draft"]
+        return self._place(message, order_from(draft, self._attachments.given(draft)))
+
+    def act(self, message: Message) -> Answer:
+        """Order from a picture what one of `VERBS` says.
+
+        Raises:
+            Asked: the user's word is needed first.
+            InputError: it cannot be done with this picture.
+        """
+        record = self._session.history.record(message.fields["number"])
+        make = {"again": self._again, "vary": self._vary, "press": self._press}[message.action]
+        return self._place(message, make(record, message.fields))
+
+    def _again(self, record: Record, _: Mapping[str, Any]) -> Order:
+        """Return the same request; of one that went out in several calls, the share of this one."""
+        order = order_again(record)
+        request = order.request
+        if request.button is not None:
+            names = [name for one, name in self._session.history.inputs_of(request) if one.role == "press" and name]
+            if not names:
+                raise InputError("what this was made from is not in this history", advice="press the button there")
+            return replace(order, request=replace(request, inputs=()), given=(("press", names[0]),))
+        if request.count > record.share:
+            request = replace(request, params={**request.params, "n": record.share})
+        return replace(order, request=request, alt=record.alt)
+
+    def _vary(self, record: Record, fields: Mapping[str, Any]) -> Order:
+        one = self._attachments.of_picture(record, fields["place"])
+        wanted = Request(inputs=(Input(role="vary", id=one.sha256),))
+        request = replace(request_again(wanted, record.model, record.service), inputs=())
+        alt = record.alt or record.request.prompt
+        return Order(request=request, given=(("vary", one.ref),), reuse="never", alt=alt)
+
+    def _press(self, record: Record, fields: Mapping[str, Any]) -> Order:
+        request = Request(button=fields["label"], model=record.model)
+        return Order(request=request, given=(("press", record.ref),), reuse="never")
+
+    def _place(self, message: Message, order: Order) -> Answer:
+        """Place an order; the same message, or the second half of a double click, places none."""
+        mark, agreed = f"{order.request.fingerprint()} {order.given}", frozenset(message.fields["agreed"])
         if self._is_repeat(message, mark):
             return _REPEAT
         self._ask_first(order, agreed)
         self._remember(message, mark)
         job = self._session.place(replace(order, agreed=_PRICE in agreed, settles=agreed - {_PRICE}))
-        return {"job": self._board.add(job, order.request.prompt)}
-
-    def act(self, message: Message) -> Answer:
-        """Do with a picture what the session has a verb for (`VERBS`), once for each click.
-
-        Raises:
-            InputError: the session has no such verb, or the draft has no prompt to edit by.
-        """
-        fields, verb = message.fields, message.action
-        given = {"press": fields.get("label"), "edit": fields.get("draft")}.get(verb)
-        mark = f"{verb} {fields['number']} {fields.get('place', '')} {given}"
-        if self._is_repeat(message, mark):
-            return _REPEAT
-        if verb not in verbs_of(self._session):
-            raise InputError("this session cannot do that with a picture")
-        words = [checked_prompt(given.prompt)] if isinstance(given, Draft) else [given] if given else []
-        self._remember(message, mark)
-        job = getattr(self._session, verb)(self._ref(fields), *words)
-        return {"job": self._board.add(job, words[0] if words else "")} if isinstance(job, Job) else {}
-
-    def _ref(self, fields: Mapping[str, Any]) -> str:
-        record = self._session.history.record(fields["number"])
-        return record.ref_of(picture_at(record, fields["place"])) if "place" in fields else record.ref
+        return {"job": self._board.add(job, order.request.prompt or order.alt or order.request.button or "")}
 
     def _is_repeat(self, message: Message, mark: str) -> bool:
         last, at = self._last
@@ -99,8 +119,3 @@ class Ordering:
             raise Asked(error.of_order().in_language(language).lines(), [*agreed, *refs])
         if rehearsal.doubt is not None and _PRICE not in agreed:
             raise Asked([rehearsal.doubt.in_language(language).message()], [*agreed, _PRICE])
-
-
-def verbs_of(session: Session) -> list[str]:
-    """Return what can be done with a picture here: a verb that the session has not is not offered."""
-    return [verb for verb in VERBS if callable(getattr(session, verb, None))]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from msgspec.structs import asdict
 from traitlets import Dict, List
 
 from .._media import preview, recipe_file
@@ -26,14 +27,15 @@ from .._options import cell_text
 from .._session import Session
 from .._store import read_file
 from .._values import Generation, Status
+from ._attachments import Attachments
 from ._detail import detail_of, draft_in
 from ._diff import differences
-from ._draft import Draft, recipe_of, request_of
+from ._draft import Draft, draft_of, read_draft, recipe_of, request_of
 from ._fallback import Bundle, latest, static_bundle
 from ._gallery import Gallery, row_of
 from ._jobs import JobBoard
 from ._messages import Message
-from ._ordering import VERBS, Ordering, verbs_of
+from ._ordering import VERBS, Ordering
 from ._pictures import picture_bytes
 from ._quote import quote_of, relay_of
 from ._rpc import Answer
@@ -69,7 +71,8 @@ class Panel(Standing):
         self._wanted = Wanted()
         self._folder = session.context.home().store.folder
         self._board = JobBoard(session, lambda forms: self.put("jobs", forms), self._send_partial_soon)
-        self._ordering = Ordering(session, self._board)
+        self._attachments = Attachments(session)
+        self._ordering = Ordering(session, self._board, self._attachments)
         self._answering: object = None
         self._asking = threading.Event()
         self._end_observing = session.history.observe(self._receive_change)
@@ -97,9 +100,11 @@ class Panel(Standing):
             InputError: there is no such picture, or the file does not say how it was made.
         """
         if isinstance(source, Path):
-            draft = draft_in(read_file(recipe_file(source), limit=_LARGEST_FILE), self._gallery)
+            data = read_file(recipe_file(source), limit=_LARGEST_FILE)
+            draft = draft_in(data, self._gallery, self._session.history)
         else:
-            draft = recipe_of(self._session.history.record(int(self._session.generation(source).ref.removeprefix("#"))))
+            record = self._session.history.record(int(self._session.generation(source).ref.removeprefix("#")))
+            draft = recipe_of(record, self._session.history)
         self.put("draft", draft.to_json())
 
     def close(self) -> None:
@@ -121,9 +126,17 @@ class Panel(Standing):
             "detail": ("files", self._of_this_folder(self._detail)),
             "picture": ("files", self._of_this_folder(self._picture)),
             "compare": ("files", self._of_this_folder(self._compare)),
-            "cell": ("files", lambda message: {"cell": cell_text(request_of(message.fields["draft"]))}),
+            "cell": ("files", self._cell),
+            "attach": ("files", self._attach),
+            "pick": ("files", self._of_this_folder(self._pick)),
+            "input": ("files", lambda message: self._attachments.show(message.fields["input"])),
+            "paintable": (
+                "files",
+                lambda message: self._attachments.paintable(message.fields["input"], message.fields["masks"]),
+            ),
             **dict.fromkeys(("star", "tag", "trash", "restore"), ("files", self._of_this_folder(self._mark))),
-            "drop": ("files", lambda message: {"draft": draft_in(message.data, self._gallery).to_json()}),
+            **dict.fromkeys(("presets", "preset", "rename", "unpreset"), ("files", self._presets)),
+            "drop": ("files", lambda message: {"draft": self._draft_in(message.data).to_json()}),
             "quote": ("relay", self._quote),
             "relay": ("relay", lambda _: self._ask_relay()),
             "generate": ("orders", self._ordering.order),
@@ -131,6 +144,45 @@ class Panel(Standing):
             "dismiss": ("orders", lambda message: self._board.dismiss(message.fields["job"])),
             **dict.fromkeys(VERBS, ("orders", self._of_this_folder(self._ordering.act))),
         }
+
+    # The form
+
+    def _draft_in(self, data: bytes) -> Draft:
+        return draft_in(data, self._gallery, self._session.history)
+
+    def _cell(self, message: Message) -> Answer:
+        draft = message.fields["draft"]
+        return {"cell": cell_text(request_of(draft), self._attachments.named(draft))}
+
+    def _attach(self, message: Message) -> Answer:
+        """Take a file as an input, and offer to recall how it was made where it or the history says so."""
+        one = self._attachments.attach(message.data)
+        with suppress(InputError):
+            return {"input": asdict(one), "recall": self._draft_in(message.data).to_json()}
+        return {"input": asdict(one), "recall": None}
+
+    def _paintable(self, message: Message) -> Answer:
+        return self._attachments.paintable(message.fields["input"], message.fields["masks"])
+
+    def _presets(self, message: Message) -> Answer:
+        """Change the presets as the action says, and return all of them as drafts."""
+        fields, presets = message.fields, self._session.presets
+        if message.action == "preset":
+            presets.save(fields["name"], request_of(fields["draft"]))
+        elif message.action == "rename":
+            presets.rename(fields["name"], fields["to"])
+        elif message.action == "unpreset":
+            presets.delete(fields["name"])
+        found: list[dict[str, Any]] = []
+        for name, request in presets.all().items():
+            with suppress(ValueError):  # more than the form can hold
+                found.append({"name": name, "draft": read_draft(draft_of(request).to_json()).to_json()})
+        return {"presets": found}
+
+    def _pick(self, message: Message) -> Answer:
+        """Return a picture of the history as an input."""
+        record = self._session.history.record(message.fields["number"])
+        return {"input": asdict(self._attachments.of_picture(record, message.fields["place"]))}
 
     # The folder it shows
 
@@ -190,7 +242,7 @@ class Panel(Standing):
 
     def _detail(self, message: Message) -> Answer:
         record = self._gallery.renew(message.fields["number"])
-        return detail_of(record, self._gallery, language=self.language, verbs=verbs_of(self._session))
+        return detail_of(record, self._gallery, self._session.history, self.language)
 
     def _picture(self, message: Message) -> Answer:
         record = self._session.history.record(message.fields["number"])
@@ -221,7 +273,7 @@ class Panel(Standing):
         self.follow_soon()
         if self._answering != self._who_answers():
             self._ask_relay_soon()
-        return {**quote_of(self._session, draft), "parent": self._gallery.ref_of(draft.parent)}
+        return {**quote_of(self._session, draft, self._attachments), "parent": self._gallery.ref_of(draft.parent)}
 
     def _who_answers(self) -> object:
         return self._session.context.is_demo(), self._session.settings()

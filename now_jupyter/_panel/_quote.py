@@ -8,33 +8,46 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from .._messages import Language, NowImageError, plain, say
+from .._messages import InputError, Language, NowImageError, StoreError, plain, say
 from .._options import option
 from .._orders import Order, budget_line
-from .._protocol import Offer
+from .._protocol import Listed, Offer
 from .._relay import ListedModel, say_price, spent
+from .._services import ratios_of, roles_taken
 from .._session import Session
 from .._settings import Settings
+from ._attachments import Attachments
 from ._draft import FIELDS, Draft, request_of
 
 __all__ = ["controls_of", "quote_of", "relay_of"]
 
 _ANY_PROMPT = "…"  # before anything is typed; what a model takes does not hang on it
+_OF_MASKS = "keep_outside"  # ours, whatever the model
 _MOST_MODELS = 400
 _ROOM_FOR_MODELS = 24_000
 
 
-def quote_of(session: Session, draft: Draft) -> dict[str, Any]:
-    """Return price, controls and remarks for a draft."""
+def quote_of(session: Session, draft: Draft, attachments: Attachments) -> dict[str, Any]:
+    """Return price, controls and remarks for a draft; where its inputs cannot be sent, only why."""
     settings = session.settings()
-    request = request_of(draft if draft.prompt.strip() else replace(draft, prompt=_ANY_PROMPT))
-    rehearsal = session.rehearse(Order(request=request, reuse="never"))
+    typed = draft if draft.prompt.strip() else replace(draft, prompt=_ANY_PROMPT)
+    problem = None
+    try:
+        request = request_of(typed, attachments.inputs(draft))
+        rehearsal = session.rehearse(Order(request=request, reuse="never"))
+    except (InputError, StoreError) as error:
+        if not draft.inputs:
+            raise
+        problem = error
+        rehearsal = session.rehearse(Order(request=request_of(typed), reuse="never"))
+    lines = problem.in_language(settings.language).lines()[:2] if problem else []
     return {
         "model": plain(rehearsal.offer.model, 200),
-        "price": "" if rehearsal.price.amount is None else str(rehearsal.price),
+        "price": "" if problem or rehearsal.price.amount is None else str(rehearsal.price),
         "demo": rehearsal.demo,
         "controls": controls_of(rehearsal.offer, draft, settings.language),
-        "notes": [plain(note) for note in rehearsal.notes],
+        "takes": dict(roles_taken(Listed(name=rehearsal.offer.model)) if not draft.service else rehearsal.offer.inputs),
+        "notes": [plain(note) for note in (*lines, *rehearsal.notes)],
     }
 
 
@@ -43,7 +56,7 @@ def quote_of(session: Session, draft: Draft) -> dict[str, Any]:
 
 def controls_of(offer: Offer, draft: Draft, language: Language) -> dict[str, dict[str, Any]]:
     """Return for each option which values are known, and why it does not apply where it does not."""
-    controls = {name: _control(name, offer, draft, language) for name in FIELDS}
+    controls = {name: _control(name, offer, draft, language) for name in FIELDS if name != _OF_MASKS}
     return {**controls, "n": {"values": [], "why": ""}}  # what one request does not take is sent as several
 
 
@@ -55,7 +68,10 @@ def _control(name: str, offer: Offer, draft: Draft, language: Language) -> dict[
     other, wanted = known.only_with or ("", ())
     applies = not other or {**dict(draft.params), **draft.options}.get(other) in wanted
     why = "" if applies else say("for {values} only", language, values=", ".join(wanted))
-    return {"values": list(values), "why": why}
+    ratios = ratios_of(known) if name == "size" else {}
+    more = [ratio for ratio in ratios if ratio not in values]
+    notes = {ratio: size for ratio, size in ratios.items() if ratio != size}
+    return {"values": [*values, *more], "why": why, **({"notes": notes} if notes else {})}
 
 
 # The relay
@@ -76,14 +92,16 @@ def relay_of(session: Session) -> dict[str, Any]:
 
 
 def _model(one: ListedModel, settings: Settings, *, demo: bool) -> dict[str, str]:
-    return {"name": one.name, "price": "" if demo else say_price(one, settings, unknown="")}
+    """Return a model of the list; `takes` are the roles of inputs that it takes."""
+    price = "" if demo else say_price(one, settings, unknown="")
+    return {"name": one.name, "price": price, "takes": " ".join(roles_taken(one.listed))}
 
 
 def _few(models: Sequence[dict[str, str]]) -> list[dict[str, str]]:
     """Keep the widget's state small; any other model can be typed."""
     kept, room = [], _ROOM_FOR_MODELS
     for one in models[:_MOST_MODELS]:
-        room -= len(one["name"]) + len(one["price"]) + 24
+        room -= sum(len(text) for text in one.values()) + 36
         if room < 0:
             break
         kept.append(one)

@@ -20,7 +20,7 @@ class Standing(Wired):
     """A widget with two outputs below that stand for it: a picture, and its captions, as pages show one type alone."""
 
     mode = Unicode().tag(sync=True)
-    """What the script shows: `panel`, or `compare` for a comparison in a cell."""
+    """What the script shows: `panel`, or in a cell `compare` for a comparison and `mask` for the mask editor."""
 
     words = Dict().tag(sync=True)
     """All labels, in the language of the session."""

@@ -16,11 +16,12 @@ from ._routing import (
     makes_pictures,
     other_route,
     request_again,
+    roles_taken,
     routes,
     usual_service,
     well_known_names,
 )
-from ._sizes import is_unlike
+from ._sizes import is_unlike, ratios_of
 from ._tasks import begin_task, follow_pictures, follow_task, poll_task, task_in
 
 __all__ = [
@@ -43,12 +44,14 @@ __all__ = [
     "other_route",
     "outputs_in",
     "poll_task",
+    "ratios_of",
     "raw_fields",
     "read_pictures",
     "refused_plugins",
     "request_again",
     "require_output",
     "require_prompt",
+    "roles_taken",
     "routes",
     "say_remark",
     "service_named",

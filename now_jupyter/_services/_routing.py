@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from .._messages import InputError, NowImageError
-from .._protocol import Ask, Fit, Kind, Listed, Offer, Request, Role, Service
+from .._protocol import Ask, Fit, Input, Kind, Listed, Offer, Request, Role, Service
 from ._contract import offer_of
 from ._models import is_ending, rank
 from ._registry import service_named, services
@@ -22,6 +22,7 @@ __all__ = [
     "makes_pictures",
     "other_route",
     "request_again",
+    "roles_taken",
     "routes",
     "usual_service",
     "well_known_names",
@@ -140,6 +141,15 @@ def can_take(listed: Listed, request: Request) -> bool:
     """Whether a service is likely to make pictures of this model from the inputs of a request."""
     ways = [one for one in _find_routes(services(), listed, is_named=False) if one.offer.fit >= Fit.LIKELY]
     return any(one.offer.makes == "picture" for one in _taking(ways, request))
+
+
+def roles_taken(listed: Listed) -> dict[Role, int]:
+    """Return how many inputs of each role some service takes for a model, where nobody chooses the service."""
+    ways = [one for one in _find_routes(services(), listed, is_named=False) if one.offer.fit > Fit.ASKED]
+    drawing = [one for one in ways if one.offer.makes == "picture"]
+    roles = {role for one in drawing for role in one.offer.inputs}
+    fitting = {role: _taking(drawing, Request(inputs=(Input(role=role, id=role),))) for role in roles}
+    return {role: max(one.offer.inputs[role] for one in ways) for role, ways in fitting.items() if ways}
 
 
 def request_again(request: Request, model: str, service: str) -> Request:

@@ -10,7 +10,7 @@ from .._json import JSON, text_of
 from .._messages import InputError
 from .._protocol import Option
 
-__all__ = ["RATIOS", "TIERS", "fits_grid", "is_unlike", "resolve_size", "take_shape"]
+__all__ = ["RATIOS", "TIERS", "fits_grid", "is_unlike", "ratios_of", "resolve_size", "take_shape"]
 
 RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")  # of the models that draw in chat
 TIERS = ("1K", "2K", "4K")
@@ -21,6 +21,7 @@ _TIER = re.compile(r"(\d{1,2})k", re.ASCII | re.IGNORECASE)
 _LONG_EDGE = 1536  # of a ratio, where any size may be had
 _MOST_PIXELS = 3840 * 2160
 _WIDEST = 3.0
+_ROUNDED = 0.02
 _SLACK = 0.1  # of the ratio: services round to their grid
 
 
@@ -45,6 +46,20 @@ def resolve_size(given: str, option: Option) -> str:
         return _on_grid(shape, option.grid)
     shaped = pixels or [value for value in option.values if _shape(value)]
     return min(shaped, key=lambda value: (_distance(value, shape), -_area(value)), default=given)
+
+
+def ratios_of(option: Option) -> dict[str, str]:
+    """Return the ratios that the sizes of a model have, each with the size that goes out for it."""
+    if not option.values:
+        return {}
+    resolved = {ratio: resolve_size(ratio, option) for ratio in RATIOS}
+    return {ratio: size for ratio, size in resolved.items() if not _differs(ratio, size)}
+
+
+def _differs(ratio: str, size: str) -> bool:
+    """Whether a size has another shape than a ratio says, but for the rounding to a grid."""
+    shape, wanted = _shape(size), _shape(ratio)
+    return not shape or not wanted or abs(math.log(shape / wanted)) > _ROUNDED
 
 
 def take_shape(sent: MutableMapping[str, JSON], *, tier: str = "image_size") -> dict[str, str]:

@@ -9,6 +9,7 @@ import os
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from .._values import Generation, Money, Output, Picture, Status, together
 from ._doctor import Report, examine
 from ._inputs import Inputs
 from ._making import Accompany, Making
+from ._presets import Presets
 from ._references import Reference, References
 
 __all__ = ["Session"]
@@ -87,6 +89,7 @@ class Session(Making):
         self.settings = self.context.settings
         self._references = References(self.history)
         self.remember_shown = self._references.remember
+        self.presets = Presets(lambda: self.context.home().store)
         self._inputs = Inputs(self._references, self.history, fetch=self._fetch_input)
         self.facts = RelayFacts(settings=self.settings)
         self.known_models = self.facts.known_names
@@ -126,6 +129,10 @@ class Session(Making):
         return self._start(self._orders.place, resolved, ask=ask if asks and may_ask() else None)
 
     def _resolve(self, order: Order) -> Order:
+        if order.preset:
+            applied = self.presets.apply(order, self.settings().language)
+            resolved = self._resolve(applied)
+            return replace(resolved, notes=tuple(dict.fromkeys((*applied.notes, *resolved.notes))))
         if not order.given and order.request.button is None:
             return order
         snapshot = self.context.snapshot()

@@ -36,6 +36,7 @@ class _Asked(TypedDict, total=False):
     negative: str | None
     seed: int | None
     params: Mapping[str, Any] | None
+    preset: str | None
     service: str | None
     reuse: bool | None
     fresh: bool | None

@@ -28,6 +28,7 @@ from test_w_markup import EVIL, PLAIN, Tags
 _FOREIGN = """() => [...document.querySelectorAll('*')].map((one) => one.localName).filter((name) =>
     !/^(html|head|meta|title|style|body|main|section|header|div|span|p|h3|h4|ul|li|dl|dt|dd|i|ins|del|button|details)$/
         .test(name) && !/^(summary|input|textarea|select|option|img|svg|path|figure|figcaption)$/.test(name)
+        && !/^(ol|label|canvas|footer|output)$/.test(name)
         && !/^(table|thead|tbody|tr|th|td)$/.test(name))"""
 _WAYS = """() => [...document.querySelectorAll('.nowp *')].flatMap((one) => [...one.attributes])
     .filter((one) => one.name.startsWith('on') || (['href', 'src', 'action', 'srcdoc', 'xlink:href'].includes(one.name)

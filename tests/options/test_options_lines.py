@@ -18,7 +18,7 @@ def test_these_are_the_options() -> None:
     flags = [flag for one in OPTIONS for flag in one.flags]
     assert " ".join(flags) == (
         "-m --model -n --n -s --size -q --quality --style --background --format --compression --negative --seed "
-        "-p --param -i --image --mask --keep-outside --vary --button "
+        "-p --param -i --image --mask --keep-outside --vary --button --preset "
         "-o --output --save --reuse --fresh --no-wait --dry-run -y --yes --budget --literal --alt --tag "
         "--timeout --service --show -h --help"
     )

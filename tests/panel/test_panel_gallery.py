@@ -6,7 +6,6 @@ import base64
 import json
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,41 +83,6 @@ def test_marks_and_detail(wire: Wire, session: Session) -> None:
     wire.ask("find")
     assert wire.ask("detail", number=1).content["children"] == [2]
     assert wire.ask("tag", number=1, tag="*", on=True).content["error"]["lines"]
-
-
-def test_buttons_show_only_where_the_session_can_press_them(session: Session) -> None:
-    """No stub: a button of the service is offered when the session has the verb, and is then pressed once."""
-    session.generate("a red fox")
-    store = session.context.home().store
-    from now_jupyter._values import Button
-
-    store.write(replace(store.read(1), buttons=(Button(label="U1", action="up"),)))
-    with panels.opened(session) as wire:
-        assert wire.ask("detail", number=1).content["buttons"] == []
-        pressed: list[tuple[str, str]] = []
-        session.press = lambda ref, label: pressed.append((ref, label))  # type: ignore[attr-defined]
-        assert wire.ask("detail", number=1).content["buttons"] == ["U1"]
-        wire.ask("press", number=1, label="U1", at=1000.0)
-        assert wire.ask("press", number=1, label="U1", at=1200.0).content["repeat"] is True
-        assert pressed == [("#1", "U1")]
-
-
-def test_edit_and_vary_show_where_the_session_has_the_verb(session: Session) -> None:
-    """They call it with the picture, and Edit with the form's prompt; a double click does it once."""
-    session.generate("a red fox")
-    with panels.opened(session) as wire:
-        assert wire.ask("detail", number=1).content["verbs"] == []
-        assert "cannot" in wire.ask("vary", number=1, place=1, at=0.0).content["error"]["lines"][0]
-        done: list[tuple[str, ...]] = []
-        session.edit = lambda *given: done.append(("edit", *given))  # type: ignore[attr-defined]
-        session.vary = lambda ref: session.submit(f"a fox like {ref}")  # type: ignore[attr-defined]
-        assert wire.ask("detail", number=1).content["verbs"] == ["edit", "vary"]
-        wire.ask("edit", number=1, place=1, draft=draft("in snow"), at=1000.0)
-        wire.ask("edit", number=1, place=1, draft=draft("in snow"), at=1100.0)
-        assert done == [("edit", "#1", "in snow")]
-        assert "no prompt" in wire.ask("edit", number=1, place=1, draft=draft(" "), at=9e3).content["error"]["lines"][0]
-        assert "job" in wire.ask("vary", number=1, place=1, at=2e4).content
-        wire.until(lambda: len(session.history) == 2)
 
 
 def test_a_dropped_file_is_recalled(wire: Wire, session: Session, tmp_path: Path) -> None:

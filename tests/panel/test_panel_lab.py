@@ -91,6 +91,40 @@ def test_the_whole_way(lab: Lab) -> None:
     assert lab.strangers == []
 
 
+def test_a_mask_is_painted_in_a_cell_and_given_to_the_next(lab: Lab) -> None:
+    """`nj.mask` stands in the cell, its picture below it is hidden; what is painted is what the next cell edits."""
+    make_one = "made = nj.generate('a red fox', model='dall-e-2', size='512x512')"
+    edit = "done = nj.edit(made, 'a whale', mask=editor)\nprint(int(editor.mask.sum()), done.parents == (made.id,))"
+    page = lab.open([f"{LOAD}\n{make_one}", "editor = nj.mask(made)\neditor", edit])
+    page.run(0)
+    page.run(1)
+    page.wait_for("() => document.querySelector('.nowp-alive .nowp-easel')?.dataset.view")
+    assert shown_outputs(page, 1) == 1
+    scale, right, down, left, top = page.evaluate(
+        """() => {
+            const easel = document.querySelector(".nowp-easel");
+            easel.scrollIntoView({ block: "center" });
+            const box = easel.getBoundingClientRect();
+            return [...easel.dataset.view.split(" ").map(Number), box.left, box.top];
+        }"""
+    )
+
+    async def draw(raw: Any) -> None:
+        await raw.locator(".nowp-easel").focus()
+        await raw.keyboard.press("r")
+        for x, y, act in ((100, 120, raw.mouse.down), (299, 219, raw.mouse.up)):
+            await raw.mouse.move(left + right + (x + 0.5) * scale, top + down + (y + 0.5) * scale)
+            await act()
+
+    page.do(draw)
+    page.wait_for("() => document.querySelector('.nowp-mask').dataset.saved === '20000'")
+    page.screenshot("mask-in-a-cell")
+    page.run(2)
+    page.wait_for_text(2, "20000 True")
+    assert lab.page_errors == []
+    assert lab.strangers == []
+
+
 def test_stop_waiting_and_a_busy_kernel(lab: Lab) -> None:
     """A stopped job goes out of sight and on; while a cell computes the picture is still made and shown."""
     page = opened(lab, "import time; time.sleep(6); print('computed')")

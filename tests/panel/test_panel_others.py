@@ -72,7 +72,7 @@ def test_the_full_view_says_where_files_lie(wire: Wire, song: Record, session: S
     folder = session.context.home().store.pictures
     assert detail["files"] == [["audio", str(folder / SOUND)], ["picture", str(folder / "1.3-a-song.svg")]]
     assert detail["text"] == "la <b>la</b>\nla"
-    assert detail["verbs"] == []
+    assert detail["pictures"] == []
 
 
 def test_the_page_shows_kind_file_and_place(wire: Wire, song: Record, browser: Browser) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import threading
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,11 +58,17 @@ def test_the_question_before_ordering_again(page: Page, session: Session) -> Non
 
 
 def test_a_setting_that_does_not_apply_says_why(page: Page) -> None:
-    """It is off, and what reads the page aloud reads the reason with it."""
-    page.fill("Model", "dall-e-2")
+    """It is away; one that holds a value stays, and what reads the page aloud reads the reason with it."""
+    page.wait("() => document.querySelector('.nowp-more')")
     page.evaluate("() => { document.querySelector('.nowp-more').open = true; }")
+    page.fill("Model", "dall-e-3")
     field = "document.querySelector('[role=combobox][aria-label=Style]')"
-    page.wait(f"() => {field}.disabled")
+    page.wait(f"() => {field}.offsetParent")
+    page.fill("Style", "vivid")
+    page.fill("Model", "dall-e-2")
+    page.wait(f"() => {field}.hasAttribute('aria-describedby')")
+    page.wait("() => !document.querySelector('[role=combobox][aria-label=Background]').offsetParent")
+    assert page.evaluate(f"() => Boolean({field}.offsetParent)")
     why = f"() => document.getElementById({field}.getAttribute('aria-describedby')).textContent"
     assert page.evaluate(why) == "not known for dall-e-2"
 
@@ -144,23 +148,6 @@ def test_copy_as_cell_puts_the_cell_on_the_clipboard(page: Page, session: Sessio
     page.wait("() => document.querySelector('.nowp-toast')?.textContent.includes('clipboard')")
     text = page.evaluate("() => navigator.clipboard.readText()")
     assert text == "%%nowimage --model gpt-image-2 --size 16:9\na red fox"
-
-
-def test_a_picture_dropped_on_the_panel_is_recalled(page: Page, session: Session, tmp_path: Path) -> None:
-    """Its bytes go to the kernel, the form is filled."""
-    made = session.generate("a red fox", size="16:9")
-    data = base64.b64encode(made.pictures[0].save(tmp_path / "fox.png").read_bytes()).decode()
-    page.evaluate(
-        """text => {
-            const given = new DataTransfer();
-            const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
-            given.items.add(new File([bytes], "fox.png", { type: "image/png" }));
-            const event = new DragEvent("drop", { dataTransfer: given, bubbles: true, cancelable: true });
-            document.querySelector(".nowp").dispatchEvent(event);
-        }""",
-        data,
-    )
-    page.wait("() => document.querySelector('.nowp-prompt')?.value === 'a red fox'")
 
 
 def test_comparing_shows_what_differs(page: Page, four: list[str]) -> None:
@@ -275,16 +262,14 @@ def test_a_change_that_is_told_before_the_first_answer_breaks_nothing(browser: B
         busy.set()
 
 
-def test_vary_and_edit_in_the_full_view(page: Page, session: Session) -> None:
-    """Where the session has the verbs they stand beside the others; a double click orders once, Edit takes the form."""
-    session.generate("a red fox")
-    edited: list[tuple[str, ...]] = []
-    session.vary = lambda ref: session.submit(f"a fox like {ref}")  # type: ignore[attr-defined]
-    session.edit = lambda *given: edited.append(given)  # type: ignore[attr-defined]
+def test_vary_and_again_in_the_full_view(page: Page, session: Session) -> None:
+    """They stand under the picture and order from it; a double click orders once."""
+    session.generate("a red fox", model="dall-e-2", size="512x512")
     page.wait_for_pictures(1)
-    page.fill("Prompt", "in snow")
     open_first(page)
     page.do(lambda raw: raw.get_by_role("button", name="Vary", exact=True).dblclick())
-    page.click("button", "Edit")
-    page.wire.until(lambda: edited == [("#1", "in snow")])
     page.wire.until(lambda: not session.jobs() and len(session.history) == 2)
+    assert session.history["#2"].parents == (session.history["#1"].id,)
+    page.do(lambda raw: raw.get_by_role("button", name="Again", exact=True).dblclick())
+    page.wire.until(lambda: not session.jobs() and len(session.history) == 3)
+    assert session.history["#3"].prompt == "a red fox"

@@ -26,6 +26,14 @@ def test_every_file_is_joined_after_those_it_imports() -> None:
         assert set(wanted) <= set(names[:at]), name
 
 
+def test_no_two_files_name_the_same() -> None:
+    """They are joined into one scope."""
+    declared = r"^(?:export )?(?:async )?(?:const|let|function\*?|class) (\w+)"
+    scripts = [text for name, text in SOURCES.items() if name not in ("loader.js", "types.d.ts")]
+    names = [name for text in scripts for name in re.findall(declared, text, re.MULTILINE)]
+    assert [name for name in set(names) if names.count(name) > 1] == []
+
+
 def test_joining_takes_away_comments_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cast at the beginning of a line stays with what it casts, and so does all up to the next comment."""
     code = "const b =\n  /** @type {B} */ (a);\nconst c = 1;\n"

@@ -15,12 +15,14 @@ from pathlib import Path
 
 import pytest
 
+import panels
 from clean_room import ROOT
 from now_jupyter._display._ticking import line_of
 from now_jupyter._ipython._reports import cell_of, rehearsal_text
 from now_jupyter._messages import InputError
 from now_jupyter._options import complete, parse_cell, usage
 from now_jupyter._orders import order_of
+from now_jupyter._panel._attachments import Attachments
 from now_jupyter._panel._draft import Draft, draft_of
 from now_jupyter._panel._jobs import _notes_of
 from now_jupyter._panel._quote import quote_of
@@ -166,6 +168,23 @@ def test_a_button_is_an_order_of_its_own(relay: TwoServices, tmp_path: Path) -> 
     assert (pressed.ref, pressed.parents, pressed.service) == ("#2", (first.id,), "atelier")
 
 
+def test_the_panel_presses_its_buttons_once(relay: TwoServices, tmp_path: Path) -> None:
+    """A double click on a button is one order; "Again" under what came of it presses the button once more."""
+    with session_at(relay, tmp_path) as session:
+        first = session.generate("two foxes", model="atelier-2")
+        with panels.opened(session) as wire:
+            assert wire.ask("detail", number=1).content["buttons"] == ["Again", "Larger"]
+            assert "job" in wire.ask("press", number=1, label="Larger", at=1000.0).content
+            assert wire.ask("press", number=1, label="Larger", at=1100.0).content["repeat"] is True
+            wire.until(lambda: len(session.history) == 2 and not session.jobs())
+            cell = wire.ask("detail", number=2).content["cell"]
+            wire.ask("again", number=2, at=9000.0)
+            wire.until(lambda: len(session.history) == 3 and not session.jobs())
+        parents = [one.parents for one in session.history]
+    assert parents == [(), (first.id,), (first.id,)]
+    assert "-i #1 --button Larger" in cell
+
+
 def test_its_cell_and_draft_come_back_to_it(relay: TwoServices, tmp_path: Path) -> None:
     """`%now cell`, recall and the panel's draft name what leads to the same service again."""
     with session_at(relay, tmp_path) as session:
@@ -185,7 +204,8 @@ def test_help_completion_and_panel_know_it(relay: TwoServices, tmp_path: Path) -
     assert complete("--service at", {"service": names}) == ("at", names)
     with session_at(relay, tmp_path) as session:
         assert "atelier-2" in session.known_models()
-        quote = quote_of(session, Draft(model="atelier-2", prompt="two foxes", options={"size": "4:3"}))
+        draft = Draft(model="atelier-2", prompt="two foxes", options={"size": "4:3"})
+        quote = quote_of(session, draft, Attachments(session))
     assert quote["controls"]["size"]["values"] == ["16:9", "9:16", "1:1"]
     assert quote["controls"]["quality"]["why"]
     assert quote["price"]

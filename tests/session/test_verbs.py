@@ -24,7 +24,7 @@ from now_jupyter._options import OPTIONS, parse_keywords, parse_line, spell_for_
 from now_jupyter._session import GenerateOptions, OrderOptions, Session
 from relays import new_session, relay_on_loopback
 
-SHOWING = {"buttons", "compare", "panel", "view"}
+SHOWING = {"buttons", "compare", "mask", "panel", "view"}
 OF_CELLS = {"help", "no_wait", "dry_run", "literal", "show"}
 
 

@@ -1,8 +1,9 @@
 import { fill, icon } from "./dom.js";
+import { Verbs } from "./verbs.js";
 
 /** @import { Context } from "./context.js" */
 /** @import { FullView } from "./picture.js" */
-/** @import { Actions, Child, Detail, Draft, Pair } from "./types.d.ts" */
+/** @import { Child, Detail, Draft, Pair } from "./types.d.ts" */
 
 const LONGEST_TAG = 100;
 
@@ -14,6 +15,12 @@ export class Details {
     this.view = view;
     this.el = ctx.h("div", { class: "nowp-side" });
     this.tagField = this.createTagField();
+    this.trouble = ctx.h("div", { class: "nowp-trouble" });
+    this.verbs = new Verbs(ctx, view.form, {
+      trouble: this.trouble,
+      leave: () => view.hide(),
+      back: () => this.el.querySelector("button")?.focus(),
+    });
   }
 
   /** @param {Detail} shown @param {number} place */
@@ -26,7 +33,10 @@ export class Details {
     const words = (/** @type {string} */ text) => h("p", { class: "nowp-words", text });
     fill(
       this.el,
-      h("div", { class: "nowp-actions" }, ...this.createDraftActions(shown), ...this.createVerbs(shown, place)),
+      h("div", { class: "nowp-actions nowp-verbs" }, ...this.createVerbs(shown, place)),
+      shown.buttons.length ? this.createPart("service", this.createButtons(shown)) : null,
+      this.trouble,
+      h("div", { class: "nowp-actions" }, ...this.createDraftActions(shown)),
       shown.lines.length && shown.count ? this.ctx.createErrorCard(shown.lines) : null,
       this.createPart("prompt", words(shown.prompt)),
       shown.text ? this.createPart("text", words(shown.text)) : null,
@@ -34,7 +44,9 @@ export class Details {
       picture?.revised ? this.createPart("revised", words(picture.revised)) : null,
       this.createPart("parameters", this.createFacts([...shown.params, ...size, ...shown.facts])),
       this.createPart("tags", this.createTags(shown)),
-      shown.buttons.length ? this.createPart("service", this.createButtons(shown)) : null,
+      shown.given.length
+        ? this.createPart("inputs", this.createFacts(shown.given.map(([role, name]) => [t(`role.${role}`), name])))
+        : null,
       shown.parents.length ? this.createPart("parents", this.createFamily(shown.parents)) : null,
       shown.children.length ? this.createPart("children", this.createFamily(shown.children)) : null,
     );
@@ -53,9 +65,14 @@ export class Details {
     return h("section", { class: "nowp-part" }, h("h4", { text: t(label) }), content);
   }
 
-  /** @param {string} text @param {string} title @param {() => void} onclick */
-  createAction(text, title, onclick) {
-    return this.ctx.h("button", { class: "nowp-plain", title, text, onclick });
+  /**
+   * A button; one that cannot be used says why.
+   * @param {string} text @param {string} title @param {() => void} onclick
+   */
+  createAction(text, title, onclick, isOff = false) {
+    const off = isOff ? { "aria-disabled": "true", "aria-label": `${text}: ${title}` } : {};
+    const say = () => this.ctx.toast(title);
+    return this.ctx.h("button", { class: "nowp-plain", title, text, ...off, onclick: isOff ? say : onclick });
   }
 
   /** What fills the form, or goes to the clipboard. @param {Detail} shown */
@@ -77,35 +94,16 @@ export class Details {
     ];
   }
 
-  /** What the session can do with a picture, for money. @param {Detail} shown @param {number} place */
-  createVerbs({ number, verbs }, place) {
-    const { t } = this.ctx;
-    const edit = () => this.order("edit", { number, place, draft: this.view.form.draft, at: Date.now() });
-    const vary = () => this.order("vary", { number, place, at: Date.now() });
-    return [
-      verbs.includes("edit") ? this.createAction(t("edit"), t("editWhy"), edit) : null,
-      verbs.includes("vary") ? this.createAction(t("vary"), "", vary) : null,
-    ];
+  /** What can be made of a picture. @param {Detail} shown @param {number} place */
+  createVerbs(shown, place) {
+    const verbs = this.verbs.list(shown, shown.pictures[place - 1] ? place : 0);
+    return verbs.map(({ label, title, run, isOff }) => this.createAction(label, title, run, isOff));
   }
 
   /** The buttons of the service. @param {Detail} shown */
   createButtons({ number, buttons }) {
-    const press = (/** @type {string} */ label) => this.order("press", { number, label, at: Date.now() });
-    const actions = buttons.map((label) => this.createAction(label, "", () => press(label)));
+    const actions = buttons.map((label) => this.createAction(label, "", () => this.verbs.press(number, label)));
     return this.ctx.h("div", { class: "nowp-actions" }, ...actions);
-  }
-
-  /**
-   * Do something that costs money.
-   * @template {"edit" | "vary" | "press"} Verb
-   * @param {Verb} verb @param {Actions[Verb]["asks"]} fields
-   */
-  async order(verb, fields) {
-    const { ctx } = this;
-    await ctx.attempt(async () => {
-      await ctx.wire.ask(verb, fields);
-      ctx.announce(ctx.t("ordered"));
-    });
   }
 
   /** @param {Pair[]} pairs */

@@ -1,10 +1,13 @@
 import { debounce, fill, icon } from "./dom.js";
 import { Combobox, PairsField } from "./fields.js";
+import { InputList } from "./inputs.js";
+import { MaskDialog } from "./masking.js";
 import { OrderButton } from "./order.js";
+import { PresetList } from "./presets.js";
 import { linesOf } from "./wire.js";
 
 /** @import { Context } from "./context.js" */
-/** @import { Draft, Quote } from "./types.d.ts" */
+/** @import { Draft, Quote, Takes } from "./types.d.ts" */
 
 const LONGEST_PROMPT = 65_536;
 const MOST_UNDONE = 50;
@@ -43,6 +46,15 @@ export class DraftForm {
     const undo = { class: "nowp-round", label: t("undoDraft"), hidden: true, onclick: () => this.goBack() };
     this.undo = h("button", undo, icon("undo"));
     this.notes = h("div", { class: "nowp-notes", role: "status" });
+    this.dialog = new MaskDialog(ctx);
+    this.dialog.onclose = () => this.prompt.focus();
+    this.inputs = new InputList(ctx, {
+      dialog: this.dialog,
+      change: (inputs) => this.change({ inputs }),
+      keep: (on) => this.setOption("keep_outside", on ? "" : "off"),
+      recall: (one) => this.use(one),
+    });
+    this.presets = new PresetList(ctx, { draft: () => this.draft, use: (one) => this.use(one) });
     this.orderButton = new OrderButton(ctx, this);
     this.el = this.lay();
     wire.watch("change:draft", () => this.takeTheirs(model.get("draft")));
@@ -70,9 +82,10 @@ export class DraftForm {
     return h(
       "section",
       { class: "nowp-draft", "aria-label": t("draft") },
-      h("div", { class: "nowp-sheet" }, this.prompt, this.origin),
+      h("div", { class: "nowp-sheet" }, this.prompt, this.inputs.el, this.origin),
       h("div", { class: "nowp-grid" }, this.model.el, size.el, quality.el, n.el),
       this.more,
+      this.presets.el,
       h(
         "div",
         { class: "nowp-bar nowp-main" },
@@ -126,6 +139,7 @@ export class DraftForm {
     this.model.value = draft.model;
     for (const [name, field] of Object.entries(this.options)) field.value = draft.options[name] ?? "";
     this.pairs.set(draft.params);
+    this.inputs.show(draft.inputs, draft.options.keep_outside !== "off");
     if (draft.params.length || MORE_OPTIONS.some((name) => draft.options[name])) more.open = true;
     this.undo.hidden = !this.before.length;
     this.showOrigin();
@@ -183,15 +197,16 @@ export class DraftForm {
   }
 
   /** @param {Quote} quote */
-  showQuote({ price, parent, model, controls, notes }) {
+  showQuote({ price, parent, model, controls, takes, notes }) {
     this.orderButton.price.textContent = price;
     if (parent !== this.parentRef) {
       this.parentRef = parent;
       this.show();
     }
     this.model.input.placeholder = `${model} · ${this.ctx.t("automatic")}`;
-    for (const [name, { values, why }] of Object.entries(controls)) {
-      this.options[name]?.suggest(values.map((value) => ({ name: value })));
+    this.inputs.setTakes(takes, model);
+    for (const [name, { values, why, notes: beside = {} }] of Object.entries(controls)) {
+      this.options[name]?.suggest(values.map((value) => ({ name: value, note: beside[value] })));
       this.options[name]?.setReason(why);
     }
     this.showNotes(notes);
@@ -206,6 +221,28 @@ export class DraftForm {
     const { models = [] } = this.ctx.model.get("relay");
     this.model.suggest(models.map(({ name, price }) => ({ name, note: price })));
     this.quote();
+  }
+
+  /** What the model that is chosen takes. @returns {Takes} */
+  get takes() {
+    return this.inputs.takes;
+  }
+
+  /**
+   * Take a picture of the history as the input, and paint a mask over it if that is wanted; undo brings the form back.
+   * @param {{number: number, model: string, takes: Takes}} shown @param {number} place @param {boolean} paints
+   */
+  async edit({ number, model, takes }, place, paints) {
+    const { ctx } = this;
+    await ctx.attempt(async () => {
+      const { input } = await ctx.wire.ask("pick", { number, place });
+      const isTaken = this.takes.picture && (!paints || this.takes.mask);
+      this.use({ ...this.draft, inputs: [input], parent: "", model: isTaken ? this.draft.model : model });
+      if (!isTaken) this.inputs.setTakes(takes, model);
+      this.prompt.focus();
+      this.prompt.select();
+      if (paints) await this.inputs.paint();
+    });
   }
 
   async copyCell() {
@@ -227,10 +264,11 @@ export class DraftForm {
 
 /** @param {Partial<Draft>} draft @returns {Draft} */
 function completeDraft(draft) {
-  return { prompt: "", model: "", service: "", options: {}, params: [], parent: "", ...draft };
+  return { prompt: "", model: "", service: "", options: {}, params: [], inputs: [], parent: "", ...draft };
 }
 
 /** Write a draft in such a way that equal ones are written alike. @param {Draft} draft */
-function writeDraft({ prompt, model, service, options = {}, params, parent }) {
-  return JSON.stringify([prompt, model, service, Object.entries(options).sort(), params, parent]);
+function writeDraft({ prompt, model, service, options = {}, params, inputs = [], parent }) {
+  const given = inputs.map(({ role, sha256, ref }) => [role, sha256, ref]);
+  return JSON.stringify([prompt, model, service, Object.entries(options).sort(), params, given, parent]);
 }

@@ -55,9 +55,12 @@ export class Combobox {
     if (!this.list.hidden) this.show();
   }
 
-  /** Say why the field does not apply; it does where there is no reason. @param {string} reason */
+  /**
+   * Say why the field does not apply; it does where there is no reason. It is seen where it holds a value.
+   * @param {string} reason
+   */
   setReason(reason) {
-    this.input.disabled = Boolean(reason) && !this.input.value;
+    this.el.hidden = Boolean(reason) && !this.input.value;
     this.why.textContent = reason;
     this.why.hidden = !reason;
     if (reason) this.input.setAttribute("aria-describedby", this.why.id);
@@ -81,7 +84,7 @@ export class Combobox {
     const fitting = this.known.filter((one) => one.name.toLowerCase().includes(words)).slice(0, MOST_SUGGESTED);
     this.at = -1;
     fill(this.list, ...fitting.map((one) => this.createOption(one)));
-    this.expand(fitting.length > 0 && !this.input.disabled);
+    this.expand(fitting.length > 0);
   }
 
   hide() {

@@ -54,29 +54,41 @@ export class OrderButton {
     fill(this.trouble, this.ctx.createErrorCard(lines, dismiss));
   }
 
-  /** Ask for the user's word: "Not now" and Escape go back to where one was. @param {Asked} asked */
-  askConsent({ lines, agree }) {
-    const { h, t } = this.ctx;
+  /** @param {Asked} asked */
+  askConsent(asked) {
     const focused = focusedBeside(this.form.el);
     const from = focused && this.form.el.contains(focused) ? focused : this.form.prompt;
-    const leave = () => {
-      fill(this.trouble);
-      from.focus();
-    };
-    const onkeydown = (/** @type {KeyboardEvent} */ event) => {
-      if (event.key !== "Escape") return;
-      event.stopPropagation();
-      leave();
-    };
-    const no = h("button", { class: "nowp-plain", text: t("notNow"), onclick: leave });
-    const yes = h("button", { class: "nowp-plain", text: t("orderAgain"), onclick: () => this.order(agree) });
-    const question = h(
-      "div",
-      { class: "nowp-error nowp-ask", role: "alertdialog", "aria-label": lines[0], onkeydown },
-      ...lines.map((line) => h("p", { text: line })),
-      h("div", { class: "nowp-bar" }, no, yes),
-    );
-    fill(this.trouble, question);
-    no.focus();
+    askConsent(this.ctx, this.trouble, asked, { back: () => from.focus(), order: (agreed) => this.order(agreed) });
   }
+}
+
+/**
+ * Ask for the user's word: "Not now" and Escape go back to where one was.
+ * @param {Context} ctx @param {HTMLElement} place @param {Asked} asked
+ * @param {{back: () => void, order: (agreed: string[]) => void}} then
+ */
+export function askConsent({ h, t }, place, { lines, agree }, { back, order }) {
+  const leave = () => {
+    fill(place);
+    back();
+  };
+  const onkeydown = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    leave();
+  };
+  const agreed = () => {
+    fill(place);
+    order(agree);
+  };
+  const no = h("button", { class: "nowp-plain", text: t("notNow"), onclick: leave });
+  const yes = h("button", { class: "nowp-plain", text: t("orderAgain"), onclick: agreed });
+  const question = h(
+    "div",
+    { class: "nowp-error nowp-ask", role: "alertdialog", "aria-label": lines[0], onkeydown },
+    ...lines.map((line) => h("p", { text: line })),
+    h("div", { class: "nowp-bar" }, no, yes),
+  );
+  fill(place, question);
+  no.focus();
 }

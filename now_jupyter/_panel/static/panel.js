@@ -3,7 +3,9 @@ import { Context } from "./context.js";
 import { fill } from "./dom.js";
 import { DraftForm } from "./draft.js";
 import { Gallery } from "./gallery.js";
+import { takeFiles } from "./inputs.js";
 import { JobList } from "./jobs.js";
+import { renderMask } from "./masking.js";
 import { FullView } from "./picture.js";
 
 /** @import { Model } from "./types.d.ts" */
@@ -30,10 +32,10 @@ function renderPanel(ctx) {
   const make = h("div", { class: "nowp-make" }, form.el, jobs.el, purse);
   root.setAttribute("role", "region");
   root.setAttribute("aria-label", t("panel"));
-  root.append(h("div", { class: "nowp-body" }, make, gallery.el), view.el, comparison.el);
+  root.append(h("div", { class: "nowp-body" }, make, gallery.el), view.el, comparison.el, form.dialog.el);
   wire.watch("change:relay", () => showPurse(ctx, purse));
   showPurse(ctx, purse);
-  recallDropped(ctx, form);
+  takeFiles(ctx, form.inputs);
   gallery.find();
 }
 
@@ -43,20 +45,6 @@ function showPurse(ctx, purse) {
   const { demo, left, budget, lines = [] } = model.get("relay");
   const words = demo ? [t("demo")] : [left ? t("left", { amount: left }) : "", budget ?? ""].filter(Boolean);
   fill(purse, ...words.map((text) => h("p", { text })), lines.length ? ctx.createErrorCard(lines) : null);
-}
-
-/** Recall a picture file that is dropped anywhere on the panel. @param {Context} ctx @param {DraftForm} form */
-function recallDropped({ root, signal }, form) {
-  const handle = (/** @type {DragEvent} */ event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    event.stopPropagation();
-    root.classList.toggle("nowp-dropping", event.type === "dragover");
-    if (event.type === "drop") form.recall(event.dataTransfer.files[0]);
-  };
-  root.addEventListener("dragover", handle, { signal });
-  root.addEventListener("dragleave", handle, { signal });
-  root.addEventListener("drop", handle, { signal });
 }
 
 /** @param {Context} ctx */
@@ -72,6 +60,7 @@ function render({ model, el }) {
   const ending = new AbortController();
   const ctx = new Context(model, el, ending.signal);
   if (model.get("mode") === "compare") renderComparison(ctx);
+  else if (model.get("mode") === "mask") renderMask(ctx);
   else renderPanel(ctx);
   return () => ending.abort();
 }

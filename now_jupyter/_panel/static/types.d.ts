@@ -3,12 +3,32 @@
 export type Pair = [name: string, value: string];
 export type Status = "pending" | "running" | "done" | "partial" | "failed" | "cancelled" | "unknown";
 
+export type GivenRole = "picture" | "mask" | "vary";
+
+/** How many inputs of each role a model takes. */
+export type Takes = Partial<Record<GivenRole, number>>;
+
+/** An input: a picture of the history by its number, or a file that was attached; by digest in either case. */
+export interface Given {
+  role: GivenRole;
+  sha256: string;
+  ref: string;
+}
+
+/** A picture as a mask is painted on it; width and height are the original's. */
+export interface Paintable {
+  mime: string;
+  width: number;
+  height: number;
+}
+
 export interface Draft {
   prompt: string;
   model: string;
   service: string;
   options: Record<string, string>;
   params: Pair[];
+  inputs: Given[];
   parent: string;
 }
 
@@ -51,8 +71,9 @@ export interface Detail extends Row {
   text: string;
   facts: Pair[];
   lines: string[];
-  verbs: string[];
+  takes: Takes;
   buttons: string[];
+  given: [role: string, name: string][];
   parents: number[];
   children: number[];
   draft: Draft;
@@ -75,7 +96,7 @@ export interface Job {
 
 export interface Relay {
   demo: boolean;
-  models: { name: string; price: string }[];
+  models: { name: string; price: string; takes: string }[];
   left: string;
   budget: string;
   lines: string[];
@@ -108,7 +129,8 @@ export interface Quote {
   model: string;
   price: string;
   parent: string;
-  controls: Record<string, { values: string[]; why: string }>;
+  controls: Record<string, { values: string[]; why: string; notes?: Record<string, string> }>;
+  takes: Takes;
   notes: string[];
 }
 
@@ -123,6 +145,15 @@ export type Run = [kind: "same" | "gone" | "new", text: string];
 export interface Marked {
   number: number;
   output: number;
+}
+
+/** What was saved under names; of each draft the prompt is a fragment. */
+export interface Preset {
+  name: string;
+  draft: Draft;
+}
+export interface Presets {
+  presets: Preset[];
 }
 
 type Nothing = Record<string, never>;
@@ -146,9 +177,19 @@ export interface Actions {
   tag: { asks: Marked & { tag: string; on: boolean }; answers: Nothing };
   trash: { asks: Marked; answers: Nothing };
   restore: { asks: Marked; answers: Nothing };
-  press: { asks: { number: number; label: string; at: number }; answers: unknown };
-  vary: { asks: { number: number; place: number; at: number }; answers: unknown };
-  edit: { asks: { number: number; place: number; draft: Draft; at: number }; answers: unknown };
+  again: { asks: { number: number; at: number; agreed: string[] }; answers: unknown };
+  press: { asks: { number: number; label: string; at: number; agreed: string[] }; answers: unknown };
+  vary: { asks: { number: number; place: number; at: number; agreed: string[] }; answers: unknown };
+  attach: { asks: Nothing; answers: { input: Given; recall: Draft | null } };
+  pick: { asks: { number: number; place: number }; answers: { input: Given } };
+  input: { asks: { input: Given }; answers: { mime: string; width: number; height: number } };
+  paintable: { asks: { input: Given; masks: Given[] }; answers: Paintable };
+  presets: { asks: Nothing; answers: Presets };
+  preset: { asks: { name: string; draft: Draft }; answers: Presets };
+  rename: { asks: { name: string; to: string }; answers: Presets };
+  unpreset: { asks: { name: string }; answers: Presets };
+  canvas: { asks: Nothing; answers: Paintable };
+  paint: { asks: Nothing; answers: Nothing };
   drop: { asks: Nothing; answers: { draft: Draft } };
 }
 
@@ -172,7 +213,7 @@ export interface Message {
 }
 
 export interface Traits {
-  mode: "panel" | "compare";
+  mode: "panel" | "compare" | "mask";
   words: Record<string, string>;
   draft: Draft;
   jobs: Job[];
@@ -207,6 +248,7 @@ type Attributes = {
     | "max"
     | "maxlength"
     | "min"
+    | "multiple"
     | "placeholder"
     | "readonly"
     | "role"
