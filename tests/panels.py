@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -106,8 +107,18 @@ class Said:
     @property
     def numbers(self) -> list[int]:
         """The numbers of generations in an answer to "find"."""
-        data = self.buffers[0]
-        return [int(one) for one in struct.unpack(f"<{len(data) // 8}d", data)]
+        return list(dict.fromkeys(number for number, _output in self.spots))
+
+    @property
+    def spots(self) -> list[tuple[int, int]]:
+        """What tiles there are in an answer to "find": number and output, 0 where there is no picture."""
+        of_records, of_pictures = self.buffers
+        outputs = iter(struct.unpack(f"<{len(of_pictures) // 2}H", of_pictures))
+        return [
+            (int(number), output)
+            for number, _created, count in struct.iter_unpack("<3d", of_records)
+            for output in (islice(outputs, int(count)) if count else [0])
+        ]
 
     @property
     def size(self) -> int:

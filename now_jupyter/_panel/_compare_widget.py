@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 from traitlets import List
 
 from .._messages import InputError, plain
 from .._session import Reference, Session
-from .._store import Record
+from .._store import STAR, Record, RecordedOutput
 from .._values import Picture
 from ._diff import differences
 from ._fallback import Bundle, static_bundle
+from ._marking import MARKS, mark
 from ._messages import MOST_PICTURES, Message
-from ._pictures import picture_at, picture_bytes, pictures_of
+from ._pictures import original_of, picture_bytes, pictures_of
 from ._rpc import Answer
 from ._static_output import Standing
 
@@ -25,11 +27,12 @@ class Comparison(Standing):
     """Two to four pictures, compared; show it as the last value of a cell."""
 
     pictures: List[Any] = List().tag(sync=True)
-    """What is compared: number, place, reference and alt text of each."""
+    """What is compared: number, output, reference, star and alt text of each."""
 
-    def __init__(self, session: Session, spots: Sequence[tuple[Record, int]]) -> None:
+    def __init__(self, session: Session, spots: Sequence[tuple[Record, RecordedOutput]]) -> None:
         self._spots = spots
-        super().__init__(session, mode="compare", pictures=[_form(record, place) for record, place in spots])
+        self._folder = session.context.home().store.folder
+        super().__init__(session, mode="compare", pictures=[_form(record, one) for record, one in spots])
 
     @classmethod
     def of(cls, session: Session, refs: Sequence[Reference]) -> Self:
@@ -44,8 +47,13 @@ class Comparison(Standing):
 
     def answers(self) -> Mapping[str, tuple[str, Callable[[Message], Answer]]]:
         """Return for each action the worker that does it, and how."""
-        how = {"picture": ("files", self._picture), "compare": ("files", lambda _: self.differences())}
-        return {**super().answers(), **how}
+        return {
+            **super().answers(),
+            "picture": ("files", lambda message: self._bytes(message, picture_bytes)),
+            "original": ("files", lambda message: self._bytes(message, original_of)),
+            "compare": ("files", lambda _: self.differences()),
+            **dict.fromkeys(MARKS, ("files", self._mark)),
+        }
 
     def differences(self) -> dict[str, Any]:
         """Return the parameters side by side, those that differ marked, and each prompt against the first in words."""
@@ -54,36 +62,48 @@ class Comparison(Standing):
     def _records(self) -> list[Record]:
         return [record for record, _ in self._spots]
 
-    def _picture(self, message: Message) -> Answer:
-        wanted = (message.fields["number"], message.fields["place"])
-        for record, place in self._spots:
-            if (record.number, place) == wanted:
-                return picture_bytes(record, place, self._session.context.home().store.pictures)
-        raise InputError("{ref} is not compared here", ref=f"#{wanted[0]}")
+    def _bytes(self, message: Message, read: Callable[[Record, int, Path], dict[str, Any]]) -> Answer:
+        record, one = self._compared(message.fields["number"], message.fields["output"])
+        return read(record, one.number, self._session.context.home().store.pictures)
+
+    def _mark(self, message: Message) -> Answer:
+        for number, output in message.fields["spots"]:
+            record, _one = self._compared(number, output)
+            if self._folder != self._session.context.home().store.folder:
+                raise InputError("{ref} is not compared here", ref=record.ref)
+        return mark(self._session, message)
+
+    def _compared(self, number: int, output: int) -> tuple[Record, RecordedOutput]:
+        for record, one in self._spots:
+            if (record.number, one.number) == (number, output):
+                return record, one
+        raise InputError("{ref} is not compared here", ref=f"#{number}")
 
     def __repr__(self) -> str:
         return f"Comparison({', '.join(record.ref for record in self._records())})"
 
     def static(self) -> Bundle:
         """Return the pictures side by side, with what differs."""
-        shown = [(record, picture_at(record, place)) for record, place in self._spots]
         rows = [row for row in self.differences()["params"] if not row["same"]]
         text = "\n".join(f"{row['name']}: {' | '.join(row['values'])}" for row in rows)
-        return static_bundle(shown, self._session.context.home().store.pictures, language=self.language, text=text)
+        return static_bundle(
+            self._spots, self._session.context.home().store.pictures, language=self.language, text=text
+        )
 
 
-def _spot(picture: Picture, session: Session) -> tuple[Record, int]:
+def _spot(picture: Picture, session: Session) -> tuple[Record, RecordedOutput]:
     record = session.history.record(int(picture.ref.removeprefix("#").partition(".")[0]))
-    for place, one in enumerate(pictures_of(record), 1):
-        if one.sha256 == picture.sha256:
-            return record, place
+    for one in pictures_of(record):
+        if (one.sha256, one.key) == (picture.sha256, picture.key):
+            return record, one
     raise InputError("{ref} is not in this history", ref=picture.ref, advice="%now history lists what there is")
 
 
-def _form(record: Record, place: int) -> dict[str, Any]:
+def _form(record: Record, one: RecordedOutput) -> dict[str, Any]:
     return {
         "number": record.number,
-        "place": place,
-        "ref": record.ref_of(picture_at(record, place)),
+        "output": one.number,
+        "ref": record.ref_of(one),
+        "starred": STAR in record.tags_of(one),
         "alt": plain(record.alt or record.request.prompt, 300),
     }

@@ -13,7 +13,7 @@ from .._options import cell_text
 from .._protocol import Listed
 from .._services import request_again, roles_taken
 from .._session import request_in
-from .._store import STAR, Record
+from .._store import Record
 from ._diff import parameters
 from ._draft import Draft, draft_of, read_draft, recipe_of
 from ._gallery import Gallery, row_of
@@ -29,23 +29,24 @@ def detail_of(record: Record, gallery: Gallery, history: History, language: Lang
     folder = gallery.pictures
     pictures, again = pictures_of(record), request_again(record.request, record.model, record.service)
     given = history.inputs_of(again)
+    row = row_of(record, language)
     return {
-        **row_of(record, language),
+        **row,
         "prompt": record.request.prompt[:_PROMPT_SHOWN],
         "alt": plain(record.alt or record.request.prompt, 300),
         "params": [list(pair) for pair in parameters(record).items()],
         "pictures": [
             {
+                **of_row,
                 "place": place,
-                "number": one.number,
+                "path": plain(folder / one.file, 4000),
                 "width": one.width,
                 "height": one.height,
                 "mime": one.mime,
                 "revised": str(one.about.get("revised_prompt") or "")[:_PROMPT_SHOWN],
                 "sha256": one.sha256[:12],
-                "starred": STAR in record.tags_of(one),
             }
-            for place, one in enumerate(pictures, 1)
+            for place, (one, of_row) in enumerate(zip(pictures, row["pictures"], strict=True), 1)
         ],
         "files": [[one.kind, plain(folder / one.file, 4000)] for one in others_of(record) if one.file],
         "text": "\n\n".join(one.words for one in others_of(record) if one.words)[:_PROMPT_SHOWN],

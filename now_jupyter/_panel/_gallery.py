@@ -1,26 +1,46 @@
-"""The gallery's data: which records fit a query, and the short row of each that a tile needs.
+"""The gallery's data: which pictures fit a query, and the short row of each record that their tiles need.
 
-Only numbers travel for the whole history (8 bytes each); rows and thumbnails follow for what is to be seen.
+A tile is one picture; what is none (failed, under way, words, a sound) has one tile for the request. For the whole
+history only numbers travel (`pack`); rows and thumbnails follow for what is to be seen.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .._json import digest
 from .._messages import Language, NowImageError, plain
 from .._session import Session
 from .._store import STAR, Record, Search
 from ._pictures import others_of, pictures_of
 
-__all__ = ["Gallery", "row_of"]
+__all__ = ["Found", "Gallery", "pack", "row_of"]
 
 _MOST_CHOICES = 100
 _PROMPT_IN_ROW = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record that fits a query, and the numbers of its pictures that do; none where it has no picture."""
+
+    number: int
+    created: float
+    outputs: tuple[int, ...]
+
+
+def pack(every: Sequence[Found]) -> tuple[bytes, bytes]:
+    """Return numbers, times (in seconds) and counts of pictures as one Float64Array, and their numbers as Uint16Array.
+
+    Doubles, as a history may count further than 32 bits.
+    """
+    of_records = array("d", [part for one in every for part in (one.number, one.created, len(one.outputs))])
+    return of_records.tobytes(), array("H", [output for one in every for output in one.outputs]).tobytes()
 
 
 class Gallery:
@@ -44,21 +64,30 @@ class Gallery:
         """Know nothing of the folder that was read before."""
         self._known = {}
 
+    def drop(self, number: int) -> None:
+        """Know nothing more of a record that is gone."""
+        self._known.pop(number, None)
+
     def renew(self, number: int) -> Record:
         """Read one record as it stands now, and take note of it."""
         self._known[number] = self._session.history.record(number)
         return self._known[number]
 
-    def find(self, *, text: str, model: str, tag: str, status: str, starred: bool) -> list[int]:
-        """Return the numbers of all that fits, newest first; what is empty is not asked for."""
-        return [
-            one.number
-            for one in self._search.find(reversed(self.records().values()), text)
-            if (not starred or STAR in one.tags_of(*one.shown))
-            and (not model or one.model == model)
-            and (not tag or tag in one.tags_of(*one.shown))
-            and (not status or one.status.value == status)
+    def known_pictures(self, number: int) -> frozenset[int]:
+        """Return the numbers of the pictures that a record had when it was last read."""
+        record = self._known.get(number)
+        return frozenset(one.number for one in pictures_of(record)) if record else frozenset()
+
+    def find(self, *, text: str, model: str, tag: str, status: str, starred: bool) -> list[Found]:
+        """Return all that fits, newest first; what is empty is not asked for, marks are those of single pictures."""
+        wanted = {mark for mark in (tag, STAR if starred else "") if mark}
+        found = [
+            Found(one.number, one.created, outputs)
+            for one in self._search.find(self.records().values(), text)
+            if (not model or one.model == model) and (not status or one.status.value == status)
+            if (outputs := _marked(one, wanted)) is not None
         ]
+        return sorted(found, key=lambda one: (-one.created, -one.number))
 
     def choices(self) -> dict[str, list[str]]:
         """Return what can be filtered by: the models, tags and states that there are, most frequent first."""
@@ -99,26 +128,34 @@ def _most_frequent(words: Iterable[str]) -> list[str]:
     return [word for word, _ in Counter(words).most_common(_MOST_CHOICES)]
 
 
+def _marked(record: Record, wanted: set[str]) -> tuple[int, ...] | None:
+    """Return the numbers of a record's pictures that bear these marks; None where neither they nor it itself do."""
+    if pictures := pictures_of(record):
+        return tuple(one.number for one in pictures if wanted <= {*record.tags_of(one)}) or None
+    return () if wanted <= {*record.tags_of(*record.shown)} else None
+
+
 def row_of(record: Record, language: Language) -> dict[str, Any]:
-    """Return what a tile shows of a record."""
-    tags = record.tags_of(*record.shown)
+    """Return what the tiles of a record show of it and of its pictures."""
+    tags, pictures = record.tags_of(*record.shown), pictures_of(record)
     return {
         "number": record.number,
+        "created": record.created,
         "status": record.status.value,
         "prompt": plain(record.request.prompt, _PROMPT_IN_ROW),
         "model": record.model,
-        "count": len(pictures_of(record)),
+        "count": len(pictures),
+        "pictures": [
+            {"output": one.number, "ref": record.ref_of(one), **_marks(record.tags_of(one))} for one in pictures
+        ],
         "others": [
             {"kind": one.kind, "file": one.file, "words": plain(one.words, _PROMPT_IN_ROW)} for one in others_of(record)
         ],
-        "starred": STAR in tags,
-        "tags": [tag for tag in tags if tag != STAR],
+        **_marks(tags),
         "failure": plain(record.error.message(language), 160) if record.error else "",
-        "version": _version(record),
     }
 
 
-def _version(record: Record) -> str:
-    """Return a word that changes with what there is to be seen."""
-    shown = [*pictures_of(record), *others_of(record)]
-    return digest(" ".join(one.sha256 or one.key for one in shown).encode())[:8]
+def _marks(tags: Iterable[str]) -> dict[str, Any]:
+    every = list(tags)
+    return {"starred": STAR in every, "tags": [tag for tag in every if tag != STAR]}

@@ -1,10 +1,12 @@
 """What a front end may ask for: a closed list of actions, every field typed, every size capped.
 
-{"id": …, "action": "star", "number": 12, "on": true}      and, for some, bytes beside it
-{"re": …, …}                                               the answer
-{"re": …, "error": {"lines": […]}}                         why there is none, in the words of a cell
-{"re": …, "ask": {"lines": […], "agree": […]}}             it needs the user's word first
-{"event": …, …}                                            told without being asked
+{"id": …, "action": "star", "spots": [[12, 3]], "on": true}   and, for some, bytes beside it
+{"re": …, …}                                                  the answer
+{"re": …, "error": {"lines": […]}}                            why there is none, in the words of a cell
+{"re": …, "ask": {"lines": […], "agree": […]}}                it needs the user's word first
+{"event": …, …}                                               told without being asked
+
+A spot is what one tile stands for: the number of a generation and that of one of its outputs, or 0 for the generation.
 """
 
 from __future__ import annotations
@@ -19,10 +21,13 @@ from msgspec import Meta
 
 from ._draft import Draft, Given, Line, Text, Word
 
-__all__ = ["ACTIONS", "MOST_PICTURES", "WITH_FILE", "Message", "read_message"]
+__all__ = ["ACTIONS", "MOST_PICTURES", "MOST_SPOTS", "WITH_FILE", "Message", "read_message"]
 
 MOST_PICTURES = 4
 """How many can be compared at once."""
+
+MOST_SPOTS = 1000
+"""How many pictures one message may mark; a front end sends several for more."""
 
 _LARGEST = 1 << 18
 _LARGEST_FILE = 32 << 20
@@ -31,11 +36,13 @@ _Number = Annotated[int, Meta(gt=0, lt=10**15)]
 _Numbers = Annotated[list[_Number], Meta(max_length=200)]
 _Time = Annotated[float, Meta(ge=-1e15, le=1e15)]  # in milliseconds; finite
 _Tag = Annotated[Line, Meta(max_length=100)]
-_Pictures = Annotated[list[tuple[_Number, _Number]], Meta(max_length=MOST_PICTURES)]
+_Output = Annotated[int, Meta(ge=0, lt=10**4)]  # by its number; 0: the generation with all in it
+_Spot = tuple[_Number, _Output]
+_SPOTS = ("spots", Annotated[list[_Spot], Meta(max_length=MOST_SPOTS)])
 _Agreed = Annotated[list[Word], Meta(max_length=100)]
 _CLICK: list[Any] = [("at", _Time), ("agreed", _Agreed, [])]
 _PLACE = [("number", _Number), ("place", _Number)]
-_OUTPUT = ("output", Annotated[int, Meta(ge=0, lt=10**4)], 0)  # 0: all of them
+_SPOT = [("number", _Number), ("output", _Output)]
 _FIELDS: Mapping[str, list[Any]] = {
     "script": [],
     "find": [
@@ -44,20 +51,22 @@ _FIELDS: Mapping[str, list[Any]] = {
         ("starred", bool, False),
     ],
     "rows": [("numbers", _Numbers)],
-    "thumbs": [("numbers", _Numbers)],
+    "thumbs": [("spots", Annotated[list[_Spot], Meta(max_length=200)])],
     "detail": [("number", _Number)],
-    "picture": _PLACE,
-    "compare": [("pictures", _Pictures)],
+    "picture": _SPOT,
+    "original": _SPOT,
+    "compare": [("spots", Annotated[list[_Spot], Meta(max_length=MOST_PICTURES)])],
     "quote": [("draft", Draft)],
     "relay": [],
     "cell": [("draft", Draft)],
     "generate": [("draft", Draft), *_CLICK],
     "stop": [("job", Word)],
     "dismiss": [("job", Word)],
-    "star": [("number", _Number), ("on", bool), _OUTPUT],
-    "tag": [("number", _Number), ("tag", _Tag), ("on", bool), _OUTPUT],
-    "trash": [("number", _Number), _OUTPUT],
-    "restore": [("number", _Number), _OUTPUT],
+    "star": [_SPOTS, ("on", bool)],
+    "tag": [_SPOTS, ("tag", _Tag), ("on", bool)],
+    "trash": [_SPOTS],
+    "restore": [_SPOTS],
+    "keep": [_SPOTS],
     "again": [("number", _Number), *_CLICK],
     "vary": [*_PLACE, *_CLICK],
     "press": [("number", _Number), ("label", Word), *_CLICK],

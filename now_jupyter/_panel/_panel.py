@@ -11,7 +11,6 @@ models. Script, styles, rows and pictures travel as messages and are no part of 
 from __future__ import annotations
 
 import threading
-from array import array
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -25,18 +24,19 @@ from .._media import preview, recipe_file
 from .._messages import InputError, NowImageError, plain
 from .._options import cell_text
 from .._session import Session
-from .._store import read_file
+from .._store import Record, read_file
 from .._values import Generation, Status
 from ._attachments import Attachments
 from ._detail import detail_of, draft_in
 from ._diff import differences
 from ._draft import Draft, draft_of, read_draft, recipe_of, request_of
 from ._fallback import Bundle, latest, static_bundle
-from ._gallery import Gallery, row_of
+from ._gallery import Gallery, pack, row_of
 from ._jobs import JobBoard
+from ._marking import MARKS, mark
 from ._messages import Message
 from ._ordering import VERBS, Ordering
-from ._pictures import picture_bytes
+from ._pictures import original_of, picture_bytes, picture_of, pictures_of
 from ._quote import quote_of, relay_of
 from ._rpc import Answer
 from ._static_output import Standing
@@ -124,7 +124,8 @@ class Panel(Standing):
             "rows": ("files", self._of_this_folder(self._rows)),
             "thumbs": ("files", self._of_this_folder(self._thumbnails)),
             "detail": ("files", self._of_this_folder(self._detail)),
-            "picture": ("files", self._of_this_folder(self._picture)),
+            "picture": ("files", self._of_this_folder(lambda message: self._bytes(message, picture_bytes))),
+            "original": ("files", self._of_this_folder(lambda message: self._bytes(message, original_of))),
             "compare": ("files", self._of_this_folder(self._compare)),
             "cell": ("files", self._cell),
             "attach": ("files", self._attach),
@@ -134,7 +135,7 @@ class Panel(Standing):
                 "files",
                 lambda message: self._attachments.paintable(message.fields["input"], message.fields["masks"]),
             ),
-            **dict.fromkeys(("star", "tag", "trash", "restore"), ("files", self._of_this_folder(self._mark))),
+            **dict.fromkeys(MARKS, ("files", self._of_this_folder(lambda message: mark(self._session, message)))),
             **dict.fromkeys(("presets", "preset", "rename", "unpreset"), ("files", self._presets)),
             "drop": ("files", lambda message: {"draft": self._draft_in(message.data).to_json()}),
             "quote": ("relay", self._quote),
@@ -217,54 +218,44 @@ class Panel(Standing):
 
     def _find(self, message: Message) -> Answer:
         self._follow()
-        numbers = self._gallery.find(**message.fields)
+        found = self._gallery.find(**message.fields)
         for key, data in self._board.previews().items():
             self._send_partial_soon(key, data)
-        packed = array("d", numbers).tobytes()  # a Float64Array: a history may count further than 32 bits
-        return {"count": len(numbers), "choices": self._gallery.choices(), "buffers": (packed,)}
+        return {"count": len(found), "choices": self._gallery.choices(), "buffers": pack(found)}
 
     def _rows(self, message: Message) -> Answer:
         return {"rows": self._gallery.rows(message.fields["numbers"], self.language)}
 
     def _thumbnails(self, message: Message) -> None:
         """Make what is to be seen now; what this view wanted before and is not yet made is no longer."""
-        self._wanted.ask(message.view, message.fields["numbers"])
+        self._wanted.ask(message.view, message.fields["spots"])
         self.have("files", self._send_next_thumbnail)
 
     def _send_next_thumbnail(self) -> None:
         """Make one and go to the end of the line, so that nobody waits for more than one."""
-        number = self._wanted.take()
-        if number is not None:
-            with suppress(NowImageError):
-                thumbnail = thumb_of(self._gallery.known(number), self._gallery.pictures)
-                self.tell({"event": "thumb", "number": number}, thumbnail)
+        spot = self._wanted.take()
+        if spot is not None:
+            self._send_thumbnail(*spot)
             self.have("files", self._send_next_thumbnail)
+
+    def _send_thumbnail(self, number: int, output: int) -> None:
+        with suppress(NowImageError):
+            thumbnail = thumb_of(picture_of(self._gallery.known(number), output), self._gallery.pictures)
+            self.tell({"event": "thumb", "number": number, "output": output}, thumbnail)
 
     def _detail(self, message: Message) -> Answer:
         record = self._gallery.renew(message.fields["number"])
         return detail_of(record, self._gallery, self._session.history, self.language)
 
-    def _picture(self, message: Message) -> Answer:
+    def _bytes(self, message: Message, read: Callable[[Record, int, Path], dict[str, Any]]) -> Answer:
         record = self._session.history.record(message.fields["number"])
-        return picture_bytes(record, message.fields["place"], self._gallery.pictures)
+        return read(record, message.fields["output"], self._gallery.pictures)
 
     def _compare(self, message: Message) -> Answer:
-        records = [self._session.history.record(number) for number, _ in message.fields["pictures"]]
+        records = [self._session.history.record(number) for number, _ in message.fields["spots"]]
         if not records:
             raise InputError("there is nothing to compare", advice="choose two to four pictures")
         return differences(records)
-
-    def _mark(self, message: Message) -> None:
-        fields = message.fields
-        ref = f"#{fields['number']}" + (f".{fields['output']}" if fields["output"] else "")
-        if message.action == "star":
-            self._session.star(ref, on=fields["on"])
-        elif message.action == "tag":
-            if not (tag := fields["tag"].strip()) or tag == "*" or not tag.isprintable():  # * marks a star
-                raise InputError("{value} cannot be a tag", advice="give a word such as draft", value=tag)
-            self._session.tag(ref, tag, remove=not fields["on"])
-        else:
-            {"trash": self._session.trash, "restore": self._session.restore}[message.action](ref)
 
     # The relay
 
@@ -308,13 +299,17 @@ class Panel(Standing):
 
     def _look_again(self, number: int) -> None:
         self._follow()
+        before = self._gallery.known_pictures(number)
         try:
             record = self._gallery.renew(number)
         except NowImageError:
+            self._gallery.drop(number)
             self.tell({"event": "gone", "number": number})
         else:
-            thumbnail = thumb_of(record, self._gallery.pictures)
-            self.tell({"event": "changed", "row": row_of(record, self.language)}, thumbnail)
+            self.tell({"event": "changed", "row": row_of(record, self.language)})
+            for one in pictures_of(record):
+                if one.number not in before:  # unasked: a kernel that computes would take no question
+                    self._send_thumbnail(number, one.number)
             if not record.demo and record.status not in _UNDER_WAY:
                 self._ask_relay_soon()  # for what is left now
         self.renew_soon()

@@ -9,7 +9,7 @@ from .._media import can_show, media_type, preview, read_verified
 from .._messages import InputError
 from .._store import Record, RecordedOutput
 
-__all__ = ["others_of", "picture_at", "picture_bytes", "pictures_of"]
+__all__ = ["original_of", "others_of", "picture_at", "picture_bytes", "picture_of", "pictures_of"]
 
 _LARGEST = 8 << 20
 _LONGEST = 2048
@@ -41,9 +41,34 @@ def picture_at(record: Record, place: int) -> RecordedOutput:
     return pictures[place - 1]
 
 
-def picture_bytes(record: Record, place: int, folder: Path) -> dict[str, Any]:
+def picture_of(record: Record, number: int) -> RecordedOutput:
+    """Return one picture of a record by its own number; by 0 the first.
+
+    Raises:
+        InputError: it has no such picture.
+    """
+    for one in pictures_of(record):
+        if number in (0, one.number):
+            return one
+    raise InputError("{ref} has no picture {place}", ref=record.ref, place=number)
+
+
+def original_of(record: Record, number: int, folder: Path) -> dict[str, Any]:
+    """Return the answer with name, type and bytes of one output's file as it lies on disk.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    for one in record.shown:
+        if one.number == number and one.file:
+            data = read_verified(folder / one.file, one.sha256)
+            return {"name": one.file, "mime": one.mime, "buffers": (data,)}
+    raise InputError("{ref} has no file {place}", ref=record.ref, place=number)
+
+
+def picture_bytes(record: Record, number: int, folder: Path) -> dict[str, Any]:
     """Return the answer with type and bytes of one picture of a record; a very large one is made smaller."""
-    one = picture_at(record, place)
+    one = picture_of(record, number)
     data = read_verified(folder / one.file, one.sha256)
     media = media_type(one.mime)
     if media is not None and media.shown and len(data) <= _LARGEST:

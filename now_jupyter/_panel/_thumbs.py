@@ -1,4 +1,4 @@
-"""Thumbnails: square JPEGs of one picture or of the first four, made once and kept in memory, those in sight first."""
+"""Thumbnails: square JPEGs, each of one picture, made once and kept in memory, those in sight first."""
 
 from __future__ import annotations
 
@@ -7,77 +7,66 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 from .._media import fill, label, labels_in, read_verified
 from .._messages import NowImageError
-from .._store import Record
-from ._pictures import pictures_of
+from .._store import RecordedOutput
 
-__all__ = ["Wanted", "thumb_of"]
+__all__ = ["Spot", "Wanted", "thumb_of"]
 
-_SIDE = 320
+Spot: TypeAlias = tuple[int, int]
+"""The number of a generation, and that of its output."""
+
+_SIDE = 384
 _QUALITY = 80
-_MOST_IN_ONE = 4
 _GROUND = (232, 233, 236)
-_GAP = 2  # on each side of the middle
-_FIRST = _SIDE // 2 - _GAP
-_HALF = _SIDE // 2 + _GAP
-_PLACES: dict[int, tuple[tuple[int, int, int, int], ...]] = {
-    1: ((0, 0, _SIDE, _SIDE),),
-    2: ((0, 0, _FIRST, _SIDE), (_HALF, 0, _SIDE, _SIDE)),
-    3: ((0, 0, _FIRST, _SIDE), (_HALF, 0, _SIDE, _FIRST), (_HALF, _HALF, _SIDE, _SIDE)),
-    4: ((0, 0, _FIRST, _FIRST), (_HALF, 0, _SIDE, _FIRST), (0, _HALF, _FIRST, _SIDE), (_HALF, _HALF, _SIDE, _SIDE)),
-}
 _MOST_VIEWS = 8
 
 
-def thumb_of(record: Record, folder: Path) -> list[bytes]:
-    """Return the thumbnail of a record; none where its pictures cannot be shown, are gone or damaged."""
-    shown = pictures_of(record)[:_MOST_IN_ONE]
+def thumb_of(one: RecordedOutput, folder: Path) -> list[bytes]:
+    """Return the thumbnail of a picture; none where it cannot be shown, is gone or damaged."""
     with suppress(NowImageError):
-        return [_thumb(tuple((folder / one.file, one.sha256) for one in shown))] if shown else []
+        return [_thumb(folder / one.file, one.sha256)]
     return []
 
 
-@lru_cache(maxsize=1000)  # some 30 MB
-def _thumb(shown: tuple[tuple[Path, str], ...]) -> bytes:
+@lru_cache(maxsize=1000)  # some 40 MB
+def _thumb(path: Path, sha256: str) -> bytes:
     from PIL import Image  # noqa: PLC0415 - Pillow is loaded when it is used
 
-    ground = Image.new("RGB", (_SIDE, _SIDE), _GROUND)
-    labels = []
-    for (path, sha256), box in zip(shown, _PLACES[len(shown)], strict=True):
-        data = read_verified(path, sha256)
-        filled = fill(data, (box[2] - box[0], box[3] - box[1]))
-        ground.paste(filled, box[:2], filled if filled.mode == "RGBA" else None)
-        labels.append(labels_in(data))
+    data = read_verified(path, sha256)
+    filled = fill(data, (_SIDE, _SIDE))
+    ground = Image.new("RGB", filled.size, _GROUND)
+    ground.paste(filled, mask=filled if filled.mode == "RGBA" else None)
     target = io.BytesIO()
     ground.save(target, "JPEG", quality=_QUALITY)
-    return label(target.getvalue(), labels)
+    return label(target.getvalue(), [labels_in(data)])
 
 
 class Wanted:
     """What each view of a panel has in sight and has not got yet, the views taking turns; used on one thread."""
 
     def __init__(self) -> None:
-        self._by_view: dict[str, dict[int, None]] = {}
+        self._by_view: dict[str, dict[Spot, None]] = {}
 
-    def ask(self, view: str, numbers: Sequence[int]) -> None:
+    def ask(self, view: str, spots: Sequence[Spot]) -> None:
         """Want these for a view; what it wanted before and is not yet made is no longer in sight."""
         self._by_view.pop(view, None)
-        self._by_view[view] = dict.fromkeys(numbers)
+        self._by_view[view] = dict.fromkeys(spots)
         if len(self._by_view) > _MOST_VIEWS:
             del self._by_view[next(iter(self._by_view))]
 
-    def take(self) -> int | None:
+    def take(self) -> Spot | None:
         """Return the next one, which all views then get; None where nothing is wanted."""
-        view = next((view for view, numbers in self._by_view.items() if numbers), None)
+        view = next((view for view, spots in self._by_view.items() if spots), None)
         if view is None:
             return None
         self._by_view[view] = self._by_view.pop(view)
-        number = next(iter(self._by_view[view]))
-        for numbers in self._by_view.values():
-            numbers.pop(number, None)
-        return number
+        spot = next(iter(self._by_view[view]))
+        for spots in self._by_view.values():
+            spots.pop(spot, None)
+        return spot
 
     def forget(self) -> None:
         """Want nothing any more."""

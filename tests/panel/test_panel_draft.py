@@ -91,7 +91,7 @@ def test_thumbnails_say_that_they_were_generated(session: Session) -> None:
     """A thumbnail that is dragged out of the gallery bears the label of its pictures."""
     session.generate("a red fox", n=2)
     record, store = session.history.record(1), session.context.home().store
-    (thumb,) = thumb_of(record, store.pictures)
+    (thumb,) = thumb_of(record.outputs[1], store.pictures)
     assert b"digitalsourcetype/" in thumb
 
 
@@ -113,7 +113,8 @@ _JSON = _FLAT | st.lists(_FLAT, max_size=4) | st.dictionaries(st.text(max_size=8
 _MESSAGES = st.fixed_dictionaries(
     {"id": st.text(max_size=70) | st.integers(), "action": st.sampled_from(sorted(ACTIONS)) | st.text(max_size=9)},
     optional=dict.fromkeys(
-        ("number", "numbers", "draft", "on", "tag", "text", "job", "pictures", "place", "at", "agreed", "label"), _JSON
+        ("number", "numbers", "draft", "on", "tag", "text", "job", "spots", "output", "place", "at", "agreed", "label"),
+        _JSON,
     ),
 )
 
@@ -146,8 +147,11 @@ def test_a_hostile_message_buys_nothing_and_breaks_nothing(wire: Wire, session: 
     [
         {"id": "a", "action": "rows", "numbers": [1] * 201},
         {"id": "a", "action": "rows", "numbers": [True]},
-        {"id": "a", "action": "star", "number": 1, "on": 1},
-        {"id": "a", "action": "star", "number": 1, "on": True, "more": 1},
+        {"id": "a", "action": "star", "spots": [[1, 0]], "on": 1},
+        {"id": "a", "action": "star", "spots": [[1, 0]], "on": True, "more": 1},
+        {"id": "a", "action": "star", "spots": [[0, 0]], "on": True},
+        {"id": "a", "action": "trash", "spots": [[1, 0]] * 1001},
+        {"id": "a", "action": "thumbs", "spots": [[1, 1, 1]]},
         {"id": "a", "action": "__init__"},
         {"id": "a" * 65, "action": "find"},
         {"id": "a", "action": "find", "text": "x" * 300_000},

@@ -43,21 +43,21 @@ def test_what_a_cell_makes_appears_and_what_is_trashed_goes(wire: Wire, session:
     """The panel follows the history; the trash gives back what it took."""
     session.generate("a red fox")
     wire.wait_for(lambda one: one.content.get("event") == "changed" and one.content["row"]["status"] == "done")
-    wire.ask("trash", number=1)
+    wire.ask("trash", spots=[[1, 0]])
     wire.event("gone", number=1)
     assert len(session.history) == 0
-    wire.ask("restore", number=1)
+    wire.ask("restore", spots=[[1, 0]])
     wire.until(lambda: len(session.history) == 1)
 
 
 def test_one_of_several_pictures_is_marked_by_itself(wire: Wire, session: Session) -> None:
     """Star, trash and undo under the second of two leave the first as it is."""
     session.generate("a red fox", model="dall-e-2", size="256x256", n=2)
-    wire.ask("star", number=1, output=2, on=True)
+    wire.ask("star", spots=[[1, 2]], on=True)
     assert [one["starred"] for one in wire.ask("detail", number=1).content["pictures"]] == [False, True]
-    wire.ask("trash", number=1, output=2)
+    wire.ask("trash", spots=[[1, 2]])
     assert [one.ref for one in session.history["#1"].pictures] == ["#1.1"]
-    wire.ask("restore", number=1, output=2)
+    wire.ask("restore", spots=[[1, 2]])
     assert [one.ref for one in session.history.filter(starred=True).pictures] == ["#1.2"]
 
 
@@ -65,14 +65,14 @@ def test_two_panels_on_one_session_hear_of_one_another(session: Session) -> None
     """A star given in one panel shows in the other."""
     session.generate("a red fox")
     with panels.opened(session) as one, panels.opened(session) as two:
-        one.ask("star", number=1, on=True)
+        one.ask("star", spots=[[1, 1]], on=True)
         two.wait_for(lambda said: said.content.get("event") == "changed" and said.content["row"]["starred"])
 
 
 def test_marks_and_detail(wire: Wire, session: Session) -> None:
     """The full view knows what was asked, what it cost, its cell and its family."""
     session.generate("a {red} fox", size="16:9")
-    wire.ask("tag", number=1, tag="cover", on=True)
+    wire.ask("tag", spots=[[1, 0]], tag="cover", on=True)
     found = wire.ask("detail", number=1).content
     assert found["tags"] == ["cover"]
     assert found["cell"] == "%%nowimage --model gpt-image-2 --size 16:9 --literal\na {red} fox"
@@ -82,7 +82,7 @@ def test_marks_and_detail(wire: Wire, session: Session) -> None:
     assert wire.ask("detail", number=2).content["parents"] == [1]
     wire.ask("find")
     assert wire.ask("detail", number=1).content["children"] == [2]
-    assert wire.ask("tag", number=1, tag="*", on=True).content["error"]["lines"]
+    assert wire.ask("tag", spots=[[1, 0]], tag="*", on=True).content["error"]["lines"]
 
 
 def test_a_dropped_file_is_recalled(wire: Wire, session: Session, tmp_path: Path) -> None:
@@ -133,10 +133,10 @@ def test_a_comparison_in_a_cell(session: Session) -> None:
     session.generate("a red fox", quality="low")
     session.generate("a blue fox", quality="high")
     with panels.opened(session, lambda one: Comparison.of(one, ["#1", "#2"])) as wire:
-        found = wire.ask("compare", pictures=[[1, 1], [2, 1]]).content
+        found = wire.ask("compare", spots=[[1, 1], [2, 1]]).content
         assert [row["name"] for row in found["params"] if not row["same"]] == ["quality"]
-        assert wire.ask("picture", number=1, place=1).buffers[0].startswith(b"\x89PNG")
-        assert wire.ask("picture", number=9, place=1).content["error"]
+        assert wire.ask("picture", number=1, output=1).buffers[0].startswith(b"\x89PNG")
+        assert wire.ask("picture", number=9, output=1).content["error"]
         data, _ = wire.widget._repr_mimebundle_()
         assert "quality: low | high" in data["text/plain"] or "image/jpeg" in data
         assert isinstance(wire.widget, Comparison)

@@ -278,7 +278,7 @@ def test_the_panel_works_while_a_cell_runs(lab: Lab, kernel: str, cell: str, ser
     (lab.folder / "enough").touch()
     page.wait_for_text(2, "computed")
     page.wait_for(f"() => ({_SHOWN})() === 2 && !document.querySelector('.nowp-job')", timeout=30)
-    page.wait_for("() => document.querySelector('.nowp-count').textContent === '2 entries'")
+    page.wait_for("() => document.querySelector('.nowp-count').textContent === '2 pictures'")
     assert lab.page_errors == []
     assert lab.console_errors == []
 
@@ -311,4 +311,73 @@ def test_two_tabs_of_one_notebook(lab: Lab) -> None:
     two.wait_for("() => document.querySelector('.nowp-prompt')?.value === 'typed in the first'")
     make(two, "made in the second", 2)
     one.wait_for(f"() => ({_SHOWN})() === 2")
+    assert lab.page_errors == []
+
+
+# Keys and room
+
+
+def test_no_plain_key_in_the_panel_is_a_command_of_the_notebook(lab: Lab) -> None:
+    """With the focus on a tile, a button or the open picture, x, b, a and d d change no cell; in a cell they do."""
+    page = opened(lab, "'the last cell'")
+    make(page, "a red fox in snow", 1)
+    sources = "() => window.jupyterapp.shell.currentWidget.content.widgets.map((one) => one.model.sharedModel.source)"
+    before = page.evaluate(sources)
+
+    def press_all() -> None:
+        for key in ("x", "b", "a", "d", "d", "m", "z", "v", "Shift+m"):
+            page.do(lambda raw, key=key: raw.keyboard.press(key))
+
+    page.do(lambda raw: raw.locator(".nowp-open").first.focus())
+    assert page.evaluate("() => Boolean(document.querySelector('.jp-Notebook.jp-mod-commandMode'))")
+    press_all()
+    page.do(lambda raw: raw.locator(".nowp-starred, .nowp-tools .nowp-toggle").first.focus())
+    press_all()
+    page.do(lambda raw: raw.locator(".nowp-open").first.press("Enter"))
+    page.wait_for("() => !document.querySelector('.nowp-over').hidden")
+    press_all()
+    page.do(lambda raw: raw.locator(".nowp-stage").focus())
+    press_all()
+    page.do(lambda raw: raw.keyboard.press("Escape"))
+    page.wait_for("() => document.querySelector('.nowp-over').hidden")
+    assert page.evaluate(sources) == before
+    page.evaluate(
+        "() => { const { content } = window.jupyterapp.shell.currentWidget; content.activeCellIndex = 2;"
+        " content.mode = 'command'; content.activate(); content.node.focus(); }"
+    )
+    page.do(lambda raw: raw.locator(".jp-Cell").nth(2).locator(".jp-InputPrompt").click())
+    page.do(lambda raw: raw.keyboard.press("x"))
+    page.wait_for(f"before => ({sources})().length === before - 1", len(before))
+    assert lab.page_errors == []
+
+
+def test_the_panel_fills_a_view_of_its_own(lab: Lab) -> None:
+    """In a cell most of the notebook's height, in an Output View all of it, and the view does not scroll."""
+    page = opened(lab)
+    make(page, "a red fox in snow", 1)
+    height = "selector => document.querySelector(selector).getBoundingClientRect().height"
+    share = page.evaluate(height, ".jp-OutputArea .nowp-body") / page.evaluate(height, ".jp-Notebook")
+    assert 0.6 < share < 0.95
+    page.evaluate(
+        "() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1;"
+        " return window.jupyterapp.commands.execute('notebook:create-output-view'); }"
+    )
+    view = ".jp-LinkedOutputView"
+    page.wait_for(f"() => document.querySelector('{view} .nowp-alive')")
+    page.evaluate(
+        "() => { const { shell } = window.jupyterapp; shell.mode = 'multiple-document';"
+        " const view = ['main', 'down'].flatMap((area) => [...shell.widgets(area)])"
+        "   .find((one) => one.node.querySelector('.jp-LinkedOutputView'));"
+        " shell.add(view, 'main', { mode: 'tab-after' }); shell.activateById(view.id); }"
+    )
+    rest = f"""() => {{
+        const view = document.querySelector('{view}').getBoundingClientRect();
+        const body = document.querySelector('{view} .nowp-body').getBoundingClientRect();
+        return view.bottom - body.bottom;
+    }}"""
+    page.wait_for(
+        f"() => ({rest})() >= 0 && ({rest})() < 24 && document.querySelector('{view} .nowp-thumb').naturalWidth"
+    )
+    page.screenshot("panel-output-view")
+    assert page.evaluate(height, f"{view} .nowp-body") > 700
     assert lab.page_errors == []

@@ -21,7 +21,7 @@ def test_generate_makes_a_picture_and_tells_of_it(wire: Wire, session: Session) 
     wire.order(draft(options={"size": "16:9"}))
     done = wire.wait_for(lambda one: one.content.get("event") == "changed" and one.content["row"]["status"] == "done")
     assert done.content["row"]["number"] == 1
-    assert done.buffers[0].startswith(b"\xff\xd8")
+    assert wire.event("thumb", number=1, output=1).buffers[0].startswith(b"\xff\xd8")
     assert session.history["#1"].params == {"size": "16:9"}
 
 

@@ -247,7 +247,8 @@ def test_a_change_that_is_told_before_the_first_answer_breaks_nothing(browser: B
         "starred": False,
         "tags": [],
         "failure": "",
-        "version": "",
+        "created": 1.0,
+        "pictures": [],
     }
     busy = threading.Event()
     wire.widget.have("files", busy.wait)

@@ -35,11 +35,11 @@ def test_the_first_paint_is_small(tmp_path: Path, originals: Sequence[bytes], ma
             state = len(json.dumps(wire.widget.get_state(), default=str).encode())
             wire.ask("script")
             found = wire.ask("find")
-            shown = found.numbers[:24]
-            wire.ask("rows", numbers=shown)
-            wire.ask("thumbs", numbers=shown)
-            for number in shown:
-                wire.event("thumb", number=number)
+            shown = found.spots[:24]
+            wire.ask("rows", numbers=[number for number, _ in shown])
+            wire.ask("thumbs", spots=shown)
+            for number, output in shown:
+                wire.event("thumb", number=number, output=output)
             total = state + sum(one.size for one in wire.said)
             assert found.content["count"] == many
             assert total < 1_000_000

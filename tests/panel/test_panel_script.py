@@ -49,7 +49,7 @@ def test_the_script_knows_the_actions_of_the_kernel() -> None:
     table = re.search(r"interface Actions \{\n(.*?)\n\}", types, re.DOTALL)
     assert table is not None
     asked: dict[str, Any] = dict(re.findall(r"^  (\w+): \{ asks: (.*?); answers: ", table[1], re.MULTILINE))
-    named = {"Nothing": set(), "Query": _fields(_body("Query")), "Marked": _fields(_body("Marked"))}
+    named = {"Nothing": set(), **{name: _fields(_body(name)) for name in ("Query", "Marked", "Spot")}}
     fields = {
         name: set().union(*(named.get(part, _fields(part)) for part in parts.split(" & ")))
         for name, parts in asked.items()
@@ -66,6 +66,14 @@ def _body(name: str) -> str:
 def _fields(form: str) -> set[str]:
     """The names of the fields, but not those inside a tuple."""
     return set(re.findall(r"(\w+): ", re.sub(r"\[.*?\]", "", form)))
+
+
+def test_no_two_files_use_one_name() -> None:
+    """Joined, the files share one scope: a name at the top of one is that of no other."""
+    texts = [text for name, text in SOURCES.items() if name not in ("loader.js", "types.d.ts")]
+    pattern = r"^(?:export )?(?:async )?(?:const|let|class|function) (\w+)"
+    names = [name for text in texts for name in re.findall(pattern, text, re.MULTILINE)]
+    assert sorted(set(names)) == sorted(names)
 
 
 @pytest.mark.parametrize("name", sorted(SOURCES))

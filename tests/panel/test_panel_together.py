@@ -104,11 +104,12 @@ def test_two_tabs_at_different_places_both_get_their_thumbnails(
 def test_views_take_turns_with_their_thumbnails() -> None:
     """What a view wants replaces what it wanted before; what all have got is wanted by none."""
     wanted = Wanted()
-    wanted.ask("a", [1, 2, 3])
-    wanted.ask("b", [9, 2])
-    assert [wanted.take() for _ in range(3)] == [1, 9, 2]
-    wanted.ask("a", [7])
-    assert [wanted.take(), wanted.take()] == [7, None]
+    first, second, third, ninth = (1, 1), (2, 1), (2, 2), (9, 1)
+    wanted.ask("a", [first, second, third])
+    wanted.ask("b", [ninth, second])
+    assert [wanted.take() for _ in range(3)] == [first, ninth, second]
+    wanted.ask("a", [ninth])
+    assert [wanted.take(), wanted.take()] == [ninth, None]
 
 
 # The end of a view, of a panel
@@ -252,7 +253,7 @@ def test_a_number_of_the_folder_before_is_not_taken_for_one_of_this(
     wire.until(lambda: any(one.content.get("event") == "moved" for one in wire.said))
     wire.ask("find")
     session.context.use_folder(str(tmp_path / "other.now"))
-    assert "the history is now" in wire.ask("trash", number=1).content["error"]["lines"][0]
+    assert "the history is now" in wire.ask("trash", spots=[[1, 1]]).content["error"]["lines"][0]
     assert [one.prompt for one in session.history] == ["a whale"]
     assert wire.ask("detail", number=1).content["prompt"] == "a whale"
 

@@ -4,6 +4,7 @@ import { linesOf, Wire } from "./wire.js";
 /** @import { Model } from "./types.d.ts" */
 
 const TOAST_MS = 8000;
+const NO_SHORTCUTS = "data-lm-suppress-shortcuts";
 
 /** What all parts of one view share: making elements, words, the kernel, and the places where something is said. */
 export class Context {
@@ -23,10 +24,27 @@ export class Context {
     this.toaster = h("div", { class: "nowp-toaster", role: "status" });
     this.kernel = h("p", { class: "nowp-kernel", role: "status" });
     const { language } = this.words;
-    this.root = h("div", { class: "nowp", lang: language, "data-lm-suppress-shortcuts": "true" });
+    this.root = h("div", { class: "nowp", lang: language, [NO_SHORTCUTS]: "true" });
     this.root.append(this.status, this.toaster, this.kernel);
     el.append(this.root);
+    this.keepKeys();
     this.wire.onstate = (state) => this.showKernel(state);
+  }
+
+  /**
+   * Keys pressed in the panel stay in it. JupyterLab listens before the page does, and looks for the mark on what has
+   * the focus itself, not only above it; other front ends listen after.
+   */
+  keepKeys() {
+    const { root, signal } = this;
+    const mark = (/** @type {FocusEvent} */ { target }) => {
+      if (target instanceof Element) target.setAttribute(NO_SHORTCUTS, "true");
+    };
+    const stop = (/** @type {KeyboardEvent} */ event) => {
+      if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+    };
+    root.addEventListener("focusin", mark, { signal });
+    root.addEventListener("keydown", stop, { signal });
   }
 
   /** The words of a key, filled in. @param {string} key @param {Record<string, string | number>} facts */

@@ -1,9 +1,10 @@
 import { fill, icon } from "./dom.js";
+import { keyOf, pairsOf } from "./spots.js";
 import { Verbs } from "./verbs.js";
 
 /** @import { Context } from "./context.js" */
 /** @import { FullView } from "./picture.js" */
-/** @import { Child, Detail, Draft, Pair } from "./types.d.ts" */
+/** @import { Child, Detail, Draft, Pair, Spot } from "./types.d.ts" */
 
 const LONGEST_TAG = 100;
 
@@ -43,7 +44,7 @@ export class Details {
       shown.files.length ? this.createPart("files", this.createFacts(files)) : null,
       picture?.revised ? this.createPart("revised", words(picture.revised)) : null,
       this.createPart("parameters", this.createFacts([...shown.params, ...size, ...shown.facts])),
-      this.createPart("tags", this.createTags(shown)),
+      this.createPart("tags", this.createTags(picture ?? shown)),
       shown.given.length
         ? this.createPart("inputs", this.createFacts(shown.given.map(([role, name]) => [t(`role.${role}`), name])))
         : null,
@@ -52,8 +53,8 @@ export class Details {
     );
   }
 
-  /** Show the thumbnail of a relative that was not there before. @param {number} number */
-  updateThumb(number) {
+  /** Show the thumbnail of a relative that was not there before. @param {Spot} spot */
+  updateThumb({ number }) {
     for (const one of this.el.querySelectorAll(`.nowp-relative[data-number="${number}"] img`)) {
       one.replaceWith(this.createThumb(number));
     }
@@ -127,7 +128,7 @@ export class Details {
     return h("input", { ...props, "aria-label": label, onkeydown });
   }
 
-  /** @param {Detail} shown */
+  /** @param {{tags: string[]}} marked */
   createTags({ tags }) {
     const { h, t } = this.ctx;
     const chips = tags.map((tag) => {
@@ -142,7 +143,7 @@ export class Details {
     const { shown } = this.view;
     if (!shown) return;
     await this.ctx.attempt(async () => {
-      await this.ctx.wire.ask("tag", { number: shown.number, output: 0, tag, on });
+      await this.ctx.wire.ask("tag", { spots: pairsOf([this.view.spot]), tag, on });
       this.tagField.value = "";
       await this.view.renew();
       this.tagField.focus();
@@ -153,8 +154,8 @@ export class Details {
 
   /** @param {number[]} numbers */
   createFamily(numbers) {
-    const missing = numbers.filter((number) => !this.view.gallery.rows.thumbs.get(number));
-    if (missing.length) this.ctx.wire.ask("thumbs", { numbers: missing });
+    const missing = numbers.filter((number) => !this.thumbOf(number));
+    this.view.gallery.rows.wantThumbs(missing.map((number) => ({ number, output: 0 })));
     return this.ctx.h("div", { class: "nowp-family" }, ...numbers.map((number) => this.createRelative(number)));
   }
 
@@ -162,13 +163,23 @@ export class Details {
   createRelative(number) {
     const { h } = this.ctx;
     const ref = `#${number}`;
-    const open = { class: "nowp-relative", label: ref, "data-number": number, onclick: () => this.view.open(number) };
+    const open = {
+      class: "nowp-relative",
+      label: ref,
+      "data-number": number,
+      onclick: () => this.view.open({ number, output: 0 }),
+    };
     return h("button", open, this.createThumb(number), h("span", { text: ref }));
+  }
+
+  /** The thumbnail of a generation's first picture. @param {number} number */
+  thumbOf(number) {
+    return this.view.gallery.rows.thumbs.get(keyOf({ number, output: 0 }));
   }
 
   /** @param {number} number */
   createThumb(number) {
-    const src = this.view.gallery.rows.thumbs.get(number);
+    const src = this.thumbOf(number);
     return this.ctx.h("img", { alt: "", src, hidden: !src });
   }
 }

@@ -1,16 +1,24 @@
 import { debounce, fill, icon, isPressed, setPressed } from "./dom.js";
+import { toggleFullscreen } from "./room.js";
 
 /** @import { Context } from "./context.js" */
 /** @import { Choices, Query, Row } from "./types.d.ts" */
 
-/** What narrows the gallery: words, model, tag, status, star; and beside them how many fit. */
+const SIZES = { min: 96, max: 320, step: 8 };
+const FIRST_SIZE = 168;
+const SIZE_STEP = 32;
+const SIZE_KEPT = "now_jupyter.thumbnails";
+
+/** What narrows the gallery: words, model, tag, status, star; beside them how many fit, and how large they are. */
 export class Filters {
-  /** @param {Context} ctx @param {() => void} onchange */
-  constructor(ctx, onchange) {
+  /** @param {Context} ctx @param {{change: () => void, resize: (side: number) => void}} on */
+  constructor(ctx, on) {
     const { h, t } = ctx;
     this.ctx = ctx;
-    this.onchange = onchange;
-    const oninput = debounce(ctx.signal, 200, onchange);
+    this.on = on;
+    this.onchange = on.change;
+    this.size = readSize();
+    const oninput = debounce(ctx.signal, 200, on.change);
     const named = { "aria-label": t("search"), placeholder: t("search") };
     this.search = h("input", { class: "nowp-input nowp-search", type: "search", ...named, oninput });
     this.byModel = this.createSelect(t("allModels"));
@@ -19,8 +27,32 @@ export class Filters {
     const pressed = { class: "nowp-round nowp-toggle", label: t("starredOnly"), "aria-pressed": "false" };
     this.starred = h("button", { ...pressed, onclick: () => this.toggleStarred() }, icon("star"));
     this.count = h("span", { class: "nowp-count", role: "status" });
-    const selects = h("div", { class: "nowp-filters" }, this.byModel, this.byTag, this.byStatus, this.count);
-    this.el = h("div", { class: "nowp-tools" }, this.search, this.starred, selects);
+    const selects = h("div", { class: "nowp-filters" }, this.byModel, this.byTag, this.byStatus);
+    this.slider = h("input", {
+      ...{ type: "range", class: "nowp-size", label: t("thumbSize"), ...SIZES, value: this.size || FIRST_SIZE },
+      oninput: () => this.resize(Number(this.slider.value)),
+    });
+    const full = { class: "nowp-round", label: t("fullscreen"), onclick: () => toggleFullscreen(ctx.root) };
+    this.fullscreen = h("button", full, icon("full"));
+    const looks = h("div", { class: "nowp-looks" }, this.count, this.slider, this.fullscreen);
+    this.el = h("div", { class: "nowp-tools" }, this.search, this.starred, selects, looks);
+  }
+
+  /** Show tiles larger or smaller, and remember it in this browser. @param {number} side */
+  resize(side) {
+    this.size = Math.min(SIZES.max, Math.max(SIZES.min, side));
+    this.slider.value = String(this.size);
+    try {
+      localStorage.setItem(SIZE_KEPT, String(this.size));
+    } catch {
+      // where pages may keep nothing, the size lasts as long as the view
+    }
+    this.on.resize(this.size);
+  }
+
+  /** @param {number} by steps */
+  zoom(by) {
+    this.resize((this.size || FIRST_SIZE) + by * SIZE_STEP);
   }
 
   /** @param {string} label */
@@ -91,5 +123,15 @@ export class Filters {
     fill(select, select.options[0], ...values.map((one) => h("option", { value: one, text: name(one) })));
     select.value = value;
     select.hidden = values.length < 2 && !value;
+  }
+}
+
+/** The size that was chosen in this browser; 0 where none was. */
+function readSize() {
+  try {
+    const kept = Number(localStorage.getItem(SIZE_KEPT));
+    return kept >= SIZES.min && kept <= SIZES.max ? kept : 0;
+  } catch {
+    return 0;
   }
 }

@@ -1,21 +1,28 @@
+import { Chooser, createActions, menuOf } from "./actions.js";
 import { debounce, fill } from "./dom.js";
 import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
+import { Handout } from "./handout.js";
+import { Marks } from "./marks.js";
+import { Menu } from "./menu.js";
 import { Rows } from "./rows.js";
+import { RubberBand } from "./rubber.js";
 import { Selection } from "./selection.js";
+import { keyOf, placesOf, readPlaces } from "./spots.js";
 import { Tile } from "./tile.js";
 
 /** @import { Context } from "./context.js" */
-/** @import { Bytes, Marked, Row } from "./types.d.ts" */
+/** @import { Bytes, Placed, Row, Spot } from "./types.d.ts" */
 
 /**
- * What the gallery tells the views above it; `leave` comes before a generation is gone, without a number where all are.
+ * What the gallery tells the views above it; `leave` comes before a generation is gone, without a number where all are,
+ * `updateRow` before its tiles change.
  *
  * @typedef {object} GalleryHooks
- * @property {(number: number, part?: "tag") => void} open
- * @property {(numbers: number[]) => void} compare
+ * @property {(spot: Spot, part?: "tag") => void} open
+ * @property {(spots: Spot[]) => void} compare
  * @property {(row: Row) => void} updateRow
- * @property {(number: number) => void} updateThumb
+ * @property {(spot: Spot) => void} updateThumb
  * @property {(number?: number) => void} leave
  */
 
@@ -23,28 +30,38 @@ import { Tile } from "./tile.js";
 export class Gallery {
   /** @param {Context} ctx @param {GalleryHooks} on */
   constructor(ctx, on) {
-    const { h, t, wire, signal } = ctx;
+    const { h, t, signal } = ctx;
     this.ctx = ctx;
     this.on = on;
     this.total = 0;
-    this.filters = new Filters(ctx, () => this.find());
-    this.rows = new Rows(ctx, (number) => this.showTile(number));
-    this.selection = new Selection(ctx, {
-      compare: on.compare,
-      change: () => this.showTiles(),
-      clear: () => this.focus(),
-    });
+    this.filters = new Filters(ctx, { change: () => this.find(), resize: (side) => this.grid.resize(side) });
+    this.rows = new Rows(ctx, (number) => this.showTilesOf(number));
+    this.marks = new Marks(ctx, (spot) => this.rows.ref(spot));
+    this.handout = new Handout(ctx);
+    this.selection = new Selection(() => this.showSelection());
+    this.chooser = new Chooser(ctx, this);
+    this.menu = new Menu(ctx);
+    this.actions = createActions(this);
+    this.chooser.offer(this.actions);
     this.blank = h("div", { class: "nowp-blank", hidden: true });
     this.grid = new Grid(ctx, this.blank, {
-      create: (number) => this.createTile(number),
+      create: (spot) => this.createTile(spot),
       paint: () => this.showAround(),
       key: (event) => this.handleKey(event),
     });
+    if (this.filters.size) this.grid.size = { smallest: this.filters.size, isChosen: true };
+    this.band = new RubberBand(ctx, this);
     this.loadSoon = debounce(signal, 60, () => this.load());
-    const parts = [this.filters.el, this.grid.el, this.selection.el];
+    this.findSoon = debounce(signal, 60, () => this.find());
+    const parts = [this.filters.el, this.grid.el, this.chooser.el];
     this.el = h("section", { class: "nowp-gallery", "aria-label": t("gallery") }, ...parts);
-    wire.on("thumb", ({ number }, [data]) => this.takeThumb(number, data));
-    wire.on("changed", ({ row }, [data]) => this.takeRow(row, data));
+    this.hear();
+  }
+
+  hear() {
+    const { wire } = this.ctx;
+    wire.on("thumb", ({ number, output }, [data]) => this.takeThumb({ number, output }, data));
+    wire.on("changed", ({ row }) => this.takeRow(row));
     wire.on("gone", ({ number }) => this.forget(number));
     wire.on("moved", ({ folder }) => this.forgetAll(folder));
   }
@@ -52,30 +69,37 @@ export class Gallery {
   // What fits
 
   async find() {
-    const { ctx, filters, grid } = this;
+    const { ctx, filters } = this;
     await ctx.attempt(async () => {
       const { choices, buffers } = await ctx.wire.ask("find", filters.query);
-      const { buffer, byteOffset, byteLength } = buffers[0];
-      const numbers = [...new Float64Array(buffer.slice(byteOffset, byteOffset + byteLength))];
+      const places = readPlaces(buffers);
       filters.setChoices(choices);
-      if (!filters.isSet) this.total = numbers.length;
-      grid.set(numbers);
+      if (!filters.isSet) this.total = places.length;
+      this.put(places);
       this.showTiles();
     });
   }
 
+  /** @param {Placed[]} places */
+  put(places) {
+    const wasLeft = this.grid.set(places);
+    this.selection.prune((spot) => this.grid.indexOf(spot) >= 0);
+    if (wasLeft) this.focus();
+  }
+
   // What is shown
 
-  /** @param {number} number */
-  createTile(number) {
-    const tile = new Tile(this.ctx, number, {
-      open: ({ index }) => {
-        this.grid.current = index;
-        this.on.open(number);
-      },
-      focus: ({ index }) => this.grid.settle(index),
-      star: () => this.toggleStar(number),
-      select: () => this.toggleSelected(number),
+  /** @param {Spot} spot */
+  createTile(spot) {
+    const tile = new Tile(this.ctx, spot, {
+      open: (event) => this.click(spot, event),
+      focus: () => this.grid.settle(this.grid.indexOf(spot)),
+      star: () => this.toggleStar([spot]),
+      select: () => this.choose(spot),
+      hold: () => this.handout.hold(spot),
+      release: () => this.handout.release(),
+      menu: (event) => this.openMenu(spot, event),
+      drag: (event) => this.handout.drag(spot, this.rows.ref(spot), event),
     });
     this.fillTile(tile);
     return tile;
@@ -83,30 +107,35 @@ export class Gallery {
 
   /** @param {Tile} tile */
   fillTile(tile) {
-    const row = this.rows.get(tile.number);
-    if (row) tile.show(row, this.rows.address(row), this.selection.has(tile.number));
+    const row = this.rows.get(tile.spot.number);
+    if (row) tile.show(row, this.rows.address(tile.spot), this.selection.has(tile.spot));
   }
 
   /** @param {number} number */
-  showTile(number) {
-    const tile = this.grid.tiles.get(number);
-    if (tile) this.fillTile(tile);
+  showTilesOf(number) {
+    for (const tile of this.grid.tilesOf(number)) this.fillTile(tile);
   }
 
   showTiles() {
     for (const tile of this.grid.tiles.values()) this.fillTile(tile);
   }
 
+  showSelection() {
+    this.showTiles();
+    this.chooser.show();
+    this.ctx.announce(this.ctx.t("chosen", { count: this.selection.size }));
+  }
+
   /** Show what goes with the tiles that were painted. */
   showAround() {
     this.loadSoon();
     this.showBlank();
-    this.filters.showCount(this.grid.numbers.length);
+    this.filters.showCount(this.grid.places.length);
   }
 
   showBlank() {
     const { filters, blank, grid } = this;
-    blank.hidden = grid.numbers.length > 0;
+    blank.hidden = grid.places.length > 0;
     if (blank.hidden) return;
     if (filters.isSet) fill(blank, ...this.createNothingFound());
     else if (!this.total) fill(blank, ...this.createEmpty());
@@ -130,126 +159,190 @@ export class Gallery {
 
   async load() {
     const tiles = [...this.grid.tiles.values()].sort((a, b) => a.index - b.index);
-    await this.rows.load(tiles.map((tile) => tile.number));
+    await this.rows.load(tiles.map((tile) => tile.spot));
   }
 
-  // Keys and marks
+  // Where one is
 
   focus() {
     (this.grid.tile ?? this.filters.search).focus();
   }
 
-  /** Come back from the comparison, to the button that led there. */
-  goBack() {
-    if (this.selection.el.hidden) this.focus();
-    else this.selection.button.focus();
+  /** Come back from the comparison, to the bar that led there, or to a picture. @param {Spot} [spot] */
+  goBack(spot) {
+    if (spot) this.goTo(spot);
+    else if (this.chooser.el.hidden) this.focus();
+    else this.chooser.focus();
   }
 
-  /** Come back from the full view. @param {number} number */
-  goTo(number) {
-    const index = this.grid.numbers.indexOf(number);
+  /** Come back from the full view. @param {Spot} spot */
+  goTo(spot) {
+    const index = this.grid.indexOf(spot);
     if (index >= 0) this.grid.go(index);
     else this.focus();
   }
 
+  /** @param {Spot} spot @param {MouseEvent} event */
+  click(spot, event) {
+    this.handout.release();
+    this.grid.settle(this.grid.indexOf(spot));
+    if (event.shiftKey) this.extendTo(spot);
+    else if (event.ctrlKey || event.metaKey) this.choose(spot);
+    else this.on.open(spot);
+  }
+
+  /** @param {Spot} spot @param {MouseEvent} event */
+  openMenu(spot, event) {
+    event.preventDefault();
+    event.stopPropagation();
+    this.grid.settle(this.grid.indexOf(spot));
+    this.grid.tile?.focus();
+    this.menu.open(event, this.rows.ref(spot), menuOf(this.ctx, this.actions, spot));
+  }
+
+  // Choosing
+
+  /** @param {Spot} spot */
+  choose(spot) {
+    this.selection.toggle(spot);
+  }
+
+  /** Choose all from where the range began. @param {Spot} spot */
+  extendTo(spot) {
+    const { grid, selection } = this;
+    selection.anchor ??= grid.spot ?? spot;
+    const ends = [selection.anchor, spot].map((one) => Math.max(0, grid.indexOf(one)));
+    selection.set(grid.places.slice(Math.min(...ends), Math.max(...ends) + 1));
+  }
+
+  /** The bar goes away with what was chosen; who was there comes back to the pictures. */
+  unchoose() {
+    this.selection.clear();
+    this.focus();
+  }
+
+  // Keys
+
   /** @param {KeyboardEvent} event */
   handleKey(event) {
-    const { number } = this.grid;
-    if (event.ctrlKey || event.metaKey || event.altKey || number === undefined) return;
-    if (event.key === "s") this.toggleStar(number);
-    else if (event.key === "c") this.toggleSelected(number);
-    else if (event.key === "t") this.on.open(number, "tag");
-    else if (event.key === "Delete" || event.key === "Backspace") this.trash(number);
-    else if (!this.grid.goByKey(event.key)) return;
+    const { grid, selection } = this;
+    const { key, shiftKey, altKey } = event;
+    const isCommand = event.ctrlKey || event.metaKey;
+    if (altKey || (isCommand && key.toLowerCase() !== "a")) return;
+    const spots = grid.hasFocus && grid.spot ? [grid.spot] : selection.spots;
+    if (isCommand) selection.set(grid.places);
+    else if (!this.move(key, shiftKey) && !this.act(key, spots)) return;
     event.preventDefault();
     event.stopPropagation();
   }
 
-  /** @param {number} number */
-  toggleStar(number) {
-    const row = this.rows.get(number);
-    if (row) this.putStar(!row.starred, { number, output: 0 });
+  /**
+   * Go where a key leads, with Shift choosing all on the way; true where it leads somewhere.
+   * @param {string} key @param {boolean} isChoosing
+   */
+  move(key, isChoosing) {
+    const { grid, selection } = this;
+    const target = grid.target(key) ?? this.placeInGeneration(key);
+    if (target === undefined) return false;
+    const from = grid.spot;
+    grid.go(target);
+    if (isChoosing && from && grid.spot) {
+      if (!selection.size) selection.anchor = from;
+      this.extendTo(grid.spot);
+    }
+    return true;
   }
 
-  /** @param {boolean} on @param {Marked} what */
-  putStar(on, what) {
-    this.ctx.attempt(() => this.ctx.wire.ask("star", { ...what, on }));
+  /** The picture of this generation that a digit names; none that is not shown. @param {string} key */
+  placeInGeneration(key) {
+    const { grid, rows } = this;
+    if (!/^[1-9]$/.test(key) || !grid.spot) return undefined;
+    const { number } = grid.spot;
+    const picture = rows.get(number)?.pictures[Number(key) - 1];
+    const index = picture ? grid.indexOf({ number, output: picture.output }) : grid.current;
+    return index < 0 ? grid.current : index;
   }
 
-  /** @param {number} number */
-  toggleSelected(number) {
-    if (this.rows.get(number)?.count) this.selection.toggle(number);
-  }
-
-  /** @param {number} number @param {number} [output] one picture of it */
-  async trash(number, output = 0) {
-    const { ctx } = this;
-    const what = { number, output };
-    const ref = output ? `#${number}.${output}` : `#${number}`;
-    const restore = async () => {
-      await ctx.wire.ask("restore", what);
-      ctx.announce(ctx.t("restored", { ref }));
+  /** Do with pictures what a key says; true where it says something. @param {string} key @param {Spot[]} spots */
+  act(key, spots) {
+    /** @type {Record<string, () => unknown>} */
+    const deeds = {
+      s: () => this.toggleStar(spots),
+      c: () => spots.length === 1 && this.choose(spots[0]),
+      t: () => spots.length === 1 && this.on.open(spots[0], "tag"),
+      k: () => this.marks.keep(spots),
+      f: () => this.filters.fullscreen.click(),
+      delete: () => this.marks.trash(spots),
+      backspace: () => this.marks.trash(spots),
+      "+": () => this.filters.zoom(1),
+      "=": () => this.filters.zoom(1),
+      "-": () => this.filters.zoom(-1),
+      escape: () => this.selection.clear(),
     };
-    await ctx.attempt(async () => {
-      await ctx.wire.ask("trash", what);
-      ctx.toast(ctx.t("trashed", { ref }), ctx.t("undo"), () => ctx.attempt(restore));
-    });
+    const deed = deeds[key.toLowerCase()];
+    const isOfPanel = ["f", "+", "=", "-", "escape"].includes(key.toLowerCase());
+    if (deed && (spots.length || isOfPanel)) deed();
+    return Boolean(deed);
+  }
+
+  /** Star all of these, or none where all are. @param {Spot[]} spots */
+  toggleStar(spots) {
+    this.marks.star(spots, !spots.every((spot) => this.rows.isStarred(spot)));
   }
 
   // What the kernel tells
 
-  /** @param {number} number @param {Bytes | undefined} data */
-  takeThumb(number, data) {
+  /** @param {Spot} spot @param {Bytes | undefined} data */
+  takeThumb(spot, data) {
     if (!data) return;
-    this.rows.putThumb(number, data);
-    this.showTile(number);
-    this.on.updateThumb(number);
+    this.rows.putThumb(spot, data);
+    const tile = this.grid.tiles.get(keyOf(spot));
+    if (tile) this.fillTile(tile);
+    this.on.updateThumb(spot);
   }
 
   /** @param {number} number @param {string} address */
   showPartial(number, address) {
     this.rows.partials.set(number, address);
-    this.showTile(number);
+    this.showTilesOf(number);
   }
 
-  /** @param {Row} row @param {Bytes | undefined} data */
-  takeRow(row, data) {
+  /** @param {Row} row */
+  takeRow(row) {
     const { number, status } = row;
     const before = this.rows.put(row);
     this.filters.addChoices(row);
-    if (data) this.rows.putThumb(number, data);
     const hasArrived = status === "done" && before && before.status !== "done";
     if (hasArrived) this.ctx.announce(this.ctx.t("arrived", { ref: `#${number}` }));
-    if (this.grid.numbers.includes(number)) this.showTile(number);
-    else if (this.filters.isSet) this.find();
-    else this.insert(number);
     this.on.updateRow(row);
+    if (this.filters.isSet) this.findSoon();
+    else this.replace(number, placesOf(row));
+    this.showTilesOf(number);
   }
 
-  /** @param {number} number */
-  insert(number) {
-    this.total += 1;
-    this.grid.insert(number);
+  /** @param {number} number @param {Placed[]} places */
+  replace(number, places) {
+    this.total += places.length - this.grid.placesOf(number).length;
+    const wasLeft = this.grid.replace(number, places);
+    this.selection.prune((spot) => this.grid.indexOf(spot) >= 0);
+    if (wasLeft) this.focus();
   }
 
   /** @param {number} number */
   forget(number) {
     this.on.leave(number);
     this.rows.drop(number);
-    this.selection.drop(number);
-    if (!this.grid.numbers.includes(number)) return;
-    this.total -= 1;
-    const hadFocus = this.grid.remove(number);
-    if (hadFocus) this.focus();
+    this.replace(number, []);
   }
 
   /** @param {string} folder */
   forgetAll(folder) {
     this.on.leave();
     this.rows.clear();
+    this.handout.clear();
     this.grid.clear();
     this.total = 0;
-    this.selection.set([]);
+    this.selection.clear();
     this.ctx.toast(this.ctx.t("moved", { folder }));
     this.find();
   }

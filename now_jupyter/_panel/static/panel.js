@@ -7,26 +7,27 @@ import { takeFiles } from "./inputs.js";
 import { JobList } from "./jobs.js";
 import { renderMask } from "./masking.js";
 import { FullView } from "./picture.js";
+import { fillRoom } from "./room.js";
 
-/** @import { Model } from "./types.d.ts" */
+/** @import { Model, Spot } from "./types.d.ts" */
 
 /** @param {Context} ctx */
 function renderPanel(ctx) {
   const { h, t, wire, root } = ctx;
   const gallery = new Gallery(ctx, {
-    open: (number, part) => view.open(number, part),
-    compare: (numbers) => comparison.open(numbers.map(describe)),
+    open: (spot, part) => view.open(spot, part),
+    compare: (spots) => comparison.open(spots.map(describe)),
     updateRow: (row) => view.updateRow(row),
-    updateThumb: (number) => view.details.updateThumb(number),
+    updateThumb: (spot) => view.updateThumb(spot),
     leave: (number) => view.leave(number),
   });
-  const describe = (/** @type {number} */ number) => ({
-    ...{ number, place: 1, ref: `#${number}` },
-    alt: gallery.rows.get(number)?.prompt ?? "",
+  const describe = (/** @type {Spot} */ spot) => ({
+    ...{ ...spot, ref: gallery.rows.ref(spot), starred: gallery.rows.isStarred(spot) },
+    alt: gallery.rows.get(spot.number)?.prompt ?? "",
   });
   const form = new DraftForm(ctx);
   const view = new FullView(ctx, gallery, form);
-  const comparison = new Comparison(ctx, () => gallery.goBack());
+  const comparison = new Comparison(ctx, (winner) => gallery.goBack(winner));
   const jobs = new JobList(ctx, (number, address) => gallery.showPartial(number, address));
   const purse = h("div", { class: "nowp-purse" });
   const make = h("div", { class: "nowp-make" }, form.el, jobs.el, purse);
@@ -36,6 +37,7 @@ function renderPanel(ctx) {
   wire.watch("change:relay", () => showPurse(ctx, purse));
   showPurse(ctx, purse);
   takeFiles(ctx, form.inputs);
+  fillRoom(ctx);
   gallery.find();
 }
 

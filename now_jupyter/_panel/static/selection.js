@@ -1,59 +1,53 @@
-import { icon } from "./dom.js";
+import { keyOf, spotOf } from "./spots.js";
 
-/** @import { Context } from "./context.js" */
+/** @import { Spot } from "./types.d.ts" */
 
-const MOST_SELECTED = 4;
-
-/** What is chosen for comparison, and the bar that says so. */
+/** What is chosen, in the order in which it was; a range goes from what was chosen last by itself. */
 export class Selection {
-  /**
-   * @param {Context} ctx
-   * @param {{compare: (numbers: number[]) => void, change: () => void, clear: () => void}} on
-   */
-  constructor(ctx, on) {
-    const { h, t } = ctx;
-    this.ctx = ctx;
-    this.on = on;
-    /** @type {number[]} */
-    this.numbers = [];
-    this.label = h("span");
-    const compare = () => on.compare(this.numbers);
-    this.button = h("button", { class: "nowp-plain", onclick: compare }, icon("halves"), this.label);
-    const clear = () => {
-      this.set([]);
-      on.clear();
-    };
-    const away = h("button", { class: "nowp-round", label: t("unchoose"), onclick: clear }, icon("close"));
-    this.el = h("div", { class: "nowp-chooser", hidden: true }, this.button, away);
+  /** @param {() => void} onchange */
+  constructor(onchange) {
+    this.onchange = onchange;
+    /** @type {Set<string>} */
+    this.keys = new Set();
+    /** Where a range begins. @type {Spot | null} */
+    this.anchor = null;
   }
 
-  /** @param {number} number */
-  has(number) {
-    return this.numbers.includes(number);
+  get spots() {
+    return [...this.keys].map(spotOf);
   }
 
-  /** @param {number} number */
-  toggle(number) {
-    if (this.has(number)) this.drop(number);
-    else if (this.numbers.length < MOST_SELECTED) this.set([...this.numbers, number]);
-    else this.ctx.toast(this.ctx.t("tooMany", { count: MOST_SELECTED }));
+  get size() {
+    return this.keys.size;
   }
 
-  /** @param {number} number */
-  drop(number) {
-    if (this.has(number)) this.set(this.numbers.filter((one) => one !== number));
+  /** @param {Spot} spot */
+  has(spot) {
+    return this.keys.has(keyOf(spot));
   }
 
-  /** @param {number[]} numbers */
-  set(numbers) {
-    const { t } = this.ctx;
-    const count = numbers.length;
-    const words = t("chosen", { count });
-    this.numbers = numbers;
-    this.el.hidden = !count;
-    this.label.textContent = count > 1 ? `${t("compare")} ${count}` : words;
-    this.button.disabled = count < 2;
-    this.on.change();
-    this.ctx.announce(words);
+  /** @param {Spot} spot */
+  toggle(spot) {
+    const key = keyOf(spot);
+    if (!this.keys.delete(key)) this.keys.add(key);
+    this.anchor = spot;
+    this.onchange();
+  }
+
+  /** @param {Spot[]} spots */
+  set(spots) {
+    this.keys = new Set(spots.map(keyOf));
+    this.onchange();
+  }
+
+  clear() {
+    this.anchor = null;
+    if (this.size) this.set([]);
+  }
+
+  /** Choose no more what is not there any more. @param {(spot: Spot) => boolean} isThere */
+  prune(isThere) {
+    const left = this.spots.filter(isThere);
+    if (left.length < this.size) this.set(left);
   }
 }

@@ -1,33 +1,37 @@
 import { icon, setLabel, setPressed } from "./dom.js";
 
 /** @import { Context } from "./context.js" */
-/** @import { Other, Row } from "./types.d.ts" */
-/** @typedef {Record<"open" | "focus" | "star" | "select", (tile: Tile) => void>} TileActions */
+/** @import { Square } from "./layout.js" */
+/** @import { Other, PictureMarks, Row, Spot } from "./types.d.ts" */
+/** @typedef {Record<"focus" | "star" | "select" | "hold" | "release", () => void>} PlainActions */
+/** @typedef {Record<"open" | "menu", (event: MouseEvent) => void>} MouseActions */
+/** @typedef {PlainActions & MouseActions & {drag: (event: DragEvent) => void}} TileActions */
 
 /** What came and is no picture to be seen, in words. @param {Context} ctx @param {Other} other */
 export function nameOther({ t }, { kind, file, words }) {
   return words || `${t(`kind.${kind}`)} · ${file}`;
 }
 
-/** One generation in the gallery. */
+/** One picture in the gallery, or a generation that has none. */
 export class Tile {
-  /** @param {Context} ctx @param {number} number @param {TileActions} on */
-  constructor(ctx, number, on) {
+  /** @param {Context} ctx @param {Spot} spot @param {TileActions} on */
+  constructor(ctx, spot, on) {
     const { h } = ctx;
     this.ctx = ctx;
-    this.number = number;
+    this.spot = spot;
     this.index = 0;
     this.picture = h("img", { class: "nowp-thumb", alt: "", draggable: "false", hidden: true });
     this.words = h("span");
-    const open = { class: "nowp-open", tabindex: "-1", onclick: () => on.open(this), onfocus: () => on.focus(this) };
+    const open = { class: "nowp-open", tabindex: "-1", onclick: on.open, onfocus: on.focus };
     const words = h("span", { class: "nowp-tile-words", "aria-hidden": "true" }, this.words);
     this.open = h("button", open, this.picture, words);
     const round = { class: "nowp-round nowp-on-picture nowp-toggle", tabindex: "-1" };
-    this.star = h("button", { ...round, onclick: () => on.star(this) }, icon("star"));
-    this.pick = h("button", { ...round, onclick: () => on.select(this) }, icon("check"));
+    this.star = h("button", { ...round, onclick: on.star }, icon("star"));
+    this.pick = h("button", { ...round, onclick: on.select }, icon("check"));
     this.pick.classList.add("nowp-pick");
-    this.badge = h("span", { class: "nowp-badge", "aria-hidden": "true" });
-    this.el = h("li", { class: "nowp-tile" }, this.open, this.pick, this.star, this.badge);
+    const held = { onpointerdown: on.hold, onpointerup: on.release, ondragstart: on.drag, oncontextmenu: on.menu };
+    const draggable = spot.output ? "true" : "false";
+    this.el = h("li", { class: "nowp-tile", draggable, ...held }, this.open, this.pick, this.star);
   }
 
   /** Let the Tab key come here, or not. @param {boolean} on */
@@ -39,47 +43,53 @@ export class Tile {
     this.open.focus({ preventScroll: true });
   }
 
-  /** @param {number} index @param {number} count @param {{x: number, y: number, side: number}} square */
-  place(index, count, { x, y, side }) {
+  /** @param {number} index @param {number} count @param {Square} square */
+  place(index, count, { x, y, width, side, before, after }) {
+    const { el } = this;
     this.index = index;
-    this.el.style.transform = `translate(${x}px, ${y}px)`;
-    this.el.style.width = `${side}px`;
-    this.el.style.height = `${side}px`;
-    this.el.setAttribute("aria-setsize", String(count));
-    this.el.setAttribute("aria-posinset", String(index + 1));
+    el.style.transform = `translate(${x}px, ${y}px)`;
+    el.style.width = `${width}px`;
+    el.style.height = `${side}px`;
+    el.classList.toggle("nowp-goes-on", after);
+    el.classList.toggle("nowp-follows", before);
+    el.setAttribute("aria-setsize", String(count));
+    el.setAttribute("aria-posinset", String(index + 1));
   }
 
   /** @param {Row} row @param {string | undefined} address @param {boolean} isSelected */
   show(row, address, isSelected) {
-    this.showPicture(row, address);
-    this.showWords(row);
+    const marks = row.pictures.find((one) => one.output === this.spot.output);
+    const { starred } = marks ?? row;
+    this.showPicture(address);
+    this.showWords(row, marks);
     this.el.dataset.status = row.status;
-    this.el.classList.toggle("nowp-starred", row.starred);
+    this.el.classList.toggle("nowp-starred", starred);
     this.el.classList.toggle("nowp-chosen", isSelected);
-    setLabel(this.star, this.ctx.t(row.starred ? "unstar" : "star"));
-    setPressed(this.star, row.starred);
+    setLabel(this.star, this.ctx.t(starred ? "unstar" : "star"));
+    setPressed(this.star, starred);
     setLabel(this.pick, this.ctx.t("choose"));
     setPressed(this.pick, isSelected);
-    this.pick.hidden = !row.count;
   }
 
-  /** @param {Row} row @param {string | undefined} address */
-  showPicture({ count }, address) {
+  /** @param {string | undefined} address */
+  showPicture(address) {
+    const { output } = this.spot;
     this.picture.hidden = !address;
-    this.picture.classList.toggle("nowp-rough", Boolean(address) && !count);
+    this.picture.classList.toggle("nowp-rough", Boolean(address) && !output);
     if (address && this.picture.src !== address) this.picture.src = address;
-    this.el.classList.toggle("nowp-wordy", !address && !count);
-    this.badge.textContent = count > 1 ? String(count) : "";
+    this.el.classList.toggle("nowp-wordy", !address && !output);
   }
 
-  /** @param {Row} row */
-  showWords({ number, status, prompt, model, count, others, starred, failure }) {
+  /** @param {Row} row @param {PictureMarks | undefined} marks */
+  showWords(row, marks) {
+    const { number, status, prompt, model, others, failure } = row;
     const state = this.ctx.t(`status.${status}`);
-    const came = others.map((one) => nameOther(this.ctx, one));
+    const came = marks ? [] : others.map((one) => nameOther(this.ctx, one));
     const instead = came.length ? came.join("\n") : `${state} · ${failure || prompt}`;
-    this.words.textContent = count ? prompt : instead;
-    const told = [status === "done" ? "" : state, failure, ...came, starred ? "★" : ""];
-    const parts = [`#${number}`, prompt, model, ...told];
+    const ref = marks?.ref ?? `#${number}`;
+    this.words.textContent = marks ? `${ref} · ${prompt}` : instead;
+    const told = [status === "done" ? "" : state, failure, ...came, (marks ?? row).starred ? "★" : ""];
+    const parts = [ref, prompt, model, ...told];
     this.open.setAttribute("aria-label", parts.filter(Boolean).join(" · "));
   }
 }

@@ -39,34 +39,57 @@ export interface Other {
   words: string;
 }
 
-/** What a tile shows of a generation. */
+/** What one tile stands for: an output of a generation by its number, or with 0 the generation itself. */
+export interface Spot {
+  number: number;
+  output: number;
+}
+
+/** A spot with its time, in seconds, and the day that it is listed under: the beginning of it, in milliseconds. */
+export interface Placed extends Spot {
+  created: number;
+  day: number;
+}
+
+/** What a tile shows of its picture. */
+export interface PictureMarks {
+  output: number;
+  ref: string;
+  starred: boolean;
+  tags: string[];
+}
+
+/** What the tiles of a generation show of it. */
 export interface Row {
   number: number;
+  created: number;
   status: Status;
   prompt: string;
   model: string;
   count: number;
+  pictures: PictureMarks[];
   others: Other[];
   starred: boolean;
   tags: string[];
   failure: string;
-  version: string;
+}
+
+/** What the full view shows of a picture. */
+export interface PictureDetail extends PictureMarks {
+  place: number;
+  path: string;
+  width: number;
+  height: number;
+  mime: string;
+  revised: string;
+  sha256: string;
 }
 
 /** What the full view shows of a generation. */
 export interface Detail extends Row {
   alt: string;
   params: Pair[];
-  pictures: {
-    place: number;
-    number: number;
-    width: number;
-    height: number;
-    mime: string;
-    revised: string;
-    sha256: string;
-    starred: boolean;
-  }[];
+  pictures: PictureDetail[];
   files: Pair[];
   text: string;
   facts: Pair[];
@@ -103,11 +126,10 @@ export interface Relay {
 }
 
 /** A picture to compare. */
-export interface Compared {
-  number: number;
-  place: number;
+export interface Compared extends Spot {
   ref: string;
   alt: string;
+  starred: boolean;
 }
 
 export interface Query {
@@ -141,10 +163,12 @@ export interface Differences {
 /** A piece of a prompt, and whether the first prompt has it as well. */
 export type Run = [kind: "same" | "gone" | "new", text: string];
 
-/** What a mark is put on: one output of a generation by its number, or with 0 all of them. */
+/** Spots as they travel. */
+export type Pairs = [number: number, output: number][];
+
+/** What a mark is put on. */
 export interface Marked {
-  number: number;
-  output: number;
+  spots: Pairs;
 }
 
 /** What was saved under names; of each draft the prompt is a fragment. */
@@ -163,10 +187,11 @@ export interface Actions {
   script: { asks: Nothing; answers: Nothing };
   find: { asks: Query; answers: { count: number; choices: Choices } };
   rows: { asks: { numbers: number[] }; answers: { rows: Row[] } };
-  thumbs: { asks: { numbers: number[] }; answers: Nothing };
+  thumbs: { asks: Marked; answers: Nothing };
   detail: { asks: { number: number }; answers: Detail };
-  picture: { asks: { number: number; place: number }; answers: { mime: string } };
-  compare: { asks: { pictures: [number: number, place: number][] }; answers: Differences };
+  picture: { asks: Spot; answers: { mime: string } };
+  original: { asks: Spot; answers: { mime: string; name: string } };
+  compare: { asks: Marked; answers: Differences };
   quote: { asks: { draft: Draft }; answers: Quote };
   relay: { asks: Nothing; answers: Nothing };
   cell: { asks: { draft: Draft }; answers: { cell: string } };
@@ -177,6 +202,7 @@ export interface Actions {
   tag: { asks: Marked & { tag: string; on: boolean }; answers: Nothing };
   trash: { asks: Marked; answers: Nothing };
   restore: { asks: Marked; answers: Nothing };
+  keep: { asks: Marked; answers: { dropped: Pairs } };
   again: { asks: { number: number; at: number; agreed: string[] }; answers: unknown };
   press: { asks: { number: number; label: string; at: number; agreed: string[] }; answers: unknown };
   vary: { asks: { number: number; place: number; at: number; agreed: string[] }; answers: unknown };
@@ -199,7 +225,7 @@ export interface Events {
   gone: { number: number };
   moved: { folder: string };
   partial: { job: string; mime: string };
-  thumb: { number: number };
+  thumb: Spot;
 }
 
 export type Bytes = DataView<ArrayBuffer>;
@@ -241,7 +267,9 @@ type Attributes = {
     | "autocomplete"
     | "class"
     | "draggable"
+    | "download"
     | "hidden"
+    | "href"
     | "id"
     | "inputmode"
     | "lang"

@@ -22,7 +22,7 @@ export class ZoomStage {
     this.y = 0;
     /** Where the pointer took hold of the picture. @type {[x: number, y: number] | null} */
     this.held = null;
-    this.picture = h("img", { class: "nowp-original", alt: "", draggable: "false" });
+    this.picture = h("img", { class: "nowp-original", alt: "", draggable: "true" });
     this.words = h("div", { class: "nowp-error", hidden: true });
     const drop = () => {
       this.held = null;
@@ -100,6 +100,7 @@ export class ZoomStage {
   apply() {
     this.picture.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
     this.el.classList.toggle("nowp-zoomed", this.scale > 1);
+    this.picture.draggable = this.scale === 1; // then the pointer moves it
   }
 
   /** @param {WheelEvent} event */
@@ -111,6 +112,7 @@ export class ZoomStage {
 
   /** @param {PointerEvent} event */
   hold(event) {
+    if (this.scale === 1) return; // it may be dragged out
     this.held = [event.clientX - this.x, event.clientY - this.y];
     this.el.setPointerCapture(event.pointerId);
   }

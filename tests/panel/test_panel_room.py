@@ -1,0 +1,162 @@
+"""What room the panel takes: nothing overlaps or is cut off at any width, sizes of tiles, the whole screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import panels
+from now_jupyter._session import Session
+from panel_steps import count
+from panels import Browser, Page, Wire
+
+WIDTHS = [480, 600, 720, 1100, 1400, 1800]
+_SIDE = "() => document.querySelector('.nowp-tile').getBoundingClientRect().height"
+_FAULTS = """() => {
+    const seen = (one) => one.checkVisibility({ visibilityProperty: true }) && !one.closest("[inert], .nowp-unseen");
+    const name = (one) => one.getAttribute("aria-label") ?? one.textContent.slice(0, 30);
+    const panel = document.querySelector(".nowp").getBoundingClientRect();
+    const all = [...document.querySelectorAll(".nowp :is(button, input, select, h3, .nowp-count, dt, dd)")]
+        .filter((one) => seen(one) && !one.closest(".nowp-tile, .nowp-strip, .nowp-compare-stage"));
+    const boxes = all.map((one) => [one, one.getBoundingClientRect()]).filter(([, box]) => box.width && box.height);
+    const out = boxes.filter(([, box]) => box.left < panel.left - 1 || box.right > panel.right + 1);
+    const apart = (a, b) => a.left >= b.right - 1 || a.top >= b.bottom - 1;
+    const crosses = (a, b) => !apart(a, b) && !apart(b, a);
+    const over = boxes.flatMap(([one, box], at) => boxes.slice(at + 1)
+        .filter(([other, its]) => !one.contains(other) && crosses(box, its))
+        .map(([other]) => `${name(one)} over ${name(other)}`));
+    const cut = all.filter((one) => one.matches("button") && one.scrollWidth > one.clientWidth + 1).map(name);
+    const page = document.documentElement;
+    return [...out.map(([one]) => `${name(one)} sticks out`), ...over, ...cut.map((one) => `${one} is cut off`),
+        ...(page.scrollWidth > page.clientWidth ? ["the page scrolls sideways"] : [])];
+}"""
+
+
+@pytest.fixture(params=[("en", True), ("zh", False)], ids=["English, light", "Chinese, dark"])
+def told(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Wire, bool]]:
+    """A history with several pictures, tags, a star and two models, in each language."""
+    language, light = request.param
+    with panels.quiet_session(tmp_path, configured=lambda: {"language": language}) as session:
+        session.generate("a whale", size="square")
+        session.generate("a red fox in snow", model="dall-e-2", size="256x256", n=4)
+        session.star("#2.2")
+        session.tag("#2.1", "cover")
+        session.tag("#1", "draft")
+        with panels.opened(session) as wire:
+            yield wire, light
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_overlaps_or_is_cut_off(browser: Browser, told: tuple[Wire, bool], width: int) -> None:
+    """Gallery with its bar and a message, full view, comparison with four; from a side bar's width to a wide screen."""
+    wire, light = told
+    with browser.page(wire, width=width, height=1000, light=light) as page:
+        page.wait_for_pictures(3)
+        assert page.evaluate(_FAULTS) == []
+        page.evaluate("() => document.querySelector('.nowp-open').focus()")
+        page.press("Shift+ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight")
+        page.evaluate("() => document.querySelectorAll('.nowp-on-bar')[1].click()")
+        assert page.evaluate(_FAULTS) == []
+        page.press("Escape")
+        page.evaluate("() => document.querySelector('.nowp-open').focus()")
+        page.press("k")
+        page.wait("() => document.querySelector('.nowp-toast')")
+        page.wait("() => document.getAnimations().every((one) => one.playState !== 'running')")
+        assert page.evaluate(_FAULTS) == []
+        page.evaluate("() => document.querySelector('.nowp-undo').click()")
+        page.wait("() => document.querySelectorAll('.nowp-tile').length === 5")
+        page.evaluate("() => document.querySelector('.nowp-open').focus()")
+        page.press("Escape", "Enter")
+        page.wait("() => document.querySelectorAll('.nowp-stripe img:not([hidden])').length === 4")
+        assert page.evaluate(_FAULTS) == []
+        page.press("c", "2", "c", "3", "c", "4", "c", "Escape")
+        page.evaluate("() => document.querySelector('.nowp-chosen-actions button').click()")
+        page.wait("() => document.querySelectorAll('.nowp-contestant').length === 4")
+        page.wait("() => document.querySelectorAll('.nowp-apart :is(p, tr)').length")
+        assert page.evaluate(_FAULTS) == []
+        assert page.errors == []
+
+
+@pytest.fixture
+def many(session: Session) -> Session:
+    session.generate("a red fox", model="dall-e-2", size="256x256", n=10)
+    session.generate("a whale", model="dall-e-2", size="256x256", n=8)
+    return session
+
+
+def test_the_size_of_thumbnails_is_chosen_and_remembered(browser: Browser, wire: Wire, many: Session) -> None:
+    """By the slider and by plus and minus; as many columns as fit; a new view in this browser has it again."""
+    with browser.page(wire, width=1400) as page:
+        page.wait_for_pictures(8)
+        before = page.evaluate(_SIDE)
+        page.evaluate("() => document.querySelector('.nowp-open').focus()")
+        page.press("-", "-")
+        smaller = page.evaluate(_SIDE)
+        assert 96 <= smaller < before
+        page.evaluate(
+            "() => { const one = document.querySelector('.nowp-size'); one.value = 320;"
+            " one.dispatchEvent(new Event('input')); }"
+        )
+        larger = page.evaluate(_SIDE)
+        assert larger >= 320 > smaller
+        page.evaluate("() => { window.end_panel(); window.show_panel(); }")
+        page.wait_for_pictures(2)
+        assert page.evaluate(_SIDE) == larger
+        assert page.evaluate("() => document.querySelector('.nowp-size').value") == "320"
+
+
+def test_few_pictures_are_shown_larger(browser: Browser, wire: Wire, session: Session) -> None:
+    """Two pictures do not stand small in a large room; with more of them they go back to their usual size."""
+    with browser.page(wire, width=1100) as page:
+        session.generate("a red fox", model="dall-e-2", size="256x256", n=2)
+        page.wait_for_pictures(2)
+        few = page.evaluate(_SIDE)
+        session.generate("a whale", model="dall-e-2", size="256x256", n=10)
+        page.wait("() => document.querySelectorAll('.nowp-tile').length >= 9")
+        assert few > 1.3 * page.evaluate(_SIDE)
+
+
+def test_panel_and_picture_fill_the_screen(page: Page, many: Session) -> None:
+    """F in the gallery for the panel, in the full view for the picture, where arrows still lead on."""
+    page.wait_for_pictures(4)
+    page.evaluate("() => document.querySelector('.nowp-open').focus()")
+    page.press("f")
+    page.wait("() => document.fullscreenElement?.classList.contains('nowp')")
+    page.wait("() => document.querySelector('.nowp-body').getBoundingClientRect().height >= window.innerHeight - 2")
+    page.press("f")
+    page.wait("() => !document.fullscreenElement")
+    page.press("Enter")
+    page.wait("() => document.querySelector('.nowp-over .nowp-title').textContent === '#2.1'")
+    page.press("f")
+    page.wait("() => document.fullscreenElement?.classList.contains('nowp-left')")
+    page.press("ArrowRight")
+    page.wait("() => document.querySelector('.nowp-over .nowp-title').textContent === '#2.2'")
+    page.press("f")
+    page.wait("() => !document.fullscreenElement")
+    page.press("Escape")
+    page.wait("() => document.querySelector('.nowp-over').hidden")
+
+
+def test_a_message_covers_nothing_that_can_be_pressed(page: Page, many: Session) -> None:
+    """With pictures chosen, and in the full view."""
+    page.wait_for_pictures(4)
+    covered = """() => {
+        const toast = document.querySelector(".nowp-toast").getBoundingClientRect();
+        const bars = ":is(.nowp-chooser, .nowp-head, .nowp-under, .nowp-side) button";
+        const all = [...document.querySelectorAll(bars)];
+        return all.filter((one) => one.checkVisibility()).map((one) => one.getBoundingClientRect())
+            .filter((box) => box.top < toast.bottom && box.bottom > toast.top
+                && box.left < toast.right && box.right > toast.left).length;
+    }"""
+    page.evaluate("() => document.querySelector('.nowp-open').focus()")
+    page.press("c", "ArrowRight", "Delete")
+    page.wait("() => document.querySelector('.nowp-toast')")
+    assert count(page, ".nowp-chooser:not([hidden])") == 1
+    assert page.evaluate(covered) == 0
+    page.press("Enter")
+    page.wait("() => !document.querySelector('.nowp-over').hidden")
+    page.press("Delete")
+    page.wait("() => document.querySelector('.nowp-toast')")
+    assert page.evaluate(covered) == 0
