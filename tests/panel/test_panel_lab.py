@@ -376,7 +376,7 @@ def test_the_panel_fills_a_view_of_its_own(lab: Lab) -> None:
         return view.bottom - body.bottom;
     }}"""
     page.wait_for(
-        f"() => ({rest})() >= 0 && ({rest})() < 24 && document.querySelector('{view} .nowp-thumb').naturalWidth"
+        f"() => ({rest})() >= 0 && ({rest})() < 24 && document.querySelector('{view} .nowp-thumb')?.naturalWidth"
     )
     page.screenshot("panel-output-view")
     assert page.evaluate(height, f"{view} .nowp-body") > 700
