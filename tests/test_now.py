@@ -27,7 +27,7 @@ from now_jupyter._json import JSON
 from now_jupyter._media import decode
 from now_jupyter._messages import InputError, NowImageError, RejectedError
 from now_jupyter._options import OPTIONS
-from now_jupyter._options._parsing import parse_cell, parse_keywords
+from now_jupyter._options._parsing import parse_cell, parse_keywords, parse_line
 from now_jupyter._options._prompts import fill
 from now_jupyter._options._recipes import cell_text, request_from
 from now_jupyter._orders import order_of
@@ -559,3 +559,17 @@ def test_the_budget_is_set_told_and_lifted(paid: tuple[Desk, Served]) -> None:
     assert now("预算 off") == "no budget is set"
     with pytest.raises(InputError, match="not an amount"):
         now("budget much")
+
+
+def test_lines_to_go_on_from_a_picture_can_be_typed(now: Desk) -> None:
+    """What begins with `%nowimage` is read, Python lines compile; without a REF it is the picture shown last."""
+    made = now.session.generate("a fox", model="midjourney")
+    now.session.remember_shown(made)
+    lines = [line.split("  ", 1)[1].strip() for line in now("next").splitlines()]
+    assert now("next #1").splitlines()[0].split() == ["again", 'nj.again("#1")']
+    typed = [line.removeprefix("%nowimage ") for line in lines if line.startswith("%nowimage")]
+    assert [parse_line(line).options.get("button") for line in typed][3:5] == ["U1", "U2"]
+    for line in (one for one in lines if not one.startswith("%")):
+        ast.parse(line)
+    tree = now.commands.run("tree #1")
+    assert repr(tree).startswith("#1 · a fox")

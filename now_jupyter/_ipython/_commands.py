@@ -45,6 +45,8 @@ COMMANDS = (
     Command("history", "历史", "[WORDS]", "list or search this notebook's pictures"),
     Command("recall", "调出", "REF|FILE", "show how a picture was made, or fill the open panel with it"),
     Command("cell", "单元", "REF", "write the cell that makes a picture"),
+    Command("next", "下一步", "[REF]", "write the lines that go on from a picture: again, edit, vary, its buttons"),
+    Command("tree", "谱系", "REF", "show what a picture was made from, and what was made of it"),
     Command("open", "打开", "REF", "open the original in the system's viewer"),
     Command("star", "收藏", "REF", "put a star on a picture (#12.3) or on all of #12, or take it off"),
     Command("tag", "标签", "REF TAG …", "tag a picture, or all of #12; -TAG takes a tag off"),

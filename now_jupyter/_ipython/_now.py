@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._history import Selection
+from .._history import Selection, Tree
 from .._media import recipe_file
 from .._messages import ConfigError, InputError, Language, NowImageError, printable, say, say_status
 from .._options import cell_text, plain_dashes, strip_quotes
@@ -18,7 +18,7 @@ from .._store import read_file
 from ._commands import command_named, usage_of_now
 from ._login import LoginTalk
 from ._nest import nest_off, nest_on
-from ._reports import address_of, cell_of, facts_of, require_ref, status_text, viewer
+from ._reports import address_of, cell_of, facts_of, lines_to_go_on, require_ref, status_text, viewer
 from ._sharing_lines import bundle_line, export_line, import_line, report_line
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class NowCommands:
     def _language(self) -> Language:
         return self._session.settings().language
 
-    def run(self, line: str) -> Selection | None:
+    def run(self, line: str) -> Selection | Tree | None:
         """Carry out one line, and print the text or return the pictures that it gives.
 
         Raises:
@@ -58,7 +58,7 @@ class NowCommands:
             text = usage_of_now(self._language, only=command_named(word))
         else:
             text = getattr(self, f"_{command_named(word).name}")(rest)
-        if isinstance(text, Selection):
+        if isinstance(text, Selection | Tree):
             return text
         if text:
             print(printable(text))  # noqa: T201 - commands answer with text
@@ -155,6 +155,12 @@ class NowCommands:
 
     def _report(self, rest: str) -> str:
         return report_line(self._session, rest)
+
+    def _next(self, ref: str) -> str:
+        return "\n".join(lines_to_go_on(self._session.generation(ref or -1), self._language))
+
+    def _tree(self, ref: str) -> Tree:
+        return self._session.history.tree(self._session.generation(require_ref(ref)))
 
     def _cell(self, ref: str) -> str:
         text = cell_of(self._session.generation(require_ref(ref)), self._session)

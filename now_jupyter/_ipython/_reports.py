@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
-from .._messages import ConfigError, InputError, Language, NowImageError, error_of, say, say_status
+from .._messages import ConfigError, InputError, Language, NowImageError, columns_of, error_of, say, say_status
 from .._options import cell_text
 from .._orders import Order, budget_line
 from .._relay import spent
@@ -23,6 +23,7 @@ __all__ = [
     "address_of",
     "cell_of",
     "facts_of",
+    "lines_to_go_on",
     "rehearsal_text",
     "require_ref",
     "status_text",
@@ -125,6 +126,24 @@ def facts_of(generation: Generation, language: Language) -> list[str]:
     if generation.error is not None:
         facts += error_of(generation.error, billed=generation.billed).in_language(language).lines()
     return facts
+
+
+def lines_to_go_on(generation: Generation, language: Language) -> list[str]:
+    """Return the lines to type that go on from a picture: what can be done, and how it is written."""
+    ref = generation.ref.partition("–")[0]
+    lines = [
+        (say("again", language), f'nj.again("{ref}")'),
+        (say("edit", language), f"%nowimage -i {ref} …"),
+        (say("repaint", language), f"%nowimage -i {ref} --mask 100,100,400,400 …"),
+        (say("paint a mask", language), f'mask = nj.mask("{ref}")'),
+        (say("variation", language), f"%nowimage --vary {ref}"),
+        *((say("button", language), f'%nowimage --button "{one.label}" -i {ref}') for one in generation.buttons),
+        (say("cell", language), f"%now cell {ref}"),
+        (say("family", language), f"%now tree {ref}"),
+        (say("hand on", language), f"%now export pictures.zip {ref}"),
+    ]
+    width = max(columns_of(what) for what, _ in lines)
+    return [f"{what}{' ' * (width - columns_of(what))}  {line}" for what, line in lines]
 
 
 def viewer() -> list[str] | None:

@@ -8,14 +8,16 @@ Text from outside (relays, files) goes through `plain` before it becomes part of
 from __future__ import annotations
 
 import json
+import os
 import re
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Language", "columns_of", "language_of", "load_chinese", "say", "say_status"]
+__all__ = ["Language", "columns_of", "language_of", "load_chinese", "say", "say_status", "shown_path"]
 
 Language = Literal["en", "zh"]
 
@@ -61,3 +63,10 @@ def language_of(environ: Mapping[str, str]) -> Language:
 def columns_of(text: str) -> int:
     """Return how wide a terminal shows a text: a Chinese sign takes two columns."""
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as people write it: from the working folder on, where it lies in there."""
+    with suppress(OSError):  # the working folder may be gone
+        return os.path.relpath(path) if Path.cwd() in path.parents else str(path)
+    return str(path)

@@ -6,7 +6,6 @@ answers; what is bought then goes on side by side.
 
 from __future__ import annotations
 
-import os
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -26,6 +25,7 @@ from .._messages import (
     error_of,
     name_bug,
     say,
+    shown_path,
 )
 from .._protocol import Service
 from .._relay import RelayFacts
@@ -280,7 +280,5 @@ def _error_of(result: RunResult) -> NowImageError | None:
 
 def _short(files: Sequence[Path]) -> str:
     """Return the first and the last of these files as people write them."""
-    names = [str(one) for one in files]
-    with suppress(OSError):  # the working folder may be gone
-        names = [os.path.relpath(one) if Path.cwd() in one.parents else str(one) for one in files]
+    names = [shown_path(one) for one in files]
     return f"{names[0]} … {files[-1].name}" if len(names) > 1 else "".join(names)

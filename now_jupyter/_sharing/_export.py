@@ -20,7 +20,7 @@ from pathlib import Path
 
 from .._json import digest
 from .._media import Copy, MediaType, copy_to_share, label, media_type, put_new, read_verified, sidecar_of, source_type
-from .._messages import BadImageError, InputError, Language, StoreError, say
+from .._messages import BadImageError, InputError, Language, StoreError, say, shown_path
 from .._store import Record, Store, generation_of, read_file
 from .._values import Output, Picture
 from ._names import USUAL_NAMES, FreeNames, NameTemplate, Value
@@ -74,7 +74,7 @@ class Exported:
     language: Language = field(default="en", repr=False)
 
     def __str__(self) -> str:
-        line = say("{path} ({count} exported)", self.language, path=self.path, count=self.count)
+        line = say("{path} ({count} exported)", self.language, path=shown_path(self.path), count=self.count)
         return "\n".join([line, *self.notes])
 
     def __repr__(self) -> str:
