@@ -363,9 +363,10 @@ def test_what_cannot_be_used_is_not_offered(session: Session) -> None:
     with relay_on_loopback() as served:
         talk = Talk(session, [served.url, "", ""])
         talk.run()
-        assert "ideogram_generate" in {one.name for one in session.models()}
-        assert not any("ideogram" in line or "mj_" in line for line in talk.said)
-        assert not {"ideogram_generate", "mj_imagine"} & set(session.known_models())
+        assert {"mj_upscale", "mj_modal", "mj_imagine"} <= {one.name for one in session.models()}
+        assert {"mj_imagine", "ideogram_generate"} <= set(session.known_models())
+        assert not any("mj_upscale" in line or "mj_modal" in line for line in talk.said)
+        assert not {"mj_upscale", "mj_modal", "mj_describe"} & set(session.known_models())
 
 
 def test_a_new_key_at_the_same_relay_is_used_at_once(session: Session) -> None:

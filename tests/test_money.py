@@ -213,7 +213,7 @@ def test_prices_and_models_are_read_with_all_their_oddities() -> None:
         ("flux", True),
         ("gpt-5", False),
         ("gpt-image-1", True),
-        ("mj_imagine", False),
+        ("mj_imagine", True),
         ("x", False),
     ]
     assert {name: price.per_call for name, price in prices.items()} == {

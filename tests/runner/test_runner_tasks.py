@@ -78,7 +78,7 @@ def press(record: Record, label: str) -> Request:
 
 def test_tasks_share_their_polls(tmp_path: Path) -> None:
     """Two tasks that are under way together are asked for with one call each time."""
-    with relay_on_loopback(latency=0.02) as served:
+    with relay_on_loopback(latency=0.05) as served:
         shop = workshop(tmp_path, url=served.url)
         shop.runner.sleep = nap
         records = [shop.claimed(f"fox {n}", service=TASKS) for n in range(2)]
