@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from .._messages import NowImageError, plain
+from .._messages import InputError, NowImageError, plain
 from .._protocol import Ask, Call, File, Later, Listed, Offer, Plan, Service
 
 __all__ = ["faults_of_call", "faults_of_fields", "faults_of_offer", "faults_of_plan", "make_plan", "offer_of"]
@@ -35,6 +35,8 @@ def make_plan(service: Service, ask: Ask) -> Plan:
         InputError: this cannot be asked of it.
         NowImageError: it raised what is none of our errors, or planned what must not be sent; names it.
     """
+    if ask.offer.prompt == "none" and ask.request.prompt.strip() and not ask.request.given("press"):
+        raise InputError("{model} takes no words", advice="leave the prompt out", model=ask.offer.model)
     return _make(service, lambda: service.plan(ask), lambda plan: faults_of_plan(plan, ask))
 
 

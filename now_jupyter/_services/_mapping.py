@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
 from .._json import JSON, Texts
+from .._media import can_show
 from .._messages import InputError, Language, say
 from .._protocol import Ask, Body, File, Input, Later, Option, Remark, Request
 from ._sizes import fits_grid, resolve_size
@@ -114,6 +115,10 @@ def pictures_in(request: Request) -> tuple[Input, ...]:
 def file_of(picture: Input, form: Literal["file", "base64", "data-uri"] = "file", *, only_png: bool = False) -> File:
     """Return an input picture as a file inside a call: as PNG where it is of a type that few wires take."""
     is_taken = not picture.mime or picture.mime in _TAKEN
+    if not is_taken and not can_show(picture.mime):
+        raise InputError(
+            "a picture of type {mime} cannot be sent", advice="save it as PNG, JPEG or WebP first", mime=picture.mime
+        )
     return File(sha256=picture.sha256, form=form, convert="png" if only_png or not is_taken else "")
 
 

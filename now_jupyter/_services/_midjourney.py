@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from .._json import JSON, Fields, Texts, dig, text_of
@@ -49,6 +50,7 @@ from .._protocol import (
     Plan,
     Poll,
     Progress,
+    Remark,
     Reply,
     Role,
     Service,
@@ -81,7 +83,7 @@ _RAW: Mapping[str, Option] = {
     **dict.fromkeys(("state", "accountFilter", "notifyHook", "demo"), Option()),
 }
 _OURS = ("mode", "image_seed")  # among these, what is no field of the body
-_PRESSED: Mapping[Role, int] = {"press": 1, "vary": 1, "mask": 1}
+_PRESSED: Mapping[Role, int] = {"press": 1, "vary": 1}
 _WORKS: Mapping[str, Mapping[Role, int]] = {
     "imagine": {"picture": 5, **_PRESSED},
     "blend": {"picture": 5, **_PRESSED},
@@ -105,6 +107,8 @@ _PRICES = (
 )
 _ONE_PICTURE = ("mj_upscale", "mj_swap_face", "swap_face")
 _ASKS_BACK = ("MJ::CustomZoom", "MJ::Inpaint")
+_VARIES = ("MJ::JOB::low_variation", "MJ::JOB::high_variation", "MJ::JOB::variation")
+_ZOOM = re.compile(r"--zoom\s+(?:1(?:\.\d+)?|2(?:\.0+)?)(?![\d.])")
 _OF_WORDS = ("MJ::Job::PicReader", "MJ::Job::PromptAnalyzer")
 _REFUSED = ("MJ::BOOKMARK", "MJ::JOB::animate", "MJ::JOB::video", "MJ::Picread")  # relays answer unknown_action
 _CONFIRM = "modal"
@@ -139,10 +143,11 @@ class Midjourney(Service):
         """Return the submission of a task, or the press of a button."""
         raw_fields(ask)  # refuses what would pass by the prompt
         if pressed := ask.request.given("press"):
-            return _press(ask, _origin_of(pressed[0]))
+            return _with_what_is_left_out(ask, _press(ask, _origin_of(pressed[0])))
         varied = ask.request.given("vary")
         if varied and varied[0].origin and not ask.request.prompt.strip():
-            return _press(ask, varied[0].origin, label=f"V{dig(varied[0].origin.handle, 'quarter') or 1}")
+            made = _press(ask, varied[0].origin, label=_label_to_vary(varied[0].origin))
+            return _with_what_is_left_out(ask, made)
         if (simple := _SIMPLE.fullmatch(ask.request.prompt)) and ask.offer.dialect == "imagine":
             return _change(ask, simple[1], _change_word(simple[2]))
         return _submit(ask)
@@ -283,6 +288,13 @@ def _origin_of(pressed: Input) -> Origin:
     return pressed.origin
 
 
+def _label_to_vary(origin: Origin) -> str:
+    """Return which button makes another version: of a quarter its own, of a single picture the one that varies it."""
+    quarter = f"V{dig(origin.handle, 'quarter') or 1}"
+    singles = [one.label for one in origin.buttons if one.action.startswith(_VARIES)]
+    return quarter if any(one.label == quarter for one in origin.buttons) or not singles else singles[0]
+
+
 def _press(ask: Ask, origin: Origin, *, label: str = "") -> Plan:
     wanted = label or ask.request.button or ""
     button = next((one for one in origin.buttons if one.label.casefold() == wanted.casefold()), None)
@@ -300,6 +312,7 @@ def _press(ask: Ask, origin: Origin, *, label: str = "") -> Plan:
         )
     if button.action == _CONFIRM:
         return _confirm(ask, origin, task)
+    _require_nothing_beside(ask, button)
     if button.action.startswith(_OF_WORDS):
         return _imagine_words(ask, origin, button)
     if button.action.startswith(_CHANGE):
@@ -309,6 +322,22 @@ def _press(ask: Ask, origin: Origin, *, label: str = "") -> Plan:
     name = next((price for begins, price in _PRICES if button.action.startswith(begins)), "mj_action")
     body = {"taskId": task, "customId": button.action, **_fields_in(ask.request.raw)}
     return _pressed(_call("/mj/submit/action", body, mode=_mode_of(ask)), name)
+
+
+def _with_what_is_left_out(ask: Ask, plan: Plan) -> Plan:
+    """Return the plan of a button with what there is to say of options: it takes none."""
+    _, remarks = settle(replace(ask, offer=replace(ask.offer, options={})))
+    if ask.request.count > 1 and plan.expected == 1:
+        remarks.append(Remark(option="n", kind="ignored", given=ask.request.count))
+    return replace(plan, remarks=tuple(remarks))
+
+
+def _require_nothing_beside(ask: Ask, button: Button) -> None:
+    """Refuse words and masks that a button has no place for."""
+    if ask.request.given("mask") and not button.action.startswith("MJ::Inpaint"):
+        raise InputError("the button {label} takes no mask", advice="leave --mask out", label=button.label)
+    if ask.request.prompt.strip() and not button.action.startswith(_ASKS_BACK):
+        raise InputError("the button {label} takes no words", advice="leave the prompt out", label=button.label)
 
 
 def _pressed(call: Call, name: str, *, before: tuple[Call, ...] = (), charge: str = "") -> Plan:
@@ -339,7 +368,7 @@ def _answer_back(ask: Ask, origin: Origin, task: str, button: Button) -> Plan:
             advice="give it with --mask, a picture or a box",
             label=button.label,
         )
-    if is_zoom and not re.search(r"--zoom\s+\d", prompt):
+    if is_zoom and not _ZOOM.search(prompt):
         raise InputError(
             "{label} needs --zoom in the prompt, 1 to 2", advice="write for example: --zoom 1.5", label=button.label
         )
@@ -390,7 +419,8 @@ def _task_in(reply: Reply) -> str:
     Raises:
         NowImageError: none was, and nothing was billed; says why.
     """
-    code, task = dig(reply.body, "code"), text_of(dig(reply.body, "result"))
+    code, result = _number_in(dig(reply.body, "code")), dig(reply.body, "result")
+    task = text_of(result) or text_of(dig(result, 0))
     if code in _ACCEPTED and task:
         return task
     words = words_of(reply.body) or "?"
@@ -399,16 +429,27 @@ def _task_in(reply: Reply) -> str:
     if code == _BANNED:
         word = text_of(dig(reply.body, "properties", "bannedWord"))
         raise RejectedError("Midjourney refuses a word of the prompt: {word}", word=word or words, code="24")
-    if isinstance(code, int) and code not in _ACCEPTED:
+    if code is not None and code not in _ACCEPTED:
         refusal = error_of_refusal(Refusal(body=reply.body))
         refusal.billed = "no"  # only what is accepted is charged
         raise refusal
     raise BadResponseError("the service gave no task", advice="look at the relay's log before ordering again")
 
 
+def _number_in(code: object) -> int | None:
+    """Return a code, which some relays write as text or 1.0; what was accepted must not be missed."""
+    text = text_of(int(code) if isinstance(code, float) else code)
+    return int(text) if text.isascii() and text.removeprefix("-").isdigit() and len(text) < _DIGITS else None
+
+
 def _need_of(task: Fields) -> str:
-    words = text_of(task.get("description"))
-    return words if words and "success" not in words.lower() else "modal"
+    return _description_of(task) or "modal"
+
+
+def _description_of(task: Fields) -> str:
+    """Return what a task says of itself, unless that is the word of its submission."""
+    words = words_of(task)
+    return "" if "success" in words.lower() else words
 
 
 def _fraction_of(progress: object) -> float | None:
@@ -425,7 +466,7 @@ def _sources_of(link: str, task: str) -> tuple[Source, ...]:
 
 def _deliver(task: Fields, state: Fields, *, is_dead: bool) -> Conversation[Outcome]:
     action, words = text_of(state.get("action")), _words_of(task)
-    reason = text_of(task.get("failReason")) or words_of(task) or "?"
+    reason = text_of(task.get("failReason")) or _description_of(task) or "?"
     if action in ("mj_describe", "mj_shorten") and not is_dead:
         return (yield from _deliver_words(words, task))
     link = text_of(task.get("imageUrl"))

@@ -104,8 +104,10 @@ def _taking(ways: Sequence[Route], request: Request) -> list[Route]:
 
 
 def _roles_too_many(offer: Offer, request: Request) -> list[Role]:
-    """Return the roles of which more is given than the offer takes."""
-    return [one.role for one in request.inputs if len(request.given(one.role)) > offer.inputs.get(one.role, 0)]
+    """Return the roles of which more is given than the offer takes; what a button takes its service knows."""
+    is_pressed = bool(request.given("press"))
+    counted = (one for one in request.inputs if not (is_pressed and one.role == "mask"))
+    return [one.role for one in counted if len(request.given(one.role)) > offer.inputs.get(one.role, 0)]
 
 
 def _no_service(listed: Listed, named: str, found: Sequence[Route]) -> InputError:

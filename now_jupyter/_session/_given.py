@@ -7,12 +7,13 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from .._json import digest
 from .._media import Box, decode, displayable, draw_boxes, encode_png, examine, open_picture, region_of
-from .._messages import BadImageError, InputError, Language, say
+from .._messages import BadImageError, InputError, Language, plain, say
 from .._values import Input, Kind, Role
 
 __all__ = ["Given", "boxes_in", "from_file", "from_pixels", "mask_from", "mask_of_boxes"]
@@ -23,6 +24,9 @@ _SENT_AS_IT_IS = ("image/png", "image/jpeg", "image/webp")
 _MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # that services read
 _QUALITY = 95
 _LIKE = 0.03
+_BRIGHTEST = 255
+_OVERSHOOT = 0.1  # by which resampling passes 0 and 1; it is cut off
+_EXCERPT = 120
 _BOX = re.compile(r"[(（]?\s*" + r"\s*[,，]\s*".join([r"(-?\d{1,6})"] * 4) + r"\s*[)）]?")
 
 
@@ -128,26 +132,55 @@ def _as_image(value: Any) -> Any:  # noqa: ANN401 - as above
     value = value.pil() if callable(getattr(value, "pil", None)) else value
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.ndarray):
-        value = _image_of_array(numpy, value)
+        return _image_of_array(numpy, value)
     pillow = sys.modules.get("PIL.Image")
-    if pillow is None or not isinstance(value, pillow.Image):
-        return None
-    return value if value.mode in ("L", "LA", "RGB", "RGBA", "1") else value.convert("RGBA")
+    return _plain_image(value) if pillow is not None and isinstance(value, pillow.Image) else None
+
+
+def _plain_image(image: Any) -> Any:  # noqa: ANN401 - as above
+    """Return an image of PIL upright and in a common mode; one that was opened is read only now, and may be damaged."""
+    from PIL import ImageOps  # noqa: PLC0415 - Pillow is loaded when it is used
+
+    try:
+        image = ImageOps.exif_transpose(image)
+        if image.mode in ("L", "LA", "RGB", "RGBA", "1"):
+            return image
+        return image.convert("L") if image.mode == "F" else displayable(image)
+    except (OSError, SyntaxError, ValueError) as problem:
+        reason = plain(str(problem), _EXCERPT)
+    raise InputError("this image of PIL cannot be read: {reason}", reason=reason)
 
 
 def _image_of_array(numpy: Any, array: Any) -> Any:  # noqa: ANN401 - as above
     from PIL import Image  # noqa: PLC0415 - Pillow is loaded when it is used
 
-    if array.ndim not in (2, 3) or not array.size:
-        return None
+    flat = array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array  # noqa: PLR2004 - of one channel
+    is_shaped = flat.ndim == 2 or (flat.ndim == 3 and flat.shape[2] in (3, 4))  # noqa: PLR2004 - as above
+    if not is_shaped or not flat.size or flat.dtype.kind not in "buif":
+        raise InputError(
+            "an array of {kind} and shape {shape} is no picture",
+            advice="give height × width (× 3 or 4), as uint8 or as floats from 0 to 1",
+            kind=flat.dtype.name,
+            shape=array.shape,
+        )
+    return Image.fromarray(_to_bytes(numpy, flat))
+
+
+def _to_bytes(numpy: Any, array: Any) -> Any:  # noqa: ANN401 - as above
+    """Return an array of 0 to 1 or of whole numbers as one of bytes; what is beyond would be turned into noise."""
     if array.dtype == bool:
-        return Image.fromarray(array.astype(numpy.uint8) * 255)
-    if numpy.issubdtype(array.dtype, numpy.floating):  # 0 to 1
-        array = numpy.rint(numpy.clip(numpy.nan_to_num(array), 0, 1) * 255)
-    try:
-        return Image.fromarray(array.astype(numpy.uint8))
-    except (TypeError, ValueError):
-        return None
+        return array.astype(numpy.uint8) * 255
+    is_float = array.dtype.kind == "f"
+    values = numpy.nan_to_num(array.astype(float)) if is_float else array
+    least, most = values.min(), values.max()
+    if (least < -_OVERSHOOT or most > 1 + _OVERSHOOT) if is_float else (least < 0 or most > _BRIGHTEST):
+        raise InputError(
+            "the array has values from {least} to {most}",
+            advice="give whole numbers from 0 to 255, or floats from 0 to 1",
+            least=f"{least:.4g}" if is_float else least,
+            most=f"{most:.4g}" if is_float else most,
+        )
+    return (numpy.rint(numpy.clip(values, 0, 1) * _BRIGHTEST) if is_float else values).astype(numpy.uint8)
 
 
 # Masks
@@ -194,13 +227,13 @@ def boxes_in(value: object) -> list[Box] | None:
         return [_box([int(part) for part in found.groups()])] if found else None
     if not isinstance(value, Sequence) or isinstance(value, bytes | bytearray) or not value:
         return None
-    if all(isinstance(one, int | float) for one in value):
+    if all(isinstance(one, Real) for one in value):
         return [_box(value)]
     return [_box(one) for one in value] if all(_is_box(one) for one in value) else None
 
 
 def _is_box(value: object) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(x, int | float) for x in value)
+    return isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(x, Real) for x in value)
 
 
 def _box(numbers: Sequence[float]) -> Box:

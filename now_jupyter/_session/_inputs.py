@@ -9,7 +9,7 @@ from pathlib import Path
 from .._history import History
 from .._json import text_of
 from .._media import extract, media_type
-from .._messages import InputError, Language, plain, say
+from .._messages import DownloadError, InputError, Language, plain, say
 from .._options import request_from
 from .._orders import Order
 from .._protocol import Listed
@@ -32,6 +32,8 @@ class Inputs:
 
     def resolve(self, order: Order, *, relay: str, language: Language) -> Order:
         """Return the order with its inputs found; `relay` tells where it will be sent to."""
+        if order.request.given("press"):  # once more: it stands in the request what is pressed
+            return self._check_press(order, relay)
         if order.request.button is not None:
             return self._resolve_press(order, relay, language)
         if not order.given:
@@ -52,6 +54,13 @@ class Inputs:
             ),
         )
 
+    def _check_press(self, order: Order, relay: str) -> Order:
+        mark = order.request.given("press")[0].id.partition(":")[0]
+        record = next((one for one in self._history.records() if one.id == mark), None)
+        if record is not None:
+            _require_same_relay(record, relay)
+        return order
+
     def _resolve_press(self, order: Order, relay: str, language: Language) -> Order:
         record, output = self._pressed(order)
         button = _button_named(order.request.button or "", record)
@@ -60,8 +69,7 @@ class Inputs:
             id=f"{record.id}:{output.key if output else ''}",
             origin=_origin_of(record, output, buttons=(button,)),
         )
-        if record.relay != relay:
-            raise InputError("{ref} was made at another relay than the one in use", ref=record.ref)
+        _require_same_relay(record, relay)
         model = order.request.model or record.model  # that made what is pressed, where none is named
         masks = [one for role, one in order.given if role == "mask"]
         inputs, sources = [pressed], {}
@@ -112,15 +120,22 @@ class Inputs:
             return self._look_up_named(value.strip())
         if isinstance(value, Generation) or type(value) is int:
             return self._references.picture(value)
-        return bytes(value) if isinstance(value, bytearray) else value
+        return bytes(value) if isinstance(value, bytearray | memoryview) else value
 
     def _look_up_named(self, text: str) -> object:
         if text.startswith("https://"):
-            return self._fetch(text)
+            return self._fetch_input(text)
         path = try_file(text)
         if path is not None and not text.startswith("#"):
             return path
         return self._references.picture(text)
+
+    def _fetch_input(self, url: str) -> bytes:
+        try:
+            return self._fetch(url)
+        except DownloadError as problem:  # which speaks of what was bought
+            reason = problem.message()
+        raise InputError("{url} gives no picture: {reason}", url=url, reason=reason)
 
     def _find_output(self, role: Role, output: Output, relay: str, language: Language) -> Given:
         found = from_file(role, output.path, language, is_known=True)
@@ -132,6 +147,11 @@ class Inputs:
         origin = _origin_of(record, recorded, buttons=record.buttons) if record.relay == relay else None
         ref = record.ref_of(recorded)
         return replace(found, input=replace(found.input, origin=origin), parent=record.id, ref=ref)
+
+
+def _require_same_relay(record: Record, relay: str) -> None:
+    if record.relay != relay:
+        raise InputError("{ref} was made at another relay than the one in use", ref=record.ref)
 
 
 def _as_it_was_made(request: Request) -> Request:

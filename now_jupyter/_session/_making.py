@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Literal, TypeAlias, Unpack
 
 from .._background import Execution
-from .._messages import NowImageError
+from .._messages import InputError, NowImageError
 from .._options import Parsed, parse_keywords, spell_for_python
 from .._orders import Job, Order, ensure_asyncio, order_again, order_of
 from .._settings import Settings
@@ -97,6 +97,8 @@ class Making(ABC):
             NowImageError: no picture came of it; the message says what happened, whether it was billed, and what to do.
         """
         given = {**options, "image": picture if isinstance(picture, list | tuple) else [picture]}
+        with self.spell_for_python():
+            _require_given(given["image"])
         return self._make(prompt, given)
 
     @expand_options
@@ -107,6 +109,8 @@ class Making(ABC):
             InputError: it is no picture, or the model takes none; nothing was sent.
             NowImageError: no picture came of it; the message says what happened, whether it was billed, and what to do.
         """
+        with self.spell_for_python():
+            _require_given(picture)
         return self._make(prompt, {**options, "vary": picture})
 
     @expand_options
@@ -140,6 +144,12 @@ class Making(ABC):
             with self.accompany(job, prompt, "line") as tick:
                 generation = job.result(self._timeout_of(parsed), tick)
             return _told(generation, job, stacklevel=5)
+
+
+def _require_given(picture: object) -> None:
+    """Refuse nothing, which would be an order without a picture."""
+    if picture is None or (isinstance(picture, list | tuple) and not picture):
+        raise InputError("no picture is given", advice="give one, or use generate()")
 
 
 def _told(generation: Generation, job: Job, *, stacklevel: int = 4) -> Generation:

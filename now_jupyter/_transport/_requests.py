@@ -187,6 +187,9 @@ class _Inserter:
                 media = identify(path)
             part = _Part(path, file.form != "file", path.stat().st_size)
             return (part, media.mime, media.suffix) if media else (part, "application/octet-stream", path.suffix)
+        except BadImageError as problem:
+            problem.billed = "no"  # nothing has been sent
+            raise
         except OSError as problem:  # a disk without room for what is converted, an input that goes at this moment
             reason = problem.strerror or type(problem).__name__
         raise BadImageError("this file cannot be read ({reason}): {path}", billed="no", reason=reason, path=file.sha256)

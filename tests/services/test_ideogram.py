@@ -135,7 +135,7 @@ def test_upscale_and_describe() -> None:
     assert described.call.form == (("image_file", File(sha256="a" * 64)),)
     for model in ("ideogram_upscale", "ideogram_describe", "ideogram_remix"):
         with pytest.raises(InputError, match="needs a picture"):
-            plan("x", model)
+            plan("", model)
     with pytest.raises(InputError, match="at most 25"):
         plan(inputs=[given("picture", size_bytes=26_000_000)])
 

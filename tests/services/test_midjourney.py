@@ -266,9 +266,9 @@ def test_a_press_goes_to_the_service_that_made_it() -> None:
 # What comes back
 
 
-@pytest.mark.parametrize("code", [1, 21, 22])
-@pytest.mark.parametrize("result", [TASK, int(TASK)])
-def test_an_accepted_task_is_kept_before_anything_else(code: int, result: Any) -> None:
+@pytest.mark.parametrize("code", [1, 21, 22, "1", 1.0])
+@pytest.mark.parametrize("result", [TASK, int(TASK), [TASK]])
+def test_an_accepted_task_is_kept_before_anything_else(code: Any, result: Any) -> None:
     """Also where its id came as a number, which no float ever holds."""
     reply = Reply(body={"code": code, "result": result, "properties": None})
     steps, outcome = talk(MJ.read(reply, {"action": "mj_imagine"}), [task()])
@@ -284,6 +284,7 @@ def test_an_accepted_task_is_kept_before_anything_else(code: int, result: Any) -
         ({"code": 24, "description": "x", "properties": {"bannedWord": "blood"}}, RejectedError, "blood"),
         ({"code": 4, "description": "unknown_action:MJ::X"}, NowImageError, "unknown_action"),
         ({"code": 9, "description": "no account"}, NowImageError, "no account"),
+        ({"code": "4", "description": "no account"}, NowImageError, "no account"),
         ({"code": 1, "result": ""}, BadResponseError, "no task"),
         ({}, BadResponseError, "no task"),
         (None, BadResponseError, "no task"),
@@ -293,7 +294,7 @@ def test_an_accepted_task_is_kept_before_anything_else(code: int, result: Any) -
 def test_what_was_not_accepted_says_why(body: Any, kind: type[NowImageError], words: str) -> None:
     with pytest.raises(kind, match=words) as caught:
         talk(MJ.read(Reply(body=body), {}))
-    if isinstance(body, dict) and body.get("code") in (4, 9, 23, 24):
+    if isinstance(body, dict) and body.get("code") in (4, 9, 23, 24, "4"):
         assert caught.value.billed == "no"
 
 
@@ -360,6 +361,8 @@ def test_a_failure_says_why_and_keeps_what_it_gave() -> None:
         talk(MJ.resume(state), [task("FAILURE", failReason="banned", imageUrl="")])
     with pytest.raises(TaskFailed):
         talk(MJ.resume(state), [task("CANCEL", imageUrl=None)])
+    with pytest.raises(TaskFailed, match=r"failed: \?"):  # and not: Submit success
+        talk(MJ.resume(state), [task("FAILURE", failReason={}, imageUrl="", description="Submit success")])
     steps, _ = talk(MJ.resume(state), [task("FAILURE", failReason="late", buttons=None)])
     assert [one.key for one in found(steps)] == ["1"]
     assert steps[-1] == Lost("late")

@@ -85,6 +85,10 @@ def differing(one: Image.Image, other: Image.Image) -> tuple[int, int, int, int]
         pytest.param(lambda: encoded(drawn(), "GIF"), id="GIF"),
         pytest.param(lambda: encoded(drawn(mode="CMYK"), "JPEG"), id="CMYK JPEG"),
         pytest.param(lambda: encoded(drawn(mode="I;16"), "PNG"), id="16 bits"),
+        pytest.param(partial(drawn, mode="I;16"), id="PIL 16 bits"),
+        pytest.param(partial(drawn, mode="F"), id="PIL F"),
+        pytest.param(lambda: np.asarray(drawn())[:, :, :1], id="array H×W×1"),
+        pytest.param(lambda: memoryview(encoded(drawn())), id="memoryview"),
     ],
 )
 def test_whatever_is_a_picture_is_sent_as_one_that_services_read(
@@ -98,6 +102,80 @@ def test_whatever_is_a_picture_is_sent_as_one_that_services_read(
     assert came.mode in ("L", "RGB", "RGBA")
     assert generation.pictures
     assert generation.parents == ()
+
+
+@pytest.mark.parametrize("mode", ["I;16", "F"])
+def test_deep_pixels_keep_their_brightness(mode: str, session: Session, served: Served) -> None:
+    """In 16 bits white is 65535: cut off at 255 all would be white."""
+    deep = drawn().convert("L")
+    given = Image.fromarray(np.asarray(deep).astype(np.uint16) * 257) if mode == "I;16" else deep.convert("F")
+    session.edit(given, "a fox", size="1024x1024")
+    assert np.abs(np.asarray(decode(sent(served)["image"][0])).astype(int) - np.asarray(deep)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (np.full((8, 8), 255.0), "from 255 to 255"),
+        (np.full((8, 8), 1000), "from 1000 to 1000"),
+        (np.full((8, 8), -1, np.int8), "from -1 to -1"),
+        (np.full((8, 8), np.inf), "has values"),
+        (np.zeros((8, 8), complex), "complex128"),
+        (np.zeros((8, 8), object), "object"),
+        (np.zeros((8, 8, 2), np.uint8), r"shape \(8, 8, 2\)"),
+        (np.zeros((3, 8, 8), np.uint8), r"shape \(3, 8, 8\)"),
+        (np.zeros((0, 8), np.uint8), r"shape \(0, 8\)"),
+    ],
+)
+def test_an_array_that_would_turn_into_noise_is_refused(given: Any, why: str, session: Session, served: Served) -> None:
+    with pytest.raises(InputError, match=why):
+        session.edit(given, "a fox")
+    with pytest.raises(InputError, match=rf"{why}|mask is empty"):
+        session.edit(drawn((8, 8)), "a fox", mask=given)
+    assert served.posts == 0
+
+
+def test_a_little_beyond_white_is_white(session: Session, served: Served) -> None:
+    """As resampling leaves it."""
+    session.edit(np.full((8, 8), 1.04), "a fox", size="1024x1024")
+    assert np.asarray(decode(sent(served)["image"][0])).min() == 255
+
+
+def test_a_photo_opened_by_pillow_is_turned_upright_too(session: Session, served: Served, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "photo.jpg").write_bytes(encoded(drawn(), "JPEG", exif=exif))
+    with Image.open(tmp_path / "photo.jpg") as photo:
+        session.edit(photo, "a fox", size="1024x1024")
+    assert decode(sent(served)["image"][0]).size == SIZE[::-1]
+
+
+def test_a_damaged_image_of_pillow_is_refused(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "cut.jpg").write_bytes(encoded(drawn((400, 400)), "JPEG")[:2000])
+    with Image.open(tmp_path / "cut.jpg") as cut, pytest.raises(InputError, match="cannot be read"):
+        session.edit(cut, "a fox")
+
+
+@pytest.mark.parametrize("verb", ["edit", "vary"])
+def test_nothing_is_no_picture(verb: str, session: Session, served: Served) -> None:
+    """It would be an order without a picture, and cost as much."""
+    for nothing in ([], None):
+        with pytest.raises(InputError, match="no picture"):
+            getattr(session, verb)(nothing, "a fox")
+    assert served.posts == 0
+
+
+def test_an_address_that_gives_nothing_costs_nothing_and_says_so(session: Session, served: Served) -> None:
+    with pytest.raises(InputError, match="gives no picture") as caught:
+        session.edit("https://user@127.0.0.1/a.png", "a fox")
+    assert (caught.value.billed, caught.value.next_step()) == ("no", "")
+    assert served.posts == 0
+
+
+def test_what_no_service_reads_is_refused_before_a_number_is_taken(session: Session, served: Served) -> None:
+    with pytest.raises(InputError, match=r"image/svg\+xml cannot be sent"):
+        session.edit(b'<svg xmlns="http://www.w3.org/2000/svg"/>', "a fox")
+    assert (len(session.history), served.posts) == (0, 0)
 
 
 @pytest.mark.parametrize("give", [str, int, lambda ref: f"{ref}.2"], ids=["#1", "-1", "#1.2"])
@@ -199,6 +277,9 @@ def test_a_model_that_takes_no_picture_names_those_of_this_relay_that_do(session
         pytest.param(BOX, id="box"),
         pytest.param([(16, 8, 30, 40), (30, 8, 48, 40)], id="boxes"),
         pytest.param("16,8,48,40", id="words"),
+        pytest.param("（16，8，48，40）", id="full-width words"),
+        pytest.param(tuple(np.array(BOX)), id="box of NumPy's numbers"),
+        pytest.param(region()[:, :, None], id="bool H×W×1"),
         pytest.param(Image.fromarray(region() * np.uint8(255)), id="PIL L"),
         pytest.param(Image.fromarray(region()), id="PIL 1"),
         pytest.param(encoded(Image.fromarray(region() * np.uint8(255)).convert("RGB")), id="bytes"),

@@ -91,6 +91,37 @@ def test_the_line_that_makes_it_again_says_what_it_was(session: Session) -> None
     assert again.request.raw == {"mode": "fast"}
 
 
+def test_a_press_is_made_again_with_what_was_given_to_it(session: Session, served: Served) -> None:
+    """At the same task, and not at the picture that has buttons last."""
+    made = session.generate("a fox", model="midjourney")
+    large = session.press(made, "U2")
+    session.press(large, "Vary (Region)", "a hat", mask=(100, 100, 500, 400))
+    session.generate("an owl", model="midjourney")
+    again = session.again("#2")
+    assert (again.request.button, again.parents) == ("U2", (made.id,))
+    since = len(served.relay.requests)
+    assert session.again("#3").parents == (large.id,)
+    assert [one.path for one in served.relay.requests[since:] if one.method == "POST"] == [
+        "/mj/submit/action",
+        "/mj/submit/modal",
+    ]
+    assert b"maskBase64" in served.relay.requests[since + 1].body
+
+
+def test_another_version_of_a_single_picture(session: Session, served: Served) -> None:
+    """It has no V1: what it has for that is pressed."""
+    large = session.press(session.generate("a fox", model="midjourney"), "U1")
+    varied = session.vary(large)
+    assert (len(varied.pictures), varied.parents) == (4, (large.id,))
+    assert b"MJ::JOB::low_variation" in served.relay.requests[-1 - _fetches(served)].body
+
+
+def _fetches(served: Served) -> int:
+    """How many requests came after the last that submits."""
+    submits = [at for at, one in enumerate(served.relay.requests) if "/submit/" in one.path]
+    return len(served.relay.requests) - 1 - submits[-1]
+
+
 def test_words_of_a_picture_are_new_prompts(session: Session) -> None:
     described = session.edit(session.generate("a fox", size="1024x1024"), "", model="mj_describe")
     assert described.text.count("a quiet picture") == 4
@@ -168,6 +199,19 @@ def test_unknown_buttons_and_other_nonsense_are_refused_before_anything_is_sent(
     for label, why in (("U9", "no button U9"), ("❤️", "relays refuse"), ("Vary (Region)", "needs a mask")):
         with pytest.raises(InputError, match=why):
             session.press(large, label)
+    for how, why in (
+        (("U2", "words"), "takes no words"),
+        (("Custom Zoom", "--zoom 5"), "1 to 2"),
+        (("Custom Zoom", "--zoom 25"), "1 to 2"),
+    ):
+        with pytest.raises(InputError, match=why):
+            session.press(made if how[0] == "U2" else large, *how)
+    with pytest.raises(InputError, match="takes no mask"):
+        session.press(made, "U1", mask=(1, 1, 9, 9))
+    with pytest.raises(InputError, match=r"(?s)takes nothing as mask(?!.*(mj_imagine|mj_blend))"):
+        session.edit(made, "a hat", model="midjourney", mask=(1, 1, 9, 9))
+    with pytest.raises(InputError, match="mj_describe takes no words"):
+        session.edit(made, "a hat", model="mj_describe")
     with pytest.raises(InputError, match="needs at least 2 pictures"):
         session.edit(made, "", model="mj_blend")
     with pytest.raises(InputError, match="first the face"):
