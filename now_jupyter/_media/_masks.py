@@ -146,12 +146,17 @@ def _feathered(region: Image) -> Image:
     from PIL import Image, ImageChops, ImageFilter  # noqa: PLC0415 - Pillow is loaded when it is used
 
     steps = max(1, min(_MOST_FEATHER, min(region.size) // _FEATHER))
-    soft, inner = Image.new("L", region.size, 0), region
+    left, top, right, bottom = region.getbbox() or (0, 0, *region.size)  # elsewhere there is nothing to soften
+    box = (max(0, left - 1), max(0, top - 1), min(region.width, right + 1), min(region.height, bottom + 1))
+    inner = region.crop(box)
+    soft = Image.new("L", inner.size, 0)
     for step in range(1, steps + 1):
         share = step * _OPAQUE // steps - (step - 1) * _OPAQUE // steps
         soft = ImageChops.add(soft, inner.point([0] * _OPAQUE + [share]))
         inner = inner.filter(ImageFilter.MinFilter(3))
-    return soft
+    whole = Image.new("L", region.size, 0)
+    whole.paste(soft, box)
+    return whole
 
 
 def _decided(channel: Image) -> Image:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .._media import lay_back, share_changed
-from .._messages import NowImageError
+from .._messages import BadImageError, NowImageError
 from .._protocol import Found, LaidBack
 from .._store import Record, RecordedOutput, Store
 
@@ -54,7 +54,11 @@ def lay_original_back(edited: Path, record: Record, store: Store) -> bytes:
     Raises:
         NowImageError: one of them is gone or cannot be decoded, or they are of different shapes.
     """
-    return lay_back(edited.read_bytes(), *_given(record, store))
+    try:
+        return lay_back(edited.read_bytes(), *_given(record, store))
+    except (OSError, MemoryError) as problem:  # what came is paid for, and counts without this
+        reason = getattr(problem, "strerror", None) or type(problem).__name__
+    raise BadImageError("this file cannot be read ({reason}): {path}", reason=reason, path=edited)
 
 
 def add_change(saved: RecordedOutput, record: Record, store: Store) -> RecordedOutput:
@@ -62,7 +66,7 @@ def add_change(saved: RecordedOutput, record: Record, store: Store) -> RecordedO
     is_masked = record.request.given("mask") and record.request.given("picture")
     if not is_masked or saved.kind != "picture" or not saved.file or is_laid_back(saved.key):
         return saved
-    with suppress(NowImageError, OSError):
+    with suppress(NowImageError, OSError, MemoryError):
         data = store.output_path(saved.file).read_bytes()
         outside, inside = share_changed(data, *_given(record, store))
         changed = {"outside": round(outside, 4), "inside": round(inside, 4)}

@@ -20,6 +20,7 @@ from now_jupyter._media import decode
 from now_jupyter._messages import InputError, NowImageError
 from now_jupyter._options import cell_text, parse_cell, parse_keywords
 from now_jupyter._orders import order_of
+from now_jupyter._runner import _outside
 from now_jupyter._session import Session
 from now_jupyter._values import Generation, Picture
 from relays import Served, new_session
@@ -390,6 +391,19 @@ def test_an_answer_of_another_shape_counts_as_it_came(session: Session) -> None:
     assert [(one.width, one.is_side) for one in came.pictures] == [(1536, False)]
     assert any("could not be kept" in note and "1536" in note for note in job.notes)
     assert made.pictures[0].bytes()
+
+
+@pytest.mark.parametrize("problem", [OSError(28, "No space left on device"), MemoryError()])
+def test_whatever_hinders_it_what_was_paid_for_is_there(
+    problem: Exception, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise problem
+
+    monkeypatch.setattr(_outside, "lay_back", fail)
+    monkeypatch.setattr(_outside, "share_changed", fail)
+    _, made = edited(session)
+    assert (made.status, [one.is_side for one in made.outputs]) == ("done", [False])
 
 
 def test_labels_and_colours_stay_when_the_original_is_laid_back(session: Session) -> None:
