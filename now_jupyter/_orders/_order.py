@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -25,7 +25,8 @@ class Order:
     `given` are the inputs as they were named or handed over; the session resolves them into those of the request, with
     the bytes or files of each (`sources`, by digest). `settles` names the equal orders of unknown outcome that the user
     has given up; None gives up all of them. `budget` is the most that all its calls together may cost, `notes` what
-    there is to say of the inputs. `preset` names what the session puts into the request where nothing else was typed.
+    there is to say of the inputs. `preset` names what the session puts into the request where nothing else was typed,
+    `apart_from` records that are no answer to it.
     """
 
     request: Request
@@ -43,6 +44,7 @@ class Order:
     budget: Money | None = None
     notes: tuple[str, ...] = ()
     preset: str = ""
+    apart_from: frozenset[str] = frozenset()
 
 
 def order_of(parsed: Parsed, *, execution: Execution | None = None) -> Order:
@@ -64,10 +66,16 @@ def order_of(parsed: Parsed, *, execution: Execution | None = None) -> Order:
     )
 
 
-def order_again(record: Record, like: Order | None = None) -> Order:
-    """Return the order of what made a record, never answered by the history; what is wanted around it as in `like`."""
+def order_again(record: Record, like: Order | None = None, *, apart_from: Iterable[str] = ()) -> Order:
+    """Return the order of what made a record once more, which neither that nor `apart_from` answers.
+
+    What is wanted around it is as in `like`; without that nothing answers it.
+    """
     request = request_again(record.request, record.model, record.service)
-    return replace(like or Order(request=request), request=request, given=(), reuse="never", parents=record.parents)
+    wanted = like or Order(request=request, reuse="never")
+    return replace(
+        wanted, request=request, given=(), parents=record.parents, apart_from=frozenset({record.id, *apart_from})
+    )
 
 
 def _given_in(options: Mapping[str, object]) -> Iterator[tuple[Role, object]]:

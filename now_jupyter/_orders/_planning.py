@@ -135,7 +135,7 @@ class Planner:
         before = (one for one in records if claimed is None or one.number < claimed.number)
         return memory.decide(
             order.request,
-            (Candidate(record=record) for record in before if record.id not in known),
+            (Candidate(record=record) for record in before if record.id not in {*known, *order.apart_from}),
             placed.position,
             mode=order.reuse or snapshot.settings.reuse,
             demo=snapshot.is_demo,

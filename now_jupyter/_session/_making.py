@@ -39,6 +39,10 @@ class Making(ABC):
     def record_of(self, ref: Reference) -> Record:
         """Return the record of what is referred to."""
 
+    @abstractmethod
+    def ids_of_order(self, record: Record) -> list[str]:
+        """Return the identities of all records of one order."""
+
     @expand_options
     def submit(self, prompt: str, **options: Unpack[OrderOptions]) -> Job:
         """Order pictures and return the `Job` at once.
@@ -127,7 +131,9 @@ class Making(ABC):
 
     @expand_options
     def again(self, ref: Reference, **options: Unpack[AgainOptions]) -> Generation:
-        """Order once more what made a picture, exactly so and never from the history, and wait for it.
+        """Order once more what made a picture, exactly so, and wait for it.
+
+        A cell that is run again after a restart shows what it made then, as every cell does.
 
         Raises:
             InputError: there is no such picture.
@@ -140,7 +146,9 @@ class Making(ABC):
         with self.spell_for_python():
             parsed = parse_keywords(prompt, given)
             order = order_of(parsed, execution=self._execution())
-            job = self.place(order_again(again, order) if again else order, asks=True)
+            if again is not None:
+                order = order_again(again, order, apart_from=self.ids_of_order(again))
+            job = self.place(order, asks=True)
             with self.accompany(job, prompt, "line") as tick:
                 generation = job.result(self._timeout_of(parsed), tick)
             return _told(generation, job, stacklevel=5)

@@ -286,6 +286,16 @@ class Session(Making):
         one = self._references.generation(ref)
         return self.history.record(int((one.parts or (one,))[0].ref.removeprefix("#")))
 
+    def ids_of_order(self, record: Record) -> list[str]:
+        """Return the identities of all records of one order, which may be several requests."""
+
+        def mark(one: Record) -> tuple[str, str, int, str]:
+            return one.kernel, one.execution, one.position, one.request.fingerprint()
+
+        return [
+            one.id for one in self.history.records() if one.share < record.request.count and mark(one) == mark(record)
+        ]
+
     def generation(self, ref: Reference) -> Generation:
         """Return the generation that is referred to, or that the picture belongs to."""
         return self._references.generation(ref)

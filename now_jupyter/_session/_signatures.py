@@ -74,6 +74,9 @@ class VaryOptions(_Asked, _Around, _Waited, total=False):
 class AgainOptions(_Around, _Waited, total=False):
     """What may be given where the request is as it was."""
 
+    reuse: bool | None
+    fresh: bool | None
+
 
 def expand_options(verb: _Verb) -> _Verb:
     """Give a verb that takes `**options` the signature and the help of each of them."""

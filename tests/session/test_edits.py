@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageCms
 
+from now_jupyter._background import Execution
 from now_jupyter._display._display import caption_of
 from now_jupyter._media import decode
 from now_jupyter._messages import InputError, NowImageError
@@ -441,6 +442,22 @@ def test_what_was_given_is_kept_so_that_an_edit_can_be_made_again(served: Served
     with new_session(tmp_path, served.url) as session:
         session.again("#1")
     assert sent(served) == first
+
+
+def test_again_in_a_cell_that_is_run_again_shows_what_it_made(served: Served, tmp_path: Path) -> None:
+    """After a restart, as every cell; what it repeats is no answer to it, in however many requests it was ordered."""
+    current = [Execution(serial="")]
+    for kernel in "12":
+        with new_session(tmp_path, served.url, execution=lambda: current[0]) as session:
+            current[0] = Execution(serial=f"{kernel}a", cell="a")
+            made = session.generate("a fox", model="dall-e-3", n=3)
+            current[0] = Execution(serial=f"{kernel}b", cell="b")
+            again = session.again(made)
+            assert len(again.pictures) == 3
+            assert not {one.sha256 for one in again.pictures} & {one.sha256 for one in made.pictures}
+        assert served.posts == 6
+    with new_session(tmp_path, served.url) as session:
+        assert {one.origin for one in [session.again("#1", fresh=True)]} == {"bought"}
 
 
 def test_a_cell_that_edits_says_so(session: Session) -> None:
