@@ -100,10 +100,17 @@ class Money(Bounded):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Button(Bounded):
-    """What a service offers to do with an output; `action` is the service's own opaque word."""
+    """What a service offers to do with an output; `action` is the service's own opaque word.
+
+    `asks` says what it needs: a mask (and words, if one likes), or words, of which `words` are the usual ones.
+    `is_refused`: the service shows it, and relays do not press it.
+    """
 
     label: Annotated[str, Text(100)]
     action: Annotated[str, Text(2000, "opaque")]
+    asks: Literal["", "mask", "words"] = ""
+    words: Line = ""
+    is_refused: bool = False
 
 
 SIGNS_OF_BUTTONS = {

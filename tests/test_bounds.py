@@ -24,7 +24,7 @@ from now_jupyter._history import Selection
 from now_jupyter._messages import ConfigError, StoreCorrupt
 from now_jupyter._orders._quotes import Budget, _read_budget
 from now_jupyter._panel._detail import detail_of
-from now_jupyter._panel._gallery import Gallery, row_of
+from now_jupyter._panel._gallery import Gallery
 from now_jupyter._panel._messages import ACTIONS, WITH_FILE, read_message
 from now_jupyter._settings import Settings
 from now_jupyter._settings._logins import Login, Logins
@@ -131,7 +131,7 @@ def _shown(record: Record, gallery: Gallery, folder: Path) -> Iterator[str]:
     yield repr(generation)
     yield from repr(Selection([generation], language="zh")).splitlines()
     yield bundle_of(generation, SETTINGS, how="text")[0]["text/plain"][: 64 << 10]  # words that were paid for
-    yield from _texts_in(row_of(record, "en"))
+    yield from _texts_in(gallery.row(record, "en"))
     detail = detail_of(record, gallery, gallery._session.history, "en")
     yield from _texts_in({name: part for name, part in detail.items() if name not in AS_TYPED})
 

@@ -24,7 +24,7 @@ class Command:
 
 
 COMMANDS = (
-    Command("panel", "面板", "", "open the panel: make, look, choose, change"),
+    Command("panel", "面板", "[--tab]", "open the panel: make, look, choose, change; --tab: beside the notebook"),
     Command("login", "登录", "[NAME]", "set the relay's address and key; the key is asked for hidden"),
     Command("use", "使用", "NAME", "go over to another login"),
     Command("logout", "退出", "[NAME]", "forget a login and its key"),

@@ -13,7 +13,7 @@ from .._messages import ConfigError, InputError, Language, NowImageError, printa
 from .._options import cell_text, plain_dashes, strip_quotes
 from .._orders import budget_line
 from .._relay import OwnPrice, say_price, spent
-from .._session import Session, recalled_from, try_file
+from .._session import Session, left_out, recalled_from, try_file
 from .._store import read_file
 from ._commands import command_named, usage_of_now
 from ._login import LoginTalk
@@ -124,8 +124,9 @@ class NowCommands:
         from .._panel import recall  # noqa: PLC0415 - widgets are loaded when a panel is shown
 
         path = try_file(ref)
-        if recall(self._session, path or require_ref(ref)):
-            return say("the draft of the panel is filled", self._language)
+        notes = recall(self._session, path or require_ref(ref))
+        if notes is not None:
+            return "\n".join([say("the draft of the panel is filled", self._language), *notes])
         if path is not None:
             return self._recalled(path)
         generation = self._session.generation(require_ref(ref))
@@ -135,12 +136,8 @@ class NowCommands:
         """Return the cell that makes a file again, and what of it could not be taken over."""
         request, dropped = recalled_from(read_file(recipe_file(path.resolve()), limit=_LARGEST_FILE))
         inputs = self._session.history.inputs_of(request)
-        lines = [cell_text(request, [(one.role, name) for one, name in inputs])]
-        if gone := [one.sha256 or one.id for one, name in inputs if not name]:
-            lines += ["", say("not in this history, and so left out: {inputs}", self._language, inputs=", ".join(gone))]
-        if dropped:
-            lines += ["", say("left out, as no relay knows them: {names}", self._language, names=", ".join(dropped))]
-        return "\n".join(lines)
+        cell = cell_text(request, [(one.role, name) for one, name in inputs])
+        return "\n\n".join([cell, *left_out(inputs, dropped, self._language)])
 
     def _export(self, rest: str) -> str:
         return export_line(self._session, rest)
@@ -203,10 +200,12 @@ class NowCommands:
         self._session.restore(require_ref(ref))
         return say("{ref} is back", self._language, ref=self._session.subject(ref).ref)
 
-    def _panel(self, _rest: str) -> str:
-        from .._panel import Panel  # noqa: PLC0415 - widgets are loaded when a panel is shown
+    def _panel(self, rest: str) -> str:
+        from .._panel import make_panel  # noqa: PLC0415 - widgets are loaded when a panel is shown
 
-        Panel(self._session).show()
+        if rest not in ("", "--tab"):
+            raise InputError("%now panel takes nothing but --tab", advice="%now panel --tab opens it in a tab")
+        make_panel(self._session, tab=bool(rest)).show()
         return ""
 
     # Folder and jobs

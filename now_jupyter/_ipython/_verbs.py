@@ -102,11 +102,17 @@ def _names_one(ref: Reference) -> bool:
     return isinstance(ref, Picture | int) or (isinstance(ref, str) and "." in ref)
 
 
-def panel() -> Panel:
-    """Open a panel on this notebook's pictures; as the last value of a cell it is shown."""
-    from .._panel import Panel  # noqa: PLC0415 - widgets take 0.1 s to load
+def panel(*, tab: bool = False) -> Panel:
+    """Open a panel on this notebook's pictures; as the last value of a cell it is shown.
 
-    return Panel(session())
+    With `tab` it is shown in a tab of its own, beside the notebook (JupyterLab, with the extra `sidecar`).
+
+    Raises:
+        InputError: a tab is wanted, and the package `sidecar` is not installed.
+    """
+    from .._panel import make_panel  # noqa: PLC0415 - widgets take 0.1 s to load
+
+    return make_panel(session(), tab=tab)
 
 
 def buttons(ref: Reference) -> ButtonRow:

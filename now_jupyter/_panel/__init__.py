@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from ._compare_widget import Comparison
 from ._mask_widget import MaskEditor
-from ._panel import Panel, follow, recall
+from ._panel import Panel, follow, make_panel, recall
 
-__all__ = ["Comparison", "MaskEditor", "Panel", "follow", "recall"]
+__all__ = ["Comparison", "MaskEditor", "Panel", "follow", "make_panel", "recall"]

@@ -13,7 +13,7 @@ from .._session import Session
 from .._store import Record, RecordedOutput
 from .._values import Input, Role
 from ._draft import Draft, Given
-from ._pictures import picture_at, pictures_of
+from ._pictures import picture_of, pictures_of
 
 __all__ = ["Attachments", "facts_of", "large_picture", "region_bits"]
 
@@ -50,9 +50,9 @@ class Attachments:
                     return record.ref_of(one)
         return ""
 
-    def of_picture(self, record: Record, place: int) -> Given:
+    def of_picture(self, record: Record, output: int) -> Given:
         """Return a picture of the history as an input."""
-        one = picture_at(record, place)
+        one = picture_of(record, output)
         return Given(role="picture", sha256=one.sha256, ref=record.ref_of(one))
 
     def given(self, draft: Draft) -> tuple[tuple[Role, object], ...]:

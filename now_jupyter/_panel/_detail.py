@@ -10,13 +10,12 @@ from .._history import History
 from .._json import digest
 from .._messages import InputError, Language, error_of, plain, say
 from .._options import cell_text
-from .._protocol import Listed
-from .._services import request_again, roles_taken
-from .._session import request_in
+from .._services import request_again
+from .._session import left_out, recalled_from
 from .._store import Record
 from ._diff import parameters
 from ._draft import Draft, draft_of, read_draft, recipe_of
-from ._gallery import Gallery, row_of
+from ._gallery import Gallery
 from ._pictures import others_of, pictures_of
 
 __all__ = ["detail_of", "draft_in"]
@@ -29,7 +28,7 @@ def detail_of(record: Record, gallery: Gallery, history: History, language: Lang
     folder = gallery.pictures
     pictures, again = pictures_of(record), request_again(record.request, record.model, record.service)
     given = history.inputs_of(again)
-    row = row_of(record, language)
+    row = gallery.row(record, language)
     return {
         **row,
         "prompt": record.request.prompt[:_PROMPT_SHOWN],
@@ -52,8 +51,6 @@ def detail_of(record: Record, gallery: Gallery, history: History, language: Lang
         "text": "\n\n".join(one.words for one in others_of(record) if one.words)[:_PROMPT_SHOWN],
         "facts": _facts(record, language),
         "lines": _lines(record, language),
-        "takes": dict(roles_taken(Listed(name=record.model))) if record.model else {},
-        "buttons": [button.label for button in record.buttons],
         "given": [[one.role, name if name.startswith("#") else one.sha256[:12]] for one, name in given],
         **gallery.family(record),
         "draft": draft_of(again, parent=record.id, given=given).to_json(),
@@ -90,8 +87,10 @@ def _lines(record: Record, language: Language) -> list[str]:
     return error.lines()
 
 
-def draft_in(data: bytes, gallery: Gallery, history: History) -> Draft:
+def draft_in(data: bytes, gallery: Gallery, history: History, language: Language) -> tuple[Draft, list[str]]:
     """Return the draft of a picture file: one of this history by its digest, else by what it says of itself.
+
+    Beside it stand the lines that say what could not be taken over.
 
     Raises:
         InputError: it does not say how it was made.
@@ -99,8 +98,10 @@ def draft_in(data: bytes, gallery: Gallery, history: History) -> Draft:
     sha256 = digest(data)
     for record in gallery.records().values():
         if any(one.sha256 == sha256 for one in record.outputs):
-            return recipe_of(record, history)
-    request = request_in(data)
+            return recipe_of(record, history), []
+    request, dropped = recalled_from(data)
+    inputs = history.inputs_of(request)
+    given = [(one, name) for one, name in inputs if name]
     with suppress(ValueError):
-        return read_draft(draft_of(request).to_json())
+        return read_draft(draft_of(request, given=given).to_json()), left_out(inputs, dropped, language)
     raise InputError("what this file says is too much for the form")

@@ -7,19 +7,23 @@ history only numbers travel (`pack`); rows and thumbnails follow for what is to 
 from __future__ import annotations
 
 from array import array
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from .._messages import Language, NowImageError, plain
+from .._protocol import Listed
+from .._services import roles_taken
 from .._session import Session
 from .._store import STAR, Record, Search
-from ._pictures import others_of, pictures_of
+from .._values import Role
+from ._pictures import notes_of, others_of, pictures_of
 
-__all__ = ["Found", "Gallery", "pack", "row_of"]
+__all__ = ["Found", "Gallery", "pack"]
 
 _MOST_CHOICES = 100
 _PROMPT_IN_ROW = 240
@@ -50,10 +54,14 @@ class Gallery:
         self._session = session
         self._search = Search()
         self._known: dict[int, Record] = {}
+        self._pressed: defaultdict[str, set[str]] = defaultdict(set)
 
     def records(self) -> dict[int, Record]:
         """Read the history as it stands now, oldest first."""
         self._known = {record.number: record for record in self._session.history.records()}
+        self._pressed.clear()
+        for record in self._known.values():
+            self._note_pressed(record)
         return self._known
 
     def known(self, number: int) -> Record:
@@ -63,6 +71,7 @@ class Gallery:
     def forget(self) -> None:
         """Know nothing of the folder that was read before."""
         self._known = {}
+        self._pressed.clear()
 
     def drop(self, number: int) -> None:
         """Know nothing more of a record that is gone."""
@@ -71,7 +80,14 @@ class Gallery:
     def renew(self, number: int) -> Record:
         """Read one record as it stands now, and take note of it."""
         self._known[number] = self._session.history.record(number)
+        self._note_pressed(self._known[number])
         return self._known[number]
+
+    def _note_pressed(self, record: Record) -> None:
+        """Take note of which button of its parents made a record, once something came of it."""
+        if record.request.button is not None and record.shown:
+            for parent in record.parents:
+                self._pressed[parent].add(record.request.button)
 
     def known_pictures(self, number: int) -> frozenset[int]:
         """Return the numbers of the pictures that a record had when it was last read."""
@@ -103,8 +119,22 @@ class Gallery:
         rows = []
         for number in numbers:
             with suppress(NowImageError):
-                rows.append(row_of(self.known(number), language))
+                rows.append(self.row(self.known(number), language))
         return rows
+
+    def row(self, record: Record, language: Language) -> dict[str, Any]:
+        """Return what the tiles of a record show of it, its pictures, and the buttons that its service put there."""
+        return {
+            **_row_of(record, language),
+            "takes": _takes(record.model),
+            "buttons": _buttons_of(record, self._pressed.get(record.id, set())),
+        }
+
+    def pressed_by(self, record: Record) -> list[Record]:
+        """Return the records whose button made this one."""
+        if record.request.button is None:
+            return []
+        return [one for one in self._known.values() if one.id in record.parents]
 
     def family(self, record: Record) -> Mapping[str, list[int]]:
         """Return the numbers of a record's parents and children."""
@@ -135,8 +165,26 @@ def _marked(record: Record, wanted: set[str]) -> tuple[int, ...] | None:
     return () if wanted <= {*record.tags_of(*record.shown)} else None
 
 
-def row_of(record: Record, language: Language) -> dict[str, Any]:
-    """Return what the tiles of a record show of it and of its pictures."""
+@lru_cache(1024)
+def _takes(model: str) -> Mapping[Role, int]:
+    """Return how many inputs of each role a model takes, by its name alone."""
+    return dict(roles_taken(Listed(name=model))) if model else {}
+
+
+def _buttons_of(record: Record, pressed: Collection[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "label": one.label,
+            "asks": one.asks,
+            "words": one.words,
+            "refused": one.is_refused,
+            "used": one.label in pressed,
+        }
+        for one in record.buttons
+    ]
+
+
+def _row_of(record: Record, language: Language) -> dict[str, Any]:
     tags, pictures = record.tags_of(*record.shown), pictures_of(record)
     return {
         "number": record.number,
@@ -146,7 +194,13 @@ def row_of(record: Record, language: Language) -> dict[str, Any]:
         "model": record.model,
         "count": len(pictures),
         "pictures": [
-            {"output": one.number, "ref": record.ref_of(one), **_marks(record.tags_of(one))} for one in pictures
+            {
+                "output": one.number,
+                "ref": record.ref_of(one),
+                "notes": notes_of(record, one),
+                **_marks(record.tags_of(one)),
+            }
+            for one in pictures
         ],
         "others": [
             {"kind": one.kind, "file": one.file, "words": plain(one.words, _PROMPT_IN_ROW)} for one in others_of(record)

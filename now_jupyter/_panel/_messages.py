@@ -40,8 +40,8 @@ _Output = Annotated[int, Meta(ge=0, lt=10**4)]  # by its number; 0: the generati
 _Spot = tuple[_Number, _Output]
 _SPOTS = ("spots", Annotated[list[_Spot], Meta(max_length=MOST_SPOTS)])
 _Agreed = Annotated[list[Word], Meta(max_length=100)]
+_Masks = Annotated[list[Given], Meta(max_length=1)]
 _CLICK: list[Any] = [("at", _Time), ("agreed", _Agreed, [])]
-_PLACE = [("number", _Number), ("place", _Number)]
 _SPOT = [("number", _Number), ("output", _Output)]
 _FIELDS: Mapping[str, list[Any]] = {
     "script": [],
@@ -55,6 +55,7 @@ _FIELDS: Mapping[str, list[Any]] = {
     "detail": [("number", _Number)],
     "picture": _SPOT,
     "original": _SPOT,
+    "export": [_SPOTS, ("metadata", bool)],
     "compare": [("spots", Annotated[list[_Spot], Meta(max_length=MOST_PICTURES)])],
     "quote": [("draft", Draft)],
     "relay": [],
@@ -68,12 +69,18 @@ _FIELDS: Mapping[str, list[Any]] = {
     "restore": [_SPOTS],
     "keep": [_SPOTS],
     "again": [("number", _Number), *_CLICK],
-    "vary": [*_PLACE, *_CLICK],
-    "press": [("number", _Number), ("label", Word), *_CLICK],
+    "vary": [*_SPOT, *_CLICK],
+    "press": [
+        ("number", _Number),
+        ("label", Word),
+        *_CLICK,
+        ("prompt", Annotated[Text, Meta(max_length=1 << 16)], ""),
+        ("masks", _Masks, []),
+    ],
     "attach": [],
-    "pick": _PLACE,
+    "pick": _SPOT,
     "input": [("input", Given)],
-    "paintable": [("input", Given), ("masks", Annotated[list[Given], Meta(max_length=1)], [])],
+    "paintable": [("input", Given), ("masks", _Masks, [])],
     "drop": [],
     "presets": [],
     "preset": [("name", Word), ("draft", Draft)],

@@ -12,7 +12,7 @@ from .._orders import Order, order_again
 from .._services import request_again
 from .._session import Session
 from .._store import Record
-from .._values import Input, Request
+from .._values import Input, Request, Role
 from ._attachments import Attachments
 from ._draft import order_from
 from ._jobs import JobBoard
@@ -66,24 +66,26 @@ class Ordering:
         order = order_again(record)
         request = order.request
         if request.button is not None:
-            names = [name for one, name in self._session.history.inputs_of(request) if one.role == "press" and name]
-            if not names:
+            given = [(one.role, name) for one, name in self._session.history.inputs_of(request)]
+            if not all(name for _, name in given):
                 raise InputError("what this was made from is not in this history", advice="press the button there")
-            return replace(order, request=replace(request, inputs=()), given=(("press", names[0]),))
+            return replace(order, request=replace(request, inputs=()), given=tuple(given))
         if request.count > record.share:
             request = replace(request, params={**request.params, "n": record.share})
         return replace(order, request=request, alt=record.alt)
 
     def _vary(self, record: Record, fields: Mapping[str, Any]) -> Order:
-        one = self._attachments.of_picture(record, fields["place"])
+        one = self._attachments.of_picture(record, fields["output"])
         wanted = Request(inputs=(Input(role="vary", id=one.sha256),))
         request = replace(request_again(wanted, record.model, record.service), inputs=())
         alt = record.alt or record.request.prompt
         return Order(request=request, given=(("vary", one.ref),), reuse="never", alt=alt)
 
     def _press(self, record: Record, fields: Mapping[str, Any]) -> Order:
-        request = Request(button=fields["label"], model=record.model)
-        return Order(request=request, given=(("press", record.ref),), reuse="never")
+        request = Request(prompt=fields["prompt"], button=fields["label"], model=record.model)
+        given: list[tuple[Role, object]] = [("press", record.ref)]
+        given += [("mask", self._attachments.path_of(one)) for one in fields["masks"]]
+        return Order(request=request, given=tuple(given), reuse="never")
 
     def _place(self, message: Message, order: Order) -> Answer:
         """Place an order; the same message, or the second half of a double click, places none."""

@@ -24,14 +24,14 @@ from .._media import preview, recipe_file
 from .._messages import InputError, NowImageError, plain
 from .._options import cell_text
 from .._session import Session
-from .._store import Record, read_file
+from .._store import Record, RecordedOutput, read_file
 from .._values import Generation, Status
 from ._attachments import Attachments
 from ._detail import detail_of, draft_in
 from ._diff import differences
 from ._draft import Draft, draft_of, read_draft, recipe_of, request_of
 from ._fallback import Bundle, latest, static_bundle
-from ._gallery import Gallery, pack, row_of
+from ._gallery import Gallery, pack
 from ._jobs import JobBoard
 from ._marking import MARKS, mark
 from ._messages import Message
@@ -40,12 +40,14 @@ from ._pictures import original_of, picture_bytes, picture_of, pictures_of
 from ._quote import quote_of, relay_of
 from ._rpc import Answer
 from ._static_output import Standing
+from ._tab import open_tab, require_sidecar
 from ._thumbs import Wanted, thumb_of
 
-__all__ = ["Panel", "follow", "recall"]
+__all__ = ["Panel", "follow", "make_panel", "recall"]
 
 _PARTIAL_PX = 640
 _LARGEST_FILE = 32 << 20
+_LARGEST_ZIP = 512 << 20
 _UNDER_WAY = (Status.PENDING, Status.RUNNING)
 _OPEN: WeakKeyDictionary[Panel, Session] = (
     WeakKeyDictionary()
@@ -64,8 +66,9 @@ class Panel(Standing):
     relay = Dict().tag(sync=True)
     """Who answers: models with prices, the default model, what is left."""
 
-    def __init__(self, session: Session) -> None:
-        """Connect to a session; what it knows is asked for in the background."""
+    def __init__(self, session: Session, *, tab: bool = False) -> None:
+        """Connect to a session; what it knows is asked for in the background. `tab`: it appears in a tab of its own."""
+        self._is_in_tab, self._tab = tab, None
         super().__init__(session, mode="panel", draft=Draft().to_json())
         self._gallery = Gallery(session)
         self._wanted = Wanted()
@@ -93,23 +96,43 @@ class Panel(Standing):
     def __repr__(self) -> str:
         return f"Panel({len(self._session.history)} generations)"
 
-    def recall(self, source: str | Path) -> None:
+    def _view(self) -> dict[str, Any]:
+        """Return what shows the panel in the cell: itself, or words where a tab does; a session has one tab."""
+        own = super()._view()
+        if not self._is_in_tab:
+            return own
+        for one in _panels_of(self._session):
+            one.close_tab()
+        self._tab = open_tab(own, self.words["panel"])
+        return {"text/plain": self.words["inTab"]}
+
+    def close_tab(self) -> None:
+        """Close the tab that shows the panel, if one does."""
+        if self._tab is not None:
+            self._tab.close()
+            self._tab = None
+
+    def recall(self, source: str | Path) -> list[str]:
         """Fill the draft from a picture: of the history (`#12`, `-1`, a name) or a file (a `Path`); undo takes it back.
+
+        Returns what of a file could not be taken over, in lines.
 
         Raises:
             InputError: there is no such picture, or the file does not say how it was made.
         """
         if isinstance(source, Path):
             data = read_file(recipe_file(source), limit=_LARGEST_FILE)
-            draft = draft_in(data, self._gallery, self._session.history)
+            draft, notes = self._draft_in(data)
         else:
             record = self._session.history.record(int(self._session.generation(source).ref.removeprefix("#")))
-            draft = recipe_of(record, self._session.history)
+            draft, notes = recipe_of(record, self._session.history), []
         self.put("draft", draft.to_json())
+        return notes
 
     def close(self) -> None:
         """End the panel; what is under way goes on."""
         _OPEN.pop(self, None)
+        self.close_tab()
         self._end_observing()
         self._board.close()
         super().close()
@@ -126,6 +149,7 @@ class Panel(Standing):
             "detail": ("files", self._of_this_folder(self._detail)),
             "picture": ("files", self._of_this_folder(lambda message: self._bytes(message, picture_bytes))),
             "original": ("files", self._of_this_folder(lambda message: self._bytes(message, original_of))),
+            "export": ("files", self._of_this_folder(self._export)),
             "compare": ("files", self._of_this_folder(self._compare)),
             "cell": ("files", self._cell),
             "attach": ("files", self._attach),
@@ -137,7 +161,7 @@ class Panel(Standing):
             ),
             **dict.fromkeys(MARKS, ("files", self._of_this_folder(lambda message: mark(self._session, message)))),
             **dict.fromkeys(("presets", "preset", "rename", "unpreset"), ("files", self._presets)),
-            "drop": ("files", lambda message: {"draft": self._draft_in(message.data).to_json()}),
+            "drop": ("files", lambda message: self._recipe_in(message.data)),
             "quote": ("relay", self._quote),
             "relay": ("relay", lambda _: self._ask_relay()),
             "generate": ("orders", self._ordering.order),
@@ -148,8 +172,12 @@ class Panel(Standing):
 
     # The form
 
-    def _draft_in(self, data: bytes) -> Draft:
-        return draft_in(data, self._gallery, self._session.history)
+    def _draft_in(self, data: bytes) -> tuple[Draft, list[str]]:
+        return draft_in(data, self._gallery, self._session.history, self.language)
+
+    def _recipe_in(self, data: bytes) -> Answer:
+        draft, notes = self._draft_in(data)
+        return {"draft": draft.to_json(), "notes": notes}
 
     def _cell(self, message: Message) -> Answer:
         draft = message.fields["draft"]
@@ -159,7 +187,7 @@ class Panel(Standing):
         """Take a file as an input, and offer to recall how it was made where it or the history says so."""
         one = self._attachments.attach(message.data)
         with suppress(InputError):
-            return {"input": asdict(one), "recall": self._draft_in(message.data).to_json()}
+            return {"input": asdict(one), "recall": self._recipe_in(message.data)}
         return {"input": asdict(one), "recall": None}
 
     def _paintable(self, message: Message) -> Answer:
@@ -183,7 +211,7 @@ class Panel(Standing):
     def _pick(self, message: Message) -> Answer:
         """Return a picture of the history as an input."""
         record = self._session.history.record(message.fields["number"])
-        return {"input": asdict(self._attachments.of_picture(record, message.fields["place"]))}
+        return {"input": asdict(self._attachments.of_picture(record, message.fields["output"]))}
 
     # The folder it shows
 
@@ -251,6 +279,23 @@ class Panel(Standing):
         record = self._session.history.record(message.fields["number"])
         return read(record, message.fields["output"], self._gallery.pictures)
 
+    def _export(self, message: Message) -> Answer:
+        """Return a zip of pictures with how they were made, or without."""
+        spots = message.fields["spots"]
+        total = sum(one.size_bytes for number, output in spots for one in self._files_of(number, output))
+        if total > _LARGEST_ZIP:
+            raise InputError(
+                "these pictures are {size} MB together, too much for a page",
+                advice="%now export pictures.zip writes them beside the notebook",
+                size=round(total / 1e6),
+            )
+        refs = [f"#{number}.{output}" if output else f"#{number}" for number, output in spots]
+        data = self._session.history.export_to_bytes(*refs, metadata=message.fields["metadata"])
+        return {"name": f"{Path(self._folder).stem}.zip", "mime": "application/zip", "buffers": (data,)}
+
+    def _files_of(self, number: int, output: int) -> list[RecordedOutput]:
+        return [one for one in self._gallery.known(number).shown if output in (0, one.number)]
+
     def _compare(self, message: Message) -> Answer:
         records = [self._session.history.record(number) for number, _ in message.fields["spots"]]
         if not records:
@@ -306,7 +351,8 @@ class Panel(Standing):
             self._gallery.drop(number)
             self.tell({"event": "gone", "number": number})
         else:
-            self.tell({"event": "changed", "row": row_of(record, self.language)})
+            for each in (record, *self._gallery.pressed_by(record)):
+                self.tell({"event": "changed", "row": self._gallery.row(each, self.language)})
             for one in pictures_of(record):
                 if one.number not in before:  # unasked: a kernel that computes would take no question
                     self._send_thumbnail(number, one.number)
@@ -315,18 +361,27 @@ class Panel(Standing):
         self.renew_soon()
 
 
+def make_panel(session: Session, *, tab: bool) -> Panel:
+    """Return a panel, which appears in a tab of its own where that is wanted.
+
+    Raises:
+        InputError: a tab is wanted, and `sidecar` is not installed.
+    """
+    if tab:
+        require_sidecar()
+    return Panel(session, tab=tab)
+
+
 def follow(session: Session) -> None:
     """Have every open panel of a session look whether the history lies in another folder now."""
     for one in _panels_of(session):
         one.follow_soon()
 
 
-def recall(session: Session, source: str | Path) -> bool:
-    """Fill the draft of every open panel of a session as `Panel.recall` does; False: none is open."""
-    panels = _panels_of(session)
-    for one in panels:
-        one.recall(source)
-    return bool(panels)
+def recall(session: Session, source: str | Path) -> list[str] | None:
+    """Fill the draft of every open panel of a session as `Panel.recall` does; None: none is open."""
+    told = [one.recall(source) for one in _panels_of(session)]
+    return told[0] if told else None
 
 
 def _panels_of(session: Session) -> list[Panel]:

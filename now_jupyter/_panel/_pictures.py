@@ -9,7 +9,7 @@ from .._media import can_show, media_type, preview, read_verified
 from .._messages import InputError
 from .._store import Record, RecordedOutput
 
-__all__ = ["original_of", "others_of", "picture_at", "picture_bytes", "picture_of", "pictures_of"]
+__all__ = ["notes_of", "original_of", "others_of", "picture_bytes", "picture_of", "pictures_of"]
 
 _LARGEST = 8 << 20
 _LONGEST = 2048
@@ -29,16 +29,16 @@ def _is_shown(one: RecordedOutput) -> bool:
     return one.kind == "picture" and can_show(one.mime)
 
 
-def picture_at(record: Record, place: int) -> RecordedOutput:
-    """Return one picture of a record, the first at place 1.
+def notes_of(record: Record, one: RecordedOutput) -> list[str]:
+    """Return what is to be said of a picture that is not simply what was ordered.
 
-    Raises:
-        InputError: it has no such picture.
+    `grid`, `sent` (what a service sent before the original was laid back over it) and `along` only came along,
+    `preview` is a small picture in the place of an original that is not here.
     """
-    pictures = pictures_of(record)
-    if place > len(pictures):
-        raise InputError("{ref} has no picture {place}", ref=record.ref, place=place)
-    return pictures[place - 1]
+    notes = ["preview"] if one.stands_for else []
+    if one.is_side:
+        notes.append("grid" if one.key == "grid" else "sent" if record.request.keeps_outside else "along")
+    return notes
 
 
 def picture_of(record: Record, number: int) -> RecordedOutput:

@@ -106,7 +106,8 @@ _PRICES = (
     ("change:REROLL", "mj_reroll"),
 )
 _ONE_PICTURE = ("mj_upscale", "mj_swap_face", "swap_face")
-_ASKS_BACK = ("MJ::CustomZoom", "MJ::Inpaint")
+_ZOOMS, _REPAINTS = "MJ::CustomZoom", "MJ::Inpaint"
+_ASKS_BACK = (_ZOOMS, _REPAINTS)
 _VARIES = ("MJ::JOB::low_variation", "MJ::JOB::high_variation", "MJ::JOB::variation")
 _ZOOM = re.compile(r"--zoom\s+(?:1(?:\.\d+)?|2(?:\.0+)?)(?![\d.])")
 _OF_WORDS = ("MJ::Job::PicReader", "MJ::Job::PromptAnalyzer")
@@ -170,7 +171,7 @@ class Midjourney(Service):
             status = text_of(known.get("status")).upper()
             if status == "MODAL":
                 yield from Checkpoint(state=state, billed="maybe")  # until it is confirmed
-                return Outcome(needs=_need_of(known), buttons=(Button(label="confirm", action=_CONFIRM),))
+                return Outcome(needs=_need_of(known), buttons=(_button("confirm", _CONFIRM),))
             if status == "SUCCESS" or status in _DEAD:
                 return (yield from _deliver(known, state, is_dead=status in _DEAD))
             if "status" not in known and standing_of(known) == "done":  # a relay with answers of its own make
@@ -361,7 +362,7 @@ def _confirm(ask: Ask, origin: Origin, task: str) -> Plan:
 def _answer_back(ask: Ask, origin: Origin, task: str, button: Button) -> Plan:
     """Return the two calls of a button that asks back: the press, free, then what it asks for, which is paid."""
     mask, prompt = _mask_in(ask), ask.request.prompt
-    is_zoom = button.action.startswith("MJ::CustomZoom")
+    is_zoom = button.action.startswith(_ZOOMS)
     if not is_zoom and not mask:
         raise InputError(
             "{label} needs a mask: where to repaint",
@@ -374,6 +375,8 @@ def _answer_back(ask: Ask, origin: Origin, task: str, button: Button) -> Plan:
         )
     if is_zoom and not prompt.partition("--")[0].strip():  # nothing but the flag: the picture's own words go before it
         prompt = f"{origin.prompt} {prompt.strip()}"
+    if not is_zoom:  # repainted by the picture's own words, where there are no others
+        prompt = prompt if prompt.strip() else origin.prompt
     press = _call("/mj/submit/action", {"taskId": task, "customId": button.action}, mode=_mode_of(ask))
     body: dict[str, Body] = {"taskId": Later("taskId"), "prompt": prompt, **mask, **_fields_in(ask.request.raw)}
     name = "mj_custom_zoom" if is_zoom else "mj_inpaint"
@@ -537,7 +540,18 @@ def _buttons_of(task: Fields) -> tuple[Button, ...]:
 def _read_button(one: Mapping[str, Any]) -> Button:
     sign = text_of(one.get("emoji")).rstrip("\ufe0f")
     label = text_of(one.get("label")) or SIGNS_OF_BUTTONS.get(sign, sign)
-    return Button(label=label, action=text_of(one.get("customId")))
+    return _button(label, text_of(one.get("customId")))
+
+
+def _button(label: str, action: str) -> Button:
+    """Return a button that says what it will ask back for, which Midjourney tells by nothing but its word."""
+    asks: Literal["", "mask", "words"] = ""
+    if action == _CONFIRM or action.startswith(_ZOOMS):
+        asks = "words"
+    elif action.startswith(_REPAINTS):
+        asks = "mask"
+    words = "--zoom 1.5" if action.startswith(_ZOOMS) else ""
+    return Button(label=label, action=action, asks=asks, words=words, is_refused=action.startswith(_REFUSED))
 
 
 def _fetch_seed(task: str) -> Conversation[int | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._inputs import recalled_from, request_in, try_file
+from ._inputs import left_out, recalled_from, try_file
 from ._references import Reference
 from ._session import Session
 from ._signatures import GenerateOptions, OrderOptions, expand_options
@@ -13,7 +13,7 @@ __all__ = [
     "Reference",
     "Session",
     "expand_options",
+    "left_out",
     "recalled_from",
-    "request_in",
     "try_file",
 ]

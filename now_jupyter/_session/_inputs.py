@@ -19,7 +19,7 @@ from .._values import SIGNS_OF_BUTTONS, Button, Generation, Input, Origin, Outpu
 from ._given import Given, boxes_in, from_file, from_pixels, mask_from, mask_of_boxes
 from ._references import Reference, References
 
-__all__ = ["Inputs", "recalled_from", "request_in", "try_file"]
+__all__ = ["Inputs", "left_out", "recalled_from", "try_file"]
 
 
 class Inputs:
@@ -229,17 +229,14 @@ def _names_a_file(text: str) -> bool:
     return "/" in text or "\\" in text or media_type(Path(text).suffix) is not None
 
 
-def request_in(data: bytes) -> Request:
-    """Return the request that makes a picture file again, by what the file (or the one beside it) says of it.
+def recalled_from(data: bytes) -> tuple[Request, list[str]]:
+    """Return the request that makes a picture file again, by what the file (or the one beside it) says of itself.
+
+    Beside it stand the names of what another tool noted that means nothing to a relay.
 
     Raises:
         InputError: it does not say how it was made.
     """
-    return recalled_from(data)[0]
-
-
-def recalled_from(data: bytes) -> tuple[Request, list[str]]:
-    """Return the request as `request_in`, and the names of what another tool noted that means nothing to a relay."""
     made = extract(data) or {}
     if isinstance(made.get("prompt"), str):
         request, dropped = request_from(made), made.get("dropped")
@@ -252,3 +249,13 @@ def recalled_from(data: bytes) -> tuple[Request, list[str]]:
             tool=plain(tool, 40),
         )
     raise InputError("this file does not say how it was made", advice="files saved with --save or Picture.save do")
+
+
+def left_out(inputs: Sequence[tuple[Input, str]], dropped: Sequence[str], language: Language) -> list[str]:
+    """Return the lines that say what of a recalled file is not taken over: inputs without a name, and words."""
+    lines = []
+    if gone := [one.sha256 or one.id for one, name in inputs if not name]:
+        lines.append(say("not in this history, and so left out: {inputs}", language, inputs=", ".join(gone)))
+    if dropped:
+        lines.append(say("left out, as no relay knows them: {names}", language, names=", ".join(dropped)))
+    return lines

@@ -17,7 +17,7 @@ from drawing import encoded, sheet, signed, texture, with_xmp, xmp_of
 from now_jupyter import _media
 from now_jupyter._bundles import bundle_of, bundle_of_output
 from now_jupyter._history import Selection
-from now_jupyter._session import request_in
+from now_jupyter._session import recalled_from
 from now_jupyter._values import Generation, Picture, Status
 
 TYPES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
@@ -155,7 +155,7 @@ def test_a_signed_file_is_copied_byte_for_byte_with_its_recipe_beside_it(kind: s
     assert copy.read_bytes() == data
     assert json.loads(beside.read_text(encoding="utf-8")) == MADE
     assert _media.recipe_file(copy) == beside
-    assert request_in(beside.read_bytes()).prompt == MADE["prompt"]
+    assert recalled_from(beside.read_bytes())[0].prompt == MADE["prompt"]
     assert _media.preview(data) == (data, *_media.preview(data)[1:]) or kind == "WEBP"
     bare = _media.save_copy(data, tmp_path / "bare" / "fox", name="x", made=None)
     assert [one.name for one in bare.parent.iterdir()] == [f"fox{TYPES[kind]}"]

@@ -77,8 +77,8 @@ def test_a_picture_of_the_history_is_known_by_its_bytes(wire: Wire, session: Ses
     made = session.generate("a red fox", size="1:1")
     answer = wire.ask("attach", buffers=[made.pictures[0].bytes()]).content
     assert answer["input"]["ref"] == "#1"
-    assert answer["recall"]["prompt"] == "a red fox"
-    assert wire.ask("pick", number=1, place=1).content["input"] == answer["input"]
+    assert answer["recall"]["draft"]["prompt"] == "a red fox"
+    assert wire.ask("pick", number=1, output=1).content["input"] == answer["input"]
     ordered(wire, session, draft("a blue fox", inputs=[answer["input"]]), 2)
     assert session.history["#2"].parents == (made.id,)
 
@@ -86,7 +86,7 @@ def test_a_picture_of_the_history_is_known_by_its_bytes(wire: Wire, session: Ses
 def test_an_edit_is_recalled_and_made_again_with_its_inputs(wire: Wire, session: Session, tmp_path: Path) -> None:
     """Draft and cell name the number, or the file that was kept; ordered again, the request is the same."""
     session.generate("a red fox", size="1024x1024")
-    made, file = wire.ask("pick", number=1, place=1).content["input"], attach(wire, file_of())
+    made, file = wire.ask("pick", number=1, output=1).content["input"], attach(wire, file_of())
     ordered(wire, session, draft("a fox in teal", inputs=[made, file]), 2)
     found = wire.ask("detail", number=2).content
     assert found["draft"]["inputs"] == [made, file]
@@ -107,7 +107,7 @@ def test_an_edit_is_recalled_and_made_again_with_its_inputs(wire: Wire, session:
 def test_a_number_that_means_another_picture_is_not_ordered_with(wire: Wire, session: Session) -> None:
     """The digest is checked: in another folder #1 is another picture."""
     session.generate("a red fox")
-    one = {**wire.ask("pick", number=1, place=1).content["input"], "sha256": "0" * 64}
+    one = {**wire.ask("pick", number=1, output=1).content["input"], "sha256": "0" * 64}
     lines = wire.order(draft("a blue fox", inputs=[one])).content["error"]["lines"]
     assert "#1 is another picture by now" in lines[0]
     gone = {"role": "picture", "sha256": "1" * 64, "ref": ""}
@@ -139,8 +139,8 @@ def test_ratios_stand_in_the_size_list(wire: Wire) -> None:
 def test_again_and_vary_ask_before_they_cost(wire: Wire, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """What may have been billed is asked about first, as before "Generate"; a double click orders once."""
     session.generate("a red fox", model="dall-e-2", size="512x512")
-    wire.ask("vary", number=1, place=1, at=1000.0)
-    assert wire.ask("vary", number=1, place=1, at=1200.0).content["repeat"] is True
+    wire.ask("vary", number=1, output=1, at=1000.0)
+    assert wire.ask("vary", number=1, output=1, at=1200.0).content["repeat"] is True
     wire.until(lambda: len(session.history) == 2 and not session.jobs())
     varied = session.history.record(2)
     assert (varied.request.given("vary")[0].sha256, varied.model) == (
@@ -231,3 +231,20 @@ def test_the_form_with_inputs_fits_at_any_width(browser: Browser, session: Sessi
         assert page.evaluate(over) == []
         assert violations(page) == []
         assert page.errors == []
+
+
+def test_a_recalled_file_brings_its_inputs_and_says_what_is_left_out(
+    wire: Wire, session: Session, tmp_path: Path
+) -> None:
+    """By their digests, where this history has them; `%now recall` fills the open panel and says the same."""
+    session.generate("a red fox", size="1024x1024")
+    made, file = wire.ask("pick", number=1, output=1).content["input"], attach(wire, file_of())
+    ordered(wire, session, draft("a fox in teal", inputs=[made, file]), 2)
+    saved = session.history["#2"].pictures[0].save(tmp_path / "teal.png")
+    session.trash("#2")
+    session.context.home().store.input_path(file["sha256"]).unlink()
+    answer = wire.ask("drop", buffers=[saved.read_bytes() + b" "]).content
+    assert [one["ref"] for one in answer["draft"]["inputs"]] == ["#1"]
+    (note,) = answer["notes"]
+    assert "left out" in note
+    assert file["sha256"] in note

@@ -381,7 +381,7 @@ def test_the_editor_fits_at_any_width(browser: Browser, session: Session, width:
     """In the panel nothing is cut off, and contrast holds."""
     made = session.generate("a red fox", size="512x512", model="dall-e-2")
     with panels.opened(session, Panel) as wire, browser.page(wire, width=width, light=light) as page:
-        given = wire.ask("pick", number=1, place=1).content["input"]
+        given = wire.ask("pick", number=1, output=1).content["input"]
         wire.widget.put("draft", panels.draft("a hat", model="dall-e-2", inputs=[given]))
         page.wait("() => document.querySelector('[aria-label^=\"Paint a mask\"]')?.offsetParent")
         page.click("button", "Paint a mask over #1")

@@ -49,7 +49,7 @@ def test_the_script_knows_the_actions_of_the_kernel() -> None:
     table = re.search(r"interface Actions \{\n(.*?)\n\}", types, re.DOTALL)
     assert table is not None
     asked: dict[str, Any] = dict(re.findall(r"^  (\w+): \{ asks: (.*?); answers: ", table[1], re.MULTILINE))
-    named = {"Nothing": set(), **{name: _fields(_body(name)) for name in ("Query", "Marked", "Spot")}}
+    named = {"Nothing": set(), **{name: _fields(_body(name)) for name in ("Query", "Marked", "Spot", "Pressed")}}
     fields = {
         name: set().union(*(named.get(part, _fields(part)) for part in parts.split(" & ")))
         for name, parts in asked.items()

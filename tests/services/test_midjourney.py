@@ -352,7 +352,21 @@ def test_what_waits_for_a_word_is_never_waited_for() -> None:
     state = {"action": "mj_variation", "task": TASK}
     assert steps[-1] == Checkpoint(state=state, billed="maybe")
     assert outcome is not None
-    assert (outcome.needs, outcome.buttons) == ("Waiting for confirm", (Button(label="confirm", action="modal"),))
+    assert outcome.needs == "Waiting for confirm"
+    assert outcome.buttons == (Button(label="confirm", action="modal", asks="words"),)
+
+
+def test_a_button_says_what_it_asks_back_for() -> None:
+    """A mask, words with the usual ones, or nothing; what relays refuse is known before it is pressed."""
+    listed = [{"label": one.label, "customId": one.action} for one in BUTTONS]
+    _, outcome = talk(MJ.resume({"task": TASK, "action": "mj_upscale"}), [task("SUCCESS", buttons=listed)])
+    assert outcome is not None
+    told = {one.label: (one.asks, one.words, one.is_refused) for one in outcome.buttons}
+    assert told["Vary (Region)"] == ("mask", "", False)
+    assert told["Custom Zoom"] == ("words", "--zoom 1.5", False)
+    assert told["confirm"] == ("words", "", False)
+    assert told["U2"] == told["2"] == ("", "", False)
+    assert told["❤"] == told["Animate (High)"] == ("", "", True)
 
 
 def test_a_failure_says_why_and_keeps_what_it_gave() -> None:

@@ -4,7 +4,8 @@ import { isPicture } from "./spots.js";
 /** @import { Context } from "./context.js" */
 /** @import { Gallery } from "./gallery.js" */
 /** @import { Entry } from "./menu.js" */
-/** @import { Spot } from "./types.d.ts" */
+/** @import { Row, Spot } from "./types.d.ts" */
+/** @import { Verbs } from "./verbs.js" */
 
 /**
  * What can be done with pictures: offered in the bar of what is chosen, in the menu of a tile, or in both.
@@ -21,6 +22,9 @@ import { isPicture } from "./spots.js";
 /** How many can be compared at once. */
 export const MOST_COMPARED = 4;
 
+/** How many one message can name. */
+const MOST_EXPORTED = 1000;
+
 /**
  * All actions, in the order in which they are offered; further ones are added here.
  * @param {Gallery} gallery
@@ -32,7 +36,7 @@ export function createActions(gallery) {
   const isOne = (/** @type {Spot[]} */ spots) => spots.length === 1 && arePictures(spots);
   const hasRest = (/** @type {Spot[]} */ spots) =>
     arePictures(spots) && spots.some(({ number }) => (rows.get(number)?.count ?? 2) > 1);
-  const isFew = (/** @type {Spot[]} */ spots) => arePictures(spots) && handout.canDownload(spots.length);
+  const canExport = (/** @type {Spot[]} */ spots) => arePictures(spots) && spots.length <= MOST_EXPORTED;
   const canCompare = (/** @type {Spot[]} */ spots) =>
     spots.length > 1 && spots.length <= MOST_COMPARED && arePictures(spots);
   const any = () => true;
@@ -44,7 +48,9 @@ export function createActions(gallery) {
     { name: "tagIt", icon: "tag", where: "menu", fits: any, run: ([spot]) => on.open(spot, "tag"), key: "T" },
     { name: "choose", icon: "check", where: "menu", fits: any, run: ([spot]) => gallery.choose(spot), key: "C" },
     { name: "keep", icon: "keep", where: "both", fits: hasRest, run: (spots) => marks.keep(spots), key: "K" },
-    { name: "download", icon: "download", where: "both", fits: isFew, run: (spots) => handout.download(spots) },
+    { name: "download", icon: "download", where: "both", fits: canExport, run: (spots) => handout.download(spots) },
+    { name: "export", icon: "zip", where: "both", fits: canExport, run: (spots) => handout.export(spots, true) },
+    { name: "exportClean", icon: "bare", where: "both", fits: canExport, run: (spots) => handout.export(spots, false) },
     { name: "copyPicture", icon: "copy", where: "menu", fits: isOne, run: ([spot]) => handout.copyPicture(spot) },
     { name: "copyPath", icon: "path", where: "menu", fits: isOne, run: ([spot]) => handout.copyPath(spot) },
     { name: "openTab", icon: "out", where: "menu", fits: isOne, run: ([spot]) => handout.open(spot) },
@@ -163,4 +169,22 @@ export function menuOf({ t }, actions, spot) {
     ...{ text: t(name), key, drawing: icon(drawn) },
     run: () => run([spot]),
   }));
+}
+
+/**
+ * What a tile's menu offers to make of its picture: verbs, and the buttons of the service.
+ * @param {Verbs} verbs @param {Spot} spot @param {Row | undefined} row
+ * @returns {Entry[]}
+ */
+export function entriesOf(verbs, { number, output }, row) {
+  if (!row) return [];
+  const { t } = verbs.ctx;
+  const buttons = row.buttons.map((one) => ({
+    ...{ text: one.label, key: "", drawing: null, isSmall: true, isUsed: one.used },
+    ...{ why: one.refused ? t("buttonRefused") : "", run: () => verbs.press(number, one) },
+  }));
+  const made = verbs.list(row, output).map(({ label, icon: drawn, title, isOff, run }) => ({
+    ...{ text: label, key: "", drawing: icon(drawn), why: isOff ? title : "", run },
+  }));
+  return [...buttons, ...made];
 }

@@ -18,6 +18,8 @@ export class Context {
     this.mark = Math.random().toString(36).slice(2, 8);
     this.count = 0;
     this.timer = 0;
+    /** What lies over the panel, the topmost last. @type {HTMLElement[]} */
+    this.layers = [];
     signal.addEventListener("abort", () => clearTimeout(this.timer), { once: true });
     const { h } = this;
     this.status = h("div", { class: "nowp-unseen", role: "status", "aria-live": "polite" });
@@ -124,18 +126,25 @@ export class Context {
 
   /** Lay something over the panel; what lies below can be neither reached nor read. @param {HTMLElement} layer */
   cover(layer) {
-    /** @type {Element[]} */
-    const above = [layer, this.status, this.toaster, this.kernel];
-    for (const one of this.root.children) setInert(one, !above.includes(one));
     layer.hidden = false;
-    this.root.classList.add("nowp-covered");
+    this.layers = [...this.layers.filter((one) => one !== layer), layer];
+    this.settleLayers();
   }
 
   /** @param {HTMLElement} layer */
   uncover(layer) {
     layer.hidden = true;
-    for (const one of this.root.children) setInert(one, false);
-    this.root.classList.remove("nowp-covered");
+    this.layers = this.layers.filter((one) => one !== layer);
+    this.settleLayers();
+  }
+
+  /** Let nothing be reached but what is on top. */
+  settleLayers() {
+    const top = this.layers.at(-1);
+    /** @type {(Element | undefined)[]} */
+    const above = [top, this.status, this.toaster, this.kernel];
+    for (const one of this.root.children) setInert(one, Boolean(top) && !above.includes(one));
+    this.root.classList.toggle("nowp-covered", Boolean(top));
   }
 
   /** @param {"alive" | "silent" | "gone"} state */

@@ -28,12 +28,14 @@ export class Details {
   show(shown, place) {
     const { h, t } = this.ctx;
     const picture = shown.pictures[place - 1];
+    const words = (/** @type {string} */ text) => h("p", { class: "nowp-words", text });
     /** @type {Pair[]} */
     const size = picture ? [[t("resolution"), `${picture.width} × ${picture.height}`]] : [];
+    const notes = (picture?.notes ?? []).map((note) => words(t(`note.${note}`)));
     const files = shown.files.map(([kind, path]) => /** @type {Pair} */ ([t(`kind.${kind}`), path]));
-    const words = (/** @type {string} */ text) => h("p", { class: "nowp-words", text });
     fill(
       this.el,
+      ...notes,
       h("div", { class: "nowp-actions nowp-verbs" }, ...this.createVerbs(shown, place)),
       shown.buttons.length ? this.createPart("service", this.createButtons(shown)) : null,
       this.trouble,
@@ -97,14 +99,22 @@ export class Details {
 
   /** What can be made of a picture. @param {Detail} shown @param {number} place */
   createVerbs(shown, place) {
-    const verbs = this.verbs.list(shown, shown.pictures[place - 1] ? place : 0);
+    const verbs = this.verbs.list(shown, shown.pictures[place - 1]?.output ?? 0);
     return verbs.map(({ label, title, run, isOff }) => this.createAction(label, title, run, isOff));
   }
 
   /** The buttons of the service. @param {Detail} shown */
   createButtons({ number, buttons }) {
-    const actions = buttons.map((label) => this.createAction(label, "", () => this.verbs.press(number, label)));
-    return this.ctx.h("div", { class: "nowp-actions" }, ...actions);
+    const { h, t } = this.ctx;
+    const actions = buttons.map((one) => {
+      const { label, used, refused } = one;
+      const title = refused ? t("buttonRefused") : used ? t("used") : "";
+      const action = this.createAction(label, title, () => this.verbs.press(number, one), refused);
+      action.classList.toggle("nowp-used", used);
+      if (used) action.setAttribute("aria-label", `${label} · ${t("used")}`);
+      return action;
+    });
+    return h("div", { class: "nowp-actions" }, ...actions);
   }
 
   /** @param {Pair[]} pairs */

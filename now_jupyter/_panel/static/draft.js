@@ -7,7 +7,7 @@ import { PresetList } from "./presets.js";
 import { linesOf } from "./wire.js";
 
 /** @import { Context } from "./context.js" */
-/** @import { Draft, Quote, Takes } from "./types.d.ts" */
+/** @import { Draft, Quote, Recipe, Takes } from "./types.d.ts" */
 
 const LONGEST_PROMPT = 65_536;
 const MOST_UNDONE = 50;
@@ -52,7 +52,7 @@ export class DraftForm {
       dialog: this.dialog,
       change: (inputs) => this.change({ inputs }),
       keep: (on) => this.setOption("keep_outside", on ? "" : "off"),
-      recall: (one) => this.use(one),
+      recall: (one) => this.useRecipe(one),
     });
     this.presets = new PresetList(ctx, { draft: () => this.draft, use: (one) => this.use(one) });
     this.orderButton = new OrderButton(ctx, this);
@@ -230,12 +230,12 @@ export class DraftForm {
 
   /**
    * Take a picture of the history as the input, and paint a mask over it if that is wanted; undo brings the form back.
-   * @param {{number: number, model: string, takes: Takes}} shown @param {number} place @param {boolean} paints
+   * @param {{number: number, model: string, takes: Takes}} shown @param {number} output @param {boolean} paints
    */
-  async edit({ number, model, takes }, place, paints) {
+  async edit({ number, model, takes }, output, paints) {
     const { ctx } = this;
     await ctx.attempt(async () => {
-      const { input } = await ctx.wire.ask("pick", { number, place });
+      const { input } = await ctx.wire.ask("pick", { number, output });
       const isTaken = this.takes.picture && (!paints || this.takes.mask);
       this.use({ ...this.draft, inputs: [input], parent: "", model: isTaken ? this.draft.model : model });
       if (!isTaken) this.inputs.setTakes(takes, model);
@@ -256,9 +256,14 @@ export class DraftForm {
     const { ctx } = this;
     await ctx.attempt(async () => {
       const bytes = await picture.arrayBuffer();
-      this.use((await ctx.wire.ask("drop", {}, [bytes])).draft);
-      ctx.toast(ctx.t("recalled"));
+      this.useRecipe(await ctx.wire.ask("drop", {}, [bytes]));
     });
+  }
+
+  /** Take over what a file says, and tell what of it could not be. @param {Recipe} recipe */
+  useRecipe({ draft, notes }) {
+    this.use(draft);
+    this.ctx.toast([this.ctx.t("recalled"), ...notes].join("\n"));
   }
 }
 

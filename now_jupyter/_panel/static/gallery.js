@@ -1,4 +1,4 @@
-import { Chooser, createActions, menuOf } from "./actions.js";
+import { Chooser, createActions, entriesOf, menuOf } from "./actions.js";
 import { debounce, fill } from "./dom.js";
 import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
@@ -10,8 +10,10 @@ import { RubberBand } from "./rubber.js";
 import { Selection } from "./selection.js";
 import { keyOf, placesOf, readPlaces } from "./spots.js";
 import { Tile } from "./tile.js";
+import { Verbs } from "./verbs.js";
 
 /** @import { Context } from "./context.js" */
+/** @import { DraftForm } from "./draft.js" */
 /** @import { Bytes, Placed, Row, Spot } from "./types.d.ts" */
 
 /**
@@ -28,8 +30,8 @@ import { Tile } from "./tile.js";
 
 /** The gallery: filters above, tiles of what fits, and the bar of what is chosen. */
 export class Gallery {
-  /** @param {Context} ctx @param {GalleryHooks} on */
-  constructor(ctx, on) {
+  /** @param {Context} ctx @param {DraftForm} form @param {GalleryHooks} on */
+  constructor(ctx, form, on) {
     const { h, t, signal } = ctx;
     this.ctx = ctx;
     this.on = on;
@@ -41,6 +43,8 @@ export class Gallery {
     this.selection = new Selection(() => this.showSelection());
     this.chooser = new Chooser(ctx, this);
     this.menu = new Menu(ctx);
+    this.trouble = h("div", { class: "nowp-trouble nowp-apiece" });
+    this.verbs = new Verbs(ctx, form, { trouble: this.trouble, leave: () => {}, back: () => this.focus() });
     this.actions = createActions(this);
     this.chooser.offer(this.actions);
     this.blank = h("div", { class: "nowp-blank", hidden: true });
@@ -53,7 +57,7 @@ export class Gallery {
     this.band = new RubberBand(ctx, this);
     this.loadSoon = debounce(signal, 60, () => this.load());
     this.findSoon = debounce(signal, 60, () => this.find());
-    const parts = [this.filters.el, this.grid.el, this.chooser.el];
+    const parts = [this.filters.el, this.grid.el, this.trouble, this.chooser.el];
     this.el = h("section", { class: "nowp-gallery", "aria-label": t("gallery") }, ...parts);
     this.hear();
   }
@@ -197,7 +201,11 @@ export class Gallery {
     event.stopPropagation();
     this.grid.settle(this.grid.indexOf(spot));
     this.grid.tile?.focus();
-    this.menu.open(event, this.rows.ref(spot), menuOf(this.ctx, this.actions, spot));
+    const entries = [
+      ...entriesOf(this.verbs, spot, this.rows.get(spot.number)),
+      ...menuOf(this.ctx, this.actions, spot),
+    ];
+    this.menu.open(event, this.rows.ref(spot), entries);
   }
 
   // Choosing

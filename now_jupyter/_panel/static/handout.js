@@ -1,5 +1,5 @@
 import { copyText } from "./dom.js";
-import { keyOf } from "./spots.js";
+import { keyOf, pairsOf } from "./spots.js";
 import { Addresses } from "./wire.js";
 
 /** @import { Context } from "./context.js" */
@@ -8,7 +8,6 @@ import { Addresses } from "./wire.js";
 
 const MOST_FILES = 8;
 const HELD_MS = 90;
-const MANY = 20;
 
 /** Pictures out of the panel: downloaded, copied, opened, dragged; always the original file, byte for byte. */
 export class Handout {
@@ -42,24 +41,28 @@ export class Handout {
     this.addresses.clear();
   }
 
-  /** Save the files where the browser saves things. @param {Spot[]} spots */
+  /** Save a file where the browser saves things, several as one zip. @param {Spot[]} spots */
   download(spots) {
+    if (spots.length > 1) return this.export(spots, true);
+    return this.ctx.attempt(async () => this.save(await this.fetch(spots[0])));
+  }
+
+  /** Save pictures as a zip, with how they were made or without. @param {Spot[]} spots @param {boolean} metadata */
+  export(spots, metadata) {
     const { ctx } = this;
     return ctx.attempt(async () => {
-      for (const spot of spots) {
-        const { address, name } = await this.fetch(spot);
-        const link = ctx.h("a", { hidden: true, href: address, download: name });
-        ctx.root.append(link);
-        link.click();
-        link.remove();
-      }
-      if (spots.length > 1) ctx.toast(ctx.t("downloaded", { count: spots.length }));
+      const { mime, name, buffers } = await ctx.wire.ask("export", { spots: pairsOf(spots), metadata });
+      this.save({ address: this.addresses.put("zip", buffers[0], mime), name });
+      ctx.toast(ctx.t(metadata ? "exported" : "exportedClean", { count: spots.length, name }));
     });
   }
 
-  /** Whether so many can be downloaded one by one. @param {number} count */
-  canDownload(count) {
-    return count <= MANY;
+  /** @param {{address: string, name: string}} file */
+  save({ address, name }) {
+    const link = this.ctx.h("a", { hidden: true, href: address, download: name });
+    this.ctx.root.append(link);
+    link.click();
+    link.remove();
   }
 
   /** Put a picture on the clipboard, as PNG, which is what other programs take. @param {Spot} spot */

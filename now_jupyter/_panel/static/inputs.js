@@ -3,7 +3,7 @@ import { Addresses } from "./wire.js";
 
 /** @import { Context } from "./context.js" */
 /** @import { MaskDialog } from "./masking.js" */
-/** @import { Draft, Given, GivenRole, Takes } from "./types.d.ts" */
+/** @import { Given, GivenRole, Recipe, Takes } from "./types.d.ts" */
 
 const MOST_GIVEN = 20;
 const MOST_KEPT = 60;
@@ -17,7 +17,7 @@ export class InputList {
    * @param {Context} ctx
    * @param {{
    *   dialog: MaskDialog, change: (inputs: Given[]) => void,
-   *   keep: (on: boolean) => void, recall: (draft: Draft) => void
+   *   keep: (on: boolean) => void, recall: (recipe: Recipe) => void
    * }} given
    */
   constructor(ctx, { dialog, change, keep, recall }) {
@@ -118,13 +118,6 @@ export class InputList {
       .filter(({ takes }) => takes.split(" ").includes(role))
       .map(({ name }) => name)
       .slice(0, MOST_NAMED);
-  }
-
-  /** Which roles a model of the relay's list takes. @param {string} model @returns {Takes} */
-  takesOf(model) {
-    const { models = [] } = this.ctx.model.get("relay");
-    const known = models.find(({ name }) => name === model)?.takes ?? "";
-    return Object.fromEntries(ROLES.filter((role) => known.split(" ").includes(role)).map((role) => [role, 1]));
   }
 
   /** @param {GivenRole} role */

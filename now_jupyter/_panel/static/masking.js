@@ -31,13 +31,15 @@ export class MaskDialog {
   /**
    * Paint over an input; `take` gets the mask, or null where nothing is marked.
    * @param {Given} input @param {Given | undefined} mask @param {(mask: Given | null) => void} take
+   * @param {() => void} back where the focus goes when nothing comes of it
    */
-  async open(input, mask, take) {
+  async open(input, mask, take, back = this.onclose) {
     const { ctx } = this;
     await ctx.attempt(async () => {
       const masks = mask ? [mask] : [];
       const given = await ctx.wire.ask("paintable", { input, masks });
       this.take = take;
+      this.back = back;
       ctx.cover(this.el);
       await this.editor.show(given, input.ref);
     });
@@ -46,19 +48,21 @@ export class MaskDialog {
   close() {
     this.ctx.uncover(this.el);
     this.take = () => {};
-    this.onclose();
+    this.back();
   }
 
-  /** Where the focus goes afterwards. */
+  /** Where the focus goes afterwards, if nothing else was said. */
   onclose = () => {};
+  back = this.onclose;
 
   async finish() {
     const { ctx } = this;
     await ctx.attempt(async () => {
       const data = await this.editor.encode();
       const input = data ? (await ctx.wire.ask("attach", {}, [data])).input : null;
-      this.take(input && { ...input, role: "mask" });
+      const { take } = this;
       this.close();
+      take(input && { ...input, role: "mask" });
     });
   }
 }

@@ -2,11 +2,17 @@ import { fill, focusedBeside } from "./dom.js";
 
 /** @import { Context } from "./context.js" */
 /** @import { Child } from "./types.d.ts" */
-/** @typedef {{text: string, key: string, drawing: Child, run: () => void}} Entry */
+/**
+ * An entry; `why` says why it cannot be used, `isSmall` ones stand beside each other, `isUsed` ones bear a mark.
+ * @typedef {{text: string, key: string, drawing: Child, run: () => void}} Plain
+ * @typedef {Plain & {why?: string, isSmall?: boolean, isUsed?: boolean}} Entry
+ */
 
 const STEPS = new Map([
   ["ArrowDown", 1],
   ["ArrowUp", -1],
+  ["ArrowRight", 1],
+  ["ArrowLeft", -1],
 ]);
 
 /** A menu that opens where one clicks, inside the panel, so that its keys and its looks are the panel's. */
@@ -28,20 +34,33 @@ export class Menu {
 
   /** @param {MouseEvent} event @param {string} title @param {Entry[]} entries */
   open(event, title, entries) {
-    const { h, root } = this.ctx;
+    const { h, root, t } = this.ctx;
     this.before = focusedBeside(this.el);
-    const items = entries.map(({ text, key, drawing, run }) => {
-      const onclick = () => {
-        this.close(true);
-        run();
-      };
-      const shortcut = h("kbd", { class: "nowp-note", "aria-hidden": "true", text: key });
-      return h("button", { class: "nowp-item", role: "menuitem", onclick }, drawing, h("span", { text }), shortcut);
-    });
-    fill(this.el, h("p", { class: "nowp-note", role: "presentation", text: title }), ...items);
+    const items = entries.map((one) => (one.isSmall ? null : this.createItem(one)));
+    const small = entries.filter((one) => one.isSmall).map((one) => this.createItem(one));
+    const named = { class: "nowp-menu-row", role: "group", "aria-label": t("service") };
+    const row = small.length ? h("div", named, ...small) : null;
+    fill(this.el, h("p", { class: "nowp-note", role: "presentation", text: title }), row, ...items);
     this.el.hidden = false;
+    this.el.scrollTop = 0;
     this.place(event, root.getBoundingClientRect());
-    items[0]?.focus({ preventScroll: true });
+    this.el.querySelector("button")?.focus({ preventScroll: true });
+  }
+
+  /** @param {Entry} entry */
+  createItem({ text, key, drawing, run, why = "", isSmall = false, isUsed = false }) {
+    const { h, t } = this.ctx;
+    const onclick = () => {
+      this.close(true);
+      if (why) this.ctx.toast(why);
+      else run();
+    };
+    const name = [text, isUsed ? t("used") : "", why].filter(Boolean).join(" · ");
+    const off = why ? { "aria-disabled": "true", title: why } : {};
+    const look = isSmall ? `nowp-item nowp-small${isUsed ? " nowp-used" : ""}` : "nowp-item";
+    const shortcut = key ? h("kbd", { class: "nowp-note", "aria-hidden": "true", text: key }) : null;
+    const props = { class: look, role: "menuitem", "aria-label": name, ...off, onclick };
+    return h("button", props, drawing, h("span", { text }), shortcut);
   }
 
   /** Where the click was, and inside the panel. @param {MouseEvent} event @param {DOMRect} room */

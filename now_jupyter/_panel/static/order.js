@@ -4,6 +4,8 @@ import { Asked, linesOf } from "./wire.js";
 /** @import { Context } from "./context.js" */
 /** @import { DraftForm } from "./draft.js" */
 
+const LONGEST_WORDS = 65_536;
+
 /** The button that orders, with the price on it, and below the form why an order was not taken. */
 export class OrderButton {
   /** @param {Context} ctx @param {DraftForm} form */
@@ -91,4 +93,44 @@ export function askConsent({ h, t }, place, { lines, agree }, { back, order }) {
   );
   fill(place, question);
   no.focus();
+}
+
+/**
+ * Ask for the words that go with a button: Enter orders, "Not now" and Escape go back to where one was.
+ * @param {Context} ctx @param {HTMLElement} place @param {{label: string, words: string}} wanted
+ * @param {{back: () => void, order: (words: string) => void}} then
+ */
+export function askWords({ h, t }, place, { label, words }, { back, order }) {
+  const leave = () => {
+    fill(place);
+    back();
+  };
+  const agree = () => {
+    fill(place);
+    back();
+    order(field.value.trim());
+  };
+  const onkeydown = (/** @type {KeyboardEvent} */ event) => {
+    if (event.isComposing || !["Escape", "Enter"].includes(event.key) || event.target !== field) return;
+    event.stopPropagation();
+    event.preventDefault();
+    if (event.key === "Escape") leave();
+    else agree();
+  };
+  const name = t("wordsFor", { label });
+  const field = h("input", {
+    ...{
+      class: "nowp-input",
+      "aria-label": name,
+      placeholder: t("wordsHint"),
+      maxlength: LONGEST_WORDS,
+      value: words,
+    },
+  });
+  const no = h("button", { class: "nowp-plain", text: t("notNow"), onclick: leave });
+  const yes = h("button", { class: "nowp-plain nowp-use", text: t("order"), onclick: agree });
+  const bar = h("div", { class: "nowp-bar" }, no, yes);
+  fill(place, h("div", { class: "nowp-wanted", onkeydown }, h("p", { text: name }), field, bar));
+  field.focus();
+  field.select();
 }

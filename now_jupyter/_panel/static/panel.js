@@ -14,7 +14,8 @@ import { fillRoom } from "./room.js";
 /** @param {Context} ctx */
 function renderPanel(ctx) {
   const { h, t, wire, root } = ctx;
-  const gallery = new Gallery(ctx, {
+  const form = new DraftForm(ctx);
+  const gallery = new Gallery(ctx, form, {
     open: (spot, part) => view.open(spot, part),
     compare: (spots) => comparison.open(spots.map(describe)),
     updateRow: (row) => view.updateRow(row),
@@ -25,7 +26,6 @@ function renderPanel(ctx) {
     ...{ ...spot, ref: gallery.rows.ref(spot), starred: gallery.rows.isStarred(spot) },
     alt: gallery.rows.get(spot.number)?.prompt ?? "",
   });
-  const form = new DraftForm(ctx);
   const view = new FullView(ctx, gallery, form);
   const comparison = new Comparison(ctx, (winner) => gallery.goBack(winner));
   const jobs = new JobList(ctx, (number, address) => gallery.showPartial(number, address));

@@ -200,11 +200,10 @@ export class FullView {
     if (number === undefined) return;
     const detail = await this.ctx.attempt(() => this.ctx.wire.ask("detail", { number }));
     if (!detail || this.shown?.number !== detail.number) return;
-    const { tagField } = this.details;
-    const hadFocus = focusedBeside(this.el) === tagField;
+    const focused = focusedBeside(this.el);
     this.take(detail, output ?? this.output);
     this.show();
-    if (hadFocus) tagField.focus();
+    if (focused && this.details.el.contains(focused)) focused.focus(); // a field that stays, such as that for tags
   }
 
   // What is shown of it

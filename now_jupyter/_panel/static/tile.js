@@ -31,7 +31,8 @@ export class Tile {
     this.pick.classList.add("nowp-pick");
     const held = { onpointerdown: on.hold, onpointerup: on.release, ondragstart: on.drag, oncontextmenu: on.menu };
     const draggable = spot.output ? "true" : "false";
-    this.el = h("li", { class: "nowp-tile", draggable, ...held }, this.open, this.pick, this.star);
+    this.badge = h("span", { class: "nowp-badge", "aria-hidden": "true", hidden: true });
+    this.el = h("li", { class: "nowp-tile", draggable, ...held }, this.open, this.badge, this.pick, this.star);
   }
 
   /** Let the Tab key come here, or not. @param {boolean} on */
@@ -89,7 +90,10 @@ export class Tile {
     const ref = marks?.ref ?? `#${number}`;
     this.words.textContent = marks ? `${ref} · ${prompt}` : instead;
     const told = [status === "done" ? "" : state, failure, ...came, (marks ?? row).starred ? "★" : ""];
-    const parts = [ref, prompt, model, ...told];
+    const notes = (marks?.notes ?? []).map((note) => this.ctx.t(`badge.${note}`));
+    this.badge.textContent = notes.join(" · ");
+    this.badge.hidden = !notes.length;
+    const parts = [ref, prompt, model, ...notes, ...told];
     this.open.setAttribute("aria-label", parts.filter(Boolean).join(" · "));
   }
 }

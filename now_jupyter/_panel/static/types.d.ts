@@ -55,8 +55,19 @@ export interface Placed extends Spot {
 export interface PictureMarks {
   output: number;
   ref: string;
+  /** What is to be said of it: grid, sent, along, preview. */
+  notes: string[];
   starred: boolean;
   tags: string[];
+}
+
+/** A button that a service put under its pictures; `words` are usual where it asks for some. */
+export interface ServiceButton {
+  label: string;
+  asks: "" | "mask" | "words";
+  words: string;
+  refused: boolean;
+  used: boolean;
 }
 
 /** What the tiles of a generation show of it. */
@@ -69,6 +80,8 @@ export interface Row {
   count: number;
   pictures: PictureMarks[];
   others: Other[];
+  buttons: ServiceButton[];
+  takes: Takes;
   starred: boolean;
   tags: string[];
   failure: string;
@@ -94,8 +107,6 @@ export interface Detail extends Row {
   text: string;
   facts: Pair[];
   lines: string[];
-  takes: Takes;
-  buttons: string[];
   given: [role: string, name: string][];
   parents: number[];
   children: number[];
@@ -171,6 +182,20 @@ export interface Marked {
   spots: Pairs;
 }
 
+/** The draft in a file, and lines of what could not be taken over. */
+export interface Recipe {
+  draft: Draft;
+  notes: string[];
+}
+
+/** A button that is pressed, with what it asked for. */
+export interface Pressed {
+  number: number;
+  label: string;
+  prompt: string;
+  masks: Given[];
+}
+
 /** What was saved under names; of each draft the prompt is a fragment. */
 export interface Preset {
   name: string;
@@ -191,6 +216,7 @@ export interface Actions {
   detail: { asks: { number: number }; answers: Detail };
   picture: { asks: Spot; answers: { mime: string } };
   original: { asks: Spot; answers: { mime: string; name: string } };
+  export: { asks: Marked & { metadata: boolean }; answers: { mime: string; name: string } };
   compare: { asks: Marked; answers: Differences };
   quote: { asks: { draft: Draft }; answers: Quote };
   relay: { asks: Nothing; answers: Nothing };
@@ -204,10 +230,10 @@ export interface Actions {
   restore: { asks: Marked; answers: Nothing };
   keep: { asks: Marked; answers: { dropped: Pairs } };
   again: { asks: { number: number; at: number; agreed: string[] }; answers: unknown };
-  press: { asks: { number: number; label: string; at: number; agreed: string[] }; answers: unknown };
-  vary: { asks: { number: number; place: number; at: number; agreed: string[] }; answers: unknown };
-  attach: { asks: Nothing; answers: { input: Given; recall: Draft | null } };
-  pick: { asks: { number: number; place: number }; answers: { input: Given } };
+  press: { asks: Pressed & { at: number; agreed: string[] }; answers: unknown };
+  vary: { asks: Spot & { at: number; agreed: string[] }; answers: unknown };
+  attach: { asks: Nothing; answers: { input: Given; recall: Recipe | null } };
+  pick: { asks: Spot; answers: { input: Given } };
   input: { asks: { input: Given }; answers: { mime: string; width: number; height: number } };
   paintable: { asks: { input: Given; masks: Given[] }; answers: Paintable };
   presets: { asks: Nothing; answers: Presets };
@@ -216,7 +242,7 @@ export interface Actions {
   unpreset: { asks: { name: string }; answers: Presets };
   canvas: { asks: Nothing; answers: Paintable };
   paint: { asks: Nothing; answers: Nothing };
-  drop: { asks: Nothing; answers: { draft: Draft } };
+  drop: { asks: Nothing; answers: Recipe };
 }
 
 /** Every event that the kernel tells without being asked. */

@@ -1,12 +1,16 @@
-import { fill } from "./dom.js";
-import { askConsent } from "./order.js";
+import { fill, icon } from "./dom.js";
+import { askConsent, askWords } from "./order.js";
 import { Asked, linesOf } from "./wire.js";
 
 /** @import { Context } from "./context.js" */
 /** @import { DraftForm } from "./draft.js" */
-/** @import { Actions, Takes } from "./types.d.ts" */
-/** @typedef {{number: number, model: string, takes?: Takes}} Subject what is known of a generation */
-/** @typedef {{name: string, label: string, title: string, isOff: boolean, run: () => void}} Verb */
+/** @import { Actions, Given, ServiceButton, Takes } from "./types.d.ts" */
+/** @typedef {{number: number, model: string, takes: Takes}} Subject what is known of a generation */
+/** @typedef {Parameters<typeof icon>[0]} IconName */
+/** @typedef {{name: string, icon: IconName, label: string, title: string, isOff: boolean, run: () => void}} Verb */
+
+/** @satisfies {Record<string, IconName>} */
+const VERB_ICONS = { again: "again", vary: "vary", edit: "pencil", repaint: "brush" };
 
 /** What can be made of a picture: the same once more, another version, an edit, a repaint, a button of the service. */
 export class Verbs {
@@ -26,29 +30,30 @@ export class Verbs {
 
   /**
    * What can be done with a picture; what its model and that of the form do not take is off, and the title says why.
-   * @param {Subject} subject @param {number} place 0 where there is no picture
+   * @param {Subject} subject @param {number} output 0 where there is no picture
    */
-  list(subject, place) {
+  list(subject, output) {
     const { t } = this.ctx;
     const { inputs } = this.form;
-    const takes = subject.takes ?? inputs.takesOf(subject.model);
+    const { takes } = subject;
     const canEdit = Boolean(takes.picture || inputs.takes.picture);
     const canPaint = Boolean((takes.picture && takes.mask) || (inputs.takes.picture && inputs.takes.mask));
     const why = (/** @type {"picture" | "mask" | "vary"} */ role) => inputs.explain(role, subject.model);
     const { number } = subject;
     const order = (/** @type {"again" | "vary"} */ verb) => () =>
-      verb === "again" ? this.again(number) : this.vary(number, place);
-    const edit = (/** @type {boolean} */ paints) => () => this.edit({ ...subject, takes }, place, paints);
-    /** @type {(name: string, can: boolean, reason: string, run: () => void) => Verb} */
+      verb === "again" ? this.again(number) : this.vary(number, output);
+    const edit = (/** @type {boolean} */ paints) => () => this.edit(subject, output, paints);
+    /** @type {(name: keyof typeof VERB_ICONS, can: boolean, reason: string, run: () => void) => Verb} */
     const verb = (name, can, reason, run) => ({
       name,
+      icon: VERB_ICONS[name],
       label: t(name),
       title: can ? t(`${name}Why`) : reason,
       isOff: !can,
       run,
     });
     const again = verb("again", true, "", order("again"));
-    if (!place) return [again];
+    if (!output) return [again];
     return [
       again,
       verb("vary", Boolean(takes.vary), why("vary"), order("vary")),
@@ -57,10 +62,10 @@ export class Verbs {
     ];
   }
 
-  /** @param {Required<Subject>} subject @param {number} place @param {boolean} paints */
-  edit(subject, place, paints) {
+  /** @param {Subject} subject @param {number} output @param {boolean} paints */
+  edit(subject, output, paints) {
     this.leave();
-    this.form.edit(subject, place, paints);
+    this.form.edit(subject, output, paints);
   }
 
   /** @param {number} number */
@@ -68,14 +73,44 @@ export class Verbs {
     return this.order("again", (agreed) => ({ number, at: Date.now(), agreed }));
   }
 
-  /** @param {number} number @param {number} place */
-  vary(number, place) {
-    return this.order("vary", (agreed) => ({ number, place, at: Date.now(), agreed }));
+  /** @param {number} number @param {number} output */
+  vary(number, output) {
+    return this.order("vary", (agreed) => ({ number, output, at: Date.now(), agreed }));
   }
 
-  /** @param {number} number @param {string} label */
-  press(number, label) {
-    return this.order("press", (agreed) => ({ number, label, at: Date.now(), agreed }));
+  /**
+   * Press a button of the service; what it asks for is asked first.
+   * @param {number} number @param {ServiceButton} button
+   */
+  press(number, button) {
+    if (button.refused) this.ctx.toast(this.ctx.t("buttonRefused"));
+    else if (button.asks === "mask") this.paint(number, button);
+    else if (button.asks === "words") this.ask(number, button, []);
+    else this.orderPress(number, button.label, "", []);
+  }
+
+  /** @param {number} number @param {string} label @param {string} prompt @param {Given[]} masks */
+  orderPress(number, label, prompt, masks) {
+    return this.order("press", (agreed) => ({ number, label, prompt, masks, at: Date.now(), agreed }));
+  }
+
+  /** Have a mask painted over the picture, then ask for words. @param {number} number @param {ServiceButton} button */
+  async paint(number, button) {
+    const { ctx, form, back } = this;
+    await ctx.attempt(async () => {
+      const { input } = await ctx.wire.ask("pick", { number, output: 0 });
+      const take = (/** @type {Given | null} */ mask) => {
+        if (mask) this.ask(number, button, [mask]);
+        else ctx.toast(ctx.t("noMask"));
+      };
+      await form.dialog.open(input, undefined, take, back);
+    });
+  }
+
+  /** @param {number} number @param {ServiceButton} button @param {Given[]} masks */
+  ask(number, { label, words }, masks) {
+    const order = (/** @type {string} */ prompt) => this.orderPress(number, label, prompt, masks);
+    askWords(this.ctx, this.trouble, { label, words }, { back: this.back, order });
   }
 
   /**
