@@ -184,13 +184,19 @@ def _buttons_of(record: Record, pressed: Collection[str]) -> list[dict[str, Any]
     ]
 
 
+def _words_of(record: Record) -> str:
+    """Return what stands on a tile: the prompt; of what a button made, the button and what it shows."""
+    words = record.request.prompt or record.alt
+    return f"{record.request.button} · {words}" if record.request.button else words
+
+
 def _row_of(record: Record, language: Language) -> dict[str, Any]:
     tags, pictures = record.tags_of(*record.shown), pictures_of(record)
     return {
         "number": record.number,
         "created": record.created,
         "status": record.status.value,
-        "prompt": plain(record.request.prompt, _PROMPT_IN_ROW),
+        "prompt": plain(_words_of(record), _PROMPT_IN_ROW),
         "model": record.model,
         "count": len(pictures),
         "pictures": [
