@@ -48,7 +48,7 @@ export function createActions(gallery) {
     { name: "tagIt", icon: "tag", where: "menu", fits: any, run: ([spot]) => on.open(spot, "tag"), key: "T" },
     { name: "choose", icon: "check", where: "menu", fits: any, run: ([spot]) => gallery.choose(spot), key: "C" },
     { name: "keep", icon: "keep", where: "both", fits: hasRest, run: (spots) => marks.keep(spots), key: "K" },
-    { name: "download", icon: "download", where: "both", fits: canExport, run: (spots) => handout.download(spots) },
+    { name: "download", icon: "download", where: "menu", fits: isOne, run: ([spot]) => handout.download(spot) },
     { name: "export", icon: "zip", where: "both", fits: canExport, run: (spots) => handout.export(spots, true) },
     { name: "exportClean", icon: "bare", where: "both", fits: canExport, run: (spots) => handout.export(spots, false) },
     { name: "copyPicture", icon: "copy", where: "menu", fits: isOne, run: ([spot]) => handout.copyPicture(spot) },

@@ -41,7 +41,7 @@ export class Details {
       this.trouble,
       h("div", { class: "nowp-actions" }, ...this.createDraftActions(shown)),
       shown.lines.length && shown.count ? this.ctx.createErrorCard(shown.lines) : null,
-      this.createPart("prompt", words(shown.prompt)),
+      shown.prompt ? this.createPart("prompt", words(shown.prompt)) : null,
       shown.text ? this.createPart("text", words(shown.text)) : null,
       shown.files.length ? this.createPart("files", this.createFacts(files)) : null,
       picture?.revised ? this.createPart("revised", words(picture.revised)) : null,

@@ -41,10 +41,9 @@ export class Handout {
     this.addresses.clear();
   }
 
-  /** Save a file where the browser saves things, several as one zip. @param {Spot[]} spots */
-  download(spots) {
-    if (spots.length > 1) return this.export(spots, true);
-    return this.ctx.attempt(async () => this.save(await this.fetch(spots[0])));
+  /** Save a file where the browser saves things; several go as one zip, by `export`. @param {Spot} spot */
+  download(spot) {
+    return this.ctx.attempt(async () => this.save(await this.fetch(spot)));
   }
 
   /** Save pictures as a zip, with how they were made or without. @param {Spot[]} spots @param {boolean} metadata */

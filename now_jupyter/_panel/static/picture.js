@@ -78,7 +78,7 @@ export class FullView {
   createOut() {
     const { handout } = this.gallery;
     const buttons = [
-      this.createButton("download", "download", () => handout.download([this.spot])),
+      this.createButton("download", "download", () => handout.download(this.spot)),
       this.createButton("copy", "copyPicture", () => handout.copyPicture(this.spot)),
       this.createButton("path", "copyPath", () => handout.copyPath(this.spot)),
       this.createButton("out", "openTab", () => handout.open(this.spot)),
