@@ -20,7 +20,7 @@ from traitlets.config import Config
 
 from now_jupyter._ipython import _extension as _notebook_session
 from now_jupyter._session import Session
-from now_jupyter._settings._traits import Now
+from now_jupyter._traits import Now
 from now_jupyter.demo import Relay, Request, Response
 from now_jupyter.demo._serve import listening
 

@@ -22,8 +22,9 @@ from now_jupyter._options import parse_keywords
 from now_jupyter._orders import Order, order_of
 from now_jupyter._relay._catalogue import read_models
 from now_jupyter._session import Session
-from now_jupyter._settings import Configuration, Now, Settings
+from now_jupyter._settings import Configuration, Settings
 from now_jupyter._settings._logins import Logins
+from now_jupyter._traits import Now
 from now_jupyter._values import Money, sum_of
 from relays import ask_relay, new_session
 from shells import shell_in

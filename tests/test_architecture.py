@@ -27,13 +27,15 @@ LAYERS: dict[str, tuple[int, set[str]]] = {
     "_bounds": (0, {"_json"}),
     "_messages": (0, {"_json", "_bounds"}),
     "_background": (0, {"_messages"}),
+    "_cells": (0, set()),
     # Values, and what is reckoned without the world
     "_values": (1, {"_media", "_bundles"}),  # a picture reads and shows its own file
     "_protocol": (1, {"_values"}),
     "_media": (1, set()),
     "_bundles": (1, {"_values", "_media"}),
     "_options": (1, {"_values"}),
-    "_settings": (1, set()),
+    "_traits": (1, set()),
+    "_settings": (1, {"_traits"}),
     # The world: services, wire, disk
     "_services": (2, set()),
     "_transport": (2, set()),

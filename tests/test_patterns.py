@@ -82,7 +82,8 @@ def held_patterns() -> Iterator[Used]:
     """Yield the patterns that are values of modules, of what modules hold, and of objects that make theirs."""
     holders = {name: vars(importlib.import_module(name)) for name in modules()}
     shell: Any = SimpleNamespace(history_manager=None)
-    holders["Rewriting"] = vars(Rewriting(shell, shell, names=("nowimage",), plain=("now",), wanted=bool))
+    rewriting = Rewriting(shell, shell, names=("nowimage",), plain=("now",), wanted=bool)
+    holders["Rewriting"] = {"_line": rewriting._line, "_cell": rewriting._cell}
     key = Key("".join(random.choices("abc/-", k=40)))
     key.mask(b"%")
     holders["Key"] = {"_pattern": key._pattern}

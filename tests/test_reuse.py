@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from now_jupyter._background import Execution
+from now_jupyter._cells import Execution
 from now_jupyter._messages import MaybeBilledError
 from now_jupyter._options import parse_keywords
 from now_jupyter._orders import order_of

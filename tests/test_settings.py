@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import keyring
 import pytest
@@ -18,11 +18,12 @@ from keyring.backends.null import Keyring as Forgetful
 from PIL import Image
 
 from faultserver import FaultServer, Send, json_answer, response
-from now_jupyter._messages import AuthError, ConfigError, DownloadError, NowImageError
+from now_jupyter._messages import AuthError, ConfigError, DownloadError, Language, NowImageError
 from now_jupyter._session import Session
-from now_jupyter._settings import Configuration, Now, Settings, _logins
+from now_jupyter._settings import Configuration, Settings, _logins
 from now_jupyter._settings._key import Key
 from now_jupyter._settings._logins import Login, Logins, is_same_address, key_from_environment
+from now_jupyter._traits import Now
 from now_jupyter._transport import check_address
 from relays import new_session, relay_on_loopback
 
@@ -163,6 +164,7 @@ def test_every_trait_is_a_setting_and_every_setting_a_trait() -> None:
             assert (tuple(default) if isinstance(default, list) else default) == getattr(Settings(), one.name)
             assert traits[one.name].help
     assert {*traits, "login"} == {one.name for one in fields(Settings)}
+    assert tuple(traits["language"].values) == get_args(Language)
 
 
 def test_the_largest_download_is_a_setting(tmp_path: Path) -> None:

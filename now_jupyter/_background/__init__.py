@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from ._asking import ask, may_ask
-from ._cells import Cells, Execution
 from ._loop import Background, Turns, run_in_thread
 from ._waiting import Left, Waiting
 from ._waking import Waking
 
-__all__ = ["Background", "Cells", "Execution", "Left", "Turns", "Waiting", "Waking", "ask", "may_ask", "run_in_thread"]
+__all__ = ["Background", "Left", "Turns", "Waiting", "Waking", "ask", "may_ask", "run_in_thread"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._display import Progress, View, register_formatters, show_one, unregister_formatters
+from ._display import Progress, View, show_one, show_value
 from ._outputs import CellOutput, attempt
 
 if TYPE_CHECKING:
@@ -17,9 +17,8 @@ __all__ = [
     "View",
     "attempt",
     "make_button_row",
-    "register_formatters",
     "show_one",
-    "unregister_formatters",
+    "show_value",
 ]
 
 

@@ -20,22 +20,20 @@ from IPython.core.display_functions import display
 from IPython.core.displayhook import CapturingDisplayHook, DisplayHook
 from IPython.core.formatters import DisplayFormatter
 
-from .._bundles import bundle_of, bundle_of_output, image_bundle, try_bundle
+from .._bundles import bundle_of, bundle_of_output, image_bundle
 from .._media import can_show, examine, is_inline, preview
 from .._messages import BadImageError, Language, NowImageError, columns_of, lines_of, plain, say, say_status
 from .._orders import Job
 from .._settings import Settings
 from .._values import Generation, Picture, Status
 from .._values import Output as SavedOutput
-from ._lists import register_lists, unregister_lists
 from ._outputs import CellOutput, attempt
 from ._ticking import line_of, tick_on
 
 if TYPE_CHECKING:
-    from .._bundles import Bundle
     from ._waiting import WaitingLine
 
-__all__ = ["Progress", "View", "caption_of", "register_formatters", "show_one", "unregister_formatters"]
+__all__ = ["Progress", "View", "caption_of", "show_one", "show_value"]
 
 Progress: TypeAlias = Literal["buttons", "line", "text", "none"]
 _PROMPT_SHOWN = 72
@@ -43,7 +41,6 @@ _WIDTH = 80
 _MODEL_SHOWN = 28
 _SERVICE_SHOWN = 16
 _SIZES_SHOWN = 20
-_SHOWN = (Generation, SavedOutput, Job)
 _HOOKS = (DisplayHook.compute_format_data.__code__, CapturingDisplayHook.__call__.__code__)
 _ENDINGS = (Status.FAILED, Status.CANCELLED, Status.UNKNOWN)
 
@@ -139,35 +136,28 @@ def _costs(generation: Generation, language: Language) -> list[str]:
 # What IPython shows for our values
 
 
-def register_formatters(
-    ip: Any,  # noqa: ANN401 - a shell; its own types do not know its formatters
+def show_value(
+    value: Generation | SavedOutput | Job,
+    *,
     was_shown: Callable[[object], bool],
     settings: Callable[[], Settings],
     remember: Callable[[Generation | SavedOutput], None],
     view_of: Callable[[Generation | Job], View | None],
 ) -> None:
-    """Have IPython show our values our way; what is already shown in this execution shows nothing.
+    """Show a value for IPython, our way; what is already shown in this execution shows nothing.
 
-    `view_of` gives the place where a value's progress is shown. Whoever else asks for a value (a container of outputs,
-    `glue`, an update by display id) is given its bundle.
+    `view_of` gives the place where a value's progress is shown.
+
+    Raises:
+        NotImplementedError: it is another that asks (a container of outputs, `glue`, an update by display id); IPython
+            then gives it the bundle.
     """
-
-    def show(value: Generation | SavedOutput | Job) -> None:
-        if not _is_cell_to_show():
-            raise NotImplementedError  # so IPython asks for the bundle
-        if not isinstance(value, Job):
-            remember(value)
-        if not was_shown(value):
-            _put(value, view_of, settings())
-
-    def bundle(value: Generation | SavedOutput, **_: object) -> Bundle:
-        return try_bundle(value, settings().preview_px)
-
-    for kind in _SHOWN:
-        ip.display_formatter.ipython_display_formatter.for_type(kind, show)
-    for kind in _SHOWN[:2]:
-        ip.display_formatter.mimebundle_formatter.for_type(kind, bundle)
-    register_lists(ip.display_formatter.mimebundle_formatter, settings)
+    if not _is_cell_to_show():
+        raise NotImplementedError
+    if not isinstance(value, Job):
+        remember(value)
+    if not was_shown(value):
+        _put(value, view_of, settings())
 
 
 def _put(
@@ -179,14 +169,6 @@ def _put(
         view.leave() if isinstance(value, Job) else view.finish(value)
     elif isinstance(value, Generation) and settings.embed != "none":
         _show(value, settings, CellOutput(), CellOutput(), how=settings.embed)
-
-
-def unregister_formatters(ip: Any) -> None:  # noqa: ANN401 - as above
-    """Take our formatters out again."""
-    for formatter in (ip.display_formatter.ipython_display_formatter, ip.display_formatter.mimebundle_formatter):
-        for kind in _SHOWN:
-            formatter.type_printers.pop(kind, None)
-    unregister_lists(ip.display_formatter.mimebundle_formatter)
 
 
 def _is_cell_to_show() -> bool:

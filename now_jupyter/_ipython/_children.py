@@ -10,9 +10,10 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .._session import Session
+if TYPE_CHECKING:
+    from .._session import Session
 
 __all__ = ["Choices", "hand_down", "take_over"]
 

@@ -1,47 +1,43 @@
 """`%%nowimage` and `%nowimage`: read what was typed, ask the session, show what came, return it.
 
 The same magic is registered under a second name for cells that await it; `_rewriting` decides which one a cell
-calls.
+calls. `_light` loads all this when it is first needed.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
-from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from IPython.core.magic import needs_local_scope, no_var_expand
-
-from .._background import Cells, Execution
-from .._display import Progress, View, attempt, register_formatters, unregister_formatters
+from .._bundles import try_bundle, try_bundle_of_several
+from .._cells import Cells, Execution
+from .._display import Progress, View, attempt, show_value
 from .._messages import NowImageError
 from .._options import fill, parse_cell, parse_line, usage
 from .._orders import Job, order_of
 from .._services import builtin_names, services
 from .._session import Session
-from .._settings import Now, Settings
-from .._values import Generation
+from .._settings import Settings
+from .._values import Generation, Output
 from ._commands import usage_of_now
 from ._completion import matcher_for
 from ._nest import serves_clicks
 from ._now import NowCommands
 from ._reports import rehearsal_text
-from ._rewriting import AWAITED_PREFIX, Rewriting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Extension"]
+    from .._bundles import Bundle
 
-_MAGIC = "nowimage"
-_COMMANDS = "now"
-_PLACES = tuple(product(("line", "cell"), (_MAGIC, AWAITED_PREFIX + _MAGIC, _COMMANDS)))
+__all__ = ["Magics"]
+
+_UNSEEN = ("text", "none")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,55 +50,18 @@ class _Pending:
     view: View
 
 
-class Extension:
-    """Everything that `%load_ext now_jupyter` puts into a shell, and takes out again."""
+class Magics:
+    """What the extension does in a shell: its magics, its completion, and how our values are shown."""
 
-    def __init__(self, ip: InteractiveShell, session: Session, config: Now, cells: Cells) -> None:
-        """Connect a session to a shell with these cells; `attach` puts the parts in place."""
+    def __init__(self, ip: InteractiveShell, session: Session, cells: Cells, publisher: object) -> None:
+        """Connect a session to a shell with these cells; `publisher` is the shell's own, which shows what is put."""
         self.session = session
         self.cells = cells
+        self.match = matcher_for(session)
         self._waited: tuple[Execution, Generation, View] | None = None
-        self._publisher: Any = ip.display_pub
+        self._publisher = publisher
         self._ip: Any = ip  # typed loosely: IPython's own types know neither hooks nor configurables
-        self._config = config
-        self._before: dict[tuple[str, str], Any] = {}
-        self._rewriting = Rewriting(
-            ip,
-            self.cells,
-            names=(_MAGIC,),
-            plain=(_COMMANDS,),
-            wanted=lambda: self._settings_or_default().await_cells,
-        )
         self._now = NowCommands(ip, session)
-        self._matcher = matcher_for(session)
-
-    def attach(self) -> None:
-        """Put magics, hooks, formatters, completion and settings in place."""
-        language = self._settings_or_default().language
-        magics = self._ip.magics_manager.magics
-        self._before = {(kind, name): magics[kind].get(name) for kind, name in _PLACES}
-        register = self._ip.register_magic_function
-        for magic, name in ((self.nowimage, _MAGIC), (self.await_nowimage, AWAITED_PREFIX + _MAGIC)):
-            register(needs_local_scope(_document(magic, usage(language, services=builtin_names()))), "line_cell", name)
-        register(_document(self.now, usage_of_now(language)), "line", _COMMANDS)
-        self._rewriting.attach()
-        was_shown = lambda value: self.cells.current.was_shown(value)  # noqa: E731, PLW0108 - the execution changes
-        register_formatters(self._ip, was_shown, self.session.settings, self.session.remember_shown, self._view_of)
-        self._alone, self.session.accompany = self.session.accompany, self._accompany
-        self._ip.Completer.custom_matchers.append(self._matcher)
-        if self._config not in self._ip.configurables:
-            self._ip.configurables.append(self._config)
-
-    def detach(self) -> None:
-        """Take everything out again."""
-        for (kind, name), before in self._before.items():
-            _put_back(self._ip.magics_manager.magics[kind], name, before)
-        self._rewriting.detach()
-        unregister_formatters(self._ip)
-        self.session.accompany = self._alone
-        self._ip.Completer.custom_matchers.remove(self._matcher)
-        if self._config in self._ip.configurables:
-            self._ip.configurables.remove(self._config)
 
     # The magics
 
@@ -135,6 +94,35 @@ class Extension:
         """Do everything that is not a picture."""
         with self._plainly():
             return self._now.run(line)
+
+    # What is generated, or shown
+
+    def usage(self) -> str:
+        """Return the help of the magic, in the user's language."""
+        return usage(self.settings_or_default().language, services=builtin_names())
+
+    def usage_of_now(self) -> str:
+        """Return the help of `%now`, in the user's language."""
+        return usage_of_now(self.settings_or_default().language)
+
+    def show(self, value: Generation | Output | Job) -> None:
+        """Show a value in the cell that asks for it, but what is to be seen there already."""
+        show_value(
+            value,
+            was_shown=self.cells.current.was_shown,
+            settings=self.session.settings,
+            remember=self.session.remember_shown,
+            view_of=self._view_of,
+        )
+
+    def bundle(self, value: Generation | Output) -> Bundle:
+        """Return a value's bundle, for whoever shows it in a place of their own."""
+        return try_bundle(value, self.session.settings().preview_px)
+
+    def bundle_of_list(self, values: Sequence[object]) -> Bundle | None:
+        """Return the sheet of a list of pictures; None where it is none, or pictures are not to be seen."""
+        settings = self.session.settings()
+        return None if settings.embed in _UNSEEN else try_bundle_of_several(values, settings.preview_px)
 
     # The way of one request
 
@@ -212,7 +200,7 @@ class Extension:
     # Python verbs in a cell
 
     @contextmanager
-    def _accompany(self, job: Job, prompt: str, way: Literal["buttons", "line"]) -> Iterator[Callable[[], None]]:
+    def accompany(self, job: Job, prompt: str, way: Literal["buttons", "line"]) -> Iterator[Callable[[], None]]:
         """Show how far an order of `nj.generate` is, in the cell that waits; its value becomes the picture there."""
         if not self.cells.depth or threading.current_thread() is not threading.main_thread():
             yield lambda: None
@@ -267,11 +255,12 @@ class Extension:
         try:
             yield
         except NowImageError as error:
-            problem = error.in_language(self._settings_or_default().language)
+            problem = error.in_language(self.settings_or_default().language)
         if problem is not None:
-            raise problem.shorten(on=self._settings_or_default().short_errors)
+            raise problem.shorten(on=self.settings_or_default().short_errors)
 
-    def _settings_or_default(self) -> Settings:
+    def settings_or_default(self) -> Settings:
+        """Return the settings in force, or the defaults where those cannot be read."""
         try:
             return self.session.settings()
         except NowImageError:
@@ -279,22 +268,3 @@ class Extension:
 
     def _service_names(self) -> list[str]:
         return [one.name for one in services()]
-
-
-def _document(magic: Callable[..., Any], text: str) -> Callable[..., Any]:
-    """Give a magic the generated help as its docstring, which `%%nowimage?` shows."""
-
-    @no_var_expand
-    @wraps(magic)
-    def run(*arguments: str, **around: Any) -> Any:  # noqa: ANN401 - whatever IPython and the magic give
-        return magic(*arguments, **around)
-
-    run.__doc__ = text
-    return run
-
-
-def _put_back(table: dict[str, Any], name: str, before: object) -> None:
-    if before is None:
-        table.pop(name, None)
-    else:
-        table[name] = before

@@ -11,10 +11,10 @@ import re
 import threading
 import tokenize
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from .._background import Cells
+from .._cells import Cells
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["AWAITED_PREFIX", "Rewriting", "can_await"]
 
 AWAITED_PREFIX = "await_"
-_CALL = re.compile(r"get_ipython\(\)\.run_(?:line|cell)_magic\('(\w+)'")
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 # What stands before `= %nowimage`: names, attributes, items, several of them.
 _TARGET = r"[^\W\d][\w.]*(?:\[[^\[\]\n]*\])*"
@@ -61,15 +60,23 @@ class Rewriting:
         self._cells = cells
         self._names = names
         self._wanted = wanted
-        either = "|".join(map(re.escape, names))
-        every = "|".join(map(re.escape, plain))
-        before = rf"^([ \t]*)[\u00a0\u3000]*((?:{_TARGETS}=[ \t]*)?)[%％]"
-        self._line = re.compile(rf"{before}(?:({either}){_BLANK}+(\S[^\n]*?)|({every})(?:{_BLANK}+([^\n]*?))?)\r?\n?$")
-        self._cell = re.compile(rf"^[\u00a0\u3000]*[%％]{{2}}({either})(?:{_BLANK}([^\n]*?))?\r?\n?$")
+        self._signs = tuple(f"{sign}{name}" for sign in "%％" for name in (*names, *plain))
+        self._calls = tuple(f"_magic('{name}'" for name in names)
+        self._either = "|".join(map(re.escape, names))
+        self._every = "|".join(map(re.escape, plain))
         self.keep = _Transformer(self._keep)
         self.awaiting = _Transformer(self._await)
         self._plain: dict[str, str] = {}
         self._store = ip.history_manager.store_inputs if ip.history_manager else None
+
+    @cached_property  # most cells hold none of our magics, and loading waits for no pattern
+    def _line(self) -> re.Pattern[str]:
+        awaited, plain = rf"({self._either}){_BLANK}+(\S[^\n]*?)", rf"({self._every})(?:{_BLANK}+([^\n]*?))?"
+        return re.compile(rf"^([ \t]*)[\u00a0\u3000]*((?:{_TARGETS}=[ \t]*)?)[%％](?:{awaited}|{plain})\r?\n?$")
+
+    @cached_property
+    def _cell(self) -> re.Pattern[str]:
+        return re.compile(rf"^[\u00a0\u3000]*[%％]{{2}}({self._either})(?:{_BLANK}([^\n]*?))?\r?\n?$")
 
     def attach(self) -> None:
         """Put all hooks in their places."""
@@ -87,7 +94,10 @@ class Rewriting:
         post[:] = [hook for hook in post if hook is not self.awaiting]
 
     def _keep(self, lines: list[str]) -> list[str]:
-        whole = _LINES.findall("".join(lines))  # IPython takes form feeds and the like in a prompt for ends of lines
+        code = "".join(lines)
+        if not any(sign in code for sign in self._signs):
+            return lines
+        whole = _LINES.findall(code)  # IPython takes form feeds and the like in a prompt for ends of lines
         kept = self._rewrite(whole)
         return lines if kept == whole else kept
 
@@ -119,7 +129,8 @@ class Rewriting:
 
     def _await(self, lines: list[str]) -> list[str]:
         code = "".join(lines)
-        if not _CALL.search(code) or self._cells.depth or not (self._wanted() and can_await(self._ip)):
+        is_called = any(call in code for call in self._calls)
+        if not is_called or self._cells.depth or not (self._wanted() and can_await(self._ip)):
             return lines
         try:
             tree = ast.parse(code)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
-from .._background import Execution
+from .._cells import Execution
 from .._media import place_to_save
 from .._options import Parsed, request_typed
 from .._services import request_again

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Literal, TypeAlias, Unpack
 
-from .._background import Execution
+from .._cells import Execution
 from .._messages import InputError, NowImageError
 from .._options import Parsed, parse_keywords, spell_for_python
 from .._orders import Job, Order, ensure_asyncio, order_again, order_of

@@ -16,7 +16,8 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
-from .._background import Background, Execution, ask, may_ask, run_in_thread
+from .._background import Background, ask, may_ask, run_in_thread
+from .._cells import Execution
 from .._messages import ConfigError, InputError, NowImageError, StoreError
 from .._options import read_amount, read_price
 from .._orders import Job, Order, Orders, Rehearsal, Workspace

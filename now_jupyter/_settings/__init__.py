@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from .._traits import Reuse, Settings
 from ._environment import Environment, user_folder
 from ._key import Key, Redactor
 from ._logins import Login, Logins, is_same_address
-from ._settings import Configuration, Reuse, Settings
-from ._traits import Now
+from ._settings import Configuration
 
 __all__ = [
     "Configuration",
@@ -14,7 +14,6 @@ __all__ = [
     "Key",
     "Login",
     "Logins",
-    "Now",
     "Redactor",
     "Reuse",
     "Settings",

@@ -8,49 +8,17 @@ The order is fixed: call > `%config` > what the parent process chose > environme
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import fields
+from typing import Any
 
-from .._json import amount_of
-from .._messages import ConfigError, Language, language_of
+from .._messages import ConfigError, language_of
+from .._traits import Settings, check_amounts
 from ._key import Key
-from ._logins import Login, Logins, is_same_address, key_from_environment
+from ._logins import Logins, is_same_address, key_from_environment
 
-__all__ = ["Configuration", "Reuse", "Settings", "check_amounts"]
-
-Reuse = Literal["restart", "always", "never"]
+__all__ = ["Configuration"]
 
 _OF_ENVIRONMENT = {"NOW_BASE_URL": "base_url", "NOW_MODEL": "model", "NOW_FOLDER": "folder"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """All that is in force at one moment, and the login in use.
-
-    Times in seconds, amounts in `currency`, `rate` units of it per relay dollar, `largest_download` in MiB;
-    `confirm_over` "auto" is one relay dollar, and lets unknown prices pass.
-    """
-
-    base_url: str = ""
-    model: str = ""
-    timeout: float | None = None
-    max_concurrency: int = 8
-    reuse: Reuse = "restart"
-    confirm_over: float | Literal["auto"] | None = "auto"
-    preview_px: int = 512
-    embed: Literal["preview", "full", "text", "none"] = "preview"
-    folder: str = ""
-    currency: str = "USD"
-    rate: float = 1.0
-    prices: Mapping[str, float] = field(default_factory=dict)
-    download_hosts: tuple[str, ...] = ()
-    largest_download: int = 64
-    await_cells: bool = True
-    short_errors: bool = True
-    language: Language = "en"
-    progress_after: float = 0.4
-    partial_images: int | None = None
-    login: Login | None = None
 
 
 _NAMES = frozenset(one.name for one in fields(Settings)) - {"login"}
@@ -126,22 +94,6 @@ class Configuration:
     def override(self, **settings: Any) -> None:  # noqa: ANN401 - any setting's value
         """Put settings over all other layers from now on."""
         self._given |= settings
-
-
-def check_amounts(settings: Mapping[str, Any]) -> None:
-    """Refuse prices, a rate and a limit that cannot be meant, among whatever settings these are."""
-    prices = settings.get("prices", {})
-    limit = settings.get("confirm_over", "auto")
-    amounts = {"confirm_over": 0 if limit in (None, "auto") else limit, "rate": settings.get("rate", 1)}
-    amounts |= {f"prices[{name!r}]": price for name, price in prices.items()}
-    for name, amount in amounts.items():
-        if amount_of(amount) is None or (name == "rate" and not amount_of(amount)):
-            raise ConfigError(
-                "Now.{name} is {value}, which is no amount of money",
-                advice="set it to a number such as 7.2",
-                name=name,
-                value=amount,
-            )
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from effects import is_ours
 
 __all__ = ["Steps", "line_of"]
 
-_WATCHED = ("_store/", "_runner/", "_background/", "_ipython/_rewriting")
+_WATCHED = ("_store/", "_runner/", "_background/", "_cells", "_ipython/_rewriting")
 _FURTHEST = 7  # lines of the main thread from one ■ to the next, at most
 
 

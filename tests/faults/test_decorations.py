@@ -25,7 +25,7 @@ from demo_calls import png
 from faultserver import Await, FaultServer, Seen, Send, chunked, json_answer, stream_answer
 from now_jupyter import _display
 from now_jupyter._display import View
-from now_jupyter._ipython._magics import Extension
+from now_jupyter._ipython._magics import Magics
 from now_jupyter._values import Generation
 from shells import Shell, shell_in
 
@@ -127,7 +127,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, server: FaultServer) -> threading.E
             seen.set()
 
     monkeypatch.setattr(View, "tick", look)
-    monkeypatch.setattr(Extension, "_progress", lambda _, *, awaited: "line" if awaited else "buttons")
+    monkeypatch.setattr(Magics, "_progress", lambda _, *, awaited: "line" if awaited else "buttons")
     return seen
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import now_jupyter as nj
+from now_jupyter._ipython import _light
 from now_jupyter._messages import InputError
 from now_jupyter._options import usage
 from now_jupyter._services import builtin_names
@@ -81,6 +87,16 @@ def test_loading_prints_nothing_and_makes_no_folder(
         assert [one.name for one in tmp_path.iterdir()] == ["ipython"]
 
 
+def test_the_session_begins_where_the_extension_was_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever changes the folder before the first order has the history beside the notebook all the same."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deep").mkdir()
+    with shell_in(tmp_path / "ipython") as shell:
+        shell.run("%load_ext now_jupyter")
+        shell.run("import os; os.chdir('deep')")
+        assert shell.session.context.home().store.folder.parent == tmp_path
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_help_is_the_generated_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], language: Any
@@ -103,3 +119,53 @@ def test_help_is_the_generated_text(
 def test_without_a_prompt_the_cell_fails(shell: Shell, code: str) -> None:
     """An empty prompt is an error of ours, which the notebook keeps; IPython's own would leave none."""
     assert isinstance(shell.fail(code), InputError)
+
+
+LOADED = """
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+ip = InteractiveShell.instance()
+before = set(sys.modules)
+{work}
+print(*sorted(set(sys.modules) - before))
+"""
+LOAD = "ip.extension_manager.load_extension('now_jupyter')"
+LIGHT = {
+    "now_jupyter",
+    "now_jupyter._cells",
+    "now_jupyter._ipython",
+    *(f"now_jupyter._ipython.{name}" for name in ("_children", "_extension", "_light", "_lists", "_rewriting")),
+    "now_jupyter._traits",
+}
+
+
+def _loaded_by(work: str, folder: Path) -> set[str]:
+    """Return the modules that some work of a fresh IPython loads."""
+    command = [sys.executable, "-c", LOADED.format(work=work)]
+    environ = {**os.environ, "IPYTHONDIR": str(folder / "ipython")}
+    ran = subprocess.run(command, cwd=folder, env=environ, check=True, capture_output=True, text=True, timeout=100)
+    assert not ran.stderr
+    return set(ran.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.slow
+def test_loading_loads_the_stand_ins_and_nothing_else(tmp_path: Path) -> None:
+    """In a fresh IPython: no HTTP, pictures, loops, widgets, databases or readers, and little of our own."""
+    assert _loaded_by(LOAD, tmp_path) == LIGHT
+    assert _loaded_by(f"{LOAD}\nip.extension_manager.unload_extension('now_jupyter')", tmp_path) == LIGHT
+
+
+@pytest.mark.slow
+def test_cells_without_our_magics_load_no_more(tmp_path: Path) -> None:
+    """Values, lists, magics of others, help on all magics, completion: what they load without us, they load with us."""
+    cells = "1 + 1", "%time [1, 2]", "'now and then'", "%config", "%lsmagic", "%quickref", "def f(): pass"
+    run = "".join(f"ip.run_cell({cell!r}, store_history=True)\n" for cell in cells)
+    run += "ip.complete('pri'), ip.complete('%ma')"
+    assert _loaded_by(f"{LOAD}\n{run}", tmp_path) - _loaded_by(run, tmp_path) == LIGHT
+
+
+@pytest.mark.parametrize("name", _light._SHOWN)
+def test_values_are_shown_by_the_names_of_their_classes(name: str) -> None:
+    """Formatters stand under names before the classes are loaded; there is a public class of each."""
+    module, _, kind = name.rpartition(".")
+    assert getattr(importlib.import_module(module), kind) in (nj.Generation, nj.Job, *nj.Picture.__mro__)

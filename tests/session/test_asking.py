@@ -17,7 +17,7 @@ from now_jupyter._messages import InputError, Interrupted, NotConfirmed, Rejecte
 from now_jupyter._options import parse_keywords
 from now_jupyter._orders import _quotes, order_of
 from now_jupyter._session import Session, _session
-from now_jupyter._settings import Now
+from now_jupyter._traits import Now
 from now_jupyter.demo import Request, Response
 from relays import Served, new_session
 

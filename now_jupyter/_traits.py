@@ -1,19 +1,77 @@
-"""`%config Now.…` and `c.Now.…`: the traits at the edge, whose values become layers of the frozen `Settings`."""
+"""What may be set: the frozen `Settings` with their defaults, and `%config Now.…`, the traits at the edge.
+
+`%load_ext` needs these, so nothing is loaded here but what every kernel has.
+"""
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from traitlets import Bool, CaselessStrEnum, Dict, Float, Int, List, Unicode
 from traitlets.config import SingletonConfigurable
 
-from .._messages import Language
-from ._settings import Reuse, Settings, check_amounts
+if TYPE_CHECKING:
+    from ._messages import Language
+    from ._settings import Login
 
-__all__ = ["Now"]
+__all__ = ["Now", "Reuse", "Settings", "check_amounts"]
+
+Reuse = Literal["restart", "always", "never"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that is in force at one moment, and the login in use.
+
+    Times in seconds, amounts in `currency`, `rate` units of it per relay dollar, `largest_download` in MiB;
+    `confirm_over` "auto" is one relay dollar, and lets unknown prices pass.
+    """
+
+    base_url: str = ""
+    model: str = ""
+    timeout: float | None = None
+    max_concurrency: int = 8
+    reuse: Reuse = "restart"
+    confirm_over: float | Literal["auto"] | None = "auto"
+    preview_px: int = 512
+    embed: Literal["preview", "full", "text", "none"] = "preview"
+    folder: str = ""
+    currency: str = "USD"
+    rate: float = 1.0
+    prices: Mapping[str, float] = field(default_factory=dict)
+    download_hosts: tuple[str, ...] = ()
+    largest_download: int = 64
+    await_cells: bool = True
+    short_errors: bool = True
+    language: Language = "en"
+    progress_after: float = 0.4
+    partial_images: int | None = None
+    login: Login | None = None
+
 
 _DEFAULTS = Settings()
 _AUTO: Any = _DEFAULTS.confirm_over  # the one word that a trait of amounts takes
+
+
+def check_amounts(settings: Mapping[str, Any]) -> None:
+    """Refuse prices, a rate and a limit that cannot be meant, among whatever settings these are."""
+    from ._json import amount_of  # noqa: PLC0415 - loaded when an amount is there
+    from ._messages import ConfigError  # noqa: PLC0415 - as above
+
+    prices = settings.get("prices", {})
+    limit = settings.get("confirm_over", "auto")
+    amounts = {"confirm_over": 0 if limit in (None, "auto") else limit, "rate": settings.get("rate", 1)}
+    amounts |= {f"prices[{name!r}]": price for name, price in prices.items()}
+    for name, amount in amounts.items():
+        if amount_of(amount) is None or (name == "rate" and not amount_of(amount)):
+            raise ConfigError(
+                "Now.{name} is {value}, which is no amount of money",
+                advice="set it to a number such as 7.2",
+                name=name,
+                value=amount,
+            )
 
 
 class _Checked:
@@ -65,7 +123,7 @@ class Now(SingletonConfigurable):
     largest_download = Int(_DEFAULTS.largest_download, min=1, max=1 << 14, help="MiB that a fetched file may have.")
     await_cells = Bool(_DEFAULTS.await_cells, help="Let the kernel go on while a top-level cell waits.")
     short_errors = Bool(_DEFAULTS.short_errors, help="Show our own errors as a few lines, without a traceback.")
-    language = CaselessStrEnum(get_args(Language), _DEFAULTS.language, help="Language of messages: en or zh.")
+    language = CaselessStrEnum(["en", "zh"], _DEFAULTS.language, help="Language of messages: en or zh.")
     progress_after = Float(_DEFAULTS.progress_after, min=0.0, help="Seconds before a waiting cell shows its progress.")
     partial_images = Int(
         None,

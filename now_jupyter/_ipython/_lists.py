@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from IPython.utils.dir2 import get_real_method
 
-from .._bundles import try_bundle_of_several
-from .._settings import Settings
-
 __all__ = ["register_lists", "unregister_lists"]
 
 _LISTS = (list, tuple)
-_UNSEEN = ("text", "none")
+_VALUES = f"{__package__.rpartition('.')[0]}._values"  # while it is not loaded, no list holds a value of ours
 
 
-def register_lists(formatter: Any, settings: Callable[[], Settings]) -> None:  # noqa: ANN401 - IPython's, of mime bundles
-    """Have IPython show a sheet beside a list of pictures, unless somebody else shows all lists."""
+def register_lists(formatter: Any, bundle_of: Callable[[Sequence[object]], Any]) -> None:  # noqa: ANN401 - IPython's
+    """Have IPython show what `bundle_of` gives beside a list, unless somebody else shows all lists."""
 
     def bundle(values: Sequence[object]) -> Any:  # noqa: ANN401 - as another's class of lists gives it
         if type(values) in _LISTS:
-            return None if settings().embed in _UNSEEN else try_bundle_of_several(values, settings().preview_px)
+            return bundle_of(values) if values and _VALUES in sys.modules else None
         show_itself = get_real_method(values, "_repr_mimebundle_")
         return show_itself(include=None, exclude=None) if show_itself else None
 
