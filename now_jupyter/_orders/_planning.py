@@ -17,7 +17,7 @@ from .._relay import RelayFacts
 from .._services import Route, asks, is_unlike, make_plan, routes, say_remark, service_named
 from .._settings import Settings
 from .._store import Record, Store, generation_of, sibling_stores
-from .._values import Request
+from .._values import Request, Status
 from ._order import Order
 from ._reuse import Candidate, CellPosition, Decision, Reruns
 from ._workspace import Snapshot, Workspace
@@ -135,7 +135,7 @@ class Planner:
         before = (one for one in records if claimed is None or one.number < claimed.number)
         return memory.decide(
             order.request,
-            (Candidate(record=record) for record in before if record.id not in {*known, *order.apart_from}),
+            (Candidate(record=record) for record in before if record.id not in known and _may_answer(record, order)),
             placed.position,
             mode=order.reuse or snapshot.settings.reuse,
             demo=snapshot.is_demo,
@@ -195,6 +195,11 @@ class Planner:
         """Return the paid calls for the same share by another way."""
         others = call.others[call.others.index(route) :] if route in call.others else (route,)
         return _plan_calls(others, call.ask.request, snapshot, call.ask.n)
+
+
+def _may_answer(record: Record, order: Order) -> bool:
+    """Whether a record may answer an order; of one that is repeated only an unknown outcome stands in its way."""
+    return record.id not in order.apart_from or record.status is Status.UNKNOWN
 
 
 def position_of(order: Order, *, is_trial: bool = False) -> CellPosition:

@@ -63,7 +63,7 @@ class Ordering:
 
     def _again(self, record: Record, _: Mapping[str, Any]) -> Order:
         """Return the same request; of one that went out in several calls, the share of this one."""
-        order = replace(order_again(record), apart_from=frozenset())  # of unknown outcome, it is asked about itself
+        order = order_again(record)
         request = order.request
         if request.button is not None:
             given = [(one.role, name) for one, name in self._session.history.inputs_of(request)]
