@@ -234,7 +234,7 @@ class Buyer:
         Returned is the call, too, of which the result is.
         """
         call, snapshot = purchase.call, purchase.snapshot
-        runner, watch = self._runner(snapshot.access, snapshot.home), self._watch(job)
+        runner, watch = self._runner(snapshot.access, snapshot.home), self._watch(job, snapshot.home)
         result = await runner.run(record, call.plan, call.route.service, watch)
         found = await self._find_other_way(result, purchase)
         if found is None:
@@ -339,7 +339,7 @@ class Buyer:
             record = await run_in_thread(home.store.read, record.number)
             if record.is_over:
                 return RunResult(record)
-            return await runner.resume(record, service, self._watch(job))
+            return await runner.resume(record, service, self._watch(job, home))
         finally:
             self._release(record)
 
@@ -350,9 +350,9 @@ class Buyer:
         self._slots.total_tokens = most
         return self._slots
 
-    def _watch(self, job: Job) -> Watch:
+    def _watch(self, job: Job, home: Home) -> Watch:
         """Return what tells the job and whoever observes the history."""
-        folder = self._workspace.home().store.pictures
+        folder = home.store.pictures
 
         def changed(record: Record) -> None:
             job.changed(record)

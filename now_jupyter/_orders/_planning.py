@@ -130,8 +130,9 @@ class Planner:
     ) -> Decision:
         """Decide an order; or only what a `claimed` record is for, by those that were claimed before it."""
         order, snapshot = placed.order, placed.snapshot
-        snapshot.home.store.require_own()  # what others made answers no order
-        records = self._workspace.history.records()
+        store = snapshot.home.store
+        store.require_own()  # what others made answers no order
+        records = [live_record(store, record) for record in store.records()]
         before = (one for one in records if claimed is None or one.number < claimed.number)
         return memory.decide(
             order.request,
@@ -140,18 +141,18 @@ class Planner:
             mode=order.reuse or snapshot.settings.reuse,
             demo=snapshot.is_demo,
             share=claimed.share if claimed else None,
-            beside=lambda: () if claimed else self._find_beside(snapshot),
+            beside=lambda: () if claimed else self._find_beside(store, records),
         )
 
-    def _find_beside(self, snapshot: Snapshot) -> list[Candidate]:
+    def _find_beside(self, own: Store, records: Sequence[Record]) -> list[Candidate]:
         """Return what the user's own histories beside this one hold and this one does not, in the trash neither.
 
         What cannot be read stands in nobody's way.
         """
-        own, found = snapshot.home.store, []
+        found: list[Candidate] = []
         stores = [one for one in sibling_stores(own) if one.is_own]
         trashed = own.trashed() if stores else []
-        here = {one.id for one in (*self._workspace.history.records(), *trashed)} | self._spoilt
+        here = {one.id for one in (*records, *trashed)} | self._spoilt
         for store in stores:
             known = self._siblings.setdefault(store.folder, store)
             with suppress(StoreError):

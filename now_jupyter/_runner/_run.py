@@ -90,6 +90,9 @@ class Run:
         self._turns = Turns()
         self._writing = anyio.Lock()
         self._scope = CancelScope()
+        self._is_read = False
+        self._saves = 0  # that are under way
+        self._written: Record | None = None
         self._lost: dict[str, NowImageError] = {}
         self._bug: Exception | None = None
 
@@ -113,6 +116,7 @@ class Run:
                 async with anyio.create_task_group() as saving:
                     try:
                         outcome = await work(saving)
+                        self._is_read = True
                     except NowImageError as problem:
                         error = problem
                     except Exception as bug:  # noqa: BLE001 - told when the outputs are safe
@@ -309,6 +313,7 @@ class Run:
             return
         announced = announce(found, number=known.number if known else place_of(found, self.record))
         self._keep(announced)
+        self._saves += 1
         saving.start_soon(self._save, found, announced)
 
     def _keep(self, one: RecordedOutput) -> None:
@@ -325,8 +330,9 @@ class Run:
     async def _save(self, found: Found, announced: RecordedOutput) -> None:
         try:
             self._keep(await self._saver.save(found, announced))
-            with suppress(StoreError):  # it is here; the end of the record is written again
-                await self._write()
+            if not (self._is_read and self._saves == 1):  # else the end of the record is written at once
+                with suppress(StoreError):  # it is here; the end of the record is written again
+                    await self._write()
         except NowImageError as problem:
             if is_laid_back(announced.key):
                 self.record = take_as_it_came(self.record, announced.key, problem)
@@ -337,11 +343,19 @@ class Run:
                 self._keep(replace(announced, error=failure_of(problem)))
         except Exception as bug:  # noqa: BLE001 - told when the other outputs are safe
             self._bug = bug
+        finally:
+            self._saves -= 1
 
     async def _write(self, **changes: Any) -> None:  # noqa: ANN401 - fields of the record
-        """Write the record with these changes; they count only once they are on the disk."""
+        """Write the record with these changes; they count only once they are on the disk.
+
+        Whoever waited while the same was written by another has nothing left to write.
+        """
         async with self._writing:
-            await run_in_thread(_write_insisting, self._store, replace(self.record, **changes))
+            changed = replace(self.record, **changes)
+            if changed != self._written:
+                await run_in_thread(_write_insisting, self._store, changed)
+                self._written = changed
             self.record = replace(self.record, **changes)
         self._tell()
 

@@ -29,6 +29,7 @@ __all__ = [
     "create_privately",
     "digest_of_file",
     "folder_stamp",
+    "is_folder",
     "is_long_ago",
     "is_missing",
     "list_names",
@@ -246,19 +247,34 @@ def remove_file(path: Path) -> None:
 @with_store_errors
 def private_folder(path: Path) -> None:
     """Make a folder that nobody else may enter, in a parent that must be there; one that is there stays as it is."""
-    if is_missing(path):
-        with suppress(FileExistsError):  # another kernel was faster; what it made is checked like any other
-            path.mkdir(mode=0o700)
-            with suppress(OSError):  # whatever the umask; drives of Windows under WSL know no modes
-                path.chmod(0o700)
-        sync_folder(path.parent)
+    if is_folder(path):
+        return
+    with suppress(FileExistsError):  # another kernel was faster; what it made is checked like any other
+        path.mkdir(mode=0o700)
+        with suppress(OSError):  # whatever the umask; drives of Windows under WSL know no modes
+            path.chmod(0o700)
+    sync_folder(path.parent)
     require_folder(path)
 
 
 @with_store_errors
 def require_folder(path: Path) -> None:
     """Refuse what is no folder, or one of another user; nothing is changed."""
-    seen = os.lstat(path)
+    _refuse_foreign(path, os.lstat(path))
+
+
+@with_store_errors
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there, False where nothing is; anything else is refused as by `require_folder`."""
+    try:
+        seen = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    _refuse_foreign(path, seen)
+    return True
+
+
+def _refuse_foreign(path: Path, seen: os.stat_result) -> None:
     if not stat.S_ISDIR(seen.st_mode):
         raise StoreUnavailable("{path} is a link or a file, not a folder of its own", advice=_MOVE_AWAY, path=path)
     if hasattr(os, "geteuid") and seen.st_uid != os.geteuid():
@@ -291,11 +307,11 @@ def read_file(path: Path, *, limit: int) -> bytes:
 def try_read_file(path: Path, *, limit: int) -> bytes | None:
     """Return the same as `read_file`; None where there is no file."""
     try:
-        file = open_to_read(path)
+        file, size = _open_to_read(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     with os.fdopen(file, "rb") as opened:
-        data = opened.read(min(os.fstat(file).st_size, limit) + 1)
+        data = opened.read(min(size, limit) + 1)
     if len(data) > limit:
         raise StoreCorrupt("{path} is longer than {limit} bytes", path=path, limit=limit)
     return data
@@ -303,14 +319,20 @@ def try_read_file(path: Path, *, limit: int) -> bytes | None:
 
 def open_to_read(path: Path) -> int:
     """Open a regular file for reading and return its descriptor; links, devices, pipes and folders are refused."""
+    return _open_to_read(path)[0]
+
+
+def _open_to_read(path: Path) -> tuple[int, int]:
+    """Return the same descriptor, and the size of the file."""
     _refuse_odd(path, os.lstat(path))  # looked at before, because opening a device can do things
     file = os.open(path, _READ)
     try:
-        _refuse_odd(path, os.fstat(file))
+        seen = os.fstat(file)
+        _refuse_odd(path, seen)
     except StoreCorrupt:
         os.close(file)
         raise
-    return file
+    return file, seen.st_size
 
 
 def _refuse_odd(path: Path, seen: os.stat_result) -> None:

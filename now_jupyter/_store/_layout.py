@@ -27,12 +27,12 @@ from ._files import (
     copy_new,
     digest_of_file,
     folder_stamp,
+    is_folder,
     is_missing,
     list_names,
     move_durably,
     private_folder,
     remove_file,
-    require_folder,
     sync_folder,
     temp_beside,
     try_read_file,
@@ -61,6 +61,7 @@ class FolderLayout:
         self._was_probed = False
         self._is_agreed = False
         self._looked: tuple[FolderStamp, dict[str, JSON]] | None = None  # when its parts were fine, and its format
+        self._lived_in: FolderStamp | None = None  # when it was this user's
         self._complete: FolderStamp | None = None  # when nothing was missing
 
     def try_format(self) -> dict[str, JSON]:
@@ -86,8 +87,7 @@ class FolderLayout:
         if self._looked is not None and stamp == self._looked[0]:
             return self._looked[1]
         for path in (self.path, *(self.path / name for name in _PARTS)):
-            if not is_missing(path):
-                require_folder(path)
+            is_folder(path)
         form = self._read_format()
         self._looked = (stamp, form) if stamp is not None else None
         return form
@@ -97,8 +97,9 @@ class FolderLayout:
 
         Refused are folders of anything else than a history, and histories that this user neither made nor agreed to.
         """
-        if not is_missing(self.path):
-            require_folder(self.path)  # whose it is comes first: another user's may not even be listed
+        if (stamp := folder_stamp(self.path)) is not None and stamp == self._lived_in:
+            return self.require()
+        is_folder(self.path)  # whose it is comes first: another user's may not even be listed
         names = list_names(self.path)  # before the format is read, which another kernel may be about to write
         form = self.require()
         if not form and all(name.startswith(".format.") for name in names):  # nothing, or what a crash left
@@ -116,6 +117,7 @@ class FolderLayout:
                 kept="%now history shows what is in it",
                 name=self.path.name,
             )
+        self._lived_in = stamp
         return form
 
     @property
@@ -134,17 +136,20 @@ class FolderLayout:
 
     def repair(self) -> None:
         """Make what is missing in a folder that is there; making one that is gone anew would split the history."""
-        if is_missing(self.path):
+        if (stamp := folder_stamp(self.path)) is None and is_missing(self.path):
             raise StoreUnavailable(
                 "the history folder {path} is gone",
                 advice="move it back, or choose where it is now with %now folder PATH",
                 path=self.path,
             )
-        self.create()
+        self._complete_at(stamp)
 
     def create(self) -> None:
         """Make everything that is missing, whole or after a crash in the middle; keep the notebook's path."""
-        stamp = folder_stamp(self.path)
+        self._complete_at(folder_stamp(self.path))
+
+    def _complete_at(self, stamp: FolderStamp | None) -> None:
+        """Do the same, unless nothing was missing when the folder bore this stamp last."""
         if stamp is not None and stamp == self._complete:
             return
         private_folder(self.path)

@@ -220,6 +220,11 @@ class RecordFiles:
         data = try_read_file(self.path(number), limit=_LARGEST_RECORD)
         return None if data is None else self.marks(number).put_on(_read_record(data, number))
 
+    def try_identity(self, number: int) -> str | None:
+        """Return the id of the record that bears a number, which is read without its marks; None where none does."""
+        data = try_read_file(self.path(number), limit=_LARGEST_RECORD)
+        return None if data is None else _read_record(data, number).id
+
     def read(self, number: int) -> Record:
         """Return a record with its marks; StoreCorrupt where there is none or it cannot be read."""
         record = self.try_read(number)

@@ -179,11 +179,11 @@ class Store(FileStore):
 
     def _make_way(self, files: RecordFiles, record: Record) -> None:
         try:
-            there = files.try_read(record.number)
+            there = files.try_identity(record.number)
         except StoreCorrupt as problem:
             self._layout.set_aside(files.path(record.number), problem.message())
             return
-        if there is not None and there.id != record.id:
+        if there not in (None, record.id):
             raise StoreError(
                 "#{number} is another order now: the folder {path} was changed meanwhile",
                 number=record.number,
