@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageCms
 
-from now_jupyter._background import Execution
+from now_jupyter._cells import Execution
 from now_jupyter._display._display import caption_of
 from now_jupyter._media import decode
 from now_jupyter._messages import InputError, NowImageError
