@@ -20,7 +20,7 @@ from ._commands import COMMANDS, command_named
 
 __all__ = ["matcher_for"]
 
-_LINE = re.compile(r"\s*(?:[^\W\d][\w\s,.]*=\s*)?[%％]{1,2}(?P<magic>nowimage|now)\s+(?P<rest>.*)")
+_MAGIC_LINE = re.compile(r"\s*(?:[^\W\d][\w\s,.]*=\s*)?[%％]{1,2}(?P<magic>nowimage|now)\s+(?P<rest>.*)")
 _CELL = re.compile(r"\s*[%％]{2}nowimage\b")
 _NAME_BEGUN = re.compile(r"\{[^{}\s]*\Z")
 _MOST = 50
@@ -32,7 +32,7 @@ def matcher_for(session: Session) -> Callable[[CompletionContext], SimpleMatcher
     @context_matcher(identifier="now_jupyter")  # type: ignore[untyped-decorator]
     def match(context: CompletionContext) -> SimpleMatcherResult:
         before = context.text_until_cursor
-        line = _LINE.fullmatch(before)
+        line = _MAGIC_LINE.fullmatch(before)
         is_prompt = context.cursor_line > 0 and _CELL.match(context.full_text) is not None
         if not (line or is_prompt) or _NAME_BEGUN.search(before):
             return {"completions": []}  # not ours, or the name of a variable

@@ -20,6 +20,7 @@ _WORDS = ("tag", "ref", "prompt", "model")
 _FIELDS = (*_NUMBERS[:1], *_WORDS, *_NUMBERS[1:], "date")
 _KNOWN = " ".join(f"{{{one}}}" for one in _FIELDS)
 _WIDTH = re.compile(r"0?\d{0,2}d?")
+_NOTHING = re.compile(r"\Z")
 _DATE = re.compile(r"(?:%[YymdHMS]|[-_.])*")
 _USUAL_DATE = "%Y-%m-%d"
 _LONGEST = 400
@@ -69,7 +70,7 @@ def _checked(literal: str, name: str, spec: str, conversion: str | None) -> tupl
             fields=_KNOWN,
             field=name[:40] + (f"!{conversion}" if conversion else ""),
         )
-    takes = _WIDTH if name in _NUMBERS else _DATE if name == "date" else re.compile("")
+    takes = _WIDTH if name in _NUMBERS else _DATE if name == "date" else _NOTHING
     if not takes.fullmatch(spec):
         raise InputError(
             "{{{field}}} cannot be written as {spec}",

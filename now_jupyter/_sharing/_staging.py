@@ -28,8 +28,8 @@ _LARGEST_PICTURE = 64 << 20
 _LARGEST_FILE = 256 << 20
 _LARGEST_RECIPE = 8 << 20
 _LARGEST_MARKS = 1 << 20
-_RECIPE = re.compile(rf"(?P<root>(?:[^/]+/){{0,3}}){FOLDER}/(?P<number>\d{{1,15}})(?:-\d{{1,4}})?\.json")
-_JOB = re.compile(r"(?P<root>(?:[^/]+/){0,3})jobs/(?P<number>\d{1,15})\.json")
+_RECIPE = re.compile(rf"\A(?P<root>(?:[^/]+/){{0,3}}){FOLDER}/(?P<number>\d{{1,15}})(?:-\d{{1,4}})?\.json")
+_JOB = re.compile(r"\A(?P<root>(?:[^/]+/){0,3})jobs/(?P<number>\d{1,15})\.json")
 Refusal = tuple[str, NowImageError]
 """What was refused, by a name that people recognise, and why."""
 
