@@ -457,3 +457,75 @@ def test_it_keeps_the_contract() -> None:
     reply = Reply(body={"code": 1, "description": "ok", "result": TASK, "properties": {}})
     answers = (Reply(body=task("IN_PROGRESS", progress="40%")), Reply(body=task()))
     check(MJ, asks, [Exchange(reply=reply, answers=answers)], before=[Reply(body={"code": 21, "result": TASK})])
+
+
+# What proxies and relays document and test, in the shapes in which they do
+
+OPEN = {"id": "14001929738841620", "action": "IMAGINE", "status": "IN_PROGRESS", "prompt": "猫猫", "promptEn": "Cat"}
+TIMES = {"submitTime": 1689231405854, "startTime": 1689231442755, "finishTime": 1689231544312}
+DOCUMENTED = {
+    "midjourney-proxy: no buttons, failReason null": (
+        {"code": 1, "description": "成功", "result": "14001929738841620"},
+        {**OPEN, **TIMES, "status": "SUCCESS", "progress": "100%", "imageUrl": LINK, "failReason": None},
+        ["grid", "1", "2", "3", "4"],
+    ),
+    "midjourney-proxy: the same upscale is there already": (
+        {
+            "code": 21,
+            "description": "任务已存在",
+            "result": "0741798445574458",
+            "properties": {"status": "SUCCESS", "imageUrl": LINK},
+        },
+        {"id": "0741798445574458", "action": "UPSCALE", "status": "SUCCESS", "imageUrl": LINK, "progress": "100%"},
+        ["1"],
+    ),
+    "midjourney-proxy: queued": (
+        {
+            "code": 22,
+            "description": "排队中，前面还有1个任务",
+            "result": "0741798445574458",
+            "properties": {"numberOfQueues": 1},
+        },
+        {**OPEN, "status": "SUCCESS", "imageUrl": LINK, "buttons": GRID},
+        ["grid", "1", "2", "3", "4"],
+    ),
+    "a relay with fields of its own, and a link that is signed": (
+        {"code": 1, "description": "accepted", "result": "child-task", "properties": {"discordInstanceId": "1"}},
+        {
+
+                **OPEN,
+                **TIMES,
+                "id": "child-task",
+                "status": "SUCCESS",
+                "botType": "",
+                "state": "",
+                "mode": "",
+                "proxy": ""
+            ,
+
+                "imageUrl": f"{LINK}?ex=682471af&is=6823202f&hm=f7",
+                "imageHeight": 0,
+                "imageWidth": 0,
+                "failReason": ""
+            ,
+            "buttons": GRID,
+        },
+        ["grid", "1", "2", "3", "4"],
+    ),
+    "new-api: the submit refreshed, status empty first": (
+        {"code": 1, "description": "Submit success", "result": 1748339029401828, "properties": None},
+        {**OPEN, "id": "1748339029401828", "status": "SUCCESS", "imageUrl": LINK, "buttons": GRID, "maskBase64": ""},
+        ["grid", "1", "2", "3", "4"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_what_proxies_document_is_read(name: str) -> None:
+    submit, done, keys = DOCUMENTED[name]
+    action = "mj_upscale" if keys == ["1"] else "mj_imagine"
+    waiting = {**OPEN, "status": "", "progress": "", "imageUrl": None, "buttons": None}
+    steps, outcome = talk(MJ.read(Reply(body=submit), {"action": action}), [waiting, {**OPEN, "progress": "31%"}, done])
+    assert [one.key for one in found(steps)] == keys
+    assert outcome is not None
+    assert outcome.buttons or keys == ["1"]
