@@ -67,9 +67,15 @@ def test_what_a_button_needs_is_said(session: Session, served: Served) -> None:
     posts = served.posts
     row._buttons["Vary (Region)"].click()
     until(lambda: shown(row, widgets.Label))
-    assert "needs a mask" in "".join(one.value for one in shown(row, widgets.Label))
+    assert 'mask=nj.mask("#2")' in "".join(one.value for one in shown(row, widgets.Label))
     assert served.posts == posts
-    assert not row._buttons["Vary (Region)"].disabled
+    assert (row._buttons["❤"].disabled, row._buttons["❤"].tooltip) == (True, "relays refuse the button ❤")
+    row._buttons["Custom Zoom"].click()
+    (words,) = shown(row, widgets.Text)
+    words.value = "--zoom 1.5"
+    next(one for one in shown(row, widgets.Button) if one.description == "Custom Zoom").click()
+    until(lambda: len(session.history) == 3 and not session.jobs())
+    assert session.history["#3"].prompt == "--zoom 1.5"
 
 
 @pytest.mark.parametrize("word", ["order", "not now"])

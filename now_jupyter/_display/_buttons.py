@@ -27,7 +27,8 @@ _PREVIEW_PX = 384
 class ButtonRow(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """The buttons under one picture; those that were pressed before are marked.
 
-    A button that asks for a mask or for words says so; `nj.press` takes them.
+    A button that asks for words has a field for them; one that asks for a mask says which line gives it. One that
+    relays refuse is off.
     """
 
     def __init__(self, session: Session, ref: Reference) -> None:
@@ -51,9 +52,33 @@ class ButtonRow(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return f"ButtonRow({self._generation.ref}: {', '.join(self._buttons)})"
 
     def _make_button(self, button: Button) -> Any:  # noqa: ANN401 - a widget
-        made = widgets.Button(description=button.label, layout=widgets.Layout(width="auto"))
-        made.on_click(lambda _: self._begin(button.label))
+        made = widgets.Button(description=button.label, layout=widgets.Layout(width="auto"), disabled=button.is_refused)
+        if button.is_refused:
+            made.tooltip = say("relays refuse the button {label}", self._language, label=button.label)
+        elif button.asks == "words":
+            made.on_click(lambda _: self._ask_for_words(button))
+        elif button.asks == "mask":
+            made.on_click(lambda _: self._say([self._line_with_mask(button)]))
+        else:
+            made.on_click(lambda _: self._begin(button.label))
         return made
+
+    def _line_with_mask(self, button: Button) -> str:
+        ref = self._generation.ref
+        line = f'nj.press("{ref}", "{button.label}", "…", mask=nj.mask("{ref}"))'
+        return say("{label} needs a mask: {line}", self._language, label=button.label, line=line)
+
+    def _ask_for_words(self, button: Button) -> None:
+        words = widgets.Text(value=button.words)
+        go = widgets.Button(description=button.label)
+        box = widgets.HBox([words, go])
+
+        def order(_: object) -> None:
+            self._put(box, None)
+            self._begin(button.label, words.value)
+
+        go.on_click(order)
+        self._put(None, box)
 
     def _mark_used(self) -> None:
         children = [one for one in self._session.history if self._generation.id in one.parents]
@@ -61,21 +86,21 @@ class ButtonRow(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             made = self._buttons[used.request.button or ""]
             made.button_style, made.tooltip = "success", say("pressed: {ref}", self._language, ref=used.ref)
 
-    def _begin(self, label: str) -> None:
+    def _begin(self, label: str, words: str = "") -> None:
         """Order on a thread of its own: what is asked of the relay first must not hold the kernel."""
         self._buttons[label].disabled = True
-        threading.Thread(target=self._order, args=(label,), name="now-jupyter-button", daemon=True).start()
+        threading.Thread(target=self._order, args=(label, words), name="now-jupyter-button", daemon=True).start()
 
-    def _order(self, label: str, *, agreed: bool = False) -> None:
-        order = Order(
-            request=Request(button=label), given=(("press", self._generation.ref),), reuse="never", agreed=agreed
-        )
+    def _order(self, label: str, words: str = "", *, agreed: bool = False) -> None:
+        request = Request(prompt=words, button=label)
+        order = Order(request=request, given=(("press", self._generation.ref),), reuse="never", agreed=agreed)
         try:
             doubt = None if agreed else self._session.rehearse(order).doubt
             if doubt is None:
                 self._follow(self._session.place(order), label)
             else:
-                self._ask(doubt.in_language(self._language).message(), lambda: self._order(label, agreed=True), label)
+                question = doubt.in_language(self._language).message()
+                self._ask(question, lambda: self._order(label, words, agreed=True), label)
         except NowImageError as problem:
             self._say(lines_of(problem.in_language(self._language)))
             self._buttons[label].disabled = False

@@ -492,22 +492,18 @@ DOCUMENTED = {
     "a relay with fields of its own, and a link that is signed": (
         {"code": 1, "description": "accepted", "result": "child-task", "properties": {"discordInstanceId": "1"}},
         {
-
-                **OPEN,
-                **TIMES,
-                "id": "child-task",
-                "status": "SUCCESS",
-                "botType": "",
-                "state": "",
-                "mode": "",
-                "proxy": ""
-            ,
-
-                "imageUrl": f"{LINK}?ex=682471af&is=6823202f&hm=f7",
-                "imageHeight": 0,
-                "imageWidth": 0,
-                "failReason": ""
-            ,
+            **OPEN,
+            **TIMES,
+            "id": "child-task",
+            "status": "SUCCESS",
+            "botType": "",
+            "state": "",
+            "mode": "",
+            "proxy": "",
+            "imageUrl": f"{LINK}?ex=682471af&is=6823202f&hm=f7",
+            "imageHeight": 0,
+            "imageWidth": 0,
+            "failReason": "",
             "buttons": GRID,
         },
         ["grid", "1", "2", "3", "4"],
