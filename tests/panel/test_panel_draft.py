@@ -64,12 +64,12 @@ def test_now_recall_fills_the_open_panels(wire: Wire, session: Session, tmp_path
     """`%now recall` takes a number or a file; with no panel of that session open it says so."""
     made = session.generate("a red fox", size="16:9")
     path = made.pictures[0].save(tmp_path / "fox.png")
-    assert recall(session, "#1")
+    assert recall(session, "#1") == []
     assert wire.widget.draft["parent"] == made.id
-    assert recall(session, path)
+    assert recall(session, path) == []
     assert (wire.widget.draft["prompt"], wire.widget.draft["options"]) == ("a red fox", {"size": "16:9"})
     with panels.quiet_session(tmp_path / "other") as other:
-        assert not recall(other, "#1")
+        assert recall(other, "#1") is None
     with pytest.raises(InputError, match="no #9"):
         recall(session, "#9")
     (tmp_path / "plain.txt").write_text("words")

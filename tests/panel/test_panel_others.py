@@ -8,7 +8,7 @@ import pytest
 
 from now_jupyter._json import digest
 from now_jupyter._panel._draft import Draft
-from now_jupyter._panel._pictures import picture_at, pictures_of
+from now_jupyter._panel._pictures import picture_of, pictures_of
 from now_jupyter._panel._quote import controls_of
 from now_jupyter._protocol import Fit, Offer, Option
 from now_jupyter._session import Session
@@ -87,11 +87,12 @@ def test_the_page_shows_kind_file_and_place(wire: Wire, song: Record, browser: B
 
 
 def test_a_place_is_the_picture_that_is_shown_there() -> None:
-    """Places count what is shown; references keep the numbers that the outputs have, whatever is lost or put away."""
+    """The first is what counts and is there; references keep the numbers of the outputs, whatever is lost."""
     lost = RecordedOutput(key="1", number=1)
     record = record_of(lost, came(2, is_trashed=True), came(4, is_side=True), came(3))
     assert [one.number for one in pictures_of(record)] == [3, 4]
-    assert record.ref_of(picture_at(record, 1)) == "#1.3"
+    assert record.ref_of(picture_of(record, 0)) == "#1.3"
+    assert picture_of(record, 4).is_side
 
 
 def test_the_controls_come_from_the_offer() -> None:

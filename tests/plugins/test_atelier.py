@@ -173,7 +173,7 @@ def test_the_panel_presses_its_buttons_once(relay: TwoServices, tmp_path: Path) 
     with session_at(relay, tmp_path) as session:
         first = session.generate("two foxes", model="atelier-2")
         with panels.opened(session) as wire:
-            assert wire.ask("detail", number=1).content["buttons"] == ["Again", "Larger"]
+            assert [one["label"] for one in wire.ask("detail", number=1).content["buttons"]] == ["Again", "Larger"]
             assert "job" in wire.ask("press", number=1, label="Larger", at=1000.0).content
             assert wire.ask("press", number=1, label="Larger", at=1100.0).content["repeat"] is True
             wire.until(lambda: len(session.history) == 2 and not session.jobs())

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from now_jupyter._panel._gallery import row_of
+from now_jupyter._panel._gallery import Gallery
 from now_jupyter._services import services
 from now_jupyter._session import Session
 from now_jupyter._values import Audio, Picture
@@ -56,8 +56,7 @@ def test_a_sound_is_kept_as_it_came(relay: TwoServices, tmp_path: Path) -> None:
         assert sound.save(tmp_path / "copy.mp3").read_bytes() == relay.sound[1]
         assert not (tmp_path / "x.now" / "answers" / "1").exists()
         assert "slow march" in repr(session.history)
-        (record,) = session.history.records()
-        row = row_of(record, "en")
+        (row,) = Gallery(session).rows([1], "en")
     assert any(other["file"] == "1-slow-march.mp3" for other in row["others"])
 
 
