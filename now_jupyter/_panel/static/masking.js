@@ -71,9 +71,10 @@ export class MaskDialog {
 export async function renderMask(ctx) {
   const save = debounce(ctx.signal, SAVE_MS, () => store());
   const store = async () => {
+    const count = editor.raster?.count ?? 0;
     const data = await editor.encode();
     await ctx.attempt(() => ctx.wire.ask("paint", {}, [data ?? new ArrayBuffer(0)]));
-    editor.el.dataset.saved = String(editor.raster?.count ?? 0);
+    editor.el.dataset.saved = String(count);
   };
   const editor = new MaskEditor(ctx, { onchange: save });
   ctx.root.classList.add("nowp-lone", "nowp-masking");
