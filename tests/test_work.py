@@ -149,7 +149,7 @@ def test_records_are_read_up_to_a_total(store: Store, monkeypatch: pytest.Monkey
 
     Their files count, too, and what is no record does not.
     """
-    monkeypatch.setattr(_store, "ROOM", 480_000)
+    monkeypatch.setattr(_store, "ROOM", 445_000)
     store.preflight()
     with (store.folder / "jobs" / "90.json").open("wb") as file:
         file.truncate(1 << 40)
