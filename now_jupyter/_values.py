@@ -229,6 +229,11 @@ class Attempt(Bounded):
     error: Line | None = None
     service: Word = ""
 
+    @property
+    def is_only_begun(self) -> bool:
+        """Whether nothing is known of it yet."""
+        return self.phase == "connecting" and self.error is None
+
 
 class Showable:
     """A value that shows itself wherever it is put: by the bundle of IPython, or by the one type that marimo takes."""

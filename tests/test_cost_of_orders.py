@@ -21,8 +21,12 @@ KINDS = {"fsync": "flushes", "open": "opens", "stat": "looks", "lstat": "looks",
 
 @pytest.fixture
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    """A session in the demo, with a history of twenty; no change in its folders is too fresh to be trusted."""
+    """A session in the demo, with a history of twenty; no change in its folders is too fresh to be trusted.
+
+    However slow this machine is, nothing of an order is waited for so long that it is written down on the way.
+    """
     clock = time.time_ns
+    monkeypatch.setattr("now_jupyter._runner._run._MOMENT", 600.0)
     monkeypatch.setattr(time, "time_ns", lambda: clock() + 3_000_000_000)
     with new_session(tmp_path) as one:
         one.use_demo(instant=True)
@@ -59,25 +63,22 @@ def cost_of(session: Session, monkeypatch: pytest.MonkeyPatch, prompt: str, **op
 
 
 def test_an_order_asks_little_of_the_system(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Intent, begin of sending, answer, picture and end are flushed, name and content each; few files are looked at."""
+    """Intent, picture and end are flushed, name and content each; few files are looked at."""
     counted = cost_of(session, monkeypatch, "a new fox")
-    assert counted["flushes"] <= 10
-    assert counted["opens"] <= 50
-    assert counted["looks"] <= 80
+    assert counted["flushes"] == 6
+    assert counted["opens"] <= 20
+    assert counted["looks"] <= 60
 
 
-def test_each_further_picture_is_flushed_with_its_name_and_record(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What came is named by the record before the next one is there."""
-    one = cost_of(session, monkeypatch, "a fox alone")["flushes"]
-    assert cost_of(session, monkeypatch, "three foxes", n=3)["flushes"] <= one + 2 * 4
+def test_each_further_picture_is_flushed_with_its_name(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One end of the record names them all."""
+    assert cost_of(session, monkeypatch, "three foxes", n=3)["flushes"] == 6 + 2 * 2
 
 
 def test_settings_are_built_a_few_times_for_an_order(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the cell that waits, and for the one snapshot that the order goes by."""
+    """By the cell that waits, for the snapshot that the order goes by, and by the history that says what is usual."""
     built: list[None] = []
     settings = session.context._configuration.settings
     monkeypatch.setattr(session.context._configuration, "settings", lambda: built.append(None) or settings())
     session.generate("a new fox", model="dall-e-2", size="256x256")
-    assert len(built) <= 4
+    assert len(built) <= 3

@@ -24,10 +24,12 @@ from typing import TYPE_CHECKING
 from .._json import digest
 from .._messages import BadImageError
 from ._containers import CutOffError, strip
-from ._files import MOST_BYTES, read_file, use_plain_file
-from ._types import Kind, MediaType, head_of, identify, identify_words, is_web_page
+from ._files import MOST_BYTES, read_whole, use_plain_file
+from ._types import HEAD, Kind, MediaType, identify, identify_words, is_web_page
 
 if TYPE_CHECKING:
+    from io import BufferedReader
+
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
@@ -294,17 +296,29 @@ def examine(source: bytes | Path, *, expected: Kind = "picture", max_pixels: int
     Raises:
         BadImageError: it is none, or a damaged one; says what it is instead.
     """
-    head = head_of(source)
-    media = _type_of(head, expected)
-    if media is None:
-        raise refusal_of(head)
-    if media.pillow:
-        with one_at_a_time():
-            whole = source if isinstance(source, bytes) else read_file(source)
-            (width, height), (sha256, size_bytes) = _size_of(whole, media, max_pixels), (digest(whole), len(whole))
-    else:
-        (width, height), (sha256, size_bytes) = (0, 0), _digest_of(source)
+    with one_at_a_time():
+        head, whole = _read(source, expected)
+        media = _type_of(head, expected)
+        if media is None:
+            raise refusal_of(head)
+        width, height = _size_of(whole, media, max_pixels) if media.pillow else (0, 0)
+        found = (digest(whole), len(whole)) if media.pillow else None
+    sha256, size_bytes = found or _digest_of(source)
     return Facts(mime=media.mime, kind=media.kind, width=width, height=height, sha256=sha256, size_bytes=size_bytes)
+
+
+def _read(source: bytes | Path, expected: Kind) -> tuple[bytes, bytes]:
+    """Return the first bytes of a file, and of a picture that can be decoded all of them."""
+    if isinstance(source, bytes):
+        return source[:HEAD], source
+
+    def read(file: BufferedReader) -> tuple[bytes, bytes]:
+        head = file.read(HEAD)
+        media = _type_of(head, expected)
+        file.seek(0)
+        return head, read_whole(file) if media is not None and media.pillow else b""
+
+    return use_plain_file(source, read)
 
 
 def _type_of(head: bytes, expected: Kind) -> MediaType | None:

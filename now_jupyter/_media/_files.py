@@ -13,7 +13,7 @@ from typing import TypeVar
 from .._json import digest
 from .._messages import BadImageError
 
-__all__ = ["MOST_BYTES", "read_file", "read_verified", "use_plain_file"]
+__all__ = ["MOST_BYTES", "read_file", "read_verified", "read_whole", "use_plain_file"]
 
 MOST_BYTES = 64 << 20
 _Made = TypeVar("_Made")
@@ -42,13 +42,14 @@ def read_file(path: Path) -> bytes:
     Raises:
         BadImageError: it is none, or cannot be read.
     """
+    return use_plain_file(path, read_whole)
 
-    def read(file: BufferedReader) -> bytes:
-        if os.fstat(file.fileno()).st_size > MOST_BYTES:
-            raise OSError(errno.EFBIG, "")
-        return file.read()
 
-    return use_plain_file(path, read)
+def read_whole(file: BufferedReader) -> bytes:
+    """Return what an open file holds; an OSError where that is more than 64 MiB."""
+    if os.fstat(file.fileno()).st_size > MOST_BYTES:
+        raise OSError(errno.EFBIG, "")
+    return file.read()
 
 
 def use_plain_file(path: Path, use: Callable[[BufferedReader], _Made]) -> _Made:

@@ -39,9 +39,10 @@ _PATIENCE_AFTER_SLEEP = 120.0  # then whoever hangs on a dead connection holds u
 
 @dataclass(slots=True)
 class _Live:
-    """What this kernel works on: its lock, whether it was sent, and the event of its end."""
+    """What this kernel works on: its lock, its place among those in flight, if it was sent, the event of its end."""
 
     lock: JobLock | None
+    has_slot: bool = False
     is_sent: bool = False
     over: anyio.Event = field(default_factory=anyio.Event)
 
@@ -127,8 +128,17 @@ class Buyer:
     async def _claim_or_join(self, purchase: _Purchase, job: Job, claimed: list[Record]) -> list[Work]:
         """Claim a number; where another kernel was faster with the same order, join it instead."""
         snapshot, store = purchase.snapshot, purchase.snapshot.home.store
-        record, lock = await run_in_thread(store.claim_and_hold, self._record_of(purchase))
-        self._live[record.id] = _Live(lock)
+        record = self._record_of(purchase)
+        has_slot = self._has_way(purchase) and self._take_slot(record, snapshot)
+        if has_slot:  # one write says both that it has its number and that it goes out
+            record = record.about_to_go(time.time())
+        try:
+            record, lock = await run_in_thread(store.claim_and_hold, record)
+        except BaseException:
+            if has_slot:
+                self._slots_of(snapshot).release_on_behalf_of(record.id)
+            raise
+        self._live[record.id] = _Live(lock, has_slot)
         claimed.append(record)
         faster = await self._planner.find_faster(purchase.placed, record, purchase.answers)
         if faster.answers:
@@ -162,7 +172,7 @@ class Buyer:
         return _with_plan(record, purchase.call)
 
     async def _withdraw(self, record: Record, store: Store) -> Record:
-        record = replace(record, status=Status.CANCELLED)
+        record = replace(record, status=Status.CANCELLED, billed="no", attempts=())
         with suppress(StoreError):  # a record that nobody holds and that was not sent is read as cancelled
             await run_in_thread(store.write, record)
         self._release(record)
@@ -171,6 +181,7 @@ class Buyer:
     def _release(self, record: Record) -> None:
         live = self._live.pop(record.id)
         live.over.set()
+        self._give_slot_back(record, live)
         if live.lock is not None:
             live.lock.release()
 
@@ -216,10 +227,13 @@ class Buyer:
     async def _buy(self, record: Record, purchase: _Purchase, job: Job) -> RunResult:
         live = self._live[record.id]
         try:
-            async with self._slot(purchase.snapshot):
-                await self._wait_after_sleep(job, purchase.snapshot)
-                live.is_sent = True
-                result, taken = await self._run(record, purchase, job)
+            if not live.has_slot:
+                await self._slots_of(purchase.snapshot).acquire_on_behalf_of(record.id)
+                live.has_slot = True
+            await self._wait_after_sleep(job, purchase.snapshot)
+            live.is_sent = True
+            result, taken = await self._run(record, purchase, job)
+            self._give_slot_back(record, live)
             return await self._note_facts(result, purchase, taken, job)
         finally:
             if live.is_sent:
@@ -271,10 +285,7 @@ class Buyer:
 
     async def _wait_after_sleep(self, job: Job, snapshot: Snapshot) -> None:
         """Hold a new order after the machine slept until what was under way has ended one way or the other."""
-        if seconds := self.waking.slept():
-            self._minutes_slept = max(1, round(seconds / 60))
-            self._held_up_by = [one.over for one in self._live.values() if one.is_sent]
-        if all(event.is_set() for event in self._held_up_by):
+        if not self._is_held_up():
             return
         job.notes.append(
             say(
@@ -286,6 +297,12 @@ class Buyer:
         with anyio.move_on_after(_PATIENCE_AFTER_SLEEP):
             for event in self._held_up_by:
                 await event.wait()
+
+    def _is_held_up(self) -> bool:
+        if seconds := self.waking.slept():
+            self._minutes_slept = max(1, round(seconds / 60))
+            self._held_up_by = [one.over for one in self._live.values() if one.is_sent]
+        return not all(event.is_set() for event in self._held_up_by)
 
     async def _note_facts(self, result: RunResult, purchase: _Purchase, taken: PlannedCall, job: Job) -> RunResult:
         """Keep what was learned by the way that was taken; whatever goes wrong with that, what came of it is here."""
@@ -343,7 +360,24 @@ class Buyer:
         finally:
             self._release(record)
 
-    def _slot(self, snapshot: Snapshot) -> anyio.CapacityLimiter:
+    def _has_way(self, purchase: _Purchase) -> bool:
+        """Whether nothing but a free slot stands between the claim of an order and its call."""
+        return not purchase.call.plan.before and not self._is_held_up()
+
+    def _take_slot(self, record: Record, snapshot: Snapshot) -> bool:
+        """Take a place among those in flight; False where all are taken."""
+        try:
+            self._slots_of(snapshot).acquire_on_behalf_of_nowait(record.id)
+        except anyio.WouldBlock:
+            return False
+        return True
+
+    def _give_slot_back(self, record: Record, live: _Live) -> None:
+        if live.has_slot and self._slots is not None:
+            live.has_slot = False
+            self._slots.release_on_behalf_of(record.id)
+
+    def _slots_of(self, snapshot: Snapshot) -> anyio.CapacityLimiter:
         most = snapshot.settings.max_concurrency
         if self._slots is None:
             self._slots = anyio.CapacityLimiter(most)

@@ -73,7 +73,7 @@ class Job(Showable, Future[Generation]):
         background: Background,
         *,
         view: Callable[[Job], Generation | None] = lambda _: None,
-        language: Language = "en",
+        language: Callable[[], Language] = lambda: "en",
         ask: Callable[[str], str] | None = None,
     ) -> None:
         """Begin with nothing; whoever waits asks the user with `ask`, where the order needs their word."""
@@ -166,10 +166,10 @@ class Job(Showable, Future[Generation]):
     def _error_of_leaving(self, by: str) -> BaseException:
         self.left_by = by
         self._answer(None)
-        ref = self.refs or say("the order", self._language)
+        ref = self.refs or say("the order", self._language())
         if by == "interrupt":
             return Interrupted(
-                "waiting has ended; {ref} goes on and will arrive in the history", self._language, ref=ref
+                "waiting has ended; {ref} goes on and will arrive in the history", self._language(), ref=ref
             )
         error = TaskStillPending(
             "waiting has ended; {ref} goes on and will arrive in the history",
@@ -177,7 +177,7 @@ class Job(Showable, Future[Generation]):
             billed="maybe" if self.is_sent else "no",
             ref=ref,
         )
-        return error.of_order().in_language(self._language)
+        return error.of_order().in_language(self._language())
 
     async def confirm(self, doubt: NotConfirmed) -> None:
         """Have whoever waits ask the user, and return when they agree; on the background loop.
@@ -188,7 +188,7 @@ class Job(Showable, Future[Generation]):
         """
         if self._ask is None or self.left_by:
             raise doubt
-        question = _Question(doubt.in_language(self._language))
+        question = _Question(doubt.in_language(self._language()))
         with self._lock:
             self._question = question
             for waiting in self._waiting:
@@ -204,7 +204,7 @@ class Job(Showable, Future[Generation]):
         if question is None:
             return
         try:
-            question.objection = _objection_to(question.doubt, ask, self._language)
+            question.objection = _objection_to(question.doubt, ask, self._language())
         finally:
             self._background.soon(question.over.set)
 

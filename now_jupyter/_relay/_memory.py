@@ -5,6 +5,7 @@ It lies among the user's own files, never in a folder that may come from elsewhe
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -25,6 +26,7 @@ _LARGEST = 8 << 20
 _MOST_RELAYS, _MOST_MODELS = 50, 500
 _CHANGING = threading.Lock()  # what one remembers is not lost to what another does
 _Value = TypeVar("_Value")
+_READ: dict[Path, tuple[tuple[int, ...], Mapping[str, Remembered]]] = {}  # every order asks, hardly any changes it
 
 
 def _memory_file() -> Path:
@@ -106,10 +108,18 @@ def _change(mark: str, change: Callable[[Remembered], Remembered]) -> None:
         write_durably(path, msgspec.json.encode(changed))
 
 
-def _read() -> dict[str, Remembered]:
+def _read() -> Mapping[str, Remembered]:
     """Return all that is remembered; what cannot be read is as if it were not there."""
     with suppress(StoreError, OSError, ValueError, RecursionError):
-        return msgspec.json.decode(try_read_file(_memory_file(), limit=_LARGEST) or b"{}", type=dict[str, Remembered])
+        path = _memory_file()
+        seen = os.lstat(path)
+        stamp = (seen.st_ino, seen.st_mtime_ns, seen.st_size)  # each change gives the name to another file
+        before, known = _READ.get(path, ((), {}))
+        if before != stamp:
+            data = try_read_file(path, limit=_LARGEST) or b"{}"
+            known = msgspec.json.decode(data, type=dict[str, Remembered])
+            _READ[path] = (stamp, known)
+        return known
     return {}
 
 

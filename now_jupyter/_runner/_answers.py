@@ -51,6 +51,7 @@ def keep_refusal(store: Store, number: int, error: NowImageError) -> None:
         file.begin(head)
         file.write(body)
         file.finish()
+        file.secure()
 
 
 def complete_error(error: NowImageError, store: Store, record: Record) -> None:

@@ -1,7 +1,9 @@
 """One record on its way: the paid call sent, its answer read step by step, each change kept.
 
 Before the paid call goes out its record says "maybe billed" on disk; from there on all is shielded, so that whoever
-waits may leave and the answer is still taken.
+waits may leave and the answer is still taken. What comes is saved at once, each output under its own name. The raw
+answer is flushed, and the record says what came, once something is still waited for after a moment: until then a power
+cut loses no more than it would have lost a moment before the answer came, and the end of the record is written anyway.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ from .._protocol import (
     Service,
     Step,
 )
-from .._store import Record, RecordedOutput, Store
+from .._store import AnswerFile, Record, RecordedOutput, Store
 from .._transport import Submission
 from .._values import Attempt, Status
 from ._answers import announce, complete_error, keep_refusal, place_of, read_kept_answer, repeats_in, with_output
@@ -69,6 +71,7 @@ _POLL_AGAIN = 10.0  # after a poll that failed on its way
 _PASSING = (BadResponseError, ConnectFailed, RateLimitError)
 _GRACE = 16  # outputs beyond twice what was ordered: covers, sheets, the four of a grid
 _MOST_STEPS = 1_000_000  # a conversation that goes on for longer never ends
+_MOMENT = 0.5  # seconds from what came to when it is written down, unless the end of the record says it before
 
 
 class Run:
@@ -85,13 +88,14 @@ class Run:
         self.texts = runner.texts_for(service)
         self._saver = Saver(runner, record, self.texts)
         self._kept: Iterator[Event] = iter(())
+        self._answer: AnswerFile | None = None
         self._submission: Submission | None = None
         self._pace = Pace()
         self._turns = Turns()
         self._writing = anyio.Lock()
         self._scope = CancelScope()
-        self._is_read = False
-        self._saves = 0  # that are under way
+        self._keeping: TaskGroup | None = None  # writes down what came while more is waited for
+        self._is_due = False
         self._written: Record | None = None
         self._lost: dict[str, NowImageError] = {}
         self._bug: Exception | None = None
@@ -113,14 +117,15 @@ class Run:
         with self._runner.open_scope() as self._scope:
             self._scope.shield = not self._is_new
             try:
-                async with anyio.create_task_group() as saving:
-                    try:
-                        outcome = await work(saving)
-                        self._is_read = True
-                    except NowImageError as problem:
-                        error = problem
-                    except Exception as bug:  # noqa: BLE001 - told when the outputs are safe
-                        self._bug = bug
+                async with anyio.create_task_group() as self._keeping:
+                    async with anyio.create_task_group() as saving:
+                        try:
+                            outcome = await work(saving)
+                        except NowImageError as problem:
+                            error = problem
+                        except Exception as bug:  # noqa: BLE001 - told when the outputs are safe
+                            self._bug = bug
+                    self._keeping.cancel_scope.cancel()
             except anyio.get_cancelled_exc_class():
                 with CancelScope(shield=True):
                     await self._note_cancelled()
@@ -138,14 +143,17 @@ class Run:
     async def _send_and_read(self, plan: Plan, saving: TaskGroup) -> Outcome:
         values = await self._converse(lambda: self._service.prepare(plan), saving, is_free=True) if plan.before else {}
         call = self._of_service(plan.call.fill, values)
-        await checkpoint()  # the last moment at which a cancel leaves nothing sent
+        if not self.record.is_about_to_go:  # else it was claimed so
+            await checkpoint()  # the last moment at which a cancel leaves nothing sent
+            self._scope.shield = True
+            going = replace(self.record, service=self._service.name).about_to_go(self._runner.clock())
+            await self._write(status=going.status, billed=going.billed, attempts=going.attempts)
         self._scope.shield = True
-        first = Attempt(at=self._runner.clock(), service=self._service.name)
-        await self._write(status=Status.RUNNING, billed="maybe", attempts=(*self.record.attempts, first))
         try:
+            self._answer = self._store.open_answer(self.record.number)
             submitting = self._runner.client.submit(
                 call,
-                sink=self._store.open_answer(self.record.number),
+                sink=self._answer,
                 texts=self.texts,
                 idempotency_key=self.record.idempotency_key,
                 inputs=self._store.input_path,
@@ -153,6 +161,7 @@ class Run:
             )
             async with submitting as submission:
                 self._submission, self._saver.unwritten, reply = submission, submission.content, submission.reply
+                self._write_soon()
                 outcome: Outcome = await self._converse(lambda: self._service.read(reply, plan.memo), saving)
                 return outcome
         except NowImageError as problem:
@@ -179,7 +188,7 @@ class Run:
 
     def _note_attempt(self, attempt: Attempt) -> None:
         """Keep the newest state of each attempt; an attempt is told apart by when it began."""
-        others = (one for one in self.record.attempts if one.at != attempt.at and not _is_intent(one))
+        others = (one for one in self.record.attempts if one.at != attempt.at and not one.is_only_begun)
         self.record = replace(
             self.record,
             attempts=(*others, replace(attempt, service=self._service.name)),
@@ -313,7 +322,6 @@ class Run:
             return
         announced = announce(found, number=known.number if known else place_of(found, self.record))
         self._keep(announced)
-        self._saves += 1
         saving.start_soon(self._save, found, announced)
 
     def _keep(self, one: RecordedOutput) -> None:
@@ -330,9 +338,7 @@ class Run:
     async def _save(self, found: Found, announced: RecordedOutput) -> None:
         try:
             self._keep(await self._saver.save(found, announced))
-            if not (self._is_read and self._saves == 1):  # else the end of the record is written at once
-                with suppress(StoreError):  # it is here; the end of the record is written again
-                    await self._write()
+            self._write_soon()
         except NowImageError as problem:
             if is_laid_back(announced.key):
                 self.record = take_as_it_came(self.record, announced.key, problem)
@@ -343,8 +349,24 @@ class Run:
                 self._keep(replace(announced, error=failure_of(problem)))
         except Exception as bug:  # noqa: BLE001 - told when the other outputs are safe
             self._bug = bug
-        finally:
-            self._saves -= 1
+
+    def _write_soon(self) -> None:
+        """Have what came on the disk in a moment, once for all that came until then; the end of the run is sooner."""
+        if self._keeping is not None and not self._is_due:
+            self._is_due = True
+            self._keeping.start_soon(self._write_down)
+
+    async def _write_down(self) -> None:
+        await anyio.sleep(_MOMENT)
+        self._is_due = False
+        await self._secure_answer()
+        with suppress(StoreError):  # the end of the record is written again
+            await self._write()
+
+    async def _secure_answer(self) -> None:
+        if self._answer is not None:
+            with suppress(StoreError):  # what of it is on the disk stays there
+                await run_in_thread(self._answer.secure)
 
     async def _write(self, **changes: Any) -> None:  # noqa: ANN401 - fields of the record
         """Write the record with these changes; they count only once they are on the disk.
@@ -375,10 +397,13 @@ class Run:
         if self.record.has_answer and lost is not None and not lost.rescued:
             lost = None  # the record tells it; what only this process holds is said aloud
         told = error or lost or (None if self.record.has_answer else error_of_need(self.record, outcome))
+        if self.record.status is not Status.DONE:
+            await self._secure_answer()
         try:
             await self._write()
         except StoreError as problem:
             told = told or problem
+            await self._secure_answer()
             await self._saver.rescue_kept(self.record)
             self._tell()
         else:
@@ -411,7 +436,3 @@ def has_newer_links(record: Record) -> bool:
     """Whether a link has expired and its service can be asked for another one."""
     expired = any(one.error is not None and one.error.type == LinkExpiredError.__name__ for one in record.outputs)
     return expired and record.state is not None
-
-
-def _is_intent(attempt: Attempt) -> bool:
-    return attempt.phase == "connecting" and attempt.error is None

@@ -79,6 +79,8 @@ class Saver:
                 raise
             except NowImageError as one:
                 problem = problem or one
+        if (here := await run_in_thread(self._store.find_output, self._record, announced)) is not None:
+            return await self._keep(here, announced, is_masked=False)  # it came, and then the kernel died
         raise problem or BadResponseError("the service names no source for an output", billed="yes")
 
     async def _save_from(self, source: Source, announced: RecordedOutput) -> RecordedOutput:
@@ -251,7 +253,9 @@ def keep_data(  # noqa: PLR0913 - what came, where it belongs, and what is known
     except BadImageError as problem:
         _tell_where(problem, store.quarantine(source, reason=problem.message()))
         raise
-    file = store.keep_output(source, record=record, output=announced, mime=facts.mime, sha256=facts.sha256)
+    file = store.keep_output(
+        source, record=record, output=announced, mime=facts.mime, sha256=facts.sha256, is_checked=True
+    )
     return replace(
         announced,
         kind=announced.kind if announced.kind in ("words", "vectors") else facts.kind,

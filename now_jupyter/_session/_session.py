@@ -206,7 +206,7 @@ class Session(Making):
         ask: Callable[[str], str] | None = None,
     ) -> Job:
         """Begin on the background; wherever an interrupt strikes here, no job is waited for that never began."""
-        job = Job(self._background, view=self._view, language=self.settings().language, ask=ask)
+        job = Job(self._background, view=self._view, language=self.context.language, ask=ask)
         for record in known:
             job.changed(record)
 

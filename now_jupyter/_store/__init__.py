@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._answers import AnswerFile
 from ._files import (
     digest_of_file,
     is_missing,
@@ -25,6 +26,7 @@ from ._store import Store
 __all__ = [
     "MARIMO_FILE",
     "STAR",
+    "AnswerFile",
     "Home",
     "JobLock",
     "Record",

@@ -2,6 +2,9 @@
 
 `answers/<N>.part` grows while the answer arrives; it becomes `answers/<N>` when it is complete. The first line is a
 JSON head (status, content type, request id), then follow the bytes of the body as received.
+
+What is written survives the death of the process at once. It is flushed, so that it survives a power cut too, by
+`secure`: an answer whose outputs are on the disk themselves a moment later goes without.
 """
 
 from __future__ import annotations
@@ -14,7 +17,16 @@ from pathlib import Path
 
 from .._json import JSON, canonical
 from .._messages import StoreCorrupt, StoreError
-from ._files import copy_new, create_privately, is_missing, open_to_read, sync_folder, with_store_errors, write_all
+from ._files import (
+    copy_new,
+    create_privately,
+    is_missing,
+    open_to_read,
+    sync_file,
+    sync_folder,
+    with_store_errors,
+    write_all,
+)
 from ._record_files import parse_json
 
 __all__ = ["AnswerFile", "StoredAnswer", "answer_paths", "find_answer"]
@@ -53,6 +65,7 @@ class AnswerFile:
         self._whole, self.path = answer_paths(folder, number)
         self._set_aside = set_aside
         self._file: int | None = None
+        self._is_waiting = False
 
     @with_store_errors
     def begin(self, head: Mapping[str, JSON]) -> None:
@@ -71,28 +84,33 @@ class AnswerFile:
 
     @with_store_errors
     def finish(self) -> None:
-        """Flush the answer to the disk and give it its name; the `.part` stays where that fails."""
+        """Give the answer its name; the `.part` stays where that fails. `secure` has it on the disk."""
         if self._file is None:
             return
-        self._close(self._file)
+        file, self._file = self._file, None
+        os.close(file)
         self._clear(self._whole)
         self.path.replace(self._whole)
-        sync_folder(self.path.parent)
+        self._is_waiting = True
+
+    @with_store_errors
+    def secure(self) -> None:
+        """Flush a complete answer and its name to the disk, once."""
+        if self._is_waiting:
+            self._is_waiting = False
+            sync_file(self._whole)
+            sync_folder(self.path.parent)
 
     def abandon(self) -> None:
         """Close without giving it its name: what came so far may hold paid pictures and stays."""
         if self._file is not None:
             with suppress(OSError):
                 sync_folder(self.path.parent)
+            file, self._file = self._file, None
             with suppress(OSError):
-                self._close(self._file)
-
-    def _close(self, file: int) -> None:
-        self._file = None
-        try:
-            os.fsync(file)
-        finally:
-            os.close(file)
+                os.fsync(file)
+            with suppress(OSError):
+                os.close(file)
 
     def _clear(self, path: Path) -> None:
         if not is_missing(path):

@@ -22,12 +22,14 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 from .._messages import StoreCorrupt, StoreError, StoreFull, StoreUnavailable
 
 __all__ = [
+    "FileStamp",
     "FolderStamp",
     "claim_exclusively",
     "codes_of",
     "copy_new",
     "create_privately",
     "digest_of_file",
+    "file_stamp",
     "folder_stamp",
     "is_folder",
     "is_long_ago",
@@ -56,6 +58,7 @@ T = TypeVar("T")
 
 
 FolderStamp: TypeAlias = tuple[int, int, int, int]
+FileStamp: TypeAlias = tuple[int, int, int]
 
 
 def codes_of(*names: str) -> frozenset[int]:
@@ -106,18 +109,22 @@ def _error_of(problem: OSError, path: Path) -> StoreError:
 
 
 @with_store_errors
-def write_durably(path: Path, data: bytes) -> None:
-    """Put `data` at `path`, on the disk when this returns; what was there is replaced whole, or untouched."""
-    with _temp_with(data, path) as temp:
+def write_durably(path: Path, data: bytes) -> FileStamp:
+    """Put `data` at `path`, on the disk when this returns; what was there is replaced whole, or untouched.
+
+    Returned is the stamp of the new file.
+    """
+    with _temp_with(data, path) as (temp, stamp):
         temp.replace(path)
     sync_folder(path.parent)
+    return stamp
 
 
 @with_store_errors
-def claim_exclusively(path: Path, data: bytes, *, link: Callable[[Path, Path], None] = os.link) -> bool:
-    """Put `data` at `path` if nothing is there, and return whether nothing was."""
-    with _temp_with(data, path) as temp:
-        return _link(temp, path, link)
+def claim_exclusively(path: Path, data: bytes, *, link: Callable[[Path, Path], None] = os.link) -> FileStamp | None:
+    """Put `data` at `path` if nothing is there, and return the stamp of the new file; None where something was."""
+    with _temp_with(data, path) as (temp, stamp):
+        return stamp if _link(temp, path, link) else None
 
 
 @with_store_errors
@@ -147,11 +154,10 @@ def _link(temp: Path, path: Path, link: Callable[[Path, Path], None]) -> bool:
 
 
 @contextmanager
-def _temp_with(data: bytes, path: Path) -> Iterator[Path]:
+def _temp_with(data: bytes, path: Path) -> Iterator[tuple[Path, FileStamp]]:
     temp = temp_beside(path)
     try:
-        write_new(temp, [data])
-        yield temp
+        yield temp, write_new(temp, [data])
     finally:
         with suppress(OSError):
             temp.unlink()
@@ -166,7 +172,7 @@ def copy_new(path: Path, source: Path, *, offset: int = 0) -> None:
 
 
 @with_store_errors
-def write_new(path: Path, chunks: Iterable[bytes]) -> None:
+def write_new(path: Path, chunks: Iterable[bytes]) -> FileStamp:
     """Write a file that is not there yet and flush it; its name is on the disk after `sync_folder`."""
     file, size = create_privately(path), 0
     try:
@@ -174,11 +180,12 @@ def write_new(path: Path, chunks: Iterable[bytes]) -> None:
             write_all(file, chunk)
             size += len(chunk)
         os.fsync(file)
-        seen = os.fstat(file).st_size
+        seen = os.fstat(file)
     finally:
         os.close(file)
-    if seen != size:
+    if seen.st_size != size:
         raise OSError(errno.EIO, "the file is not as long as what was written")
+    return _stamp_of(seen)
 
 
 def create_privately(path: Path) -> int:
@@ -345,6 +352,17 @@ def digest_of_file(path: Path) -> str:
     """Return the SHA-256 of a regular file, in hex."""
     with os.fdopen(open_to_read(path), "rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def file_stamp(path: Path) -> FileStamp | None:
+    """Return a value that tells a file from any that takes its name; None where there is none."""
+    with suppress(OSError):
+        return _stamp_of(os.lstat(path))
+    return None
+
+
+def _stamp_of(seen: os.stat_result) -> FileStamp:
+    return (seen.st_ino, seen.st_mtime_ns, seen.st_size)
 
 
 def folder_stamp(folder: Path) -> FolderStamp | None:

@@ -49,8 +49,15 @@ class JobLocks:
 
     def hold(self, number: int, *, patience: float = _PATIENCE) -> JobLock | None:
         """Take the job; None where someone else has it and keeps it for `patience` seconds."""
+        return self._hold(number, lambda path: _try_lock(path, patience))
+
+    def hold_first(self, number: int) -> JobLock | None:
+        """Take a job that nobody ever had; None where somebody did."""
+        return self._hold(number, _lock_first)
+
+    def _hold(self, number: int, lock_file: Callable[[Path], Callable[[], object] | None]) -> JobLock | None:
         with self._lock:
-            unlock = None if number in self._mine else _try_lock(self.path(number), patience)
+            unlock = None if number in self._mine else lock_file(self.path(number))
             if unlock is None:
                 return None
             lock = JobLock()
@@ -74,6 +81,10 @@ class JobLocks:
             unlock()
         return unlock is None
 
+    def of(self, number: int) -> JobLock | None:
+        """Return the lock of a job that this process has."""
+        return self._mine.get(number)
+
     def release(self, number: int) -> None:
         """Let others have a job, where this process has it."""
         if number in self._mine:
@@ -96,6 +107,16 @@ def _try_lock(path: Path, patience: float) -> Callable[[], object] | None:
         seen = os.lstat(path)
         if not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1:  # it would be opened for writing
             raise StoreCorrupt("{path} is no regular file", path=path)
+    return _lock(path, patience)
+
+
+@with_store_errors
+def _lock_first(path: Path) -> Callable[[], object] | None:
+    """Do the same with a lock that is not there yet; None where it is."""
+    return _lock(path, 0) if is_missing(path) else None
+
+
+def _lock(path: Path, patience: float) -> Callable[[], object] | None:
     lock = FileLock(
         path, timeout=patience, poll_interval=_POLL, mode=0o600, thread_local=False, preserve_lock_file=True
     )

@@ -83,7 +83,9 @@ class FolderLayout:
         Refused are folders of other users, and links in the place of a part: they are not followed. A folder is looked
         at again only after a change in it.
         """
-        stamp = folder_stamp(self.path)
+        return self._require_at(folder_stamp(self.path))
+
+    def _require_at(self, stamp: FolderStamp | None) -> dict[str, JSON]:
         if self._looked is not None and stamp == self._looked[0]:
             return self._looked[1]
         for path in (self.path, *(self.path / name for name in _PARTS)):
@@ -98,7 +100,7 @@ class FolderLayout:
         Refused are folders of anything else than a history, and histories that this user neither made nor agreed to.
         """
         if (stamp := folder_stamp(self.path)) is not None and stamp == self._lived_in:
-            return self.require()
+            return self._require_at(stamp)
         is_folder(self.path)  # whose it is comes first: another user's may not even be listed
         names = list_names(self.path)  # before the format is read, which another kernel may be about to write
         form = self.require()

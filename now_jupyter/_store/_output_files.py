@@ -81,17 +81,26 @@ class FileStore:
         self._layout.repair()
         return temp_beside(self._answers / "download")
 
-    def keep_output(
-        self, source: bytes | Path, *, record: Record, output: RecordedOutput, mime: str, sha256: str
+    def keep_output(  # noqa: PLR0913 - what came, where it belongs, and what is known of it
+        self,
+        source: bytes | Path,
+        *,
+        record: Record,
+        output: RecordedOutput,
+        mime: str,
+        sha256: str,
+        is_checked: bool = False,
     ) -> str:
         """Keep an output as received, and return its file's name in `pictures`; the same bytes keep the same name.
 
         The name is taken exclusively: no other file is ever replaced. A file from `temp_path` is moved, others are
-        copied. Bytes that are not those of `sha256` are a StoreCorrupt, and in quarantine.
+        copied. Bytes that are not those of `sha256` are a StoreCorrupt, and in quarantine; of a file from `temp_path`
+        that `is_checked` the digest was taken a moment ago.
         """
         self._layout.repair()
         with self._as_temp(source) as temp:
-            self._refuse_other_bytes(temp, sha256)
+            if not is_checked or temp != source:
+                self._refuse_other_bytes(temp, sha256)
             if output.sha256 == sha256 and _belongs_to(record, output.file):
                 self._clear(self.pictures / output.file, sha256)
             for name in _names_for(record, output, _suffix_of(mime)):
@@ -99,6 +108,13 @@ class FileStore:
                     return name
         reason = "too many files of one name"
         raise StoreError("{path} could not be read or written: {reason}", path=self.pictures, reason=reason)
+
+    def find_output(self, record: Record, output: RecordedOutput) -> Path | None:
+        """Return the file of an output that its record does not name yet: its name is on the disk sooner."""
+        self._layout.require()
+        ours = file_name(record.number, output.number, record.request.prompt or record.alt, "")
+        names = [name for name in list_names(self.pictures) if name.rpartition(".")[0] == ours]
+        return self.output_path(names[0]) if len(names) == 1 else None
 
     def output_path(self, file: str) -> Path:
         """Return the path of an output by the name in its record; what is no name of a file is a StoreCorrupt."""

@@ -171,6 +171,16 @@ class Record(Bounded):
         """Whether nothing more will happen to it by itself or by `resume`."""
         return self.status in _TERMINAL
 
+    def about_to_go(self, at: float) -> Record:
+        """Return it as it has to be on the disk before its call goes out: maybe billed, an attempt begun."""
+        begun = Attempt(at=at, service=self.service)
+        return replace(self, status=Status.RUNNING, billed="maybe", attempts=(*self.attempts, begun))
+
+    @property
+    def is_about_to_go(self) -> bool:
+        """Whether that is all that is known of its call."""
+        return self.billed == "maybe" and bool(self.attempts) and self.attempts[-1].is_only_begun
+
     @property
     def is_paid_here(self) -> bool:
         """Whether what it cost, if anything, was spent in this history."""

@@ -25,6 +25,7 @@ from .._json import JSON, Texts, read_json
 from .._messages import StoreCorrupt, StoreError, StoreTooNew
 from .._protocol import Key
 from ._files import (
+    FileStamp,
     FolderStamp,
     claim_exclusively,
     folder_stamp,
@@ -206,14 +207,14 @@ class RecordFiles:
         """Whether something bears this number."""
         return not is_missing(self.path(number))
 
-    def claim(self, record: Record) -> bool:
-        """Write a record under its number if that is free, and return whether it was."""
+    def claim(self, record: Record) -> FileStamp | None:
+        """Write a record under its number if that is free, and return the stamp of its file; None where it was not."""
         limit = _LARGEST_RECORD if record.outputs else _LARGEST_INTENT
         return claim_exclusively(self.path(record.number), _encode_record(record, limit=limit))
 
-    def put(self, record: Record) -> None:
-        """Write a record, replacing its earlier state."""
-        write_durably(self.path(record.number), _encode_record(record))
+    def put(self, record: Record) -> FileStamp:
+        """Write a record, replacing its earlier state, and return the stamp of its file."""
+        return write_durably(self.path(record.number), _encode_record(record))
 
     def try_read(self, number: int) -> Record | None:
         """Return a record with its marks; None where there is none."""

@@ -21,7 +21,7 @@ from pathlib import Path
 from .._json import Texts
 from .._messages import StoreCorrupt, StoreError
 from ._answers import AnswerFile, StoredAnswer, answer_paths, find_answer
-from ._files import is_missing, list_names, remove_file
+from ._files import FileStamp, file_stamp, is_missing, list_names, remove_file
 from ._job_locks import JobLock, JobLocks
 from ._joining import complete_record, missing_outputs, same_record
 from ._output_files import FileStore
@@ -33,6 +33,7 @@ __all__ = ["Store"]
 _LARGEST_NUMBER = 10**15 - 1
 _TURN = 0  # no job has this number; its lock says whose turn it is to claim one
 _PATIENCE_TO_CLAIM = 20.0
+_CHANGES = 64  # records that may be changed at once
 
 
 class Store(FileStore):
@@ -50,7 +51,8 @@ class Store(FileStore):
 
     def renew(self) -> None:
         """Forget what belongs to the parent of a forked process."""
-        self._lock = threading.RLock()
+        self._changing = [threading.RLock() for _ in range(_CHANGES)]
+        self._written: dict[int, FileStamp] = {}
         self._claiming = threading.Lock()
         self._locks.renew()
 
@@ -121,7 +123,7 @@ class Store(FileStore):
     def _claim_next(self, prepare: Callable[[int], Record]) -> tuple[Record, JobLock]:
         """Claim the next number, for the record that `prepare` returns when the number is held."""
         for number in self._free_numbers():
-            lock = self._locks.hold(number, patience=0)
+            lock = self._locks.hold_first(number)
             if lock is not None and (claimed := self._claim_or_release(prepare, number, lock)) is not None:
                 self._last = number
                 return claimed, lock
@@ -142,17 +144,29 @@ class Store(FileStore):
                 self._locks.release(_TURN)
 
     def _claim_or_release(self, prepare: Callable[[int], Record], number: int, lock: JobLock) -> Record | None:
-        is_ours = False
+        stamp: FileStamp | None = None
         try:
             record = prepare(number)
-            is_ours = self._jobs.claim(record)
+            stamp = self._jobs.claim(record)
         finally:
-            if not is_ours:
+            if stamp is None:
                 lock.release()
-        return record if is_ours else None
+        if stamp is None:
+            return None
+        self._note_written(number, stamp, lock)
+        return record
+
+    def _note_written(self, number: int, stamp: FileStamp, lock: JobLock) -> None:
+        """Remember the file that whoever holds a job wrote last: while it is there, it need not be read."""
+        if not self._written.get(number):
+            lock.callback(self._written.pop, number, None)
+        self._written[number] = stamp
 
     def _free_numbers(self) -> Iterator[int]:
-        """Yield the numbers that nothing bears, upward from the last that was claimed here; listing the folder once."""
+        """Yield the numbers that nothing but a lock bears, upward from the last that was claimed here.
+
+        The folder is listed once.
+        """
         if not self._last or not self._is_used(self._last):
             self._last = self.highest_number()
         yield from (one for one in range(self._last + 1, _LARGEST_NUMBER) if not self._is_used(one))
@@ -164,18 +178,25 @@ class Store(FileStore):
         return highest_number(name for part in folders for name in list_names(self.folder / part))
 
     def _is_used(self, number: int) -> bool:
-        records = (self._jobs.path(number), self._trash.path(number))
-        traces = (*records, *answer_paths(self._answers, number), self._locks.path(number))
+        traces = (self._jobs.path(number), self._trash.path(number), *answer_paths(self._answers, number))
         return not all(map(is_missing, traces))
 
     def write(self, record: Record) -> None:
         """Replace a record by its new state, in the trash if that is where it is now."""
         self._layout.repair()
-        with self._lock:
-            in_trash = self._trash.has(record.number) and not self._jobs.has(record.number)
-            files = self._trash if in_trash else self._jobs
-            self._make_way(files, record)
-            files.put(record)
+        with self._only_one_at(record.number):
+            files, known = self._jobs, self._written.get(record.number)
+            if known is None or file_stamp(files.path(record.number)) != known:  # not what was written here last
+                in_trash = self._trash.has(record.number) and not self._jobs.has(record.number)
+                files = self._trash if in_trash else self._jobs
+                self._make_way(files, record)
+            stamp = files.put(record)
+            if files is self._jobs and (lock := self._locks.of(record.number)) is not None:
+                self._note_written(record.number, stamp, lock)
+
+    def _only_one_at(self, number: int) -> threading.RLock:
+        """Return what keeps other threads from changing the same record; hardly any other has to wait."""
+        return self._changing[number % _CHANGES]
 
     def _make_way(self, files: RecordFiles, record: Record) -> None:
         try:
@@ -246,7 +267,7 @@ class Store(FileStore):
 
     def restore(self, number: int, output: str | None = None) -> Record:
         """Fetch an output, or a record with all in it, back from the trash; what is not in it is fine."""
-        with self._lock:
+        with self._only_one_at(number):
             was_whole = not self._jobs.has(number)
             self._move(number, self._trash, self._jobs)
             with self._changing_marks(number, output) as (record, marks):
@@ -259,7 +280,7 @@ class Store(FileStore):
 
     def _move(self, number: int, source: RecordFiles, target: RecordFiles) -> Record:
         self._layout.repair()
-        with self._lock:
+        with self._only_one_at(number):
             if not source.has(number) and not target.has(number):
                 raise not_here(number)
             if target is self._trash or not target.has(number) or not source.has(number):
@@ -270,7 +291,7 @@ class Store(FileStore):
     def _changing_marks(self, number: int, output: str | None) -> Iterator[tuple[Record, Marks]]:
         """Give a record and its marks to whoever changes them; nobody else does meanwhile."""
         self._layout.repair()
-        with self._lock:
+        with self._only_one_at(number):
             record = self.read(number)
             if output is not None and all(one.key != output for one in record.outputs):
                 raise not_here(f"{number}.{output}")
@@ -299,6 +320,8 @@ class Store(FileStore):
 
     def is_held(self, number: int) -> bool:
         """Whether a living process is at work on a job."""
+        if self._locks.of(number) is not None:
+            return True
         return self._layout.is_own and self._locks.is_held(number)  # to ask, a lock is opened for writing
 
 

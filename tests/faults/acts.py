@@ -187,7 +187,7 @@ def _goes_on(session: Any, scene: Scene) -> Mapping[str, Any]:
             "found": [one.ref for one in session.history.search("another fox")],
             "held": [one.ref for one in session.history if store.is_held(int(one.ref[1:]))],
             "stops": _is_stopped(),
-            "lock": _is_free(store._lock),
+            "lock": all(map(_is_free, store._changing)),
         }
     finally:
         session.close()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from demo_calls import new_relay, png
 from faultserver import FaultServer, Send, json_answer, response
 from now_jupyter._messages import LinkExpiredError, MaybeBilledError
 from now_jupyter._values import Status
 from workshop import Workshop, item, perform, resume, workshop
+
+if TYPE_CHECKING:
+    import pytest
 
 
 class Links:
@@ -27,6 +32,22 @@ class Links:
         if number in self.dead:
             return [Send(response(410))]
         return [Send(response(200, png(colour=(number, 0, 0)), headers={"Content-Type": "image/png"}))]
+
+
+class LastOneSlow(Links):
+    """Gives the last picture when the record on the disk names all others, or after half a minute."""
+
+    def __init__(self, server: FaultServer, shop: Workshop) -> None:
+        super().__init__(server, dead=set())
+        self._shop = shop
+        self.here: list[bool] = []
+
+    def _picture(self, number: int) -> list[Send]:
+        end = time.monotonic() + 30
+        while number == 3 and sum(self.here) < 3 and time.monotonic() < end:
+            self.here = [one.is_here for one in self._shop.record().outputs]
+            time.sleep(0.001)
+        return super()._picture(number)
 
 
 def test_one_dead_link_of_four_leaves_a_partial_that_resume_completes(tmp_path: Path) -> None:
@@ -71,6 +92,36 @@ def test_links_are_fetched_again_without_the_answer(tmp_path: Path) -> None:
         done = resume(shop)
         assert server.posts == 1
     assert (done.record.status, len(shop.pictures)) == (Status.DONE, 4)
+
+
+def test_what_came_is_written_down_while_more_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One link is slow: the record on the disk names the other three, and the answer is flushed, before it gives."""
+    monkeypatch.setattr("now_jupyter._runner._run._MOMENT", 0.01)
+    flushed: list[str] = []
+    monkeypatch.setattr("now_jupyter._store._answers.sync_file", lambda path: flushed.append(path.name))
+    with FaultServer() as server:
+        shop = workshop(tmp_path, url=server.url)
+        links = LastOneSlow(server, shop)
+        done = perform(shop, shop.claimed(n=4))
+    assert links.here == [True, True, True, False]
+    assert flushed == ["1"]
+    assert (done.record.status, len(shop.pictures)) == (Status.DONE, 4)
+
+
+def test_a_picture_that_no_record_names_is_found_when_its_link_is_dead(tmp_path: Path) -> None:
+    """Killed between the pictures and the record that names them: what is here needs no link."""
+    with FaultServer() as server:
+        links = Links(server, dead={3})
+        shop = workshop(tmp_path, url=server.url)
+        sold = shop.claimed(n=4).about_to_go(1.0)
+        perform(shop, sold)
+        links.dead |= {0, 1, 2}
+        shop = workshop(tmp_path, url=server.url)
+        shop.store.write(replace(sold, status=Status.PENDING))
+        done = resume(shop)
+        assert server.posts == 1
+    assert [one.file for one in done.record.outputs if one.is_here] == sorted(path.name for path in shop.pictures)
+    assert (done.record.status, len(shop.pictures)) == (Status.PARTIAL, 3)
 
 
 def test_an_answer_on_disk_is_enough_to_resume(tmp_path: Path) -> None:
