@@ -61,6 +61,10 @@ def _payload(pieces: Iterator[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         start = rest.rfind(b"%", -2)  # an escape that may go on in the next piece
         end = start if start >= 0 else len(rest)
-        yield unquote_to_bytes(rest[:end])
+        yield _unquoted(rest[:end])
         rest = rest[end:] + piece
-    yield unquote_to_bytes(rest)
+    yield _unquoted(rest)
+
+
+def _unquoted(text: bytes) -> bytes:
+    return unquote_to_bytes(text) if b"%" in text else text

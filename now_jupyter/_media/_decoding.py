@@ -25,6 +25,7 @@ from .._json import digest
 from .._messages import BadImageError
 from ._containers import CutOffError, strip
 from ._files import MOST_BYTES, read_whole, use_plain_file
+from ._png import is_sound_png
 from ._types import HEAD, Kind, MediaType, identify, identify_words, is_web_page
 
 if TYPE_CHECKING:
@@ -339,7 +340,7 @@ def _size_of(data: bytes, media: MediaType, max_pixels: int) -> tuple[int, int]:
     try:
         opened = open_picture(data, max_pixels=max_pixels)
         size = opened.size
-        if media.native:
+        if media.native and not is_sound_png(data):
             _decode(opened, within=1)
             opened.image.close()
     except BadImageError as problem:

@@ -23,6 +23,7 @@ from demo_calls import opened
 from drawing import TYPES, chunk, encoded, far_apart, png, sheet, spliced, texture
 from now_jupyter import _media
 from now_jupyter._media import _files, _provenance, _types
+from now_jupyter._media._png import is_sound_png
 from now_jupyter._messages import BadImageError
 
 
@@ -209,6 +210,28 @@ def test_pixels_that_are_missing_inside_a_whole_file_are_noticed() -> None:
     """A PNG with all its chunks but too few pixels is cut off too: loading finds it."""
     data = png(64, 64, chunk(b"IDAT", zlib.compress(bytes(64 * 3))))
     assert "is cut off" in why_not(data)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (640, 481)])
+def test_a_plain_png_is_judged_without_its_pixels(
+    mode: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its checksums and rows say is what the decoder would; a cut or a wrong bit anywhere is noticed."""
+    data = encoded(texture(*size).convert("L" if mode == "I;16" else mode).convert(mode))
+    places = range(8, len(data), max(1, len(data) // 50))
+    damaged = [data[:at] for at in places] + [data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :] for at in places]
+    assert not any(map(is_sound_png, damaged))
+    assert is_sound_png(data)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("it was decoded"))
+    assert (_media.examine(data).width, _media.examine(data).height) == size
+
+
+@pytest.mark.parametrize("rows", [b"\0abc" * 2, b"\0abc" * 4, b"\5abc" * 3])
+def test_rows_that_are_too_few_too_many_or_of_no_filter_are_the_decoders_to_judge(rows: bytes) -> None:
+    """The checksums are right, and the picture is not."""
+    assert is_sound_png(png(1, 3, chunk(b"IDAT", zlib.compress(b"\0abc" * 3))))
+    assert not is_sound_png(png(1, 3, chunk(b"IDAT", zlib.compress(rows))))
 
 
 def test_a_bomb_is_refused_by_its_header() -> None:

@@ -1,0 +1,67 @@
+"""Whether a PNG picture is whole, told without its pixels: a third of the work of decoding it, and little memory."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+__all__ = ["is_sound_png"]
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEADER = struct.Struct(">IIBBBBB")
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by type of colour
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_LAST_FILTER = 4
+_PIECE = 1 << 20
+
+
+def is_sound_png(data: bytes) -> bool:
+    """Whether a PNG picture surely can be decoded to its end; of unusual ones (interlaced, animated) it is not said.
+
+    All parts have the right checksum, and the coded rows are as many and as long as the header says, each with a filter
+    that there is.
+    """
+    parts = list(_parts(data))
+    names = [name for name, _ in parts]
+    first = names.index(b"IDAT") if b"IDAT" in names else 0
+    is_plain = names[:1] == [b"IHDR"] and names[-1:] == [b"IEND"] and set(names[first:-1]) == {b"IDAT"}
+    if not is_plain or b"acTL" in names or len(parts[0][1]) != _HEADER.size:
+        return False
+    width, height, depth, colour, *ways = _HEADER.unpack(parts[0][1])
+    if any(ways) or depth not in _DEPTHS.get(colour, ()) or (colour == 3 and b"PLTE" not in names):  # noqa: PLR2004
+        return False
+    row = 1 + -(-width * depth * _CHANNELS[colour] // 8)
+    return _has_rows(b"".join(body for name, body in parts if name == b"IDAT"), row, height)
+
+
+def _parts(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield name and body of each part, up to the last or to the first that is not as its checksum says."""
+    view, at = memoryview(data), len(_SIGNATURE)
+    if data[:at] != _SIGNATURE:
+        return
+    while at + 12 <= len(data):
+        size, name = int.from_bytes(view[at : at + 4]), bytes(view[at + 4 : at + 8])
+        end = at + 8 + size
+        if zlib.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4]):
+            return
+        yield name, view[at + 8 : end]
+        if name == b"IEND":
+            return
+        at = end + 4
+
+
+def _has_rows(packed: bytes, row: int, count: int) -> bool:
+    unpacking, size, rest = zlib.decompressobj(), 0, packed
+    try:
+        while not unpacking.eof and size <= row * count:
+            piece = unpacking.decompress(rest, _PIECE)
+            if not piece and not unpacking.eof:
+                return False  # it is cut off
+            if max(piece[-size % row :: row], default=0) > _LAST_FILTER:
+                return False
+            size += len(piece)
+            rest = unpacking.unconsumed_tail
+    except zlib.error:
+        return False
+    return unpacking.eof and size == row * count
