@@ -7,6 +7,7 @@ origin.
 from __future__ import annotations
 
 import re
+from itertools import chain, islice
 from typing import NoReturn, TypeVar
 
 from .._messages import ConfigError
@@ -23,6 +24,7 @@ _NOTHING = ("none", "null", "nil", "undefined")
 _LONGEST = 4096
 _SHORTEST_REDACTED = 6  # a shorter text would be taken out of words that only happen to contain it
 _LONGEST_ESCAPE = 6  # bytes: \u0041
+_FEW = 32  # escapes that may be of the key; where there are more, it is looked for everywhere
 
 _Data = TypeVar("_Data", str, bytes)
 
@@ -34,7 +36,7 @@ class Key:
         ConfigError: the text cannot be a key; it is not repeated in the message.
     """
 
-    __slots__ = ("_pattern", "_text", "source")
+    __slots__ = ("_compiled", "_text", "source")
 
     def __init__(self, text: str, *, source: str = "") -> None:
         bare = _BEARER.sub("", text.strip().strip("\"'`").strip(), count=1)
@@ -43,7 +45,7 @@ class Key:
         text = bare = ""  # a traceback may print what a frame holds
         if fault is not None:
             raise fault
-        self._pattern: re.Pattern[bytes] | None = None
+        self._compiled: list[re.Pattern[bytes]] = []
         self.source = source
 
     def header(self) -> str:
@@ -60,10 +62,28 @@ class Key:
         data = data.replace(plain, b"*" * len(plain))
         if b"\\" not in data and b"%" not in data:
             return data  # the pattern is slow on the base64 of large pictures, in which there is neither
-        if self._pattern is None:
-            choices = (b"|".join(map(re.escape, forms)) for forms in self.escapes())
-            self._pattern = re.compile(b"".join(b"(?:" + choice + b")" for choice in choices))
-        return self._pattern.sub(lambda match: b"*" * len(match[0]), data)
+        whole, *escapes = self._patterns
+        found = chain.from_iterable(escape.finditer(data) for escape in escapes)
+        places = [match.start() for match in islice(found, _FEW)]
+        reach = _LONGEST_ESCAPE * len(plain)
+        if len(places) < _FEW and not any(whole.search(data, max(0, at - reach), at + reach) for at in places):
+            return data  # as of the bytes of a picture, through which the pattern is slow, too
+        return whole.sub(lambda match: b"*" * len(match[0]), data)
+
+    @property
+    def _patterns(self) -> list[re.Pattern[bytes]]:
+        """A pattern of the key however it is escaped, and one for each way to escape a character of it.
+
+        Those begin with one sign, for which whole pictures are looked through in no time.
+        """
+        if not self._compiled:
+            every = self.escapes()
+            whole = b"".join(b"(?:" + b"|".join(map(re.escape, forms)) + b")" for forms in every)
+            escapes = sorted({form for forms in every for form in forms[:-1]})
+            ways = ((sign, [one[1:] for one in escapes if one[:1] == sign]) for sign in (b"%", b"\\"))
+            escaped = (re.escape(sign) + b"(?:" + b"|".join(map(re.escape, rest)) + b")" for sign, rest in ways)
+            self._compiled = [re.compile(one) for one in (whole, *escaped)]
+        return self._compiled
 
     def __len__(self) -> int:
         return len(self._text)
@@ -124,8 +144,9 @@ def _escapes_of(byte: int) -> tuple[bytes, ...]:
 
 def _undecided(key: list[tuple[bytes, ...]], data: bytes) -> int:
     """Return where a key may begin that is cut off by the end of the data; the end where there is none."""
-    first = max(0, len(data) - _LONGEST_ESCAPE * len(key))
-    return next((at for at in range(first, len(data)) if _is_cut_off(key, data, at)), len(data))
+    first, begins = max(0, len(data) - _LONGEST_ESCAPE * len(key)), {escape[0] for escape in key[0]}
+    places = (at for at, sign in enumerate(data[first:], first) if sign in begins)
+    return next((at for at in places if _is_cut_off(key, data, at)), len(data))
 
 
 def _is_cut_off(key: list[tuple[bytes, ...]], data: bytes, at: int) -> bool:
