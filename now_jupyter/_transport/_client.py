@@ -316,9 +316,10 @@ async def _read(answer: Answer, texts: LongTexts | None) -> Submission:
     start = await answer.start(_EVENT_PEEK if answer.expects == "events" else _FILE_PEEK)
     if is_stream(answer.head, start):
         if answer.expects == "events" and texts is not None:
+            answer.leave_the_rest()
             return Submission(Reply(media_type="text/event-stream", streamed=True), _live_events(answer, start, texts))
     elif (mime := file_type(answer.head, start := await answer.start(_FILE_PEEK, start))) is not None:
-        content = await answer.drain(start)
+        content = await answer.drain()
         return Submission(Reply(media_type=mime, is_file=True), _each(()), content=content)
     said = await answer.rest(start, Said(None if answer.expects == "text" else texts))
     try:

@@ -25,7 +25,8 @@ SAID_CAP = 8 << 20
 _LONGEST = 16 << 10  # bytes; links are shorter
 _HEAD = 1 << 10  # bytes of a long text that stay where it was: they tell what it is
 _STEP = 16 << 10
-_PIECE = 64 << 10
+_PIECE = 256 << 10
+_WRITTEN = 128 << 10  # bytes that are written at once: each call lets go of Python's lock, and waits for it again
 # Base64, also as JSON's writers escape its signs and line ends.
 _SIGNS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-"
 _PLAIN = rb"[A-Za-z0-9+/=_-]*+"
@@ -123,6 +124,9 @@ class Cutter:
 
     def feed(self, data: bytes) -> bytes:
         """Return what the next bytes say."""
+        if self._rest is not None and not self._open and not data.translate(None, _SIGNS):
+            self._rest.write(data)  # the middle of a picture, as nearly all bytes are: nothing else is in it
+            return b""
         return b"".join(self._take(data[at : at + _STEP]) for at in range(0, len(data), _STEP))
 
     def end(self) -> bytes:
@@ -180,6 +184,7 @@ class _Rest:
 
     def __init__(self, new_path: Callable[[], Path]) -> None:
         self._digest = hashlib.sha256()
+        self._waiting = bytearray()
         self._memory: io.BytesIO | None = None
         try:
             self._path = new_path()
@@ -189,6 +194,12 @@ class _Rest:
 
     def write(self, data: bytes) -> None:
         """Take the next bytes."""
+        self._waiting += data
+        if len(self._waiting) >= _WRITTEN:
+            self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        data, self._waiting = bytes(self._waiting), bytearray()
         self._digest.update(data)
         start = self._file.tell()
         try:
@@ -203,6 +214,7 @@ class _Rest:
 
     def finish(self) -> str:
         """Return the digest of all that was written."""
+        self._write_waiting()
         if self._memory is None:
             self._file.close()
         return self._digest.hexdigest()
