@@ -86,7 +86,7 @@ def held_patterns() -> Iterator[Used]:
     holders["Rewriting"] = {"_line": rewriting._line, "_cell": rewriting._cell}
     key = Key("".join(random.choices("abc/-", k=40)))
     key.mask(b"%")
-    holders["Key"] = {"_pattern": key._pattern}
+    holders["Key"] = {"whole": key._patterns[0], "escape": key._patterns[1:]}
     seen: set[int] = set()
     for place, holder in holders.items():
         for name, value in list(holder.items()):
