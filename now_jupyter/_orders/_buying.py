@@ -112,10 +112,7 @@ class Buyer:
         job.notes = [*dict.fromkeys([*job.notes, *say_remarks(calls, snapshot.settings.language)])]  # of one plan
         job.of_previews = say_of_previews(calls[0], snapshot.settings)
         prices, budget = await self._quotes.agree([one.plan for one in calls], order, snapshot)
-        for record in decision.unsettled:  # the user's word is given: these no longer stand in the way
-            await run_in_thread(store.write, replace(record, settled=True))
-        await run_in_thread(store.preflight)
-        await run_in_thread(_keep_inputs, order, store)
+        await run_in_thread(_make_ready, decision, order, store)
         if not (order.request.model or snapshot.settings.model):
             await self._planner.facts.remember_choice(snapshot.access)  # so that it stays the same
         job.usually = self._workspace.history.usual_seconds(calls[0].model)
@@ -132,15 +129,13 @@ class Buyer:
         has_slot = self._has_way(purchase) and self._take_slot(record, snapshot)
         if has_slot:  # one write says both that it has its number and that it goes out
             record = record.about_to_go(time.time())
+        live = self._live[record.id] = _Live(None, has_slot)
         try:
-            record, lock = await run_in_thread(store.claim_and_hold, record)
+            record, live.lock, faster = await run_in_thread(self._claim, purchase, record)
         except BaseException:
-            if has_slot:
-                self._slots_of(snapshot).release_on_behalf_of(record.id)
+            self._release(record)
             raise
-        self._live[record.id] = _Live(lock, has_slot)
         claimed.append(record)
-        faster = await self._planner.find_faster(purchase.placed, record, purchase.answers)
         if faster.answers:
             purchase.answers.update(one.record.id for one in faster.answers)
             claimed.remove(record)
@@ -149,6 +144,17 @@ class Buyer:
         await self._quotes.stay_within(purchase.budget, record, snapshot)
         job.changed(record)
         return [partial(self._buy, record, purchase, job)]
+
+    def _claim(self, purchase: _Purchase, record: Record) -> tuple[Record, JobLock, Decision]:
+        """Claim a number, and look whether another kernel has a lower one for the same order."""
+        store = purchase.snapshot.home.store
+        claimed, lock = store.claim_and_hold(record)
+        try:
+            return claimed, lock, self._planner.find_faster(purchase.placed, claimed, purchase.answers)
+        except BaseException:
+            with lock, suppress(StoreError):
+                store.write(_taken_back(claimed))
+            raise
 
     def _record_of(self, purchase: _Purchase) -> Record:
         identity, order, position = uuid.uuid4().hex, purchase.placed.order, purchase.placed.position
@@ -172,7 +178,7 @@ class Buyer:
         return _with_plan(record, purchase.call)
 
     async def _withdraw(self, record: Record, store: Store) -> Record:
-        record = replace(record, status=Status.CANCELLED, billed="no", attempts=())
+        record = _taken_back(record)
         with suppress(StoreError):  # a record that nobody holds and that was not sent is read as cancelled
             await run_in_thread(store.write, record)
         self._release(record)
@@ -395,10 +401,18 @@ class Buyer:
         return Watch(changed, job.progressed)
 
 
-def _keep_inputs(order: Order, store: Store) -> None:
+def _make_ready(decision: Decision, order: Order, store: Store) -> None:
+    for record in decision.unsettled:  # the user's word is given: these no longer stand in the way
+        store.write(replace(record, settled=True))
+    store.preflight()
     for one in order.request.inputs:
         if one.sha256 in order.sources:
             store.keep_input(order.sources[one.sha256], mime=one.mime)
+
+
+def _taken_back(record: Record) -> Record:
+    """Return a record that was claimed, of which nothing was sent."""
+    return replace(record, status=Status.CANCELLED, billed="no", attempts=())
 
 
 def _known(price: Money | None) -> Money | None:

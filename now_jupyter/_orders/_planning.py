@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from .._background import run_in_thread
@@ -91,13 +90,12 @@ class Planner:
         placed = Placed(order=order, position=position_of(order, is_trial=True), snapshot=snapshot)
         return await run_in_thread(self._decide, self.reruns.copy(), placed)
 
-    async def find_faster(self, placed: Placed, claimed: Record, known: Collection[str]) -> Decision:
+    def find_faster(self, placed: Placed, claimed: Record, known: Collection[str]) -> Decision:
         """Look once more when a number is claimed: another kernel may have ordered the same with a lower one.
 
         What answers a part of this order already (`known`) answers no other.
         """
-        look = partial(self._decide, claimed=claimed, known=known)
-        return await run_in_thread(look, self.reruns, placed)
+        return self._decide(self.reruns, placed, claimed=claimed, known=known)
 
     def _decide_and_take_in(self, placed: Placed) -> Decision:
         """Decide, and take what histories beside this one have for it into this one, so that every verb works on it."""

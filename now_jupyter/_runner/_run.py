@@ -148,7 +148,9 @@ class Run:
             self._scope.shield = True
             going = replace(self.record, service=self._service.name).about_to_go(self._runner.clock())
             await self._write(status=going.status, billed=going.billed, attempts=going.attempts)
-        self._scope.shield = True
+        else:
+            self._scope.shield = True
+            await self._flush_claim()
         try:
             self._answer = self._store.open_answer(self.record.number)
             submitting = self._runner.client.submit(
@@ -172,6 +174,13 @@ class Run:
             ):
                 raise
             return outcome_of_rest
+
+    async def _flush_claim(self) -> None:
+        try:
+            await run_in_thread(self._store.flush_claims)
+        except StoreError:
+            self.record = replace(self.record, billed="no", attempts=self.record.attempts[:-1])
+            raise
 
     async def _read_rest(self, plan: Plan, saving: TaskGroup) -> Outcome | None:
         """Read what came of an answer that broke off; its outcome where all that was asked for is in it."""
@@ -381,6 +390,14 @@ class Run:
             self.record = replace(self.record, **changes)
         self._tell()
 
+    def _drop_what_is_superfluous(self, repeats: Iterable[RecordedOutput]) -> None:
+        for repeat in repeats:
+            with suppress(StoreError):
+                self._store.drop_repeat(repeat.file)
+        if self.record.status is Status.DONE:  # of fewer than asked for, the answer may still hold more
+            with suppress(StoreError):
+                self._store.drop_answer(self.record.number)
+
     async def _note_cancelled(self) -> None:
         if self.record.billed == "no" and self._is_new:
             with suppress(StoreError):  # a record that nobody holds and that was not sent is read as cancelled
@@ -407,12 +424,7 @@ class Run:
             await self._saver.rescue_kept(self.record)
             self._tell()
         else:
-            for repeat in repeats:
-                with suppress(StoreError):
-                    await run_in_thread(self._store.drop_repeat, repeat.file)
-            if self.record.status is Status.DONE:  # of fewer than asked for, the answer may still hold more
-                with suppress(StoreError):
-                    await run_in_thread(self._store.drop_answer, self.record.number)
+            await run_in_thread(self._drop_what_is_superfluous, repeats)
         if told is not None:
             told.billed = self.record.billed
             told.rescued = tuple(data for one in self._lost.values() for data in one.rescued)

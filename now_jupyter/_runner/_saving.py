@@ -27,7 +27,7 @@ from .._messages import (
     printable,
 )
 from .._protocol import Base64, Call, Crop, Found, LaidBack, Link, Source, Whole
-from .._store import Record, RecordedOutput, Store
+from .._store import Record, RecordedOutput, Store, is_missing
 from .._transport import LongTexts, save
 from ._answers import LONGEST_WORDS
 from ._outside import add_change, lay_original_back
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Saver", "keep_data"]
 
 _STARS = b"*" * 6  # no key that is masked is shorter
-_CHUNK = 64 << 10
+_CHUNK = 256 << 10
 _OVERLAP = 4 << 10  # no key is longer
 _LARGEST_IN_MEMORY = 64 << 20
 
@@ -88,16 +88,19 @@ class Saver:
             data = await self.load(source)
             return await self._keep(data, announced, is_masked=isinstance(source, bytes))
         path: Path | None = None
+        is_kept = False
         try:
             try:
                 path = self._store.temp_path()
                 await self._fetch(source, path)
             except StoreError as problem:
                 raise await self._rescue(source, announced, problem) from None
-            return await self._keep(path, announced, is_masked=isinstance(source, Whole))
+            kept = await self._keep(path, announced, is_masked=isinstance(source, Whole))
+            is_kept = bool(kept.file)  # then it was moved, unless its bytes were changed
+            return kept
         finally:
-            if path is not None:
-                with suppress(OSError):  # it was moved, or its disk takes no more orders
+            if path is not None and not (is_kept and is_missing(path)):
+                with suppress(OSError):  # its disk takes no more orders
                     await run_in_thread(path.unlink)
 
     async def load(self, source: Source) -> bytes:
@@ -195,8 +198,7 @@ class Saver:
             keep_data, self._store, self._record, source, announced, repeats_key=repeats_key, is_masked=is_masked
         )
         try:
-            kept = await run_in_thread(keep)
-            return await run_in_thread(add_change, kept, self._record, self._store)
+            return await run_in_thread(lambda: add_change(keep(), self._record, self._store))
         except StoreError as problem:
             error = problem
         raise await self._rescue(source, announced, error)
@@ -288,7 +290,7 @@ def _short_text(source: bytes | Path) -> str:
 
 def _without_key(source: bytes | Path, repeats_key: Callable[[bytes], bool], *, is_masked: bool) -> bytes | Path:
     """Return what came; of a picture whose texts repeat the key, or did before it was masked, only its pixels."""
-    if any(repeats_key(window) or (is_masked and _STARS in window) for window in _windows(source)):
+    if any((is_masked and _STARS in window) or repeats_key(window) for window in _windows(source)):
         return pixels_only(source if isinstance(source, bytes) else source.read_bytes())
     return source
 

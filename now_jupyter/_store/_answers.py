@@ -65,6 +65,7 @@ class AnswerFile:
         self._whole, self.path = answer_paths(folder, number)
         self._set_aside = set_aside
         self._file: int | None = None
+        self._size = 0
         self._is_waiting = False
 
     @with_store_errors
@@ -72,15 +73,22 @@ class AnswerFile:
         """Create the file and write the head."""
         self.abandon()
         self._clear(self.path)
+        self._size = 0
         self._file = create_privately(self.path)  # its name is on the disk when it is finished or abandoned
         self.write(canonical(head).encode("utf-8", "replace") + b"\n")
 
     @with_store_errors
     def write(self, data: bytes) -> None:
-        """Add bytes of the body."""
+        """Add bytes of the body: all of them, or none where there is no room."""
         if self._file is None:
             raise StoreError("the answer file {path} is not open", path=self.path)
-        write_all(self._file, data)
+        try:
+            write_all(self._file, data)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._file, self._size)
+            raise
+        self._size += len(data)
 
     @with_store_errors
     def finish(self) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "create_privately",
     "digest_of_file",
     "file_stamp",
+    "flush_names",
     "folder_stamp",
     "is_folder",
     "is_long_ago",
@@ -122,7 +123,10 @@ def write_durably(path: Path, data: bytes) -> FileStamp:
 
 @with_store_errors
 def claim_exclusively(path: Path, data: bytes, *, link: Callable[[Path, Path], None] = os.link) -> FileStamp | None:
-    """Put `data` at `path` if nothing is there, and return the stamp of the new file; None where something was."""
+    """Put `data` at `path` if nothing is there, and return the stamp of the new file; None where something was.
+
+    Its content is on the disk then, its name is after `sync_folder`.
+    """
     with _temp_with(data, path) as (temp, stamp):
         return stamp if _link(temp, path, link) else None
 
@@ -132,6 +136,7 @@ def move_exclusively(source: Path, path: Path, *, link: Callable[[Path, Path], N
     """Move a flushed file of the same file system to `path` if nothing is there, and return whether nothing was."""
     if not _link(source, path, link):
         return False
+    sync_folder(path.parent)
     source.unlink(missing_ok=True)
     return True
 
@@ -147,9 +152,7 @@ def _link(temp: Path, path: Path, link: Callable[[Path, Path], None]) -> bool:
             os.close(create_privately(path))
             temp.replace(path)
     except FileExistsError:
-        if os.lstat(temp).st_nlink == 1:  # else NFS repeated a call whose reply was lost, and the name is ours
-            return False
-    sync_folder(path.parent)
+        return os.lstat(temp).st_nlink > 1  # then NFS repeated a call whose reply was lost, and the name is ours
     return True
 
 
@@ -222,6 +225,12 @@ def sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(file)
+
+
+@with_store_errors
+def flush_names(folder: Path) -> None:
+    """Do the same, with our errors."""
+    sync_folder(folder)
 
 
 @with_store_errors

@@ -174,6 +174,7 @@ class FolderLayout:
             private_folder(self.path / name)
         if is_missing(self.path / ".gitignore"):
             claim_exclusively(self.path / ".gitignore", _IGNORED.encode())
+            sync_folder(self.path)
         self._complete = stamp
 
     def _begin(self, notebook: str) -> None:
@@ -183,6 +184,7 @@ class FolderLayout:
         identity = uuid4().hex
         remember(identity)
         claim_exclusively(self._format_path, encode({"format": FORMAT, "id": identity, "notebook": notebook}))
+        sync_folder(self.path)
 
     def check(self, need_bytes: int) -> None:
         """Prove that pictures of `need_bytes` can be kept here."""

@@ -21,7 +21,7 @@ from pathlib import Path
 from .._json import Texts
 from .._messages import StoreCorrupt, StoreError
 from ._answers import AnswerFile, StoredAnswer, answer_paths, find_answer
-from ._files import FileStamp, file_stamp, is_missing, list_names, remove_file
+from ._files import FileStamp, file_stamp, flush_names, is_missing, list_names, remove_file
 from ._job_locks import JobLock, JobLocks
 from ._joining import complete_record, missing_outputs, same_record
 from ._output_files import FileStore
@@ -63,17 +63,23 @@ class Store(FileStore):
     def claim(self, record: Record) -> Record:
         """Write the intent under the next number, on the disk when this returns; return it with its number."""
         claimed, lock = self.claim_and_hold(record)
-        lock.release()
+        with lock:
+            self.flush_claims()
         return claimed
 
     def claim_and_hold(self, record: Record) -> tuple[Record, JobLock]:
         """Claim a number for an order that this process is about to work on; nobody ever sees it without its lock.
 
-        Kernels claim one after another: whoever has a number finds every lower one on the disk.
+        Kernels claim one after another: whoever has a number finds every lower one in the folder. They survive a power
+        cut from `flush_claims` on, which whoever sends an order calls before.
         """
         self._layout.create()
         with self._turn_to_claim():
             return self._claim_next(lambda number: replace(record, number=number))
+
+    def flush_claims(self) -> None:
+        """Have the names of all records on the disk that were claimed until now."""
+        flush_names(self._jobs.folder)
 
     def take_in(
         self, record: Record, source: Store, *, place: str = "", known: Sequence[Record] | None = None
@@ -98,8 +104,10 @@ class Store(FileStore):
             if (here := same_record(taken, every)) is not None:
                 return self._complete(here, taken, source, marks)
             copied, lock = self._claim_next(lambda number: self._copy_files(replace(taken, number=number), source))
-            with lock, suppress(StoreError):  # it is here; its marks are the lesser loss
-                self._jobs.write_marks(copied.number, marks)
+            with lock:
+                self.flush_claims()
+                with suppress(StoreError):  # it is here; its marks are the lesser loss
+                    self._jobs.write_marks(copied.number, marks)
         return self.read(copied.number)
 
     def _complete(self, here: Record, taken: Record, source: Store, marks: Marks) -> Record:

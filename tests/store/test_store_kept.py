@@ -150,7 +150,7 @@ store = Store(Path(sys.argv[1]))
 hold = store.hold(1)
 if os.fork() == 0:
     mine = store._locks._mine
-    with store._lock:
+    with store._changing[1]:
         print("child", len(mine), flush=True)
     sys.stdin.read()
     os._exit(0)
