@@ -1,0 +1,176 @@
+"""What the cells of measured kernels call: nothing is imported before it is needed, so that each peer pays for its own.
+
+All of it runs in now_jupyter's environment or in that of the peers; only the standard library is common to both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import os
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Memory", "measured", "order_expertly", "order_in_threads", "order_with_now", "order_with_sdk"]
+
+MODEL = "gpt-image-2"
+_TICK = 0.01  # seconds between two looks at how late the kernel's loop is
+
+
+class Memory:
+    """How much more than now the process comes to hold at its peak, in MB (Linux; elsewhere nothing is told)."""
+
+    def __init__(self) -> None:
+        try:
+            Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        except OSError:
+            pass
+        self._idle = _resident("VmRSS")
+
+    @property
+    def grown(self) -> float:
+        return (_resident("VmHWM") - self._idle) / 1000
+
+
+def _resident(name: str) -> float:
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0.0
+    return float(re.search(rf"{name}:\s+(\d+) kB", status)[1]) * 1.024
+
+
+@asynccontextmanager
+async def _ticking(late: list[float]):
+    """Have a task tick in the kernel's loop, as a progress bar or a widget would, and note how late each tick is."""
+
+    async def tick() -> None:
+        while True:
+            due = time.perf_counter() + _TICK
+            await asyncio.sleep(_TICK)
+            late.append(time.perf_counter() - due)
+
+    task = asyncio.create_task(tick())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def measured(work: Awaitable[object]) -> None:
+    """Print what some work took: seconds, MB over what was held before, and the latest tick in ms."""
+    late = [0.0]
+    memory = Memory()
+    async with _ticking(late):
+        began = time.perf_counter()
+        await work
+        seconds = time.perf_counter() - began
+        await asyncio.sleep(2 * _TICK)
+    print(json.dumps({"seconds": seconds, "grown": memory.grown, "late": 1000 * max(late)}))
+
+
+def _prompts(count: int, begin: int) -> Iterator[str]:
+    return (f"a red fox in fresh snow, number {number}" for number in range(begin, begin + count))
+
+
+async def order_with_now(count: int, begin: int = 0) -> None:
+    """Order in the notebook's session, whose settings say how many are in flight, and await all."""
+    import now_jupyter as nj
+
+    jobs = [nj.submit(prompt, model=MODEL) for prompt in _prompts(count, begin)]
+    for job in jobs:
+        await job
+
+
+async def order_with_sdk(base_url: str, folder: str, count: int, in_flight: int, begin: int = 0) -> None:
+    """Order with AsyncOpenAI and gather, and write the files, as its documentation shows."""
+    from openai import AsyncOpenAI
+
+    client = AsyncOpenAI(base_url=base_url, api_key="-", max_retries=0)
+    gate = asyncio.Semaphore(in_flight)
+
+    async def one(number: int, prompt: str) -> None:
+        async with gate:
+            answer = await client.images.generate(model=MODEL, prompt=prompt)
+        Path(folder, f"{number}.png").write_bytes(base64.b64decode(answer.data[0].b64_json))
+
+    await asyncio.gather(*(one(number, prompt) for number, prompt in enumerate(_prompts(count, begin))))
+    await client.close()
+
+
+async def order_in_threads(base_url: str, folder: str, count: int, in_flight: int, begin: int = 0) -> None:
+    """Order with httpx in a pool of threads, and write the files: what one writes first."""
+    import httpx
+
+    def one(number: int, prompt: str) -> None:
+        body = {"model": MODEL, "prompt": prompt}
+        answer = httpx.post(f"{base_url}/images/generations", json=body, timeout=None)
+        Path(folder, f"{number}.png").write_bytes(base64.b64decode(answer.json()["data"][0]["b64_json"]))
+
+    with ThreadPoolExecutor(in_flight) as pool:
+        futures = [pool.submit(one, number, prompt) for number, prompt in enumerate(_prompts(count, begin))]
+        await asyncio.gather(*map(asyncio.wrap_future, futures))
+
+
+async def order_expertly(base_url: str, folder: str, count: int, in_flight: int, begin: int = 0) -> None:
+    """Order with httpx as well as one can: answers are decoded while they come, and files written durably."""
+    import httpx
+
+    limits = httpx.Limits(max_connections=in_flight, max_keepalive_connections=in_flight)
+    gate = asyncio.Semaphore(in_flight)
+
+    async def one(number: int, prompt: str) -> None:
+        body = {"model": MODEL, "prompt": prompt}
+        part = Path(folder, f"{number}.part")
+        async with gate:
+            async with client.stream("POST", f"{base_url}/images/generations", json=body) as answer:
+                with part.open("wb") as file:
+                    decode = _decoding(file.write)
+                    async for chunk in answer.aiter_raw():
+                        decode(chunk)
+                    await asyncio.to_thread(_flush, file, part)
+
+    async with httpx.AsyncClient(limits=limits, timeout=None) as client:
+        await asyncio.gather(*(one(number, prompt) for number, prompt in enumerate(_prompts(count, begin))))
+
+
+def _decoding(write: Callable[[bytes], object]) -> Callable[[bytes], None]:
+    """Give a function that takes an answer in chunks and writes the picture in it."""
+    mark = b'"b64_json":"'
+    rest, is_in_text = b"", False
+
+    def take(chunk: bytes) -> None:
+        nonlocal rest, is_in_text
+        rest += chunk
+        if not is_in_text:
+            at = rest.find(mark)
+            if at < 0:
+                return
+            rest, is_in_text = rest[at + len(mark) :], True
+        text, quote, _after = rest.partition(b'"')
+        whole = len(text) if quote else len(text) // 4 * 4
+        write(binascii.a2b_base64(text[:whole]))
+        rest = quote + text[whole:] if not quote else b'"'
+
+    return take
+
+
+def _flush(file: Any, part: Path) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    part.replace(part.with_suffix(".png"))
+    flush_folder(part.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Have the names in a folder survive a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    os.fsync(handle)
+    os.close(handle)
