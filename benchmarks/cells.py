@@ -174,3 +174,35 @@ def flush_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     os.fsync(handle)
     os.close(handle)
+
+
+def looked_into(folder: str, word: str) -> None:
+    """Print how long it takes to open a history, to get its newest, and to search it, each for the first time, in ms."""
+    import now_jupyter as nj
+
+    began = time.perf_counter()
+    session = nj.Session(folder=folder)
+    count = len(session.history)
+    opened = time.perf_counter()
+    newest = session.history[-1]
+    got = time.perf_counter()
+    found = len(session.history.search(word))
+    searched = time.perf_counter()
+    times = {"open": opened - began, "newest": got - opened, "search": searched - got}
+    print(json.dumps({name: 1000 * one for name, one in times.items()} | {"count": count, "found": found}))
+    assert newest.pictures
+    session.close()
+
+
+def indexed(folder: str, word: str, expected: int) -> None:
+    """Print after how many seconds the newest, and all that a search has to find, are there at the first opening."""
+    import now_jupyter as nj
+
+    began = time.perf_counter()
+    session = nj.Session(folder=folder)
+    assert session.history[-1].pictures
+    usable = time.perf_counter() - began
+    while len(session.history.search(word)) < expected:
+        time.sleep(_TICK)
+    print(json.dumps({"usable": usable, "whole": time.perf_counter() - began}))
+    session.close()

@@ -27,7 +27,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """How far the pace of this machine differed from its best while something was measured: 0.1 is a tenth."""
+    """How much slower than at its best this machine was while something was measured: 0.1 is a tenth."""
 
     spread: float
 
@@ -40,7 +40,7 @@ class Noise:
             for _step in range(_STEPS):
                 pass
             times.append(time.perf_counter() - began)
-        return cls(spread=statistics.quantiles(times, n=10)[-1] / min(times) - 1)
+        return cls(spread=statistics.fmean(times) / min(times) - 1)
 
     @property
     def is_quiet(self) -> bool:

@@ -1,89 +1,105 @@
-"""The panel on short and long histories, in one run: bytes, frames while scrolling, and from a result to its picture.
-
-The page is the real script in a real Chromium (tests/panels.py). A history of 100 records is the measure for one of
-10,000: what a long history costs is said as a ratio.
-"""
+"""Histories of 10,000 and 100,000 records: opening, searching, ordering, and the panel's first paint."""
 
 from __future__ import annotations
 
-import json
-import statistics
-import sys
-import tempfile
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / part) for part in ("tests", "tests/guard", "tools")]
+from harness import Row, in_turn, ms
+from histories import RARE, write_history
+from now_jupyter import Session
+from stage import Cell, Stage
 
-import panels  # noqa: E402 - found by the line above
-from now_jupyter._values import Status  # noqa: E402
-from panel_steps import SCROLL  # noqa: E402
-from panels import Browser  # noqa: E402
+__all__ = ["rows"]
 
-SHORT, LONG = 100, 10_000
-ROUNDS = 5
-_SHOWN = "least => [...document.querySelectorAll('.nowp-thumb')].filter((one) => one.naturalWidth).length >= least"
-_WATCH = """() => {
-    window.long_tasks = [0];
-    new PerformanceObserver((list) => window.long_tasks.push(...list.getEntries().map((one) => one.duration)))
-        .observe({ type: "longtask" });
-}"""
+SHORT = 20
+_MOST = {"open": 60.0, "newest": 2.0, "search": 30.0}
+_SAID = {"open": "open", "newest": "newest", "search": "search a word"}
+_PAINT = 150.0
+_INDEX = 60.0
+_SHOWN = """least => [...document.querySelectorAll(".nowp-thumb")]
+    .filter((one) => one.complete && one.naturalWidth).length >= least"""
 
 
-def originals() -> Sequence[bytes]:
-    """Make the pictures that all histories show."""
-    with tempfile.TemporaryDirectory() as folder, panels.quiet_session(Path(folder)) as session:
-        return [session.generate(f"picture {index}").pictures[0].bytes() for index in range(3)]
+def rows(stage: Stage) -> Iterator[Row]:
+    """Measure both lengths; what 100,000 may take is twice what 10,000 may."""
+    stage.relay.set()
+    for count, times in ((stage.few(10_000, 60), 1), (stage.few(100_000, 120), 2)):
+        with stage.new_folder() as folder:
+            history = write_history(folder, count, stage.relay)
+            yield from _index(stage, history, count)
+            yield from _looks(stage, history, count, times)
+            yield _first_paint(stage, history, count, times)
+            yield _order(stage, folder, count, times)
 
 
-def looked_through(browser: Browser, many: int, pictures: Sequence[bytes]) -> tuple[int, float, float, float]:
-    """Give bytes of the first paint, seconds to it, median frame and longest task (ms) of a scroll to the end."""
-    with tempfile.TemporaryDirectory() as name, panels.quiet_session(folder := Path(name)) as session:
-        panels.fill_store(folder, many, pictures)
-        with panels.opened(session) as wire:
+def _index(stage: Stage, history: Path, count: int) -> Iterator[Row]:
+    """Open it for the first time: whatever is remembered of files has to be read from them."""
+    with stage.kernel() as kernel:
+        told = kernel.measure(f"import cells\ncells.indexed({str(history)!r}, {RARE!r}, {count // 100})")
+    work = f"{count:,} records, opened for the first time"
+    yield Row(work=f"{work}: all can be searched", unit="s", ours=[told["whole"]], goal=_INDEX)
+    yield Row(work=f"{work}: the newest is there", unit="s", ours=[told["usable"]])
+
+
+def _looks(stage: Stage, history: Path, count: int, times: int) -> Iterator[Row]:
+    told = []
+    for _ in range(stage.rounds(5)):
+        with stage.new_folder() as folder, stage.kernel() as kernel:
+            short = write_history(folder, SHORT, stage.relay)
+            kernel.do(f"import cells\ncells.looked_into({str(short)!r}, {RARE!r})")  # what is loaded is loaded
+            told.append(kernel.measure(f"cells.looked_into({str(history)!r}, {RARE!r})"))
+    if {(one["count"], one["found"]) for one in told} != {(count, count // 100)}:
+        raise RuntimeError(f"not all was found: {told}")
+    for name, most in _MOST.items():
+        figures = [one[name] for one in told]
+        yield Row(work=f"{count:,} records: {_SAID[name]}", unit="ms", ours=figures, goal=times * most)
+
+
+def _first_paint(stage: Stage, history: Path, count: int, times: int) -> Row:
+    """From the panel's making to six pictures on the screen, in a page that is there already."""
+    import panels  # noqa: PLC0415 - loads the browser's driver
+
+    def paint(number: int) -> float:
+        session = Session(folder=history, base_url=stage.relay.base_url)
+        try:
+            with panels.opened(session) as wire, browser.page(wire) as page:
+                page.wait(_SHOWN, 6)
+                began = page.evaluate("() => performance.timing.navigationStart")
+                return float(page.evaluate("() => performance.now()"))
+        finally:
+            session.close()
+
+    with panels.Browser.started() as browser:
+        paint(-1)
+        figures = [paint(number) for number in range(stage.rounds(5))]
+    return Row(work=f"{count:,} records: first paint of the panel", unit="ms", ours=figures, goal=times * _PAINT)
+
+
+def _order(stage: Stage, folder: Path, count: int, times: int) -> Row:
+    """A cell run for the first time in its kernel, which is served or buys: here and in a short history, in turn."""
+    with ExitStack() as stack:
+        other = stack.enter_context(stage.new_folder())
+        write_history(other, SHORT, stage.relay)
+        kernels = [stack.enter_context(stage.kernel(folder=one)) for one in (folder, other)]
+        for kernel in kernels:
+            kernel.do("%load_ext now_jupyter\n%nowimage -m gpt-image-2 to begin with")
+
+        def order(kernel: Cell, number: int) -> float:
             began = time.perf_counter()
-            with browser.page(wire) as page:
-                page.wait_for_pictures(6)
-                seconds = time.perf_counter() - began
-                state = len(json.dumps(wire.widget.get_state(), default=str).encode())
-                sent = state + sum(one.size for one in wire.said)
-                page.evaluate(_WATCH)
-                frames = page.evaluate(SCROLL)
-                return sent, seconds, statistics.median(frames), max(page.evaluate("() => window.long_tasks"))
+            kernel.do(f"%nowimage -m gpt-image-2 a new fox {number}", cell_id=f"cell-{number}")
+            return time.perf_counter() - began
 
-
-def from_result_to_picture(browser: Browser) -> float:
-    """Give the median seconds between a result and its thumbnail in the page."""
-    taken: list[float] = []
-    with tempfile.TemporaryDirectory() as name, panels.quiet_session(Path(name)) as session:
-        done: list[float] = []
-        session.history.observe(lambda one: done.append(time.perf_counter()) if one.status is Status.DONE else None)
-        with panels.opened(session) as wire, browser.page(wire) as page:
-            for count in range(1, ROUNDS + 1):
-                session.generate(f"a red fox {count}")
-                page.wait(_SHOWN, count)
-                taken.append(time.perf_counter() - done[-1])
-    return statistics.median(taken)
-
-
-def main() -> None:
-    """Print the figures."""
-    pictures = originals()
-    with Browser.started() as browser:
-        looked_through(browser, SHORT, pictures)  # the first page of a browser is slower
-        short, long = (looked_through(browser, many, pictures) for many in (SHORT, LONG))
-        soon = from_result_to_picture(browser)
-    print(f"panel, {LONG:,} records against {SHORT}:")
-    print(
-        f"  first paint   {long[0]:,} bytes = {long[0] / short[0]:.2f} x, {long[1]:.2f} s = {long[1] / short[1]:.2f} x"
+        long, short = in_turn([lambda number, one=one: order(one, number) for one in kernels], stage.rounds(20))
+    return Row(
+        work=f"{count:,} records: an order, re-running decided",
+        unit="ms",
+        ours=ms(long),
+        peer=f"{SHORT} records",
+        theirs=ms(short),
+        goal=1.1 if times == 1 else None,
+        of="ratio",
     )
-    print(
-        f"  median frame  {long[2]:.1f} ms = {long[2] / short[2]:.2f} x; longest task {long[3]:.0f} ms ({short[3]:.0f})"
-    )
-    print(f"  result to picture in the page {soon * 1000:.0f} ms")
-
-
-if __name__ == "__main__":
-    main()

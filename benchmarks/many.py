@@ -42,7 +42,7 @@ def rows(stage: Stage) -> Iterator[Row]:
 def _of_two_hundred(stage: Stage, in_flight: int) -> Iterator[Row]:
     count = stage.few(200, 4)
     ours, peers, posts = _Measured(), {name: _Measured() for name in PEERS}, 0
-    for _ in range(stage.few(ROUNDS)):
+    for _ in range(stage.rounds(ROUNDS)):
         posts = max(posts, _ours(stage, count, in_flight, ours))
         if stage.has("by-hand"):
             for name, measured in peers.items():

@@ -1,88 +1,160 @@
-"""One picture through all of it, against bare httpx on the same loopback server, in one run.
+"""One picture in a cell: the first of a fresh kernel, each further one, and what an order asks of the system.
 
-The server answers after 60 ms with a picture as base64. Bare httpx posts, decodes and writes one file; we judge the
-picture, keep intent, raw answer, picture and record durably, and look into the history first.
+Times are those of a front end: from the cell's sending to its end, with all that it shows.
 """
 
 from __future__ import annotations
 
-import base64
-import json
-import statistics
-import tempfile
-import threading
+import re
+import shutil
+import subprocess
 import time
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
+from harness import Row, in_turn, ms
+from stage import Cell, Stage
+
+__all__ = ["rows"]
+
+FIRST = {
+    "ours": "%load_ext now_jupyter\n%nowimage -m gpt-image-2 a red fox in snow",
+    "by-hand": """import base64
+from pathlib import Path
+from IPython.display import Image, display
+from openai import OpenAI
+client = OpenAI(base_url={base_url!r}, api_key="-")
+answer = client.images.generate(model="gpt-image-2", prompt="a red fox in snow")
+data = base64.b64decode(answer.data[0].b64_json)
+Path("fox.png").write_bytes(data)
+display(Image(data))""",
+}
+EXPERT = """import base64, os
+from pathlib import Path
 import httpx
-from preview import encoded, texture
-
-from now_jupyter import Session
-
-ROUNDS = 15
-LATENCY = 0.06
-
-
-class Relay(BaseHTTPRequestHandler):
-    """Answers every order with the same picture."""
-
-    protocol_version = "HTTP/1.1"
-    answer = b""
-
-    def do_POST(self) -> None:
-        """Read the order, take the latency, answer."""
-        self.rfile.read(int(self.headers["Content-Length"]))
-        time.sleep(LATENCY)
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(self.answer)))
-        self.end_headers()
-        self.wfile.write(self.answer)
-
-    def do_GET(self) -> None:
-        """Know of no models, prices or balance."""
-        self.send_error(404)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+from IPython.display import Image, display
+from cells import flush_folder
+client = httpx.Client(timeout=None)
+def picture(prompt):
+    answer = client.post({base_url!r} + "/images/generations", json={{"model": "gpt-image-2", "prompt": prompt}})
+    data = base64.b64decode(answer.json()["data"][0]["b64_json"])
+    part = Path(f"{{prompt}}.part")
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(f"{{prompt}}.png")
+    flush_folder(Path())
+    display(Image(data))"""
+_CALLS = {
+    "fsyncs": ("fsync", "fdatasync"),
+    "opens": ("open", "openat", "openat2"),
+    "stats": ("stat", "lstat", "newfstatat", "statx", "statfs"),
+}
+_SETTLED = 4  # seconds after which a folder's modification time tells whether it has changed
+_MOST = {"fsyncs": 6, "opens": 50, "stats": 60}
 
 
-def median_ms(work: Callable[[int], object]) -> float:
-    """Time `work` ROUNDS times, after one round that does not count."""
-    work(0)
-    times = []
-    for number in range(1, ROUNDS + 1):
-        began = time.perf_counter()
-        work(number)
-        times.append(time.perf_counter() - began)
-    return statistics.median(times) * 1000
+def rows(stage: Stage) -> Iterator[Row]:
+    """Measure one picture after another, with the server's latency off."""
+    stage.relay.set()
+    yield _first(stage)
+    yield from _further(stage)
+    yield from _calls(stage)
 
 
-def main() -> None:
-    """Measure both and print the ratio."""
-    picture = encoded(texture(1024, 1), "PNG")
-    Relay.answer = json.dumps({"created": 1, "data": [{"b64_json": base64.b64encode(picture).decode()}]}).encode()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Relay)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    with tempfile.TemporaryDirectory() as folder:
-        bare = median_ms(lambda number: _bare(address, Path(folder) / f"{number}.png"))
-        session = Session(base_url=address, folder=Path(folder) / "bench.now")
-        ours = median_ms(lambda number: session.generate(f"a fox, round {number}", model="gpt-image-2"))
-        session.close()
-    server.shutdown()
-    print(f"one picture of {len(picture) / 1e6:.2f} MB, {LATENCY * 1000:.0f} ms server latency, median of {ROUNDS}")
-    print(f"  bare httpx      {bare:7.1f} ms")
-    print(f"  now_jupyter     {ours:7.1f} ms   {ours / bare:.2f} ×   ({ours - bare:.1f} ms more)")
+def _first(stage: Stage) -> Row:
+    def of(peer: str) -> float:
+        with stage.new_folder() as folder, stage.kernel(peer, folder=folder) as kernel:
+            return _seconds(kernel, FIRST[peer].format(base_url=stage.relay.base_url))
+
+    works = ["ours", "by-hand"] if stage.has("by-hand") else ["ours"]
+    ours, *theirs = in_turn([lambda _, one=one: of(one) for one in works], stage.rounds(7))
+    return Row(
+        work="first picture in a fresh kernel, imports included",
+        unit="ms",
+        ours=ms(ours),
+        peer="OpenAI SDK by hand",
+        theirs=ms(theirs[0]) if theirs else (),
+        goal=1 / 3,
+        of="ratio",
+    )
 
 
-def _bare(address: str, path: Path) -> None:
-    with httpx.Client() as client:
-        reply = client.post(f"{address}/v1/images/generations", json={"model": "gpt-image-2", "prompt": "a fox"})
-    path.write_bytes(base64.b64decode(reply.json()["data"][0]["b64_json"]))
+def _further(stage: Stage) -> Iterator[Row]:
+    with ExitStack() as stack:
+        folder = stack.enter_context(stage.new_folder())
+        ours = _warm(stack.enter_context(stage.kernel(folder=folder)))
+        works = [lambda number: _seconds(ours, f"%nowimage -m gpt-image-2 fox {number}")]
+        if stage.has("by-hand"):
+            theirs = stack.enter_context(stage.kernel("by-hand", folder=folder))
+            theirs.do(EXPERT.format(base_url=stage.relay.base_url) + "\npicture('warm')")
+            works.append(lambda number: _seconds(theirs, f"picture('fox {number}')"))
+        for form in ("b64", "url"):
+            stage.relay.set(form=form)
+            if form == "url":
+                del works[1:]  # an expert would fetch it in one more request; the goal is about the first form
+            begin = 1000 if form == "url" else 0
+            figures = in_turn([lambda number, one=one: one(begin + number) for one in works], stage.rounds(30))
+            yield Row(
+                work=f"each further picture ({form})",
+                unit="ms",
+                ours=ms(figures[0]),
+                peer="expert httpx" if figures[1:] else "",
+                theirs=ms(figures[1]) if figures[1:] else (),
+                goal=1.25 if form == "b64" else None,
+                of="ratio",
+            )
 
 
-if __name__ == "__main__":
-    main()
+def _calls(stage: Stage) -> Iterator[Row]:
+    """Have strace count what one further order asks of the history's folder, in all threads of the kernel."""
+    stage.relay.set()
+    if shutil.which("strace") is None:
+        return
+    with stage.new_folder() as folder, stage.kernel(folder=folder) as kernel:
+        _warm(kernel)
+        for number in range(20):
+            kernel.do(f"%nowimage -m gpt-image-2 fox {number}")
+        time.sleep(stage.few(_SETTLED, 0))
+        counts = [_count(kernel, folder / "calls", f"fox counted {number}") for number in range(stage.rounds(5))]
+    for kind, most in _MOST.items():
+        yield Row(
+            work=f"system calls of an order: {kind}",
+            unit="",
+            ours=[float(one[kind]) for one in counts],
+            goal=most,
+            is_counted=True,
+        )
+
+
+def _count(kernel: Cell, log: Path, prompt: str) -> Counter[str]:
+    names = [name for several in _CALLS.values() for name in several]
+    command = ["strace", "-f", "-qq", "-y", "-e", f"trace={','.join(names)}", "-o", str(log), "-p", str(kernel.pid)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as strace:
+        while not log.exists() or not _is_traced(kernel.pid):
+            time.sleep(0.01)
+        kernel.do(f"%nowimage -m gpt-image-2 {prompt}")
+        strace.terminate()
+    called = re.findall(r"^\d+ +(\w+)\(.*bench\.now", log.read_text(errors="replace"), re.MULTILINE)
+    log.rename(log.with_suffix(".last"))
+    return Counter(kind for name in called for kind, several in _CALLS.items() if name in several)
+
+
+def _is_traced(pid: int) -> bool:
+    return all(
+        "TracerPid:\t0" not in (task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()
+    )
+
+
+def _warm(kernel: Cell) -> Cell:
+    kernel.do("%load_ext now_jupyter\n%nowimage -m gpt-image-2 to begin with")
+    return kernel
+
+
+def _seconds(kernel: Cell, code: str) -> float:
+    began = time.perf_counter()
+    kernel.do(code)
+    return time.perf_counter() - began

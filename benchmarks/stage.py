@@ -61,12 +61,12 @@ class Stage:
     is_tiny: bool
     folder: Path
     relay: Relay
-    kernels: Path
+    asked_rounds: int | None = None
     _made: int = 0
 
     @classmethod
     @contextmanager
-    def set_up(cls, *, is_tiny: bool) -> Iterator[Self]:
+    def set_up(cls, *, is_tiny: bool, rounds: int | None = None) -> Iterator[Self]:
         """Build it, with an environment in which no setting, key or proxy of a person is left, and take it away."""
         before = dict(os.environ)
         with tempfile.TemporaryDirectory(prefix="now-bench-", ignore_cleanup_errors=True) as name:
@@ -78,7 +78,7 @@ class Stage:
             _write_kernelspecs(folder / "jupyter")
             try:
                 with Relay(SMALL if is_tiny else SIDES) as relay:
-                    yield cls(is_tiny=is_tiny, folder=folder, relay=relay, kernels=folder / "jupyter")
+                    yield cls(is_tiny=is_tiny, folder=folder, relay=relay, asked_rounds=rounds)
             finally:
                 os.environ.clear()
                 os.environ.update(before)
@@ -86,6 +86,10 @@ class Stage:
     def few(self, full: int, tiny: int = 1) -> int:
         """Give how often something is done: as said, or in the tiny form."""
         return tiny if self.is_tiny else full
+
+    def rounds(self, usual: int) -> int:
+        """Give how many rounds are measured: once in the tiny form, else as asked for, else as usual."""
+        return 1 if self.is_tiny else self.asked_rounds or usual
 
     def has(self, peer: str) -> bool:
         """Whether a peer takes part."""

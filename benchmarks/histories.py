@@ -1,0 +1,70 @@
+"""Long histories, written as files: what a few real orders left, over and over under other numbers and prompts."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import uuid
+from pathlib import Path
+
+from now_jupyter import Session
+from relay import Relay
+
+__all__ = ["RARE", "write_history"]
+
+RARE = "zeppelin"
+"""A word that one prompt in a hundred has."""
+_SEEDS = 12
+_FIRST = 1_700_000_000.0  # the time of the oldest record
+_WORDS = """amber ancient arch autumn bamboo barn basalt beach birch blossom brass bridge bronze canyon castle cedar
+cliff cloud cobalt copper coral courtyard crane crystal dawn desert dune dusk ember fern fjord foggy forest fountain fox
+garden glacier gold granite harbour hawk heron hill horizon indigo island ivory jade lagoon lake lantern lighthouse lily
+lynx maple marble market meadow mist moon moss mountain mural oak obsidian ocean opal orchard otter owl pagoda palm
+pavilion pebble pine plaza pond porcelain prairie quartz rain raven reef river robin rose ruby sail sand sapphire shore
+silver snow spruce stone storm stream summit sunset swan temple terrace thunder tide tower tulip valley velvet village
+violet waterfall wave willow wind winter wolf""".split()
+
+
+def write_history(folder: Path, count: int, relay: Relay) -> Path:
+    """Write `bench.now` below `folder` with so many records, each with a picture of its own; give its path."""
+    history = folder / "bench.now"
+    made = _order(history, min(count, _SEEDS), relay)
+    chance = random.Random(count)
+    for number in range(1, count + 1):
+        _write(history, number, made[number % len(made)], chance)
+    return history
+
+
+def _order(history: Path, count: int, relay: Relay) -> list[dict[str, object]]:
+    with_seeds = Session(folder=history, base_url=relay.base_url)
+    try:
+        for number in range(count):
+            with_seeds.generate(f"seed {number}", model="gpt-image-2")
+    finally:
+        with_seeds.close()
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((history / "jobs").glob("*.json"))]
+    for record in records:  # the files of the others are links to these
+        name = record["outputs"][0]["file"]
+        (history / "pictures" / name).rename(history.parent / name)
+    return records
+
+
+def _write(history: Path, number: int, seed: dict[str, object], chance: random.Random) -> None:
+    words = chance.choices(_WORDS, k=14)
+    if number % 100 == 0:
+        words[7] = RARE
+    prompt = f"a {' '.join(words)}, evening light"
+    output = dict(seed["outputs"][0])  # type: ignore[index]  # a list in every record
+    kept, output["file"] = output["file"], f"{number}-{'-'.join(words[:3])}.png"
+    identity = uuid.UUID(int=chance.getrandbits(128), version=4).hex
+    record = seed | {
+        "id": identity,
+        "idempotency_key": identity,
+        "number": number,
+        "created": _FIRST + 60 * number,
+        "request": {"model": "gpt-image-2", "prompt": prompt},
+        "outputs": [output],
+    }
+    os.link(history.parent / kept, history / "pictures" / output["file"])
+    (history / "jobs" / f"{number}.json").write_text(json.dumps(record, indent=1, sort_keys=True), encoding="utf-8")
