@@ -25,7 +25,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from harness import Noise, Row  # noqa: E402 - found by the line above
 from stage import HERE, Stage  # noqa: E402 - as above
 
-GROUPS = ("startup", "one_picture", "many", "long_history")
+GROUPS = (
+    *("startup", "one_picture", "many", "long_history", "two_kernels"),
+    *("notebook", "waiting", "panel", "install"),
+)
 RESULTS = HERE / "RESULTS.md"
 _HEAD = ("work", "goal", "now_jupyter", "peer", "ratio", "verdict", "note")
 _OURS = ("now_jupyter", "httpx", "ipykernel", "ipython", "ipywidgets", "msgspec", "pillow")

@@ -95,7 +95,7 @@ def _ours(stage: Stage, count: int, in_flight: int, measured: _Measured) -> int:
         stage.relay.set(latency=LATENCY)
         measured.add(kernel.measure(f"await cells.measured(cells.order_with_now({count}))"))
         taken = stage.relay.taken()
-        _check(folder / "bench.now" / "pictures", count + 1)
+        stage.check_saved(folder / "bench.now" / "pictures", count + 1)
         if taken.posts != count:
             raise RuntimeError(f"{count} orders were sent {taken.posts} times")
         return taken.most_equal
@@ -108,13 +108,7 @@ def _peer(stage: Stage, name: str, count: int, in_flight: int, measured: _Measur
         kernel.do(f"import cells\nawait cells.{name}({given}, 1, 1)")
         stage.relay.set(latency=LATENCY)
         measured.add(kernel.measure(f"await cells.measured(cells.{name}({given}, {count}, {in_flight}))"))
-        _check(folder, count)
-
-
-def _check(folder: Path, count: int) -> None:
-    there = sum(1 for one in folder.iterdir() if one.suffix == ".png" and one.stat().st_size)
-    if there != count:
-        raise RuntimeError(f"{there} of {count} pictures were saved")
+        stage.check_saved(folder, count)
 
 
 def _median(figures: list[float]) -> float:

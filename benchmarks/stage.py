@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,15 +35,19 @@ def python_of(peer: str) -> Path | None:
 
 
 class Cell(Kernel):
-    """A kernel whose cells must succeed, and print what was measured as JSON."""
+    """A kernel in front of somebody: every cell has an id, as in JupyterLab, must succeed, and may print figures."""
 
-    def do(self, code: str, *, timeout: float = 600, cell_id: str | None = None) -> Ran:
+    def start(self, code: str, *, cell_id: str | None = None, answers: Sequence[str] = ()) -> Ran:
+        """Send a new cell, and do not wait."""
+        return super().start(code, cell_id=cell_id or f"cell-{len(self.cells)}", answers=answers)
+
+    def do(self, code: str, *, timeout: float = 600) -> Ran:
         """Run a cell.
 
         Raises:
             RuntimeError: it failed; the message says how.
         """
-        ran = self.run(code, timeout=timeout, cell_id=cell_id)
+        ran = self.run(code, timeout=timeout)
         if ran.status != "ok":
             raise RuntimeError(f"{code}\n{ran.text}")
         return ran
@@ -56,11 +60,15 @@ class Cell(Kernel):
 
 @dataclass(kw_only=True)
 class Stage:
-    """Where a run takes place. `is_tiny`: only to see that all of it works; without peers, once, with few orders."""
+    """Where a run takes place. `is_tiny`: only to see that all of it works; without peers, once, with few orders.
+
+    `person` is the environment as it was before, in which pip finds its settings.
+    """
 
     is_tiny: bool
     folder: Path
     relay: Relay
+    person: Mapping[str, str]
     asked_rounds: int | None = None
     _made: int = 0
 
@@ -78,7 +86,7 @@ class Stage:
             _write_kernelspecs(folder / "jupyter")
             try:
                 with Relay(SMALL if is_tiny else SIDES) as relay:
-                    yield cls(is_tiny=is_tiny, folder=folder, relay=relay, asked_rounds=rounds)
+                    yield cls(is_tiny=is_tiny, folder=folder, relay=relay, person=before, asked_rounds=rounds)
             finally:
                 os.environ.clear()
                 os.environ.update(before)
@@ -112,6 +120,13 @@ class Stage:
         if folder is not None:
             environment["NOW_FOLDER"] = str(folder / "bench.now")
         return Cell(of, env=environment, cwd=folder or self.folder)
+
+    @staticmethod
+    def check_saved(folder: Path, count: int) -> None:
+        """See that all pictures are there: a figure of what was not done is none."""
+        there = sum(1 for one in folder.glob("*.png") if one.stat().st_size)
+        if there != count:
+            raise RuntimeError(f"{there} of {count} pictures were saved")
 
 
 def _write_kernelspecs(folder: Path) -> None:
