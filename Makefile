@@ -7,7 +7,8 @@
 #   make steady  the tests with kernels and browser, RUNS=20 times beside a busy process: does one fail sometimes?
 #   make pythons the package in every CPython of this machine
 #   make faults  the fault campaign             make mutants guards taken out, one at a time: does a test notice?
-#   make bench   the benchmarks                 make clean   what tools left behind
+#   make bench   the benchmarks, beside their peers; BENCH="many startup" for some
+#   make clean   what tools left behind
 #   make PYTHON=python3.13 …  another Python
 #
 # The environment is .venv; it is made anew only where pyproject.toml or constraints.txt have changed. pip and npm are used as they are configured.
@@ -35,6 +36,8 @@ PYTEST_ARGS ?=
 # Dozens of kernels and scripts are started, which need not compile the package each time.
 unexport PYTHONDONTWRITEBYTECODE
 RUNS ?= 20
+BENCH ?=
+PEERS := $(patsubst benchmarks/peers/%.txt,.venv-peers/%.stamp,$(wildcard benchmarks/peers/*.txt))
 MUTANTS ?=
 
 .PHONY: try test quick steady lint format pythons faults mutants bench clean programs kernel6 environment
@@ -76,8 +79,15 @@ faults: $(VENV)/test.stamp kernel6 programs
 mutants: $(VENV)/test.stamp
 	$(RUN) tools/mutate.py $(MUTANTS)
 
-bench: $(VENV)/test.stamp
-	$(RUN) benchmarks/bench.py
+bench: $(VENV)/test.stamp programs $(PEERS)
+	$(RUN) benchmarks/bench.py $(BENCH)
+
+# Whom the package is measured against, from their own packages; what they require contradicts each other, and ours.
+.venv-peers/%.stamp: benchmarks/peers/%.txt | $(VENV)/pip.stamp
+	@echo "Installing into .venv-peers/$*, once."
+	$(RUN) -m venv --clear --without-pip .venv-peers/$*
+	$(PIP) --python .venv-peers/$* install -q -r $<
+	@touch $@
 
 programs:
 	@$(PYTHON) tools/ensure_programs.py
@@ -113,5 +123,5 @@ $(VENV)/pip.stamp:
 	@touch $@
 
 clean:
-	rm -rf $(VENV) try build dist screenshots .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/results notebooks/*.now
+	rm -rf $(VENV) .venv-peers try build dist screenshots .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/results notebooks/*.now
 	find now_jupyter tests tools benchmarks notebooks -name __pycache__ -type d -prune -exec rm -rf {} +

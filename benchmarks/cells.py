@@ -3,6 +3,7 @@
 All of it runs in now_jupyter's environment or in that of the peers; only the standard library is common to both.
 """
 
+# ruff: noqa: ASYNC230, ASYNC240, PLC0415 - what peers do is done as they do it, and imports are a part of it
 from __future__ import annotations
 
 import asyncio
@@ -12,11 +13,11 @@ import json
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 __all__ = ["Memory", "measured", "order_expertly", "order_in_threads", "order_with_now", "order_with_sdk"]
 
@@ -28,14 +29,13 @@ class Memory:
     """How much more than now the process comes to hold at its peak, in MB (Linux; elsewhere nothing is told)."""
 
     def __init__(self) -> None:
-        try:
+        with suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-        except OSError:
-            pass
         self._idle = _resident("VmRSS")
 
     @property
     def grown(self) -> float:
+        """How much it has been at the peak since."""
         return (_resident("VmHWM") - self._idle) / 1000
 
 
@@ -48,7 +48,7 @@ def _resident(name: str) -> float:
 
 
 @asynccontextmanager
-async def _ticking(late: list[float]):
+async def _ticking(late: list[float]) -> AsyncIterator[None]:
     """Have a task tick in the kernel's loop, as a progress bar or a widget would, and note how late each tick is."""
 
     async def tick() -> None:
@@ -129,13 +129,12 @@ async def order_expertly(base_url: str, folder: str, count: int, in_flight: int,
     async def one(number: int, prompt: str) -> None:
         body = {"model": MODEL, "prompt": prompt}
         part = Path(folder, f"{number}.part")
-        async with gate:
-            async with client.stream("POST", f"{base_url}/images/generations", json=body) as answer:
-                with part.open("wb") as file:
-                    decode = _decoding(file.write)
-                    async for chunk in answer.aiter_raw():
-                        decode(chunk)
-                    await asyncio.to_thread(_flush, file, part)
+        async with gate, client.stream("POST", f"{base_url}/images/generations", json=body) as answer:
+            with part.open("wb") as file:
+                decode = _decoding(file.write)
+                async for chunk in answer.aiter_raw():
+                    decode(chunk)
+                await asyncio.to_thread(_flush, file, part)
 
     async with httpx.AsyncClient(limits=limits, timeout=None) as client:
         await asyncio.gather(*(one(number, prompt) for number, prompt in enumerate(_prompts(count, begin))))
@@ -162,7 +161,7 @@ def _decoding(write: Callable[[bytes], object]) -> Callable[[bytes], None]:
     return take
 
 
-def _flush(file: Any, part: Path) -> None:
+def _flush(file: IO[bytes], part: Path) -> None:
     file.flush()
     os.fsync(file.fileno())
     part.replace(part.with_suffix(".png"))
@@ -177,7 +176,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def looked_into(folder: str, word: str) -> None:
-    """Print how long it takes to open a history, to get its newest, and to search it, each for the first time, in ms."""
+    """Print how long it takes to open a history, to get its newest, and to search it, each once, in ms."""
     import now_jupyter as nj
 
     began = time.perf_counter()
@@ -206,3 +205,41 @@ def indexed(folder: str, word: str, expected: int) -> None:
         time.sleep(_TICK)
     print(json.dumps({"usable": usable, "whole": time.perf_counter() - began}))
     session.close()
+
+
+def limits(base_url: str, folder: str, count: int) -> None:
+    """Print what cannot be saved, in ms for each picture: receiving it, decoding it, and a durable file."""
+    import http.client
+    import io
+    from urllib.parse import urlsplit
+
+    from PIL import Image
+
+    taken = dict.fromkeys(("wire", "decode", "fsync"), 0.0)
+    connection = http.client.HTTPConnection(urlsplit(base_url).netloc)
+    for number in range(count):
+        began = time.perf_counter()
+        body = json.dumps({"model": MODEL, "prompt": f"limit {number}"})
+        connection.request("POST", f"{urlsplit(base_url).path}/images/generations", body)
+        answer = connection.getresponse().read()
+        received = time.perf_counter()
+        data = base64.b64decode(json.loads(answer)["data"][0]["b64_json"])
+        Image.open(io.BytesIO(data)).load()
+        decoded = time.perf_counter()
+        part = Path(folder, f"{number}.part")
+        with part.open("wb") as file:
+            file.write(data)
+            _flush(file, part)
+        flushed = time.perf_counter()
+        for name, seconds in zip(taken, (received - began, decoded - received, flushed - decoded), strict=True):
+            taken[name] += 1000 * seconds / count
+    connection.close()
+    print(json.dumps(taken))
+
+
+def shown(count: int) -> None:
+    """Print how many bytes a notebook comes to hold for a picture of this session, on the average of so many."""
+    import now_jupyter as nj
+
+    bundles = [one._repr_mimebundle_() for one in nj.history[-count:]]
+    print(json.dumps({"bytes": sum(len(json.dumps(one)) for one in bundles) / len(bundles)}))

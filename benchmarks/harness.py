@@ -97,13 +97,13 @@ class Row:
         """Give work, goal, ours, peer, ratio, verdict and note as they are printed."""
         ours = f"{_number(statistics.median(self.ours))} {self.unit}".strip()
         theirs = f"{self.peer} {_number(statistics.median(self.theirs))} {self.unit}" if self.theirs else self.peer
-        ratio = f"{self.ratio:.2f}" if self.ratio is not None else ""
+        ratio = _short(self.ratio) if self.ratio is not None else ""
         return [self.work, self._goal(), ours, theirs.strip(), ratio, self.verdict.value, self.note]
 
     def _goal(self) -> str:
         if self.goal is None:
             return ""
-        return f"≤ {self.goal:.2f} ×" if self.of == "ratio" else f"≤ {_number(self.goal)} {self.unit}".strip()
+        return f"≤ {_short(self.goal)} ×" if self.of == "ratio" else f"≤ {_number(self.goal)} {self.unit}".strip()
 
 
 def _number(value: float) -> str:
@@ -111,6 +111,10 @@ def _number(value: float) -> str:
     if value == round(value) or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _short(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
 
 
 def in_turn(works: Sequence[Callable[[int], float]], rounds: int) -> list[list[float]]:

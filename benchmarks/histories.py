@@ -17,13 +17,48 @@ RARE = "zeppelin"
 """A word that one prompt in a hundred has."""
 _SEEDS = 12
 _FIRST = 1_700_000_000.0  # the time of the oldest record
-_WORDS = """amber ancient arch autumn bamboo barn basalt beach birch blossom brass bridge bronze canyon castle cedar
-cliff cloud cobalt copper coral courtyard crane crystal dawn desert dune dusk ember fern fjord foggy forest fountain fox
-garden glacier gold granite harbour hawk heron hill horizon indigo island ivory jade lagoon lake lantern lighthouse lily
-lynx maple marble market meadow mist moon moss mountain mural oak obsidian ocean opal orchard otter owl pagoda palm
-pavilion pebble pine plaza pond porcelain prairie quartz rain raven reef river robin rose ruby sail sand sapphire shore
-silver snow spruce stone storm stream summit sunset swan temple terrace thunder tide tower tulip valley velvet village
-violet waterfall wave willow wind winter wolf""".split()
+_COLOURS = (
+    "amber",
+    "cobalt",
+    "copper",
+    "coral",
+    "crystal",
+    "golden",
+    "indigo",
+    "ivory",
+    "jade",
+    "opal",
+    "ruby",
+    "violet",
+)
+_PLACES = (
+    "barn",
+    "bay",
+    "canyon",
+    "dune",
+    "fjord",
+    "glacier",
+    "harbour",
+    "lagoon",
+    "meadow",
+    "orchard",
+    "reef",
+    "valley",
+)
+_THINGS = (
+    "bridge",
+    "castle",
+    "crane",
+    "fox",
+    "heron",
+    "lantern",
+    "lynx",
+    "otter",
+    "pagoda",
+    "raven",
+    "tower",
+    "willow",
+)
 
 
 def write_history(folder: Path, count: int, relay: Relay) -> Path:
@@ -51,10 +86,10 @@ def _order(history: Path, count: int, relay: Relay) -> list[dict[str, object]]:
 
 
 def _write(history: Path, number: int, seed: dict[str, object], chance: random.Random) -> None:
-    words = chance.choices(_WORDS, k=14)
+    words = [chance.choice(some) for some in (_COLOURS, _THINGS, _COLOURS, _PLACES)]
+    prompt = "a {} {} beside a {} {} in fresh snow, evening light, 35 mm, soft shadows".format(*words)
     if number % 100 == 0:
-        words[7] = RARE
-    prompt = f"a {' '.join(words)}, evening light"
+        prompt += f", a {RARE} in the sky"
     output = dict(seed["outputs"][0])  # type: ignore[index]  # a list in every record
     kept, output["file"] = output["file"], f"{number}-{'-'.join(words[:3])}.png"
     identity = uuid.UUID(int=chance.getrandbits(128), version=4).hex

@@ -33,7 +33,7 @@ _TIMED = """
 def rows(stage: Stage) -> Iterator[Row]:
     """Measure both lengths; what 100,000 may take is twice what 10,000 may."""
     stage.relay.set()
-    for count, times in ((stage.few(10_000, 60), 1), (stage.few(100_000, 120), 2)):
+    for count, times in ((60, 1),) if stage.is_tiny else ((10_000, 1), (100_000, 2)):
         with stage.new_folder() as folder:
             history = write_history(folder, count, stage.relay)
             yield from _index(stage, history, count)

@@ -96,8 +96,7 @@ def _further(stage: Stage) -> Iterator[Row]:
             stage.relay.set(form=form)
             if form == "url":
                 del works[1:]  # an expert would fetch it in one more request; the goal is about the first form
-            begin = 1000 if form == "url" else 0
-            figures = in_turn([lambda number, one=one: one(begin + number) for one in works], stage.rounds(30))
+            figures = in_turn(works, stage.rounds(30))
             yield Row(
                 work=f"each further picture ({form})",
                 unit="ms",
@@ -144,9 +143,7 @@ def _count(kernel: Cell, log: Path, prompt: str) -> Counter[str]:
 
 
 def _is_traced(pid: int) -> bool:
-    return all(
-        "TracerPid:\t0" not in (task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()
-    )
+    return all("TracerPid:\t0" not in (task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir())
 
 
 def _warm(kernel: Cell) -> Cell:

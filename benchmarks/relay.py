@@ -28,7 +28,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from pictures import kept  # noqa: E402 - found by the line above
+from pictures import kept
 
 __all__ = ["Form", "Relay", "Taken"]
 

@@ -34,9 +34,7 @@ def rows(stage: Stage) -> Iterator[Row]:
     sdk, magics = theirs or ((), ())
     work = "%load_ext now_jupyter in a fresh IPython"
     yield Row(work=work, unit="ms", ours=ms(ours), peer="jupyter_ai_magics", theirs=ms(magics), goal=20)
-    yield Row(
-        work=work, unit="ms", ours=ms(ours), peer="import openai", theirs=ms(sdk), goal=0.05, of="ratio"
-    )
+    yield Row(work=work, unit="ms", ours=ms(ours), peer="import openai", theirs=ms(sdk), goal=0.05, of="ratio")
     new = json.loads(_said(here, _LOADED))
     heavy = [name for name in _HEAVY if name in new]
     yield Row(

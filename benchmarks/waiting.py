@@ -19,7 +19,7 @@ _PEERS = {
     futures = [pool.submit(client.images.generate, model="gpt-image-2", prompt="a red fox")]
 print(futures)""",
 }
-_SET_UP = """from concurrent.futures import ThreadPoolExecutor
+SET_UP = """from concurrent.futures import ThreadPoolExecutor
 from openai import AsyncOpenAI, OpenAI
 given = {{"base_url": {base_url!r}, "api_key": "-", "max_retries": 0}}
 client, other = OpenAI(**given), AsyncOpenAI(**given)"""
@@ -56,7 +56,7 @@ def rows(stage: Stage) -> Iterator[Row]:
 
 def _of_peers(stage: Stage) -> Iterator[tuple[str, float]]:
     with stage.kernel("by-hand") as kernel:
-        kernel.do(_SET_UP.format(base_url=stage.relay.base_url))
+        kernel.do(SET_UP.format(base_url=stage.relay.base_url))
         for name, code in _PEERS.items():
             figures = sorted(_freed(stage, kernel, code, Cell.interrupt) for _ in range(stage.rounds(3)))
             yield name, figures[len(figures) // 2]

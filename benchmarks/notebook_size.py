@@ -1,4 +1,4 @@
-"""How large a notebook with twenty pictures is, against one that holds the originals, as `display(Image(…))` leaves it."""
+"""How large a notebook with twenty pictures is, against one that holds the originals as `display(Image(…))` does."""
 
 from __future__ import annotations
 

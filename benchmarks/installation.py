@@ -20,11 +20,9 @@ _HEAVIEST = 6
 def rows(stage: Stage) -> Iterator[Row]:
     """Install the wheel into an empty folder, and jupyter-ai into another; in the tiny form weigh what is here."""
     with stage.new_folder() as ours, stage.new_folder() as theirs:
-        if stage.is_tiny:
-            ours = ROOT / "now_jupyter"
-        else:
+        if not stage.is_tiny:
             _install(ours, [_wheel(theirs, stage.person), "-c", str(ROOT / "constraints.txt")], stage.person)
-        weights, peer = _weigh(ours), Counter[str]()
+        weights, peer = _weigh(ROOT / "now_jupyter" if stage.is_tiny else ours), Counter[str]()
         if stage.has("by-hand"):
             _install(theirs, [PEER], stage.person)
             peer = _weigh(theirs)

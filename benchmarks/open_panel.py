@@ -5,12 +5,15 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import Row
 from histories import write_history
 from now_jupyter import Session
 from stage import Stage
+
+if TYPE_CHECKING:
+    import panels
 
 __all__ = ["rows"]
 
@@ -33,7 +36,6 @@ _WATCHED = """() => {
     window.end_panel = window.show_panel();
 }"""
 _IDLE = "() => ({ due: window.watch.due.size, begun: window.watch.begun })"
-_SCROLLED = 60.0  # frames a second that a screen shows
 
 
 def rows(stage: Stage) -> Iterator[Row]:
@@ -49,7 +51,7 @@ def rows(stage: Stage) -> Iterator[Row]:
             page.wait_for_pictures(6)
             page.evaluate(_WATCHED)
             page.wait_for_pictures(6)
-            _until_quiet(page, wire)
+            _until_quiet(page, stage.few(10, 1))
             before, heard = page.evaluate(_IDLE), len(wire.said)
             time.sleep(stage.few(10, 1))
             after, messages = page.evaluate(_IDLE), len(wire.said) - heard
@@ -64,8 +66,8 @@ def rows(stage: Stage) -> Iterator[Row]:
     )
 
 
-def _until_quiet(page: object, wire: object) -> None:
-    """Wait until what the opening began is through; at most ten seconds, as what never ends is to be counted."""
-    end = time.monotonic() + 10
-    while page.evaluate(_IDLE)["due"] and time.monotonic() < end:  # type: ignore[attr-defined]
+def _until_quiet(page: panels.Page, seconds: float) -> None:
+    """Wait until what the opening began is through, but no longer than so: what never ends is to be counted."""
+    end = time.monotonic() + seconds
+    while page.evaluate(_IDLE)["due"] and time.monotonic() < end:
         time.sleep(0.1)
