@@ -87,11 +87,18 @@ class Row:
         """Whether the goal is reached; a noisy machine tells only where no round comes near the other side."""
         if self.goal is None or not self.figures:
             return Verdict.TOLD
-        if not (self.is_counted or self.noise.is_quiet):
-            best, worst = min(self.figures) / (1 + self.noise.spread), max(self.figures)
-            if best <= self.goal < worst:
-                return Verdict.NOISY
+        best, worst = self._usual()
+        if not (self.is_counted or self.noise.is_quiet) and best <= self.goal < worst:
+            return Verdict.NOISY
         return Verdict.REACHED if statistics.median(self.figures) <= self.goal else Verdict.MISSED
+
+    def _usual(self) -> tuple[float, float]:
+        """Give between what the figures lie, as they would on a quiet machine: noise meets both sides of a ratio."""
+        pace = 1 if self.of == "ratio" else 1 + self.noise.spread
+        if len(self.figures) < 4:
+            return min(self.figures) / pace, max(self.figures)
+        quarter, _median, three_quarters = statistics.quantiles(self.figures, n=4)
+        return quarter / pace, three_quarters
 
     def cells(self) -> list[str]:
         """Give work, goal, ours, peer, ratio, verdict and note as they are printed."""

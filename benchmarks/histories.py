@@ -17,48 +17,9 @@ RARE = "zeppelin"
 """A word that one prompt in a hundred has."""
 _SEEDS = 12
 _FIRST = 1_700_000_000.0  # the time of the oldest record
-_COLOURS = (
-    "amber",
-    "cobalt",
-    "copper",
-    "coral",
-    "crystal",
-    "golden",
-    "indigo",
-    "ivory",
-    "jade",
-    "opal",
-    "ruby",
-    "violet",
-)
-_PLACES = (
-    "barn",
-    "bay",
-    "canyon",
-    "dune",
-    "fjord",
-    "glacier",
-    "harbour",
-    "lagoon",
-    "meadow",
-    "orchard",
-    "reef",
-    "valley",
-)
-_THINGS = (
-    "bridge",
-    "castle",
-    "crane",
-    "fox",
-    "heron",
-    "lantern",
-    "lynx",
-    "otter",
-    "pagoda",
-    "raven",
-    "tower",
-    "willow",
-)
+_COLOURS = ("amber", "cobalt", "copper", "coral", "crystal", "golden", "indigo", "ivory", "jade", "opal", "ruby")
+_PLACES = ("barn", "bay", "canyon", "dune", "fjord", "glacier", "harbour", "lagoon", "meadow", "orchard", "reef")
+_THINGS = ("bridge", "castle", "crane", "fox", "heron", "lantern", "lynx", "otter", "pagoda", "raven", "tower")
 
 
 def write_history(folder: Path, count: int, relay: Relay) -> Path:

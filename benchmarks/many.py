@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -54,7 +55,9 @@ def _of_two_hundred(stage: Stage, in_flight: int) -> Iterator[Row]:
     latency = math.ceil(count / in_flight) * LATENCY
     ideal = [max(latency, one) for one in expert or [latency] * len(ours.seconds)]
     work = f"{count} orders at 500 ms, {in_flight} in flight"
-    others = "; ".join(f"{PEERS[name]} {_median(one.seconds):.1f} s" for name, one in peers.items() if one.seconds)
+    others = "; ".join(
+        f"{PEERS[name]} {statistics.median(one.seconds):.1f} s" for name, one in peers.items() if one.seconds
+    )
     yield Row(
         work=f"{work}, everything saved",
         unit="s",
@@ -72,7 +75,9 @@ def _of_two_hundred(stage: Stage, in_flight: int) -> Iterator[Row]:
         peer=PEERS["order_with_sdk"],
         theirs=peers["order_with_sdk"].grown,
         goal=80,
-        note="; ".join(f"{PEERS[name]} {_median(one.grown):.0f} MB" for name, one in peers.items() if one.grown),
+        note="; ".join(
+            f"{PEERS[name]} {statistics.median(one.grown):.0f} MB" for name, one in peers.items() if one.grown
+        ),
     )
     yield Row(work=f"{work}: POSTs per order", unit="", ours=[posts], goal=1, is_counted=True)
 
@@ -126,7 +131,3 @@ def _peer(stage: Stage, name: str, count: int, in_flight: int, measured: _Measur
         stage.relay.set(latency=LATENCY)
         measured.add(kernel.measure(f"await cells.measured(cells.{name}({given}, {count}, {in_flight}))"))
         stage.check_saved(folder, count)
-
-
-def _median(figures: list[float]) -> float:
-    return sorted(figures)[len(figures) // 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Iterator
 
@@ -40,26 +41,24 @@ def rows(stage: Stage) -> Iterator[Row]:
         kernel.do("import now_jupyter as nj\nnj.wait()")
         stage.check_saved(folder / "bench.now" / "pictures", 1 + len(interrupted) + len(left))
     peers = dict(_of_peers(stage)) if stage.has("by-hand") else {}
-    note = "; ".join(f"{name} {median * 1000:,.0f} ms" for name, median in peers.items())
-    slowest = max(peers, key=lambda name: peers[name], default="")
+    slowest = max(peers, key=lambda name: min(peers[name]), default="")
     yield Row(
         work="■ (interrupt): the cell is free, the picture arrives",
         unit="ms",
         ours=ms(interrupted),
         peer=slowest,
-        theirs=ms([peers[slowest]] * len(interrupted)) if peers else (),
+        theirs=ms(peers.get(slowest, ())),
         goal=150,
-        note=f"{note}; they lose the picture" if note else "",
+        note="; ".join(f"{name} {1000 * statistics.median(one):,.0f} ms" for name, one in peers.items()),
     )
     yield Row(work="Stop waiting: the cell is free, the picture arrives", unit="ms", ours=ms(left), goal=150)
 
 
-def _of_peers(stage: Stage) -> Iterator[tuple[str, float]]:
+def _of_peers(stage: Stage) -> Iterator[tuple[str, list[float]]]:
     with stage.kernel("by-hand") as kernel:
         kernel.do(SET_UP.format(base_url=stage.relay.base_url))
         for name, code in _PEERS.items():
-            figures = sorted(_freed(stage, kernel, code, Cell.interrupt) for _ in range(stage.rounds(3)))
-            yield name, figures[len(figures) // 2]
+            yield name, [_freed(stage, kernel, code, Cell.interrupt) for _ in range(stage.rounds(3))]
 
 
 def _freed(stage: Stage, kernel: Cell, code: str, way: Callable[[Cell], None]) -> float:
