@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import os
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,13 +20,11 @@ KINDS = {"fsync": "flushes", "open": "opens", "stat": "looks", "lstat": "looks",
 
 @pytest.fixture
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    """A session in the demo, with a history of twenty; no change in its folders is too fresh to be trusted.
+    """A session in the demo, with a history of twenty.
 
     However slow this machine is, nothing of an order is waited for so long that it is written down on the way.
     """
-    clock = time.time_ns
     monkeypatch.setattr("now_jupyter._runner._run._MOMENT", 600.0)
-    monkeypatch.setattr(time, "time_ns", lambda: clock() + 3_000_000_000)
     with new_session(tmp_path) as one:
         one.use_demo(instant=True)
         one.generate("a history", model="dall-e-2", size="256x256", n=2)

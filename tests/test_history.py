@@ -341,7 +341,7 @@ def test_records_are_read_again_only_where_something_changed(tmp_path: Path, mon
     assert [name for name in read if name.endswith(".json")] == ["3.json", "2.json", "1.json"]
     read.clear()
     Shelf(Store(store.folder), shelf.history).add()
-    assert len(shelf.history) == 4
+    assert len(shelf.history.records()) == 4
     assert {name for name in read if name.endswith(".json")} == {"4.json"}
 
 

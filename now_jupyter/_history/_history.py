@@ -8,12 +8,13 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from typing import overload
 from unicodedata import normalize
 
 from .._json import Texts
 from .._messages import Billed, InputError, Language, StoreCorrupt, StoreError
-from .._store import STAR, Record, RecordedOutput, Search, Store, generation_of
+from .._store import STAR, Record, RecordedOutput, Store, generation_of
 from .._values import Generation, Input, Money, Output, Picture, Request, Status, sum_of
 from ._handing_on import HandsOn
 from ._listing import MOST_ROWS, Generations, Selection
@@ -25,6 +26,7 @@ _LOG = logging.getLogger("now_jupyter")
 _REF = re.compile(r"(?:#?(?P<number>\d{1,15})|(?P<name>[^\W\d]\w*))(?:\.(?P<output>\d{1,4}))?")
 _UNDER_WAY = (Status.RUNNING, Status.PENDING)
 _RECENT = 20
+_MOST_READ = 1000
 
 
 def live_record(store: Store, record: Record) -> Record:
@@ -48,7 +50,6 @@ class History(HandsOn, Generations):
         self._store = store
         self._language = language
         self._observers: list[Callable[[Generation], None]] = []
-        self._search = Search()
 
     def records(self) -> list[Record]:
         """Return the records themselves, oldest first, as they stand now."""
@@ -57,6 +58,10 @@ class History(HandsOn, Generations):
     def newest(self, count: int) -> list[Generation]:
         """Return the newest generations, the newest first; quick, however long the history is."""
         return self._views(reversed(self._read(lambda store: store.newest(count))))
+
+    def _read_each(self, numbers: Iterable[int]) -> list[Record]:
+        store = self._store()
+        return [live_record(store, record) for record in store.read_each(numbers)]
 
     def _read(self, read: Callable[[Store], list[Record]]) -> list[Record]:
         store = self._store()
@@ -75,7 +80,7 @@ class History(HandsOn, Generations):
         return [generation_of(record, folder) for record in records]
 
     def __len__(self) -> int:
-        return len(self.records())
+        return self._store().index.count()
 
     def __iter__(self) -> Iterator[Generation]:
         return iter(self._views(self.records()))
@@ -90,14 +95,22 @@ class History(HandsOn, Generations):
         if isinstance(key, str):
             return self.find(key)[0]
         if isinstance(key, slice):
-            return self._select(self._views(self.records()[key]))
-        # Reading the newest is quick, however long the history is.
-        records = self.records() if key >= 0 else self._read(lambda store: store.newest(-key))
-        return self._views([records[key]])[0]
+            return self._select(self._views(self._read_each(self._numbers()[key])))
+        if key == -1:
+            return self.newest(1)[0]  # at once, whatever has changed in the folder
+        return self._views(self._read_each([self._numbers()[key]]))[0]
+
+    def records_newest_first(self) -> Iterator[Record]:
+        """Yield the records, the newest first; each is read when it is asked for."""
+        for number in reversed(self._numbers()):
+            yield from self._read_each([number])
+
+    def _numbers(self) -> Sequence[int]:
+        return self._store().index.numbers()
 
     def _shown(self) -> tuple[Sequence[Generation], int]:
-        records = self.records()
-        return self._views(records[-MOST_ROWS:]), max(0, len(records) - MOST_ROWS)
+        numbers = self._store().index.newest(MOST_ROWS)
+        return self._views(self._read_each(reversed(numbers))), max(0, len(self) - MOST_ROWS)
 
     def find(self, ref: str) -> tuple[Generation, Output | None]:
         """Return the generation that `#12`, `#12.2`, `NAME` or `NAME.2` means and, where one is named, its output."""
@@ -115,12 +128,12 @@ class History(HandsOn, Generations):
         match = _REF.fullmatch(normalize("NFKC", ref).strip())  # as a Chinese keyboard gives it: ＃12
         record = self._find_record(match["number"], match["name"], in_trash=in_trash) if match else None
         if match is None or record is None:
-            known = self.records()
+            known = self._numbers()
             raise InputError(
                 "there is no {ref} in this history",
                 advice="%now history lists what there is: {hint}",
                 ref=ref,
-                hint=f"{known[0].ref} … {known[-1].ref}" if known else "–",
+                hint=f"#{known[0]} … #{known[-1]}" if known else "–",
             )
         return record, _output_of(record, int(match["output"]), ref, in_trash=in_trash) if match["output"] else None
 
@@ -128,10 +141,10 @@ class History(HandsOn, Generations):
         trashed = self._read(Store.trashed) if in_trash else []
         if (found := _last_of(trashed, number, name)) is not None:
             return found
-        if number is None:
-            return _last_of(self.records(), number, name)
+        if name is not None:
+            return next(iter(self._read_each(self._store().index.named(name)[:1])), None)
         with suppress(InputError):
-            return self.record(int(number))
+            return self.record(int(number or 0))
         return None
 
     def record(self, number: int) -> Record:
@@ -150,14 +163,31 @@ class History(HandsOn, Generations):
 
         What is neither in this history nor kept any more has no name.
         """
-        if not request.inputs:
-            return []
-        refs: dict[str, str] = {}
-        for record in self.records():
-            refs[f"{record.id}:"] = record.ref
-            refs |= {f"{record.id}:{one.key}": record.ref_of(one) for one in record.shown}
-            refs |= {one.sha256: record.ref_of(one) for one in record.shown if one.sha256}
-        return [(one, refs.get(one.sha256 or one.id) or self._path_of_input(one.sha256)) for one in request.inputs]
+        return [(one, self._ref_of_input(one) or self._path_of_input(one.sha256)) for one in request.inputs]
+
+    def _ref_of_input(self, given: Input) -> str:
+        index = self._store().index
+        identity, _, key = given.id.partition(":")
+        numbers = index.with_output(given.sha256) if given.sha256 else index.with_id(identity)
+        for record in reversed(self._read_each(numbers)):
+            for one in record.shown:
+                if given.sha256 in ("", one.sha256) and (given.sha256 or one.key == key):
+                    return record.ref_of(one)
+            if not given.sha256 and not key:
+                return record.ref
+        return ""
+
+    def with_output(self, sha256: str) -> list[Record]:
+        """Return the records that have an output of this digest, oldest first."""
+        return self._read_each(self._store().index.with_output(sha256))
+
+    def with_id(self, identity: str) -> Record | None:
+        """Return the record of this id; None where it is not here."""
+        return next(iter(self._read_each(self._store().index.with_id(identity))), None)
+
+    def with_buttons(self) -> Record | None:
+        """Return the newest record that has buttons; None where there is none."""
+        return next(iter(self._read_each(self._store().index.with_buttons()[:1])), None)
 
     def _path_of_input(self, sha256: str) -> str:
         with suppress(StoreError):
@@ -166,7 +196,11 @@ class History(HandsOn, Generations):
 
     def search(self, words: str) -> Selection:
         """Return the generations with these words in prompt, model, name, alt text or tags, newest first."""
-        return self._select(self._views(self._search.find(reversed(self.records()), words)), newest_first=True)
+        numbers = self._store().index.holding(words)
+        return Selection(_Lazy(numbers, self._generation), newest_first=True, language=self.language)
+
+    def _generation(self, number: int) -> Generation:
+        return generation_of(self.record(number), self._store().pictures)
 
     def filter(
         self,
@@ -235,9 +269,8 @@ class History(HandsOn, Generations):
 
     def usual_seconds(self, model: str) -> float | None:
         """Return the median time that this model took here; None where it has not been used yet."""
-        done = (one for one in self.records() if one.model == model and one.status is Status.DONE)
-        times = [one.elapsed for one in done if one.elapsed]
-        return statistics.median(times[-_RECENT:]) if times else None
+        times = self._store().index.seconds_of(model, _RECENT)
+        return statistics.median(times) if times else None
 
     def observe(self, callback: Callable[[Generation], None]) -> Callable[[], None]:
         """Call `callback` with every generation that changes, on the background thread; return a way to end it."""
@@ -251,6 +284,25 @@ class History(HandsOn, Generations):
                 observer(generation)
             except Exception:  # noqa: BLE001 - written to the log, where its author finds it
                 _LOG.exception("an observer of the history failed")
+
+
+class _Lazy(Sequence[Generation]):
+    """Generations of which the numbers are known; each is read when it is looked at."""
+
+    def __init__(self, numbers: Sequence[int], read: Callable[[int], Generation]) -> None:
+        self._numbers = numbers
+        self._read = lru_cache(_MOST_READ)(read)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, key: int) -> Generation: ...
+    @overload
+    def __getitem__(self, key: slice) -> _Lazy: ...
+
+    def __getitem__(self, key: int | slice) -> Generation | _Lazy:
+        return _Lazy(self._numbers[key], self._read) if isinstance(key, slice) else self._read(self._numbers[key])
 
 
 def _last_of(records: Sequence[Record], number: str | None, name: str | None) -> Record | None:

@@ -130,8 +130,8 @@ class Planner:
         order, snapshot = placed.order, placed.snapshot
         store = snapshot.home.store
         store.require_own()  # what others made answers no order
-        records = [live_record(store, record) for record in store.records()]
-        before = (one for one in records if claimed is None or one.number < claimed.number)
+        equal = store.equal_to(order.request, below=claimed.number if claimed else None)
+        before = (live_record(store, record) for record in equal)
         return memory.decide(
             order.request,
             (Candidate(record=record) for record in before if record.id not in known and _may_answer(record, order)),
@@ -139,23 +139,21 @@ class Planner:
             mode=order.reuse or snapshot.settings.reuse,
             demo=snapshot.is_demo,
             share=claimed.share if claimed else None,
-            beside=lambda: () if claimed else self._find_beside(store, records),
+            beside=lambda: () if claimed else self._find_beside(store, order.request),
         )
 
-    def _find_beside(self, own: Store, records: Sequence[Record]) -> list[Candidate]:
-        """Return what the user's own histories beside this one hold and this one does not, in the trash neither.
+    def _find_beside(self, own: Store, request: Request) -> list[Candidate]:
+        """Return the equal ones of the user's own histories beside this one, without those that are here, too.
 
         What cannot be read stands in nobody's way.
         """
         found: list[Candidate] = []
-        stores = [one for one in sibling_stores(own) if one.is_own]
-        trashed = own.trashed() if stores else []
-        here = {one.id for one in (*records, *trashed)} | self._spoilt
-        for store in stores:
+        for store in (one for one in sibling_stores(own) if one.is_own):
             known = self._siblings.setdefault(store.folder, store)
             with suppress(StoreError):
-                live = (live_record(known, record) for record in known.records() if record.id not in here)
-                found += [Candidate(record=record, sibling=known.folder.name) for record in live]
+                equal = known.equal_to(request)
+                others = [one for one in equal if one.id not in self._spoilt and not own.knows(one.id)]
+                found += [Candidate(record=live_record(known, one), sibling=known.folder.name) for one in others]
         return found
 
     async def plan(self, request: Request, snapshot: Snapshot, *, n: int | None = None) -> list[PlannedCall]:

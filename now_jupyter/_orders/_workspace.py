@@ -102,7 +102,7 @@ class Workspace:
         settings = settings or self.settings()
         if settings.base_url or self._configuration.key(settings) is not None or self.home(settings).shown.paid:
             return False
-        return all(record.demo or not record.outputs for record in self.history.records())
+        return not self.home(settings).store.index.has_paid()
 
     def access(self, settings: Settings | None = None) -> RelayAccess:
         """Return the access to the relay; the same one while settings, key and the environment's proxy stay."""

@@ -44,7 +44,7 @@ class Attachments:
         return Given(role="picture", sha256=facts.sha256, ref=named)
 
     def _ref_of(self, sha256: str) -> str:
-        for record in self._session.history.records():
+        for record in self._session.history.with_output(sha256):
             for one in pictures_of(record):
                 if one.sha256 == sha256:
                     return record.ref_of(one)

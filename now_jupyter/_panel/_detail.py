@@ -87,7 +87,7 @@ def _lines(record: Record, language: Language) -> list[str]:
     return error.lines()
 
 
-def draft_in(data: bytes, gallery: Gallery, history: History, language: Language) -> tuple[Draft, list[str]]:
+def draft_in(data: bytes, history: History, language: Language) -> tuple[Draft, list[str]]:
     """Return the draft of a picture file: one of this history by its digest, else by what it says of itself.
 
     Beside it stand the lines that say what could not be taken over.
@@ -96,9 +96,8 @@ def draft_in(data: bytes, gallery: Gallery, history: History, language: Language
         InputError: it does not say how it was made.
     """
     sha256 = digest(data)
-    for record in gallery.records().values():
-        if any(one.sha256 == sha256 for one in record.outputs):
-            return recipe_of(record, history), []
+    for record in history.with_output(sha256)[:1]:
+        return recipe_of(record, history), []
     request, dropped = recalled_from(data)
     inputs = history.inputs_of(request)
     given = [(one, name) for one, name in inputs if name]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -73,9 +73,9 @@ def _bundle(image: tuple[bytes, int, int], words: str, records: Sequence[Record]
     return {"text/plain": words, "image/jpeg": data}, {"image/jpeg": of_image, "now": mark}
 
 
-def latest(records: Sequence[Record]) -> list[tuple[Record, RecordedOutput]]:
+def latest(newest_first: Iterable[Record]) -> list[tuple[Record, RecordedOutput]]:
     """Choose what stands for the panel: the latest pictures, newest first."""
-    return list(islice(((record, one) for record in reversed(records) for one in pictures_of(record)), _MOST))
+    return list(islice(((record, one) for record in newest_first for one in pictures_of(record)), _MOST))
 
 
 def _caption(record: Record, one: RecordedOutput) -> str:

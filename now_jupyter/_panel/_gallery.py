@@ -7,7 +7,7 @@ history only numbers travel (`pack`); rows and thumbnails follow for what is to 
 from __future__ import annotations
 
 from array import array
-from collections import Counter, defaultdict
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,13 +19,14 @@ from .._messages import Language, NowImageError, plain
 from .._protocol import Listed
 from .._services import roles_taken
 from .._session import Session
-from .._store import STAR, Record, Search
+from .._store import STAR, Record, RecordIndex
 from .._values import Role
 from ._pictures import notes_of, others_of, pictures_of
 
 __all__ = ["Found", "Gallery", "pack"]
 
 _MOST_CHOICES = 100
+_MOST_KNOWN = 5000
 _PROMPT_IN_ROW = 240
 
 
@@ -52,117 +53,76 @@ class Gallery:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._search = Search()
-        self._known: dict[int, Record] = {}
-        self._pressed: defaultdict[str, set[str]] = defaultdict(set)
+        self._pictures: OrderedDict[int, frozenset[int]] = OrderedDict()
 
-    def records(self) -> dict[int, Record]:
-        """Read the history as it stands now, oldest first."""
-        self._known = {record.number: record for record in self._session.history.records()}
-        self._pressed.clear()
-        for record in self._known.values():
-            self._note_pressed(record)
-        return self._known
+    @property
+    def _index(self) -> RecordIndex:
+        return self._session.context.home().store.index
 
-    def known(self, number: int) -> Record:
-        """Return one record as it was when the history was last read, else as it stands now."""
-        return self._known.get(number) or self._session.history.record(number)
+    def prepare(self) -> None:
+        """Have the index of the history ready."""
+        self._index.count()
 
     def forget(self) -> None:
         """Know nothing of the folder that was read before."""
-        self._known = {}
-        self._pressed.clear()
-
-    def drop(self, number: int) -> None:
-        """Know nothing more of a record that is gone."""
-        self._known.pop(number, None)
-
-    def renew(self, number: int) -> Record:
-        """Read one record as it stands now, and take note of it."""
-        self._known[number] = self._session.history.record(number)
-        self._note_pressed(self._known[number])
-        return self._known[number]
-
-    def _note_pressed(self, record: Record) -> None:
-        """Take note of which button of its parents made a record, once something came of it."""
-        if record.request.button is not None and record.shown:
-            for parent in record.parents:
-                self._pressed[parent].add(record.request.button)
+        self._pictures.clear()
 
     def known_pictures(self, number: int) -> frozenset[int]:
         """Return the numbers of the pictures that a record had when it was last read."""
-        record = self._known.get(number)
-        return frozenset(one.number for one in pictures_of(record)) if record else frozenset()
+        return self._pictures.get(number, frozenset())
 
     def find(self, *, text: str, model: str, tag: str, status: str, starred: bool) -> list[Found]:
         """Return all that fits, newest first; what is empty is not asked for, marks are those of single pictures."""
         wanted = {mark for mark in (tag, STAR if starred else "") if mark}
-        found = [
+        return [
             Found(one.number, one.created, outputs)
-            for one in self._search.find(self.records().values(), text)
-            if (not model or one.model == model) and (not status or one.status.value == status)
-            if (outputs := _marked(one, wanted)) is not None
+            for one in self._index.entries(words=text, model=model, status=status)
+            if (outputs := one.pictures_with(wanted)) is not None
         ]
-        return sorted(found, key=lambda one: (-one.created, -one.number))
 
     def choices(self) -> dict[str, list[str]]:
         """Return what can be filtered by: the models, tags and states that there are, most frequent first."""
-        records = self._known.values()
-        return {
-            "models": _most_frequent(record.model for record in records if record.model),
-            "tags": _most_frequent(tag for one in records for tag in one.tags_of(*one.shown) if tag != STAR),
-            "states": _most_frequent(record.status.value for record in records),
-        }
+        index = self._index
+        tags = [one for one in index.most_frequent_tags() if one != STAR]
+        return {"models": index.most_frequent("model"), "tags": tags, "states": index.most_frequent("status")}
 
     def rows(self, numbers: Iterable[int], language: Language) -> list[dict[str, Any]]:
         """Return the rows of these records; what is no longer there is left out."""
         rows = []
         for number in numbers:
             with suppress(NowImageError):
-                rows.append(self.row(self.known(number), language))
+                rows.append(self.row(self._session.history.record(number), language))
         return rows
 
     def row(self, record: Record, language: Language) -> dict[str, Any]:
         """Return what the tiles of a record show of it, its pictures, and the buttons that its service put there."""
-        return {
-            **_row_of(record, language),
-            "takes": _takes(record.model),
-            "buttons": _buttons_of(record, self._pressed.get(record.id, set())),
-        }
+        self._pictures[record.number] = frozenset(one.number for one in pictures_of(record))
+        if len(self._pictures) > _MOST_KNOWN:
+            self._pictures.popitem(last=False)
+        pressed = self._index.pressed_on(record.id) if record.buttons else set()
+        return {**_row_of(record, language), "takes": _takes(record.model), "buttons": _buttons_of(record, pressed)}
 
     def pressed_by(self, record: Record) -> list[Record]:
         """Return the records whose button made this one."""
         if record.request.button is None:
             return []
-        return [one for one in self._known.values() if one.id in record.parents]
+        parents = map(self._session.history.with_id, record.parents)
+        return [one for one in parents if one is not None]
 
     def family(self, record: Record) -> Mapping[str, list[int]]:
         """Return the numbers of a record's parents and children."""
-        records = self._known.values()
-        return {
-            "parents": [one.number for one in records if one.id in record.parents][:_MOST_CHOICES],
-            "children": [one.number for one in records if record.id in one.parents][:_MOST_CHOICES],
-        }
+        index = self._index
+        parents = [number for one in record.parents for number in index.with_id(one)]
+        return {"parents": parents[:_MOST_CHOICES], "children": index.children_of(record.id)[:_MOST_CHOICES]}
 
     def ref_of(self, identity: str) -> str:
         """Return the number of a record, as people write it; a dash where it is not known here."""
-        return next((record.ref for record in list(self._known.values()) if record.id == identity), "–")
+        return next((f"#{number}" for number in self._index.with_id(identity)), "–")
 
     @property
     def pictures(self) -> Path:
         """The folder of the originals."""
         return self._session.context.home().store.pictures
-
-
-def _most_frequent(words: Iterable[str]) -> list[str]:
-    return [word for word, _ in Counter(words).most_common(_MOST_CHOICES)]
-
-
-def _marked(record: Record, wanted: set[str]) -> tuple[int, ...] | None:
-    """Return the numbers of a record's pictures that bear these marks; None where neither they nor it itself do."""
-    if pictures := pictures_of(record):
-        return tuple(one.number for one in pictures if wanted <= {*record.tags_of(one)}) or None
-    return () if wanted <= {*record.tags_of(*record.shown)} else None
 
 
 @lru_cache(1024)

@@ -54,9 +54,7 @@ class MaskEditor(Standing):
         if path is not None:
             return cls(session, path, facts_of(path), path.name)
         picture = session.picture(str(ref) if isinstance(ref, Path) else ref)
-        record = next(
-            (one for one in session.history.records() if any(out.sha256 == picture.sha256 for out in one.outputs)), None
-        )
+        record = next(iter(session.history.with_output(picture.sha256)), None)
         return cls(session, picture.path, facts_of(picture.path), picture.ref, record)
 
     # What it gives

@@ -84,14 +84,16 @@ class Panel(Standing):
         _OPEN[self] = session
 
     def _begin(self) -> None:
-        """Read the history, then ask the relay: at once they would both read all of it."""
+        """Have the history's index, then ask the relay: at once they would both read all of it."""
         with suppress(NowImageError):
-            self._gallery.records()
+            self._gallery.prepare()
         self._ask_relay_soon()
 
     def static(self) -> Bundle:
         """Return the latest pictures."""
-        return static_bundle(latest(self._session.history.records()), self._gallery.pictures, language=self.language)
+        return static_bundle(
+            latest(self._session.history.records_newest_first()), self._gallery.pictures, language=self.language
+        )
 
     def __repr__(self) -> str:
         return f"Panel({len(self._session.history)} generations)"
@@ -173,7 +175,7 @@ class Panel(Standing):
     # The form
 
     def _draft_in(self, data: bytes) -> tuple[Draft, list[str]]:
-        return draft_in(data, self._gallery, self._session.history, self.language)
+        return draft_in(data, self._session.history, self.language)
 
     def _recipe_in(self, data: bytes) -> Answer:
         draft, notes = self._draft_in(data)
@@ -268,11 +270,11 @@ class Panel(Standing):
 
     def _send_thumbnail(self, number: int, output: int) -> None:
         with suppress(NowImageError):
-            thumbnail = thumb_of(picture_of(self._gallery.known(number), output), self._gallery.pictures)
+            thumbnail = thumb_of(picture_of(self._session.history.record(number), output), self._gallery.pictures)
             self.tell({"event": "thumb", "number": number, "output": output}, thumbnail)
 
     def _detail(self, message: Message) -> Answer:
-        record = self._gallery.renew(message.fields["number"])
+        record = self._session.history.record(message.fields["number"])
         return detail_of(record, self._gallery, self._session.history, self.language)
 
     def _bytes(self, message: Message, read: Callable[[Record, int, Path], dict[str, Any]]) -> Answer:
@@ -294,7 +296,7 @@ class Panel(Standing):
         return {"name": f"{Path(self._folder).stem}.zip", "mime": "application/zip", "buffers": (data,)}
 
     def _files_of(self, number: int, output: int) -> list[RecordedOutput]:
-        return [one for one in self._gallery.known(number).shown if output in (0, one.number)]
+        return [one for one in self._session.history.record(number).shown if output in (0, one.number)]
 
     def _compare(self, message: Message) -> Answer:
         records = [self._session.history.record(number) for number, _ in message.fields["spots"]]
@@ -346,9 +348,8 @@ class Panel(Standing):
         self._follow()
         before = self._gallery.known_pictures(number)
         try:
-            record = self._gallery.renew(number)
+            record = self._session.history.record(number)
         except NowImageError:
-            self._gallery.drop(number)
             self.tell({"event": "gone", "number": number})
         else:
             for each in (record, *self._gallery.pressed_by(record)):

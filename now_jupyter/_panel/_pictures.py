@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .._media import can_show, media_type, preview, read_verified
+from .._media import media_type, preview, read_verified
 from .._messages import InputError
 from .._store import Record, RecordedOutput
 
@@ -17,16 +17,12 @@ _LONGEST = 2048
 
 def pictures_of(record: Record) -> list[RecordedOutput]:
     """Return the pictures of a record that are here and can be shown, those that count first."""
-    return [one for one in record.shown if _is_shown(one)]
+    return [one for one in record.shown if one.is_picture]
 
 
 def others_of(record: Record) -> list[RecordedOutput]:
     """Return what else came of a record: sounds, films, words, and pictures that cannot be shown."""
-    return [one for one in record.shown if not _is_shown(one)]
-
-
-def _is_shown(one: RecordedOutput) -> bool:
-    return one.kind == "picture" and can_show(one.mime)
+    return [one for one in record.shown if not one.is_picture]
 
 
 def notes_of(record: Record, one: RecordedOutput) -> list[str]:

@@ -56,7 +56,7 @@ class Inputs:
 
     def _check_press(self, order: Order, relay: str) -> Order:
         mark = order.request.given("press")[0].id.partition(":")[0]
-        record = next((one for one in self._history.records() if one.id == mark), None)
+        record = self._history.with_id(mark)
         if record is not None:
             _require_same_relay(record, relay)
         return order
@@ -88,13 +88,13 @@ class Inputs:
     def _pressed(self, order: Order) -> tuple[Record, RecordedOutput | None]:
         given = [one for role, one in order.given if role == "press"]
         if not given:
-            with_buttons = [one for one in self._history.records() if one.buttons]
-            if not with_buttons:
+            newest = self._history.with_buttons()
+            if newest is None:
                 raise InputError("nothing in this history has buttons", advice="give the picture with -i")
-            return with_buttons[-1], None
+            return newest, None
         value = given[0]
         generation = self._references.generation(_as_reference(value))
-        record = next(one for one in self._history.records() if one.id == generation.id)
+        record = self._history.record(int(generation.ref.removeprefix("#")))
         named = str(value).partition(".")[2]
         return record, next((one for one in record.outputs if named and str(one.number) == named), None)
 
@@ -139,8 +139,7 @@ class Inputs:
 
     def _find_output(self, role: Role, output: Output, relay: str, language: Language) -> Given:
         found = from_file(role, output.path, language, is_known=True)
-        records = (one for one in self._history.records() if any(out.sha256 == output.sha256 for out in one.outputs))
-        record = next(records, None)
+        record = next(iter(self._history.with_output(output.sha256)), None)
         if record is None:
             return found
         recorded = next(one for one in record.outputs if one.sha256 == output.sha256)

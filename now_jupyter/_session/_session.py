@@ -294,7 +294,9 @@ class Session(Making):
             return one.kernel, one.execution, one.position, one.request.fingerprint()
 
         return [
-            one.id for one in self.history.records() if one.share < record.request.count and mark(one) == mark(record)
+            one.id
+            for one in self.context.home().store.equal_to(record.request)
+            if one.share < record.request.count and mark(one) == mark(record)
         ]
 
     def generation(self, ref: Reference) -> Generation:

@@ -33,7 +33,7 @@ class Environment(Mapping[str, str]):
         return "Environment(…)"
 
 
-def user_folder(kind: Literal["config", "data", "state"]) -> Path:
+def user_folder(kind: Literal["cache", "config", "data", "state"]) -> Path:
     """Return the folder for the user's own files of a kind, which is not made; an OSError where nobody is at home."""
     try:
         folder = Path(getattr(platformdirs, f"user_{kind}_dir")("now_jupyter"))

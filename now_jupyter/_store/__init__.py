@@ -14,13 +14,13 @@ from ._files import (
     write_durably,
 )
 from ._folder import Home, adopt, find_home, sibling_stores
+from ._index import RecordIndex
 from ._job_locks import JobLock
 from ._names import readable_name, safe_name
 from ._notebook import MARIMO_FILE, notebook_path
 from ._record import STAR, Record, RecordedOutput, generation_of, is_digest, is_identity
 from ._record_files import encode, marked, parse_json
 from ._rescue import RescueFolder
-from ._search import Search
 from ._store import Store
 
 __all__ = [
@@ -30,9 +30,9 @@ __all__ = [
     "Home",
     "JobLock",
     "Record",
+    "RecordIndex",
     "RecordedOutput",
     "RescueFolder",
-    "Search",
     "Store",
     "adopt",
     "digest_of_file",

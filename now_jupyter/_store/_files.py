@@ -29,9 +29,11 @@ __all__ = [
     "copy_new",
     "create_privately",
     "digest_of_file",
+    "exact_stamp",
     "file_stamp",
     "flush_names",
     "folder_stamp",
+    "is_fine",
     "is_folder",
     "is_long_ago",
     "is_missing",
@@ -43,6 +45,7 @@ __all__ = [
     "read_file",
     "remove_file",
     "require_folder",
+    "stamp_of",
     "sync_file",
     "sync_folder",
     "temp_beside",
@@ -82,7 +85,8 @@ _READ = os.O_RDONLY | _ALWAYS | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NO
 _MOVE_AWAY = "move it away, or choose another folder with %now folder PATH"
 _CHOOSE_OWN = "choose a folder of your own with %now folder PATH"
 _CHUNK = 1 << 20
-_TICK_NS = 2_000_000_000
+_TICK_NS = 2_000_000_000  # of FAT
+_FINE_TICK_NS = 20_000_000  # of systems that tell nanoseconds: a hundredth of a second, at most
 
 
 def with_store_errors(act: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
@@ -188,7 +192,7 @@ def write_new(path: Path, chunks: Iterable[bytes]) -> FileStamp:
         os.close(file)
     if seen.st_size != size:
         raise OSError(errno.EIO, "the file is not as long as what was written")
-    return _stamp_of(seen)
+    return stamp_of(seen)
 
 
 def create_privately(path: Path) -> int:
@@ -366,26 +370,37 @@ def digest_of_file(path: Path) -> str:
 def file_stamp(path: Path) -> FileStamp | None:
     """Return a value that tells a file from any that takes its name; None where there is none."""
     with suppress(OSError):
-        return _stamp_of(os.lstat(path))
+        return stamp_of(os.lstat(path))
     return None
 
 
-def _stamp_of(seen: os.stat_result) -> FileStamp:
+def stamp_of(seen: os.stat_result) -> FileStamp:
+    """Return the stamp of a file from what the system tells of it: inode, time of its last change in ns, size."""
     return (seen.st_ino, seen.st_mtime_ns, seen.st_size)
 
 
-def folder_stamp(folder: Path) -> FolderStamp | None:
-    """Return a value that changes with the names in a folder; None where there is none, or it changed a moment ago."""
+def exact_stamp(folder: Path) -> FolderStamp | None:
+    """Return a value that changes with the names in a folder, unless its clock is too coarse; None where none is."""
     with suppress(OSError):
         seen = os.lstat(folder)  # every write of ours ends in a rename, so what the files hold changes it, too
-        if is_long_ago(max(seen.st_mtime_ns, seen.st_ctime_ns), time.time_ns()):
-            return (seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns)
+        return (seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns)
     return None
 
 
+def folder_stamp(folder: Path) -> FolderStamp | None:
+    """Return the same; None where the folder has changed a moment ago, too."""
+    stamp = exact_stamp(folder)
+    return stamp if stamp is not None and is_long_ago(max(stamp[2:]), time.time_ns()) else None
+
+
 def is_long_ago(time_ns: int, now_ns: int) -> bool:
-    """Whether a change now would get another time than this: file systems' clocks tick every two seconds (FAT)."""
-    return now_ns - time_ns > _TICK_NS
+    """Whether a change now would get another time than this."""
+    return now_ns - time_ns > (_FINE_TICK_NS if is_fine(time_ns) else _TICK_NS)
+
+
+def is_fine(time_ns: int) -> bool:
+    """Whether a time is of a clock that ticks more often than once in a millisecond's multiple, as nearly all do."""
+    return time_ns % 1_000_000 != 0
 
 
 @with_store_errors

@@ -148,7 +148,8 @@ def _read_note(store: Store) -> ShownBefore:
 def _held(store: Store, shown: ShownBefore) -> frozenset[str]:
     """Return which of the generations that were shown a history holds."""
     with suppress(StoreError):
-        return shown.ids & {record.id for record in store.records()}
+        index = store.index
+        return frozenset(one for one in shown.ids if index.with_id(one))
     return frozenset()
 
 
@@ -161,5 +162,5 @@ def _is_orphan(store: Store) -> bool:
 def _is_at_work(store: Store) -> bool:
     """Whether a living kernel is at work there: what it has paid for must find its folder."""
     with suppress(StoreError):
-        return any(not record.is_over and store.is_held(record.number) for record in store.records())
+        return any(map(store.is_held, store.index.under_way()))
     return True

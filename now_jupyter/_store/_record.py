@@ -20,6 +20,7 @@ import msgspec
 
 from .._bounds import Bounded, Count, Few, Line, Moment, Prose, Room, Span, Text, Word, clip, printable, room_of
 from .._json import JSON, Fields, Texts
+from .._media import can_show
 from .._messages import Billed, Failure, StoreCorrupt, StoreTooNew
 from .._protocol import About, Key, Usage
 from .._values import (
@@ -104,6 +105,11 @@ class RecordedOutput(Bounded):
     def is_here(self) -> bool:
         """Whether it was saved."""
         return bool(self.sha256 or self.words)
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is a picture that a browser can show."""
+        return self.kind == "picture" and can_show(self.mime)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

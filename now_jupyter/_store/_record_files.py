@@ -7,16 +7,12 @@ not be lost by it, so marks are a file of their own. What lies in the folder is 
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -26,17 +22,14 @@ from .._messages import StoreCorrupt, StoreError, StoreTooNew
 from .._protocol import Key
 from ._files import (
     FileStamp,
-    FolderStamp,
     claim_exclusively,
-    folder_stamp,
-    is_long_ago,
     is_missing,
     list_names,
     move_durably,
     try_read_file,
-    with_store_errors,
     write_durably,
 )
+from ._index import RecordIndex, Signature, number_in, size_in
 from ._record import FORMAT, Record, RecordedOutput, Tags
 from ._weight import settle
 
@@ -44,11 +37,7 @@ __all__ = ["ROOM", "Marks", "RecordFiles", "clean_tags", "encode", "highest_numb
 
 ROOM = 240 << 20
 """Bytes of memory for the records of a folder: about 47,000 of an ordinary kind."""
-Signature: TypeAlias = tuple[int, int, int]
-
-_RECORD_NAME = re.compile(r"([1-9][0-9]{0,14})\.(?:json|marks)")
 _NUMBERED_NAME = re.compile(r"([1-9][0-9]{0,14})(?:\..*)?", re.DOTALL)
-_UNSURE: Signature = (0, 0, 0)
 _LARGEST_INTENT = 4 << 20
 _LARGEST_RECORD = 8 << 20  # what an answer may add is bounded
 _LARGEST_MARKS = 1 << 20
@@ -174,30 +163,32 @@ def highest_number(names: Iterable[str]) -> int:
     return max((int(found[1]) for name in names if (found := _NUMBERED_NAME.fullmatch(name))), default=0)
 
 
-class _Known(NamedTuple):
-    """What one look found: the folder's stamp, what is told by the files' signatures, and what was read.
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The records that were read, with the signatures of their files and their weights, at one version of the index.
 
-    `weights` are the bytes that the records take, `left_out` the numbers of those that were not read for their weight.
+    `left_out` are the numbers of those that were not read for their weight.
     """
 
-    stamp: FolderStamp | None
-    signatures: Mapping[str, Signature]
-    records: list[Record]
-    weights: Mapping[int, int]
-    damaged: tuple[str, ...]
-    left_out: tuple[int, ...]
+    version: object = None
+    records: Mapping[int, tuple[Signature, int, Record]] = field(default_factory=dict)
+    in_order: list[Record] = field(default_factory=list)
+    damaged: tuple[str, ...] = ()
+    left_out: tuple[int, ...] = ()
 
 
 class RecordFiles:
     """The records of one folder; a file is read again only after a change.
 
-    The newest are read, up to `room` bytes of memory for all together.
+    All together are read up to `room` bytes of memory, the newest first.
     """
 
     def __init__(self, folder: Path, *, room: int) -> None:
+        """Touch nothing on the disk."""
         self.folder = folder
         self._room = room
-        self._known = _Known(None, {}, [], {}, (), ())  # exchanged whole: many threads may look
+        self.index = RecordIndex(folder, self.try_read)
+        self._known = _Known()
 
     def path(self, number: int, suffix: str = ".json") -> Path:
         """Return the path of a record, or with `.marks` of its marks."""
@@ -210,11 +201,19 @@ class RecordFiles:
     def claim(self, record: Record) -> FileStamp | None:
         """Write a record under its number if that is free, and return the stamp of its file; None where it was not."""
         limit = _LARGEST_RECORD if record.outputs else _LARGEST_INTENT
-        return claim_exclusively(self.path(record.number), _encode_record(record, limit=limit))
+        data = _encode_record(record, limit=limit)
+        with self.index.following(record.number) as act:
+            act.stamp = claim_exclusively(self.path(record.number), data)
+            act.record = Marks().put_on(record) if act.stamp else None
+            return act.stamp
 
     def put(self, record: Record) -> FileStamp:
         """Write a record, replacing its earlier state, and return the stamp of its file."""
-        return write_durably(self.path(record.number), _encode_record(record))
+        data = _encode_record(record)
+        with self.index.following(record.number) as act:
+            act.stamp = write_durably(self.path(record.number), data)
+            act.record = Marks().put_on(record)
+            return act.stamp
 
     def try_read(self, number: int) -> Record | None:
         """Return a record with its marks; None where there is none."""
@@ -233,66 +232,61 @@ class RecordFiles:
             raise not_here(number)
         return record
 
+    def read_each(self, numbers: Iterable[int]) -> list[Record]:
+        """Return the records of these numbers as they are on the disk, without those that are not there any more."""
+        every: list[Record] = []
+        for number in numbers:
+            with suppress(StoreError):
+                record = self.try_read(number)
+                every += [] if record is None else [record]
+        return every
+
     def read_all(self) -> tuple[list[Record], tuple[str, ...]]:
         """Return all records in the order of their numbers, and the names of the files that cannot be read."""
-        stamp = folder_stamp(self.folder)
-        if stamp is None or stamp != self._known.stamp:
-            self._known = self._look_again(self._known, stamp)
-        return self._known.records, self._known.damaged
+        self.index.refresh()
+        if (version := self.index.version) != self._known.version:
+            self._known = self._look_again(self._known, version)
+        return self._known.in_order, self._known.damaged
 
     @property
     def left_out(self) -> tuple[int, ...]:
         """The numbers of the oldest, the highest first, for which there was no room at the last look."""
         return self._known.left_out
 
-    def _look_again(self, known: _Known, stamp: FolderStamp | None) -> _Known:
-        now = time.time_ns()
-        found = _signatures(self.folder)
-        changed = {_number_in(name) for name, _ in found.items() ^ known.signatures.items()}
-        before = {one.number: one for one in known.records}
-        records: list[Record] = []
-        weights: dict[int, int] = {}
+    def _look_again(self, known: _Known, version: object) -> _Known:
+        records: dict[int, tuple[Signature, int, Record]] = {}
         damaged: list[str] = []
         left_out: list[int] = []
         left = self._room
-        for number in _newest_first(found):
+        for number, signature in self.index.signatures().items():
             if left_out:
                 left_out.append(number)
                 continue
-            try:
-                record = before.get(number) if number not in changed else None
-                record = record or self.try_read(number)
-            except StoreError:
-                damaged.append(f"{number}.json")
-                continue
-            if record is None:
-                continue
-            if record == before.get(number):  # read anew and the same: a second one would take memory beside the first
-                record, weights[number] = before[number], known.weights[number]
-            else:
-                weights[number] = _weigh(record, found)
-            left -= weights[number]
-            if left < 0 or len(records) == _MOST_RECORDS:
+            before = known.records.get(number)
+            if before is None or not signature or before[0] != signature:
+                try:
+                    record = self.try_read(number)
+                except StoreError:
+                    damaged.append(f"{number}.json")
+                    continue
+                if record is None:
+                    continue
+                if before is None or record != before[2]:  # else a second one would take memory beside the first
+                    before = (signature, _weigh(record, signature), record)
+            records[number] = (signature, *before[1:])
+            left -= before[1]
+            if left < 0 or len(records) > _MOST_RECORDS:
                 left_out.append(number)
-            else:
-                records.append(record)
-        # What a change just now might leave with the same signature is read again next time.
-        sure = {name: one if is_long_ago(one[0], now) else _UNSURE for name, one in found.items()}
-        return _Known(stamp, sure, records[::-1], weights, tuple(damaged[::-1]), tuple(left_out))
+                del records[number]
+        in_order = [record for _, _, record in records.values()][::-1]
+        return _Known(version, records, in_order, tuple(damaged[::-1]), tuple(left_out))
 
     def newest(self, count: int) -> list[Record]:
         """Return the records of the `count` highest numbers that can be read, in order; no others are read."""
-        stamp = folder_stamp(self.folder)
-        if stamp is not None and stamp == self._known.stamp:
-            return self._known.records[-count:]
-        return list(islice(self._newest_first(), count))[::-1]
-
-    def _newest_first(self) -> Iterator[Record]:
-        for number in sorted({_number_in(name) for name in list_names(self.folder)}, reverse=True):
-            with suppress(StoreError):
-                record = self.try_read(number)
-                if record is not None:
-                    yield record
+        if self.index.is_fresh:
+            return self.read_each(self.index.newest(count))[::-1]
+        numbers = sorted({number_in(name) for name in list_names(self.folder)} - {0}, reverse=True)
+        return list(islice((record for number in numbers for record in self.read_each([number])), count))[::-1]
 
     def marks(self, number: int) -> Marks:
         """Return the marks of a record; those that cannot be read must not hide a record that can."""
@@ -309,40 +303,17 @@ class RecordFiles:
         if len(data) > _LARGEST_MARKS:
             reason = f"{len(data)} bytes"
             raise StoreError("#{number} cannot be recorded as it is: {reason}", number=number, reason=reason)
-        write_durably(self.path(number, ".marks"), data)
+        with self.index.following(number):
+            write_durably(self.path(number, ".marks"), data)
 
     def take(self, number: int, other: RecordFiles) -> None:
         """Take a record and then its marks from another folder; done again after a crash, it moves what is left."""
-        for suffix in (".json", ".marks"):
-            if not is_missing(other.path(number, suffix)):
-                move_durably(other.path(number, suffix), self.path(number, suffix))
+        with self.index.following(number), other.index.following(number):
+            for suffix in (".json", ".marks"):
+                if not is_missing(other.path(number, suffix)):
+                    move_durably(other.path(number, suffix), self.path(number, suffix))
 
 
-@with_store_errors
-def _signatures(folder: Path) -> dict[str, Signature]:
-    """Return for each file what changes with it; links are none."""
-    found: dict[str, Signature] = {}
-    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-        for entry in entries:
-            with suppress(FileNotFoundError):  # a temporary file that got its name meanwhile
-                seen = entry.stat(follow_symlinks=False)
-                if not stat.S_ISLNK(seen.st_mode):
-                    found[entry.name] = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
-    return found
-
-
-def _weigh(record: Record, found: Mapping[str, Signature]) -> int:
+def _weigh(record: Record, signature: Signature) -> int:
     """Return the bytes that a record takes; of one that was cut when it was read, those of its file."""
-    size = found[f"{record.number}.json"][1]
-    return max(size, settle(record))
-
-
-def _newest_first(found: Iterable[str]) -> list[int]:
-    numbers = (_number_in(name) for name in found if name.endswith(".json"))
-    return sorted((number for number in numbers if number), reverse=True)
-
-
-def _number_in(name: str) -> int:
-    """Return the number of a record or its marks; 0, which no record has, for other files."""
-    match = _RECORD_NAME.fullmatch(name)
-    return int(match[1]) if match else 0
+    return max(size_in(signature), settle(record))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 
 from ._record import Record
 
-__all__ = ["Search", "needles", "words_of"]
+__all__ = ["needles", "words_of"]
 
 _LONGEST_WORDS = 200_000
 _MOST_NEEDLES = 20
@@ -30,21 +29,3 @@ def needles(words: str) -> list[str]:
 def _fold(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text[:_LONGEST_WORDS]).casefold()
     return re.sub(r"[\x00\ud800-\udfff]", " ", plain)[:_LONGEST_WORDS]
-
-
-class Search:
-    """Looks through records by words; the text of each is folded once."""
-
-    def __init__(self) -> None:
-        self._texts: dict[int, tuple[Record, str]] = {}
-
-    def find(self, records: Iterable[Record], words: str) -> list[Record]:
-        """Return the records that contain all words, in their order."""
-        parts = needles(words)
-        return [record for record in records if not parts or all(map(self._text_of(record).__contains__, parts))]
-
-    def _text_of(self, record: Record) -> str:
-        known = self._texts.get(record.number)
-        if known is None or known[0] is not record:
-            known = self._texts[record.number] = (record, words_of(record))
-        return known[1]

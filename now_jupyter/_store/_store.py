@@ -13,15 +13,17 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from .._json import Texts
 from .._messages import StoreCorrupt, StoreError
+from .._values import Request
 from ._answers import AnswerFile, StoredAnswer, answer_paths, find_answer
 from ._files import FileStamp, file_stamp, flush_names, is_missing, list_names, remove_file
+from ._index import RecordIndex
 from ._job_locks import JobLock, JobLocks
 from ._joining import complete_record, missing_outputs, same_record
 from ._output_files import FileStore
@@ -55,10 +57,14 @@ class Store(FileStore):
         self._written: dict[int, FileStamp] = {}
         self._claiming = threading.Lock()
         self._locks.renew()
+        self._jobs.index.renew()
+        self._trash.index.renew()
 
     def close(self) -> None:
         """Let others have every held job; twice is fine, and the store may be used again."""
         self._locks.release_all()
+        self._jobs.index.close()
+        self._trash.index.close()
 
     def claim(self, record: Record) -> Record:
         """Write the intent under the next number, on the disk when this returns; return it with its number."""
@@ -140,8 +146,10 @@ class Store(FileStore):
     @contextmanager
     def _turn_to_claim(self) -> Iterator[None]:
         with self._claiming:
+            turn: JobLock | None = None
             try:
-                if self._locks.hold(_TURN, patience=_PATIENCE_TO_CLAIM) is None:
+                turn = self._locks.hold(_TURN, patience=_PATIENCE_TO_CLAIM)
+                if turn is None:
                     raise StoreError(
                         "another program has been about to order for {seconds} seconds",
                         advice="end it, or restart its kernel",
@@ -235,6 +243,27 @@ class Store(FileStore):
         return list(records)
 
     @property
+    def index(self) -> RecordIndex:
+        """What is asked of many records at once, up to date."""
+        self._layout.require()
+        self._jobs.index.refresh()
+        return self._jobs.index
+
+    def read_each(self, numbers: Iterable[int]) -> list[Record]:
+        """Return the records of these numbers, with their marks; what is not there, or cannot be read, is left out."""
+        self._layout.require()
+        return self._jobs.read_each(numbers)
+
+    def equal_to(self, request: Request, *, below: int | None = None) -> list[Record]:
+        """Return the records of equal requests, oldest first; below a number that was claimed, none is missing."""
+        index = self._jobs.index
+        index.refresh()
+        numbers = index.equal_to(request)
+        if below is not None:  # whoever claimed a lower number may not have come to say so yet
+            numbers = [*(one for one in numbers if one < below), *range(index.highest_below(below) + 1, below)]
+        return self._jobs.read_each(numbers)
+
+    @property
     def left_out(self) -> list[int]:
         """The numbers of orders that the last look left out, in the trash too; the highest first."""
         return sorted((*self._jobs.left_out, *self._trash.left_out), reverse=True)
@@ -248,6 +277,11 @@ class Store(FileStore):
         """Return the records in the trash, oldest first."""
         self._layout.require()
         return [record for record in self._trash.read_all()[0] if not self._jobs.has(record.number)]
+
+    def knows(self, identity: str) -> bool:
+        """Whether a record of this id is here, be it in the trash."""
+        self._trash.index.refresh()
+        return bool(self.index.with_id(identity) or self._trash.index.with_id(identity))
 
     def mark(
         self, number: int, *, add: Sequence[str] = (), remove: Sequence[str] = (), output: str | None = None

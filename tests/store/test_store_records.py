@@ -266,11 +266,12 @@ def test_what_is_absurd_is_cut_and_never_keeps_a_record_from_being_written(
 def test_a_change_by_another_kernel_is_seen_at_once(store: Store) -> None:
     """Neither equal size nor equal time hides a change."""
     store.claim(record_of("bird"))
-    path = store.folder / "jobs" / "1.json"
+    path, other = store.folder / "jobs" / "1.json", store.folder / "jobs" / "1.json.new"
     seen = path.stat()
     store.records()
-    path.write_bytes(path.read_bytes().replace(b"bird", b"frog"))
-    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    other.write_bytes(path.read_bytes().replace(b"bird", b"frog"))
+    os.utime(other, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    other.replace(path)
     assert store.records()[0].request.prompt == "frog"
 
 

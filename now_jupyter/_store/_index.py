@@ -1,0 +1,512 @@
+"""An index of a folder of records: what is asked of many at once is answered without reading their files.
+
+The files are the truth, and the index can be built from them again at any time. It lies in the user's own cache, not in
+the history: what comes from elsewhere brings none along, nothing is synchronised or locked across a network, and a
+folder that cannot be written has one as well. Whoever writes a record writes its row, so that all kernels of a machine
+see each other's; what was changed by anybody else is told by the folder's stamp, and then by the files' signatures.
+
+Where the cache cannot be used, the index is in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import stat
+import struct
+import threading
+import time
+import weakref
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from .._messages import StoreError
+from .._settings import user_folder
+from .._values import Request, Status
+from ._files import (
+    FileStamp,
+    FolderStamp,
+    exact_stamp,
+    file_stamp,
+    folder_stamp,
+    is_fine,
+    is_long_ago,
+    stamp_of,
+    with_store_errors,
+)
+from ._record import Record
+from ._search import needles, words_of
+
+__all__ = ["Act", "Entry", "RecordIndex", "Signature", "number_in", "size_in"]
+
+Signature: TypeAlias = bytes
+"""The stamps of a record's file and of its marks; empty where one was changed a moment ago."""
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE state (stamp TEXT);
+INSERT INTO state VALUES (NULL);
+CREATE TABLE records (
+    number INTEGER PRIMARY KEY, signature BLOB NOT NULL,
+    id TEXT, request TEXT, name TEXT, model TEXT, status TEXT, created REAL, elapsed REAL, is_paid INTEGER,
+    has_buttons INTEGER, is_shown INTEGER, parents TEXT, button TEXT, digests TEXT,
+    pictures TEXT, tags_of_each TEXT, tags TEXT, words TEXT
+);
+CREATE INDEX by_id ON records (id);
+CREATE INDEX by_request ON records (request);
+"""
+_BLANK = (None,) * 17
+_INSERT = f"INSERT OR REPLACE INTO records VALUES ({', '.join('?' * (2 + len(_BLANK)))})"
+_OF_FILE = struct.Struct("<Qqq")
+_NO_FILE = _OF_FILE.pack(0, 0, 0)
+_UNSURE: Signature = b""
+_RECORD_NAME = re.compile(r"([1-9][0-9]{0,14})\.(?:json|marks)")
+_PATIENCE = 5.0
+_AT_ONCE = 200  # rows that are written together; meanwhile other kernels wait
+_MOST_FILES = 200  # of histories that may be gone
+_MOST_CHOICES = 100
+_UNDER_WAY = (Status.PENDING.value, Status.RUNNING.value)
+Row: TypeAlias = tuple[Any, ...]
+
+
+class Entry(NamedTuple):
+    """What the index knows of a record: enough for a list."""
+
+    number: int
+    created: float
+    numbers: str
+    """The numbers of its pictures, with blanks between them."""
+    tags_of_each: str
+    """The tags of each picture, as JSON; empty where none has any."""
+    tags: str
+    """The tags of all that it shows, as JSON; of a record that shows nothing, its own."""
+
+    def pictures_with(self, tags: Collection[str]) -> tuple[int, ...] | None:
+        """Return the numbers of its pictures that have all these tags; None where neither they nor it itself do."""
+        numbers = _numbers_in(self.numbers)
+        if not tags:
+            return numbers
+        if not numbers:
+            return () if {*tags} <= {*json.loads(self.tags)} else None
+        every = zip(numbers, json.loads(self.tags_of_each or "[]"), strict=False)
+        return tuple(number for number, own in every if {*tags} <= {*own}) or None
+
+
+class Act:
+    """Something that is done to the files of a record; whoever wrote it may say what it is, and its file's stamp."""
+
+    record: Record | None = None
+    stamp: FileStamp | None = None
+
+
+class RecordIndex:
+    """The index of one folder; `read` returns the record of a number as it is on the disk, None where it is gone."""
+
+    def __init__(self, folder: Path, read: Callable[[int], Record | None]) -> None:
+        """Open nothing yet."""
+        self._folder = folder
+        self._read = read
+        self._database: sqlite3.Connection | None = None
+        self._openings = 0
+        self._closing: weakref.finalize[..., RecordIndex] | None = None
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget what belongs to the parent of a forked process."""
+        if self._database is not None and self._closing is not None:
+            self._closing.detach()
+            _OF_PARENTS.append(self._database)
+        self._lock = threading.RLock()
+        self._refreshing = threading.RLock()
+        self._database = None
+        self._inode: tuple[int, int] | None = None
+        self._is_cached = True
+        self._acts: weakref.WeakSet[Act] = weakref.WeakSet()  # one that was interrupted is no longer under way
+        self._stamp: FolderStamp | None = None  # before the first of them
+
+    def close(self) -> None:
+        """Let the file go; it is opened again when it is needed."""
+        with self._lock:
+            if self._closing is not None:
+                self._closing()
+            self._database = None
+
+    # Keeping up with the files
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether all that the folder holds is in the index."""
+        with self._lock:
+            stamp = self._stamp if self._acts else self._look()
+        return self._ask("SELECT stamp FROM state") == [(_text_of(stamp),)]
+
+    def _look(self) -> FolderStamp | None:
+        """Return the stamp of the folder that lies here now; each has an index of its own."""
+        stamp = exact_stamp(self._folder)
+        inode = None if stamp is None else stamp[:2]
+        if inode != self._inode:
+            self.close()
+            self._inode = inode
+        return stamp
+
+    def refresh(self) -> None:
+        """Take in what has changed in the folder since the index was written."""
+        if self.is_fresh:
+            return
+        with self._refreshing:
+            if self.is_fresh:  # another thread did it
+                return
+            try:
+                self._take_in_changes()
+            except sqlite3.Error:
+                self._go_on_in_memory()
+                self._take_in_changes()
+
+    def _take_in_changes(self) -> None:
+        stamp = folder_stamp(self._folder)
+        found = _signatures(self._folder)
+        known = self.signatures()
+        changed = sorted(
+            (one for one, seen in found.items() if seen == _UNSURE or known.get(one) != seen), reverse=True
+        )
+        for start in range(0, len(changed), _AT_ONCE):
+            rows = [self._row_of(number, found[number]) for number in changed[start : start + _AT_ONCE]]
+            with self._writing() as database:
+                database.executemany(_INSERT, rows)
+        with self._writing() as database:
+            gone = known.keys() - found.keys()
+            database.executemany("DELETE FROM records WHERE number = ?", ((number,) for number in gone))
+            database.execute("UPDATE state SET stamp = ?", (_text_of(stamp),))
+
+    def _row_of(self, number: int, signature: Signature) -> Row:
+        """Return the row of a record; of one that cannot be read, with a number only."""
+        record = None
+        with suppress(StoreError):
+            record = self._read(number)
+        return _row(record, signature) if record is not None else (number, signature, *_BLANK)
+
+    @contextmanager
+    def following(self, number: int) -> Iterator[Act]:
+        """Take in what is done meanwhile to the files of one record, and that alone.
+
+        Several may go on at once; the folder's stamp is what it was before the first one, until the last one ends.
+        """
+        act, is_known = Act(), False
+        try:
+            with self._lock:
+                if not self._acts:
+                    self._stamp = self._look()
+                self._acts.add(act)
+            yield act
+            is_known = self._take_in(number, act)
+        finally:
+            with self._lock:
+                self._acts.discard(act)
+                if not is_known:
+                    self._stamp = None  # the next look finds out what was done
+                if not self._acts:
+                    self._move_stamp()
+
+    def _take_in(self, number: int, act: Act) -> bool:
+        """Replace the row of a record, and tell whether that could be done."""
+        signature = _signature_of(self._folder, number, act.stamp)
+        row = None
+        if act.record is not None and signature.endswith(_NO_FILE):
+            row = _row(act.record, signature)
+        elif signature:
+            row = self._row_of(number, signature)
+        with suppress(sqlite3.Error), self._lock:
+            if row is None:
+                self._opened().execute("DELETE FROM records WHERE number = ?", (number,))
+            else:
+                self._opened().execute(_INSERT, row)
+            return True
+        return False
+
+    def _move_stamp(self) -> None:
+        """Have the folder as it is now stand for what it was before, if the index was fresh then."""
+        stamp = exact_stamp(self._folder)
+        if self._stamp is not None and stamp is not None:
+            now = _text_of(stamp if is_fine(stamp[2]) else None)
+            with suppress(sqlite3.Error):
+                self._opened().execute("UPDATE state SET stamp = ? WHERE stamp = ?", (now, _text_of(self._stamp)))
+
+    # Asking
+
+    @property
+    def version(self) -> object:
+        """A value that changes with every change of the index, whoever makes it."""
+        with self._lock:
+            ((others,),) = self._ask("PRAGMA data_version")
+            return self._openings, others, self._opened().total_changes
+
+    def signatures(self) -> dict[int, Signature]:
+        """Return the signatures of all files by number, of those that cannot be read too, the highest first."""
+        return dict(self._ask("SELECT number, signature FROM records ORDER BY number DESC"))
+
+    def count(self) -> int:
+        """Return how many records there are."""
+        ((count,),) = self._ask("SELECT count(*) FROM records WHERE id IS NOT NULL")
+        return int(count)
+
+    def newest(self, count: int) -> list[int]:
+        """Return the highest numbers, the highest first."""
+        return self._numbers("id IS NOT NULL ORDER BY number DESC LIMIT ?", count)
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of all that can be read, oldest first."""
+        return self._numbers("id IS NOT NULL ORDER BY number")
+
+    def with_id(self, identity: str) -> list[int]:
+        """Return the numbers of the records of this id: one, where nobody has copied files."""
+        return self._numbers("id = ? ORDER BY number", _clean(identity))
+
+    def named(self, name: str) -> list[int]:
+        """Return the numbers of the records of this name, the newest first."""
+        return self._numbers("name = ? ORDER BY number DESC", _clean(name))
+
+    def equal_to(self, request: Request) -> list[int]:
+        """Return the numbers of the records of equal requests, oldest first."""
+        return self._numbers("request = ? ORDER BY number", request.fingerprint())
+
+    def under_way(self) -> list[int]:
+        """Return the numbers of the records that say that they are under way."""
+        return self._numbers("status IN (?, ?) ORDER BY number", *_UNDER_WAY)
+
+    def with_buttons(self) -> list[int]:
+        """Return the numbers of the records that have buttons, the newest first."""
+        return self._numbers("has_buttons ORDER BY number DESC")
+
+    def pressed_on(self, identity: str) -> set[str]:
+        """Return the buttons of the record of this id that something came of."""
+        made = "FROM records WHERE button IS NOT NULL AND is_shown AND instr(parents, ?)"
+        return {button for (button,) in self._ask(f"SELECT button {made}", _clean(identity))}
+
+    def children_of(self, identity: str) -> list[int]:
+        """Return the numbers of the records that were made from the one of this id."""
+        return self._numbers("instr(parents, ?) ORDER BY number", _clean(identity))
+
+    def with_output(self, sha256: str) -> list[int]:
+        """Return the numbers of the records that have an output of this digest, oldest first."""
+        return self._numbers("instr(digests, ?) ORDER BY number", _clean(sha256))
+
+    def highest_below(self, number: int) -> int:
+        """Return the highest number of a record below this one; 0 where there is none."""
+        return max(self._numbers("number < ? ORDER BY number DESC LIMIT 1", number), default=0)
+
+    def holding(self, words: str) -> list[int]:
+        """Return the numbers of the records that contain all these words, the newest first."""
+        return self._numbers(f"{_all_of(parts := needles(words))} ORDER BY number DESC", *parts)
+
+    def has_paid(self) -> bool:
+        """Whether something came of an order that was not the demo's."""
+        return bool(self._numbers("is_paid LIMIT 1"))
+
+    def seconds_of(self, model: str, count: int) -> list[float]:
+        """Return how long the newest took that this model has made."""
+        select = (
+            "SELECT elapsed FROM records WHERE model = ? AND status = ? AND elapsed > 0 ORDER BY number DESC LIMIT ?"
+        )
+        return [seconds for (seconds,) in self._ask(select, _clean(model), Status.DONE.value, count)]
+
+    def entries(self, *, words: str = "", model: str = "", status: str = "") -> list[Entry]:
+        """Return what is known of all that fits, the newest first; what is empty is not asked for."""
+        parts = needles(words)
+        asked = {"model": _clean(model), "status": _clean(status)}
+        conditions = [_all_of(parts), *(f"{name} = ?" for name, value in asked.items() if value)]
+        rows = self._ask(
+            "SELECT number, created, pictures, tags_of_each, tags FROM records "
+            f"WHERE {' AND '.join(conditions)} ORDER BY created DESC, number DESC",
+            *(*parts, *filter(None, asked.values())),
+        )
+        return [*map(Entry._make, rows)]
+
+    def most_frequent(self, column: Literal["model", "status"]) -> list[str]:
+        """Return the models or states that there are, the most frequent first."""
+        every = f"FROM records WHERE {column} <> '' GROUP BY {column} ORDER BY count(*) DESC, max(number) LIMIT ?"
+        return [value for (value,) in self._ask(f"SELECT {column} {every}", _MOST_CHOICES)]
+
+    def most_frequent_tags(self) -> list[str]:
+        """Return the tags that there are, the most frequent first."""
+        rows = self._ask("SELECT tags FROM records WHERE tags <> '[]' ORDER BY number")
+        counted = Counter(tag for (tags,) in rows for tag in json.loads(tags))
+        return [tag for tag, _ in counted.most_common(_MOST_CHOICES)]
+
+    def _numbers(self, condition: str, *values: object) -> list[int]:
+        return [number for (number,) in self._ask(f"SELECT number FROM records WHERE {condition}", *values)]
+
+    # The database
+
+    def _ask(self, select: str, *values: object) -> list[Row]:
+        with self._lock:
+            try:
+                return self._opened().execute(select, values).fetchall()
+            except sqlite3.Error:
+                if not self._is_cached:
+                    raise
+        self._go_on_in_memory()
+        self.refresh()
+        return self._ask(select, *values)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            database = self._opened()
+            try:
+                if not database.in_transaction:  # else one that was interrupted; it is ended with this one
+                    database.execute("BEGIN IMMEDIATE")
+                yield database
+                database.execute("COMMIT")
+            finally:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+
+    def _go_on_in_memory(self) -> None:
+        with self._lock:
+            self.close()
+            self._is_cached = False
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._database is None:
+            self._database = _open_cached(self._inode) if self._is_cached and self._inode else None
+            self._is_cached = self._database is not None
+            self._database = self._database or _connect(":memory:")
+            self._openings += 1
+            self._closing = weakref.finalize(self, self._database.close)
+        return self._database
+
+
+_OF_PARENTS: list[sqlite3.Connection] = []  # a connection must not be closed by a child
+
+
+def _open_cached(inode: tuple[int, int]) -> sqlite3.Connection | None:
+    """Open the index of the folder with this inode; None where there is no place for it."""
+    with suppress(OSError, sqlite3.OperationalError):
+        path = _make_room() / f"{_VERSION}-{inode[0]}-{inode[1]}.sqlite"
+        try:
+            return _connect(path)
+        except sqlite3.DatabaseError as problem:
+            if isinstance(problem, sqlite3.OperationalError):
+                raise
+            path.unlink()  # it was spoilt, and is made again
+            return _connect(path)
+    return None
+
+
+def _make_room() -> Path:
+    """Return the folder of the indexes, without those that were not used for longest."""
+    folder = user_folder("cache") / "indexes"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    every = [Path(one.path) for one in os.scandir(folder) if one.name.endswith(".sqlite")]
+    if len(every) > _MOST_FILES:
+        for path in sorted(every, key=lambda one: one.stat().st_mtime)[: len(every) - _MOST_FILES]:
+            with suppress(OSError):  # another kernel was faster, or Windows has it open
+                path.unlink()
+    return folder
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    try:
+        for pragma in ("trusted_schema = OFF", "journal_mode = PERSIST", "synchronous = OFF"):
+            database.execute(f"PRAGMA {pragma}")
+        if not _has_tables(database):
+            database.execute("BEGIN IMMEDIATE")
+            if not _has_tables(database):  # else another kernel was faster
+                for statement in _SCHEMA.split(";"):
+                    database.execute(statement)
+            database.execute("COMMIT")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _has_tables(database: sqlite3.Connection) -> bool:
+    return bool(database.execute("SELECT 1 FROM sqlite_master").fetchone())
+
+
+# Rows
+
+
+def _row(record: Record, signature: Signature) -> Row:
+    shown = record.shown
+    pictures = [one for one in shown if one.is_picture]
+    tags_of_each = [record.tags_of(one) for one in pictures]
+    return (
+        *(record.number, signature, record.id, record.request.fingerprint()),
+        *(_clean(record.name or ""), _clean(record.model), record.status.value, record.created, record.elapsed),
+        bool(record.outputs and not record.demo),
+        bool(record.buttons),
+        bool(shown),
+        _clean("\n".join(record.parents)),
+        None if record.request.button is None else _clean(record.request.button),
+        " ".join(one.sha256 for one in record.outputs if one.sha256),
+        *(" ".join(str(one.number) for one in pictures), json.dumps(tags_of_each) if any(tags_of_each) else ""),
+        *(json.dumps(record.tags_of(*shown)), words_of(record)),
+    )
+
+
+def _clean(text: str) -> str:
+    """Return text that can be written as UTF-8."""
+    return text.encode("utf-8", "replace").decode()
+
+
+@lru_cache(1024)
+def _numbers_in(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split()))
+
+
+def _all_of(parts: Iterable[str]) -> str:
+    return " AND ".join(["id IS NOT NULL", *("instr(words, ?)" for _ in parts)])
+
+
+def _text_of(stamp: FolderStamp | None) -> str | None:
+    return None if stamp is None else "-".join(map(str, stamp))
+
+
+@with_store_errors
+def _signatures(folder: Path) -> dict[int, Signature]:
+    """Return for each record what changes with its files; links are none."""
+    now = time.time_ns()
+    found: dict[str, Signature] = {}
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # a temporary file that got its name meanwhile
+                seen = entry.stat(follow_symlinks=False)
+                if not stat.S_ISLNK(seen.st_mode):
+                    found[entry.name] = _signature(stamp_of(seen)) if is_long_ago(seen.st_mtime_ns, now) else _UNSURE
+    numbers = {number_in(name): name for name in found if name.endswith(".json")}
+    signatures = {}
+    for number, name in numbers.items():
+        if number:
+            marks = found.get(f"{number}.marks", _NO_FILE)
+            signatures[number] = found[name] + marks if found[name] and marks else _UNSURE
+    return signatures
+
+
+def _signature_of(folder: Path, number: int, stamp: FileStamp | None) -> Signature:
+    """Return the same of one record, whose file has this stamp if that is known; empty where there is none."""
+    own = stamp or file_stamp(folder / f"{number}.json")
+    return _signature(own) + _signature(file_stamp(folder / f"{number}.marks")) if own else b""
+
+
+def _signature(stamp: FileStamp | None) -> bytes:
+    return _NO_FILE if stamp is None else _OF_FILE.pack(stamp[0] % (1 << 64), *stamp[1:])
+
+
+def number_in(name: str) -> int:
+    """Return the number of a record or its marks; 0, which no record has, for other files."""
+    match = _RECORD_NAME.fullmatch(name)
+    return int(match[1]) if match else 0
+
+
+def size_in(signature: Signature) -> int:
+    """Return the bytes of the record's file."""
+    return int(_OF_FILE.unpack_from(signature)[2]) if signature else 0
