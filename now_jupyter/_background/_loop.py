@@ -27,7 +27,7 @@ __all__ = ["Background", "Turns", "run_in_thread"]
 P = ParamSpec("P")
 T = TypeVar("T")
 _TURN = 0.02  # seconds
-_THREADS = 16  # they read, write and draw: more of them only wait for the disk
+_THREADS = 6
 
 
 async def run_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

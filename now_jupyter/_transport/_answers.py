@@ -36,7 +36,7 @@ _PIECE = 1 << 20
 _STEP = 1 << 16
 _MOST_BLANKS = 1 << 16
 _FULL = 1 << 15  # bytes of a piece behind which more is waiting already
-_MOST_WAITING = 1 << 17  # bytes that wait to be kept
+_MOST_WAITING = 1 << 16  # bytes that wait to be kept
 
 
 class Sink(Protocol):

@@ -18,6 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import httpcore
 import httpx
 
 from .._messages import NowImageError
@@ -27,14 +28,14 @@ from ._addresses import origin_of
 from ._proxies import for_httpx, relay_proxy
 
 if TYPE_CHECKING:
-    import httpcore
-
     from ..demo import Relay
 
 __all__ = ["Connection", "ConnectionPool", "InProcess", "RequestTrace", "tls"]
 
 KEY_PLACE = "{key}"
 _MOST_CONNECTIONS, _KEPT_ALIVE = 8, 4
+_KEPT_ALIVE_SECONDS = 5.0
+_WIDE = 1 << 17  # bytes
 _LOG_OF_HTTPCORE = logging.getLogger("httpcore.http11")
 
 
@@ -139,8 +140,9 @@ class ConnectionPool:
         if self._relay is not None:
             return Connection(InProcess(self._relay), self.key, self._origin)
         _LOG_OF_HTTPCORE.addFilter(self._redact_log)
+        if (proxy := for_httpx(self.proxy, tls)) is None:
+            return Connection(_DirectTransport(tls(self._origin), kept_alive), self.key, self._origin)
         limits = httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=kept_alive)
-        proxy = for_httpx(self.proxy, tls)
         wire = httpx.AsyncHTTPTransport(verify=tls(self._origin), limits=limits, proxy=proxy, trust_env=False)
         return Connection(wire, self.key, self._origin)
 
@@ -148,6 +150,41 @@ class ConnectionPool:
         """Take the key out of what httpcore logs of an answer's head, in which a relay may repeat it."""
         record.msg, record.args = Redactor(self.key).redact(record.getMessage()), ()
         return True
+
+
+class _DirectTransport(httpx.AsyncHTTPTransport):
+    """Connects without a proxy, and takes more at once from the wire than httpx's own."""
+
+    def __init__(self, context: ssl.SSLContext, kept_alive: int) -> None:
+        # In the place of httpx's own pool, which takes no backend.
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=context,
+            max_connections=_MOST_CONNECTIONS,
+            max_keepalive_connections=kept_alive,
+            keepalive_expiry=_KEPT_ALIVE_SECONDS,
+            network_backend=_WideBackend(),
+        )
+
+
+class _WideBackend(httpcore.AnyIOBackend):
+    async def connect_tcp(self, *where: Any, **named: Any) -> httpcore.AsyncNetworkStream:  # noqa: ANN401 - as httpcore has it
+        return _WideStream(await super().connect_tcp(*where, **named))
+
+
+class _WideStream(httpcore.AsyncNetworkStream):
+    """Reads what is there, up to a quarter of a MiB: each piece of a large answer costs as much as any other."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self.write = stream.write  # type: ignore[method-assign]
+        self.aclose = stream.aclose  # type: ignore[method-assign]
+        self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's signature
+        return await self._stream.read(max(max_bytes, _WIDE), timeout)
+
+    async def start_tls(self, *how: Any, **named: Any) -> httpcore.AsyncNetworkStream:  # noqa: ANN401 - as httpcore has it
+        return _WideStream(await self._stream.start_tls(*how, **named))
 
 
 class InProcess(httpx.AsyncBaseTransport):

@@ -26,7 +26,7 @@ _LONGEST = 16 << 10  # bytes; links are shorter
 _HEAD = 1 << 10  # bytes of a long text that stay where it was: they tell what it is
 _STEP = 16 << 10
 _PIECE = 256 << 10
-_WRITTEN = 128 << 10  # bytes that are written at once: each call lets go of Python's lock, and waits for it again
+_WRITTEN = 64 << 10  # bytes that are written at once: each call lets go of Python's lock, and waits for it again
 # Base64, also as JSON's writers escape its signs and line ends.
 _SIGNS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-"
 _PLAIN = rb"[A-Za-z0-9+/=_-]*+"
