@@ -17,7 +17,7 @@ from stage import Stage
 __all__ = ["HEAD", "lines"]
 
 HEAD = (
-    *("pictures", "ms each", "wire", "decode", "fsync", "× their sum"),
+    *("pictures", "ms each", "processor", "wire", "decode", "fsync", "× their sum"),
     *("MB over idle", "disk ÷ originals", "notebook MB", "full embedding MB"),
 )
 _SIZES = (1, 10, 100, 1_000, 10_000)
@@ -56,6 +56,7 @@ def _line(stage: Stage, relay: Relay, count: int) -> list[str]:
     return [
         f"{count:,}",
         f"{each:.1f}",
+        f"{1000 * told['busy'] / count:.1f}",
         *(f"{limits[name]:.1f}" for name in ("wire", "decode", "fsync")),
         f"{each / limit:.1f}",
         f"{told['grown']:.0f}",

@@ -23,9 +23,13 @@ from kernels import Kernel, Ran  # noqa: E402 - as above
 from pictures import SIDES, SMALL  # noqa: E402 - as above
 from relay import Relay  # noqa: E402 - as above
 
-__all__ = ["HERE", "PEERS", "ROOT", "Cell", "Stage", "python_of"]
+__all__ = ["HERE", "PEERS", "ROOT", "Cell", "Stage", "Told", "python_of"]
 
 _OURS, _BY_HAND, _JUPYTER_AI = "ours", "by-hand", "jupyter-ai"
+
+
+Told = dict[str, float]
+"""Figures by their names."""
 
 
 def python_of(peer: str) -> Path | None:
@@ -41,7 +45,7 @@ class Cell(Kernel):
         """Send a new cell, and do not wait."""
         return super().start(code, cell_id=cell_id or f"cell-{len(self.cells)}", answers=answers)
 
-    def do(self, code: str, *, timeout: float = 600) -> Ran:
+    def do(self, code: str, *, timeout: float = 1800) -> Ran:
         """Run a cell.
 
         Raises:
@@ -52,9 +56,9 @@ class Cell(Kernel):
             raise RuntimeError(f"{code}\n{ran.text}")
         return ran
 
-    def measure(self, code: str) -> dict[str, float]:
+    def measure(self, code: str) -> Told:
         """Run a cell and read what it printed."""
-        told: dict[str, float] = json.loads(self.do(code).text.splitlines()[-1])
+        told: Told = json.loads(self.do(code).text.splitlines()[-1])
         return told
 
 
