@@ -81,6 +81,7 @@ mutants: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp programs $(PEERS)
 	$(RUN) benchmarks/bench.py $(BENCH)
+	$(RUN) tools/write_readme.py
 
 # Whom the package is measured against, from their own packages; what they require contradicts each other, and ours.
 .venv-peers/%.stamp: benchmarks/peers/%.txt | $(VENV)/pip.stamp

@@ -1,9 +1,9 @@
 """Measure what is claimed to be fast, side by side with its peers in one run; print a table and write RESULTS.md.
 
-make bench                      all of it; half an hour on a quiet machine
-make bench BENCH="many startup" some groups, which are printed only
+make bench                         all of it, which takes an hour; Ctrl-C writes what there is by then
+make bench BENCH="many startup"    some groups, which are printed only
 python benchmarks/bench.py --rounds 1 many
-python benchmarks/bench.py --tiny      each benchmark once, in a tiny form without peers: does it still work?
+python benchmarks/bench.py --tiny  each benchmark once, in a tiny form without peers: does it still work?
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from harness import Noise, Row
 from stage import HERE, Stage
 
 GROUPS = (
-    *("startup", "one_picture", "many", "long_history", "two_kernels"),
-    *("notebook_size", "waiting", "open_panel", "installation", "previews"),
+    *("startup", "one_picture", "notebook_size", "waiting", "open_panel", "installation", "previews"),
+    *("two_kernels", "many", "long_history"),
 )
 GROWTH = "growth"
 RESULTS = HERE / "RESULTS.md"
 _HEAD = ("work", "goal", "now_jupyter", "peer", "ratio", "verdict", "note")
-_GROWTH = """So many pictures of 0.16 MB ordered at once, 32 in flight, the server's latency off; processor is its part of
-the milliseconds. Wire, decode and fsync are what a picture takes at best, one after the other: to receive the answer,
-to decode base64 and pixels, to write a file durably. The notebook is what it would hold if each picture stood in a cell.
+_GROWTH = """So many pictures of 0.16 MB ordered at once, 32 in flight, the server's latency off; processor is its part
+of the milliseconds. Wire, decode and fsync are what a picture takes at best, one after the other: to receive the
+answer, to decode base64 and pixels, to write a durable file. The notebook is what it holds with each picture in a cell.
 """
 _OURS = ("now_jupyter", "httpx", "ipykernel", "ipython", "ipywidgets", "msgspec", "pillow")
 
 
 def main() -> int:
-    """Run the groups that are asked for; give 1 if one of them failed."""
+    """Run the groups that are asked for; give 1 if one of them failed. An interrupt ends it with what is measured."""
     asked = _arguments()
     names = asked.groups or (*GROUPS, GROWTH)
     rows: list[Row] = []
     grown: list[list[str]] = []
-    failed = []
+    missing: list[str] = []
     machine = _machine()
     with Stage.set_up(is_tiny=asked.tiny, rounds=asked.rounds) as stage:
         for name in names:
@@ -55,15 +55,17 @@ def main() -> int:
                     grown.extend(_growth(stage))
                 else:
                     rows.extend(_rows(name, stage))
+            except KeyboardInterrupt:
+                missing += names[names.index(name) :]
+                break
             except Exception:  # noqa: BLE001 - the other groups still have something to tell
                 traceback.print_exc()
-                failed.append(name)
+                missing.append(name)
     if not (asked.groups or asked.tiny):
+        machine += [f"Not measured to its end: {', '.join(missing)}."] if missing else []
         RESULTS.write_text(_markdown(rows, grown, machine), encoding="utf-8")
         print(f"\nwritten: {RESULTS.relative_to(HERE.parent)}")
-    if failed:
-        print(f"failed: {', '.join(failed)}", file=sys.stderr)
-    return bool(failed)
+    return bool(missing)
 
 
 def _arguments() -> argparse.Namespace:
@@ -130,8 +132,9 @@ def _machine() -> list[str]:
         for line in file.read_text(encoding="utf-8").splitlines()
         if line.strip() and not line.startswith("#")
     ]
+    system = f"{platform.system()} {platform.release().partition('-')[0]}"
     return [
-        f"{_processor()}, {os.cpu_count()} cores{load}; {platform.system()} {platform.release()}, {_file_system()}",
+        f"{_processor()}, {os.cpu_count()} cores{load}; {system}, {_file_system()}",
         f"Python {platform.python_version()}; {', '.join(f'{name} {version(name)}' for name in _OURS)}",
         f"Peers: {', '.join(dict.fromkeys(one.replace('==', ' ') for one in peers))}",
     ]

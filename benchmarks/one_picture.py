@@ -93,6 +93,8 @@ def _further(stage: Stage) -> Iterator[Row]:
             theirs = stack.enter_context(stage.kernel("by-hand", folder=folder))
             theirs.do(EXPERT.format(base_url=stage.relay.base_url) + "\npicture('warm')")
             works.append(lambda number: _seconds(theirs, f"picture('fox {number}')"))
+        taken = f"{stage.relay.base_url!r}, {str(folder)!r}, {stage.few(10, 2)}"
+        limits = ours.measure(f"import cells\ncells.limits({taken})")
         for form in ("b64", "url"):
             stage.relay.set(form=form)
             figures = in_turn(works, stage.rounds(30))
@@ -104,6 +106,8 @@ def _further(stage: Stage) -> Iterator[Row]:
                 theirs=ms(figures[1]) if figures[1:] else (),
                 goal=1.25,
                 of="ratio",
+                note="at best, one after the other: "
+                + ", ".join(f"{name} {one:.1f} ms" for name, one in limits.items()),
             )
 
 

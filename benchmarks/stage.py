@@ -25,6 +25,7 @@ from relay import Relay  # noqa: E402 - as above
 
 __all__ = ["HERE", "PEERS", "ROOT", "Cell", "Stage", "Told", "python_of"]
 
+_PATIENCE = 180.0  # seconds for a kernel to start, on a machine that is busy
 _OURS, _BY_HAND, _JUPYTER_AI = "ours", "by-hand", "jupyter-ai"
 
 
@@ -123,7 +124,7 @@ class Stage:
         environment = {"NOW_BASE_URL": (relay or self.relay).base_url}
         if folder is not None:
             environment["NOW_FOLDER"] = str(folder / "bench.now")
-        return Cell(of, env=environment, cwd=folder or self.folder)
+        return Cell(of, env=environment, cwd=folder or self.folder, timeout=_PATIENCE)
 
     @staticmethod
     def check_saved(folder: Path, count: int) -> None:

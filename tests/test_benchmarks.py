@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import math
 import subprocess
 import sys
@@ -18,8 +19,10 @@ import one_picture
 import waiting
 from harness import Noise, Row, Verdict
 from stage import HERE, Stage
+from write_readme import template
 
 pytestmark = pytest.mark.slow
+IN_CHINESE = json.loads((HERE / "zh.json").read_text(encoding="utf-8"))
 PEERS = ("order_with_sdk", "order_in_threads", "order_expertly")
 
 
@@ -39,6 +42,7 @@ def test_each_benchmark_gives_figures(group: str, stage: Stage) -> None:
         assert all(math.isfinite(one) and one >= 0 for one in (*row.ours, *row.theirs))
         assert (row.goal is None) or row.verdict is not Verdict.TOLD or row.of == "ratio"
         assert all("|" not in cell and "\n" not in cell for cell in row.cells())
+        assert row.goal is None or template(row.work) in IN_CHINESE, "the Chinese README shows it"
 
 
 def test_the_growth_of_cost_is_told_for_each_size(stage: Stage) -> None:
