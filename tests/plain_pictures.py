@@ -2,6 +2,7 @@
 
 A drawing of 1024×1024 costs a quarter of a second, ten times of what everything else about an order costs. The plain
 one has the same size, transparency and format; the same sketch gives the same bytes, another seed or prompt others.
+The same order of another test is not painted again.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from unittest import mock
 
 from PIL import Image
 
-from now_jupyter.demo import _plates, _studio
-from now_jupyter.demo._drawing import Sketch, _repaint
+from now_jupyter.demo import _midjourney, _plates, _studio
+from now_jupyter.demo._drawing import Sketch, _repaint, compose_over
 from now_jupyter.demo._drawing import encode as encode_well
 
 __all__ = ["PLAINLY", "WELL", "paint"]
@@ -44,6 +45,10 @@ def _compose(sketch: Sketch) -> Image.Image:
     picture = Image.new("RGBA", sketch.size, (*facts[:3], 0 if sketch.transparent else 255))
     picture.paste((*facts[3:6], 255), middle)
     return picture if sketch.transparent else picture.convert("RGB")
+
+
+def _leave_unsigned(picture: Image.Image, _sketch: Sketch, **_: Any) -> Image.Image:
+    return picture
 
 
 def _rough(picture: Image.Image, progress: float) -> Image.Image:
@@ -72,7 +77,12 @@ def _png_of(size: tuple[int, int], colour: tuple[int, int, int]) -> bytes:
 
 
 PLAINLY: Way = {
+    (_studio, "_draw"): lru_cache(maxsize=128)(_studio._draw),
+    (_midjourney, "print_plates"): lru_cache(maxsize=128)(_plates.print_plates),
+    (_midjourney, "plain_file"): lru_cache(maxsize=128)(_plates.plain_file),
     (_studio, "draw"): _compose,
+    (_studio, "repaint"): compose_over,
+    (_plates, "sign"): _leave_unsigned,
     (_plates, "compose"): _compose,
     (_repaint, "compose"): _compose,
     (_studio, "rough"): _rough,

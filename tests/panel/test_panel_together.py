@@ -249,8 +249,8 @@ def test_a_number_of_the_folder_before_is_not_taken_for_one_of_this(
     wire.ask("find")
     session.context.use_folder(str(tmp_path / "other.now"))
     session.generate("a whale")
+    wire.event("moved", folder="other.now")
     session.context.use_folder(str(tmp_path / "panel.now"))
-    wire.until(lambda: any(one.content.get("event") == "moved" for one in wire.said))
     wire.ask("find")
     session.context.use_folder(str(tmp_path / "other.now"))
     assert "the history is now" in wire.ask("trash", spots=[[1, 1]]).content["error"]["lines"][0]
