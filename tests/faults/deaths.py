@@ -7,17 +7,19 @@ import shutil
 import threading
 from collections import Counter
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar, cast
 
 from checker import Job, checked, jobs_in, sha256
 from effects import Kill
-from kills import Kernels, Relay, answer_of
+from kills import Kernels, Ran, Relay, answer_of
 
-__all__ = ["NO_END", "Deaths", "answers_on_disk"]
+__all__ = ["NO_END", "Deaths", "answers_on_disk", "end_of"]
 
 NO_END = 10**9
 Kind = Literal["effect", "line", "call"]
 Place = int | str
+P = TypeVar("P", int, str, int | str)
+_LEAST = 0.8  # of a place's number: no order merges more than a few of its writes
 
 
 def digests_sold(relay: Relay, key: str) -> list[str]:
@@ -59,37 +61,53 @@ class Deaths:
         self._homes = itertools.count(1)
         self._lock = threading.Lock()
 
-    def one(self, kernels: Kernels, relay: Relay, kind: Kind, place: Place, *, recovery: Place) -> Literal[0, 1, 2]:
-        """Kill one order at a place and its recovery at another; tell how many of the two came to their place."""
+    def one(self, kernels: Kernels, relay: Relay, kind: Kind, place: Place, *, recovery: Place) -> list[Ran]:
+        """Kill one order at a place and its recovery at another; tell how each of them ended.
+
+        Nothing is recovered where the order did not come to its place.
+        """
         with self._lock:
             home = self.folder / f"{kind}-{next(self._homes)}" / "n.now"
             home.parent.mkdir()
         relay.forget()
         ran = kernels.act("generate", home, relay, (kind, place), count=relay.count)
         if not ran.killed:
-            return 0
-        is_killed_again, outcome = _lived_on(kernels, relay, home, ("call" if kind == "call" else "effect", recovery))
+            return [ran]
+        recovered, outcome = _lived_on(kernels, relay, home, ("call" if kind == "call" else "effect", recovery))
         with self._lock:
             self.survived += 1
-            self.recoveries_killed += is_killed_again
+            self.recoveries_killed += recovered.killed
             self.outcomes[outcome] += 1
         shutil.rmtree(home.parent)
-        return 2 if is_killed_again else 1
+        return [ran, recovered]
 
 
-def _lived_on(kernels: Kernels, relay: Relay, home: Path, kill: Kill) -> tuple[bool, str]:
+def end_of(ran: Ran, place: P) -> P:
+    """Give the last place that there was in an act which did not come to this one: where to die the next time.
+
+    An effect is known by its number, a system call by its name, which counts those of its kind.
+    """
+    points: list[str] = ran.found["points"]
+    if isinstance(place, int):
+        assert _LEAST * place <= len(points) < place, f"{len(points)} effects, and none was killed at {place}"
+        return cast("P", len(points))
+    kind = place.rpartition("#")[0]
+    return cast("P", next((one for one in reversed(points) if one.rpartition("#")[0] == kind), place))
+
+
+def _lived_on(kernels: Kernels, relay: Relay, home: Path, kill: Kill) -> tuple[Ran, str]:
     """Load, search, resume and have the doctor in, first with a kill, then to the end; run all again."""
     sent = len(relay.ledger)
     collectable = answers_on_disk(home)
     check_books(home, relay, set())
-    is_killed_again = kernels.act("recover", home, relay, kill).killed
+    recovered = kernels.act("recover", home, relay, kill)
     check_books(home, relay, set())
     mended = kernels.act("recover", home, relay).result
     assert mended["damaged"] == []
     assert mended["before"] == mended["after"] == [one["ref"] for one in reversed(mended["seen"])]
     check_books(home, relay, collectable)
     assert len(relay.ledger) == sent, "recovery has bought"
-    return is_killed_again, _ran_again(kernels, relay, home)
+    return recovered, _ran_again(kernels, relay, home)
 
 
 def _ran_again(kernels: Kernels, relay: Relay, home: Path) -> str:
