@@ -152,9 +152,9 @@ def lab_server(kernels_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A Chromium for pages that show a panel without a kernel."""
+    """One Chromium for all pages that show a panel without a kernel."""
     from panels import Browser
 
     with Browser.started() as browser:

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import comm
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -292,6 +292,7 @@ class Browser:
     def __init__(self, portal: BlockingPortal) -> None:
         self.portal = portal
         self.loop = portal.call(_running_loop)
+        self._free: dict[float, list[_Tab]] = {}
         from playwright.async_api import async_playwright
 
         self._driver = portal.call(async_playwright().start)
@@ -309,19 +310,64 @@ class Browser:
                 portal.call(browser._driver.stop)
 
     @contextmanager
-    def page(self, wire: Wire, **looks: Any) -> Iterator[Page]:
-        """Open a page that shows the panel at this wire."""
-        page = Page(self, wire, **looks)
+    def page(self, wire: Wire, *, scale: float = 1, **looks: Any) -> Iterator[Page]:
+        """Open a page that shows the panel at this wire, in a tab in which another was well before, if there is one."""
+        free = self._free.setdefault(scale, [])
+        tab = free.pop() if free else self.portal.call(_Tab.opened, self.chromium, scale)
         try:
-            yield page
-        finally:
-            page.close()
+            page = Page(self, tab, wire, **looks)
+            try:
+                yield page
+            finally:
+                page.close()
+            self.portal.call(tab.clear)
+            free.append(tab)
+        except BaseException:
+            self.portal.call(tab.context.close)
+            raise
+
+
+class _Tab:
+    """A tab of the browser: to open one costs more than most tests of a panel do in it."""
+
+    def __init__(self, context: playwright.BrowserContext, raw: playwright.Page) -> None:
+        self.context = context
+        self.raw = raw
+        self.page: Page | None = None
+        self.html = ""
+
+    @classmethod
+    async def opened(cls, chromium: playwright.Browser, scale: float) -> Self:
+        context = await chromium.new_context(device_scale_factor=scale, has_touch=False)
+        await context.grant_permissions(["clipboard-read", "clipboard-write"], origin="http://127.0.0.1")
+        tab = cls(context, await context.new_page())
+        await tab.raw.route("**/*", tab._serve)
+        tab.raw.on("pageerror", lambda error: tab._tell(str(error)))
+        tab.raw.on("console", lambda one: tab._tell(one.text) if one.type == "error" else None)
+        await tab.raw.expose_function("kernel_message", lambda *given: tab.page and tab.page._from_page(*given))
+        await tab.raw.expose_function("kernel_set", lambda *given: tab.page and tab.page._set_from_page(*given))
+        return tab
+
+    async def clear(self) -> None:
+        """Leave nothing of the page that was here."""
+        await self.raw.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        await self.raw.mouse.move(0, 0)
+        await self.raw.goto("about:blank")
+
+    async def _serve(self, route: playwright.Route) -> None:
+        await route.fulfill(body=self.html, content_type="text/html")
+
+    def _tell(self, error: str) -> None:
+        if self.page is not None:
+            self.page.errors.append(error)
 
 
 class Page:
     """The real script and styles in a page, on a stub model that speaks to the recorded panel."""
 
-    def __init__(self, browser: Browser, wire: Wire, *, width: int = 900, height: int = 820, **looks: Any) -> None:
+    def __init__(
+        self, browser: Browser, tab: _Tab, wire: Wire, *, width: int = 900, height: int = 820, **looks: Any
+    ) -> None:
         self.portal = browser.portal
         self._loop = browser.loop
         self.wire = wire
@@ -329,37 +375,23 @@ class Page:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False
         self._is_setting = False  # a front end takes no notice of the echo of what it set itself
-        self.context = self.portal.call(self._new_context, browser, width, height, looks)
-        self.raw: playwright.Page = self.portal.call(self.context.new_page)
-        self.portal.call(self._begin, looks)
+        self._tab = tab
+        self.raw = tab.raw
+        tab.page = self
+        self.portal.call(self._begin, width, height, looks)
 
-    async def _new_context(self, browser: Browser, width: int, height: int, looks: Mapping[str, Any]) -> Any:
-        scheme = "light" if looks.get("light", True) else "dark"
-        return await browser.chromium.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            reduced_motion=looks.get("motion", "no-preference"),
-            device_scale_factor=looks.get("scale", 1),
-            has_touch=False,
-        )
-
-    async def _begin(self, looks: Mapping[str, Any]) -> None:
+    async def _begin(self, width: int, height: int, looks: Mapping[str, Any]) -> None:
         light = looks.get("light", True)
-        html = _PAGE.format(
+        self._tab.html = _PAGE.format(
             light=str(light).lower(),
             ground="#ffffff" if light else "#111111",
             padding=looks.get("padding", 12),
         )
-
-        async def serve(route: playwright.Route) -> None:
-            await route.fulfill(body=html, content_type="text/html")
-
-        await self.context.grant_permissions(["clipboard-read", "clipboard-write"], origin="http://127.0.0.1")
-        await self.raw.route("**/*", serve)
-        self.raw.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.raw.on("console", lambda one: self.errors.append(one.text) if one.type == "error" else None)
-        await self.raw.expose_function("kernel_message", self._from_page)
-        await self.raw.expose_function("kernel_set", self._set_from_page)
+        await self.raw.bring_to_front()
+        await self.raw.set_viewport_size({"width": width, "height": height})
+        await self.raw.emulate_media(
+            color_scheme="light" if light else "dark", reduced_motion=looks.get("motion", "no-preference")
+        )
         await self.raw.goto(_ADDRESS)
         self.wire.listeners.append(self._to_page)
         state = {name: value for name, value in self.wire.widget.get_state().items() if not name.startswith("_")}
@@ -388,6 +420,8 @@ class Page:
     async def _pass_on(self, said: Said) -> None:
         from playwright.async_api import Error
 
+        if self._is_closed:
+            return
         try:
             await self.raw.evaluate(
                 "([data, buffers]) => window.from_kernel?.(data, buffers)",
@@ -412,9 +446,9 @@ class Page:
         """Wait until an expression about the page is true."""
         self.do(lambda page: page.wait_for_function(expression, arg=argument, timeout=1000 * seconds))
 
-    def wait_for_pictures(self, count: int = 1) -> None:
+    def wait_for_pictures(self, count: int = 1, *, seconds: float = 30) -> None:
         """Wait until so many thumbnails are painted and nothing fades in any more."""
-        self.wait(_PAINTED, count)
+        self.wait(_PAINTED, count, seconds=seconds)
 
     def click(self, role: Any, name: str, *, exact: bool = True) -> None:
         self.do(lambda page: page.get_by_role(role, name=name, exact=exact).first.click(timeout=10_000))
@@ -438,5 +472,6 @@ class Page:
 
     def close(self) -> None:
         self._is_closed = True
-        self.wire.listeners.remove(self._to_page)
-        self.portal.call(self.context.close)
+        self._tab.page = None
+        if self._to_page in self.wire.listeners:
+            self.wire.listeners.remove(self._to_page)

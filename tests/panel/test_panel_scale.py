@@ -51,7 +51,7 @@ def test_ten_thousand_pictures_scroll_to_the_end(browser: Browser, tmp_path: Pat
     with panels.quiet_session(tmp_path) as session:
         panels.fill_store(tmp_path, 10_000, originals, size=(256, 256))
         with panels.opened(session) as wire, browser.page(wire) as page:
-            page.wait_for_pictures(6)
+            page.wait_for_pictures(6, seconds=120)
             elements = count(page, ".nowp *")
             page.evaluate(SCROLL)
             page.wait(_PAINTED_AT_THE_END, seconds=120)
