@@ -180,7 +180,8 @@ def _is_outside(name: str, mode: str, work: Path) -> bool:
     if not any(sign in mode for sign in "wax+") or name in ("/dev/null", "/dev/tty"):
         return False
     place = Path(os.path.normpath(work / name))
-    inside = (work, os.environ["HOME"], os.environ["XDG_STATE_HOME"])  # the last: where the user's word is remembered
+    own = (os.environ[name] for name in ("HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"))  # the user's word, and indexes
+    inside = (work, *own)
     return not any(map(place.is_relative_to, inside)) and "__pycache__" not in name
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -99,11 +100,12 @@ class _Disk:
 def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Disk]:
     """A disk that looks on from the first order on that is told so, which begins with a folder that is there."""
     disk = _Disk(tmp_path / "n.now")
-    fsync = os.fsync
+    fsync, one_at_a_time = os.fsync, threading.Lock()
 
     def flushing(file: int) -> None:
-        fsync(file)
-        disk.flush(file)
+        with one_at_a_time:  # what is flushed by now and what is known to be are the same to whoever goes on
+            fsync(file)
+            disk.flush(file)
 
     with session_in(disk.home, "http://127.0.0.1:9") as session:
         session.context.home().store.preflight()
