@@ -80,7 +80,7 @@ class History(HandsOn, Generations):
         return [generation_of(record, folder) for record in records]
 
     def __len__(self) -> int:
-        return self._store().index.count()
+        return self._store().count()
 
     def __iter__(self) -> Iterator[Generation]:
         return iter(self._views(self.records()))
@@ -109,8 +109,8 @@ class History(HandsOn, Generations):
         return self._store().index.numbers()
 
     def _shown(self) -> tuple[Sequence[Generation], int]:
-        numbers = self._store().index.newest(MOST_ROWS)
-        return self._views(self._read_each(reversed(numbers))), max(0, len(self) - MOST_ROWS)
+        newest = self._read(lambda store: store.newest(MOST_ROWS))
+        return self._views(newest), max(0, len(self) - MOST_ROWS)
 
     def find(self, ref: str) -> tuple[Generation, Output | None]:
         """Return the generation that `#12`, `#12.2`, `NAME` or `NAME.2` means and, where one is named, its output."""

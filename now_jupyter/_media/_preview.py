@@ -25,7 +25,7 @@ __all__ = ["Cell", "cell_of", "crop_picture", "fill", "preview", "sheet"]
 
 Size = tuple[int, int]
 
-_QUALITY = 85
+_QUALITY = 83
 _MOST_TO_CUT = 50_000_000  # pixels: a part is there beside the whole
 _SMALL_BYTES = 64 << 10
 _SHEET_SCALE = 1.75  # of `longest`: cells stay legible, the notebook stays small

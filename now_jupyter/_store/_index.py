@@ -125,6 +125,7 @@ class RecordIndex:
         self._lock = threading.RLock()
         self._refreshing = threading.RLock()
         self._database = None
+        self._work: threading.Thread | None = None
         self._inode: tuple[int, int] | None = None
         self._is_cached = True
         self._acts: weakref.WeakSet[Act] = weakref.WeakSet()  # one that was interrupted is no longer under way
@@ -167,6 +168,17 @@ class RecordIndex:
             except sqlite3.Error:
                 self._go_on_in_memory()
                 self._take_in_changes()
+
+    def refresh_soon(self) -> None:
+        """Do the same in the background; nothing waits for it but what is asked of all records."""
+        with self._lock:
+            if self._work is None or not self._work.is_alive():
+                self._work = threading.Thread(target=self._try_to_refresh, name="now_jupyter index", daemon=True)
+                self._work.start()
+
+    def _try_to_refresh(self) -> None:
+        with suppress(StoreError):  # whoever asks next is told
+            self.refresh()
 
     def _take_in_changes(self) -> None:
         stamp = folder_stamp(self._folder)

@@ -43,6 +43,7 @@ _LARGEST_RECORD = 8 << 20  # what an answer may add is bounded
 _LARGEST_MARKS = 1 << 20
 _MOST_VALUES = 50_000  # of one record: small ones take twenty times their text in memory
 _MOST_RECORDS = 100_000
+_MANY = 500  # files, which take a tenth of a second
 _MOST_TAGS = 100
 _LONGEST_TAG = 100
 
@@ -283,10 +284,25 @@ class RecordFiles:
 
     def newest(self, count: int) -> list[Record]:
         """Return the records of the `count` highest numbers that can be read, in order; no others are read."""
-        if self.index.is_fresh:
+        numbers = self._numbers_if_many_changed()
+        if numbers is None:
             return self.read_each(self.index.newest(count))[::-1]
-        numbers = sorted({number_in(name) for name in list_names(self.folder)} - {0}, reverse=True)
         return list(islice((record for number in numbers for record in self.read_each([number])), count))[::-1]
+
+    def count(self) -> int:
+        """Return how many records there are; while many of them are looked at for the first time, how many files."""
+        numbers = self._numbers_if_many_changed()
+        return self.index.count() if numbers is None else len(numbers)
+
+    def _numbers_if_many_changed(self) -> list[int] | None:
+        """Return all numbers, the highest first, where the index will take a while; None where it is up to date now."""
+        if not self.index.is_fresh:
+            numbers = sorted({number_in(one) for one in list_names(self.folder) if one.endswith(".json")} - {0})
+            if len(numbers) - self.index.count() > _MANY:
+                self.index.refresh_soon()
+                return numbers[::-1]
+            self.index.refresh()
+        return None
 
     def marks(self, number: int) -> Marks:
         """Return the marks of a record; those that cannot be read must not hide a record that can."""

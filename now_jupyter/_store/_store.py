@@ -268,6 +268,11 @@ class Store(FileStore):
         """The numbers of orders that the last look left out, in the trash too; the highest first."""
         return sorted((*self._jobs.left_out, *self._trash.left_out), reverse=True)
 
+    def count(self) -> int:
+        """Return how many records there are."""
+        self._layout.require()
+        return self._jobs.count()
+
     def newest(self, count: int) -> list[Record]:
         """Return the newest records that can be read, oldest first, and read no others."""
         self._layout.require()

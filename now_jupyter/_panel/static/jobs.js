@@ -21,8 +21,8 @@ export class JobList {
     this.el = h("section", { class: "nowp-running", hidden: true }, this.list);
     wire.on("partial", ({ job, mime }, [data]) => this.showPartial(job, mime, data));
     wire.watch("change:jobs", () => this.show());
-    const clock = window.setInterval(() => this.tick(), 1000);
-    signal.addEventListener("abort", () => clearInterval(clock), { once: true });
+    this.clock = 0;
+    signal.addEventListener("abort", () => clearInterval(this.clock), { once: true });
     this.show();
   }
 
@@ -40,6 +40,18 @@ export class JobList {
       card.show(job);
     }
     this.el.hidden = !jobs.length;
+    this.runClock(jobs.some((job) => job.state !== "failed"));
+  }
+
+  /** Show seconds while there are any to show. @param {boolean} isNeeded */
+  runClock(isNeeded) {
+    if (isNeeded === Boolean(this.clock)) return;
+    if (isNeeded && !this.ctx.signal.aborted) {
+      this.clock = window.setInterval(() => this.tick(), 1000);
+    } else {
+      clearInterval(this.clock);
+      this.clock = 0;
+    }
   }
 
   tick() {
