@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import anyio
 import pytest
 
-from now_jupyter._background import Background, Turns, run_in_thread
+from now_jupyter._background import Background, Together, Turns, outcome_of, run_in_thread
 
 
 @pytest.fixture
@@ -115,3 +115,59 @@ def test_turns_are_passed_on_by_time(background: Background) -> None:
     background.call(work)
     assert 30 < len(seen) < 60
     assert max(after - before for before, after in pairwise(seen)) < 0.03
+
+
+def test_what_many_ask_for_at_once_is_done_together(background: Background) -> None:
+    """Who asks while a thread is at it is served by the next one, in order; a failure is told to its own asker only."""
+    batches: list[list[int]] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def halve(numbers: Sequence[int]) -> list[int | Exception]:
+        batches.append(list(numbers))
+        begun.set()
+        assert go_on.wait(30)
+        return [outcome_of(lambda one=one: 12 // one) for one in numbers]
+
+    async def ask_all() -> list[int | str]:
+        together, told = Together(halve), dict[int, int | str]()
+
+        async def ask(number: int) -> None:
+            try:
+                told[number] = await together.do(number)
+            except ZeroDivisionError:
+                told[number] = "failed"
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask, 1)
+            await run_in_thread(begun.wait, 30)
+            for number in (2, 0, 3):
+                group.start_soon(ask, number)
+            await anyio.lowlevel.checkpoint()
+            go_on.set()
+        return [told[number] for number in (1, 2, 0, 3)]
+
+    assert background.call(ask_all) == [12, 6, "failed", 4]
+    assert batches == [[1], [2, 0, 3]]
+
+
+def test_who_leaves_is_waited_for_and_holds_up_nobody(background: Background) -> None:
+    """A task that is cancelled while it asks has what came of it first; one that was cancelled before asks nothing."""
+    done: list[int] = []
+
+    def note(numbers: Sequence[int]) -> list[Exception | None]:
+        done.extend(numbers)
+        return [None] * len(numbers)
+
+    async def leave() -> None:
+        together = Together(note)
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await together.do(1)
+        async with anyio.create_task_group() as group:
+            group.start_soon(together.do, 2)
+            await anyio.lowlevel.checkpoint()
+            group.cancel_scope.cancel()
+        await together.do(3)
+
+    background.call(leave)
+    assert done == [2, 3]

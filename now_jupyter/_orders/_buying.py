@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import groupby
 from typing import TypeAlias
 
 import anyio
 from anyio import CancelScope
 
-from .._background import Waking, run_in_thread
+from .._background import Together, Waking, outcome_of, run_in_thread
 from .._history import live_record
 from .._messages import NowImageError, StoreError, say
 from .._relay import in_currency
@@ -32,6 +33,7 @@ from ._workspace import Snapshot, Workspace
 __all__ = ["Buyer", "Work"]
 
 Work: TypeAlias = Callable[[], Awaitable[RunResult]]
+_Claimed: TypeAlias = tuple[Record, JobLock, Decision]
 _LOOK_AGAIN = 0.5
 _PATIENCE_FOR_A_PRICE = 5.0
 _PATIENCE_AFTER_SLEEP = 120.0  # then whoever hangs on a dead connection holds up nobody any longer
@@ -57,6 +59,8 @@ class _Purchase:
     price: Money | None
     answers: set[str]
     """The records that answer other parts of the same order."""
+    make_ready: Callable[[], None] = lambda: None
+    """What is to be done in the folder before the first number of an order is claimed."""
 
     @property
     def snapshot(self) -> Snapshot:
@@ -83,6 +87,8 @@ class Buyer:
         self._runner = runner
         self._slots: anyio.CapacityLimiter | None = None
         self._live: dict[str, _Live] = {}
+        self._claiming = Together(self._claim_each)
+        self._settling = anyio.Lock()
         self._held_up_by: list[anyio.Event] = []
         self._minutes_slept = 0
         self.waking = Waking()
@@ -94,7 +100,7 @@ class Buyer:
             self._note_answers(decision, placed, job)
         claimed: list[Record] = []
         try:
-            for purchase in await self._settle_terms(placed, decision, job) if decision.missing else ():
+            for purchase in await self._settle(placed, decision, job) if decision.missing else ():
                 works += await self._claim_or_join(purchase, job, claimed)
         except BaseException:
             with CancelScope(shield=True):
@@ -102,6 +108,11 @@ class Buyer:
                     job.changed(await self._withdraw(record, placed.snapshot.home.store))
             raise
         return works
+
+    async def _settle(self, placed: Placed, decision: Decision, job: Job) -> list[_Purchase]:
+        """Settle the terms of one order after the other: what one asks the relay, the next one knows."""
+        async with self._settling:
+            return await self._settle_terms(placed, decision, job)
 
     async def _settle_terms(self, placed: Placed, decision: Decision, job: Job) -> list[_Purchase]:
         """Settle everything that may stand in the way before the first number is claimed."""
@@ -112,15 +123,15 @@ class Buyer:
         job.notes = [*dict.fromkeys([*job.notes, *say_remarks(calls, snapshot.settings.language)])]  # of one plan
         job.of_previews = say_of_previews(calls[0], snapshot.settings)
         prices, budget = await self._quotes.agree([one.plan for one in calls], order, snapshot)
-        await run_in_thread(_make_ready, decision, order, store)
         if not (order.request.model or snapshot.settings.model):
             await self._planner.facts.remember_choice(snapshot.access)  # so that it stays the same
         job.usually = self._workspace.history.usual_seconds(calls[0].model)
         answers = {one.record.id for one in decision.answers}
-        return [
+        purchases = [
             _Purchase(call=call, placed=placed, budget=budget, price=price, answers=answers)
             for call, price in zip(calls, prices, strict=True)
         ]
+        return [replace(purchases[0], make_ready=partial(_make_ready, decision, order, store)), *purchases[1:]]
 
     async def _claim_or_join(self, purchase: _Purchase, job: Job, claimed: list[Record]) -> list[Work]:
         """Claim a number; where another kernel was faster with the same order, join it instead."""
@@ -131,7 +142,7 @@ class Buyer:
             record = record.about_to_go(time.time())
         live = self._live[record.id] = _Live(None, has_slot)
         try:
-            record, live.lock, faster = await run_in_thread(self._claim, purchase, record)
+            record, live.lock, faster = await self._claiming.do((purchase, record))
         except BaseException:
             self._release(record)
             raise
@@ -145,16 +156,36 @@ class Buyer:
         job.changed(record)
         return [partial(self._buy, record, purchase, job)]
 
-    def _claim(self, purchase: _Purchase, record: Record) -> tuple[Record, JobLock, Decision]:
-        """Claim a number, and look whether another kernel has a lower one for the same order."""
-        store = purchase.snapshot.home.store
-        claimed, lock = store.claim_and_hold(record)
+    def _claim_each(self, every: Sequence[tuple[_Purchase, Record]]) -> list[_Claimed | Exception]:
+        """Claim numbers, and look whether another kernel has lower ones for the same orders."""
+        outcomes: list[_Claimed | Exception] = []
+        for store, several in groupby(every, lambda one: one[0].snapshot.home.store):
+            outcomes += self._claim_in(store, list(several))
+        return outcomes
+
+    def _claim_in(self, store: Store, several: Sequence[tuple[_Purchase, Record]]) -> Sequence[_Claimed | Exception]:
+        unready = [outcome_of(purchase.make_ready) for purchase, _ in several]
+        ready = [record for (_, record), problem in zip(several, unready, strict=True) if problem is None]
+        claimed = outcome_of(lambda: iter(store.claim_each(ready) if ready else ()))
+        if isinstance(claimed, Exception):
+            return [problem or claimed for problem in unready]
+        return [
+            self._look_for_faster(purchase, next(claimed)) if problem is None else problem
+            for (purchase, _), problem in zip(several, unready, strict=True)
+        ]
+
+    def _look_for_faster(
+        self, purchase: _Purchase, claimed: tuple[Record, JobLock] | Exception
+    ) -> _Claimed | Exception:
+        if isinstance(claimed, Exception):
+            return claimed
+        record, lock = claimed
         try:
-            return claimed, lock, self._planner.find_faster(purchase.placed, claimed, purchase.answers)
-        except BaseException:
+            return record, lock, self._planner.find_faster(purchase.placed, record, purchase.answers)
+        except Exception as problem:  # noqa: BLE001 - raised again where it was asked for
             with lock, suppress(StoreError):
-                store.write(_taken_back(claimed))
-            raise
+                purchase.snapshot.home.store.write(_taken_back(record))
+            return problem
 
     def _record_of(self, purchase: _Purchase) -> Record:
         identity, order, position = uuid.uuid4().hex, purchase.placed.order, purchase.placed.position

@@ -1,7 +1,7 @@
 """From an order to what it makes: look into the history, plan and buy what is missing, and say how it went.
 
-Orders are planned one after another, in the order in which they were placed, so that equal cells find their own
-answers; what is bought then goes on side by side.
+Equal orders are planned one after another, in the order in which they were placed, so that equal cells find their own
+answers; others wait for nobody. What is bought then goes on side by side.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import anyio
 from anyio import CancelScope
@@ -74,7 +75,7 @@ class Orders:
         self._planner = Planner(workspace, facts, kernel=kernel, services=services)
         self.quotes = Quotes(facts, workspace.history)
         self._buyer = Buyer(workspace, self._planner, self.quotes, kernel=kernel, runner=runner)
-        self._turn = anyio.Lock()
+        self._turns: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
         self._running: dict[Job, _Running] = {}
 
     async def place(self, order: Order, job: Job) -> None:
@@ -154,7 +155,7 @@ class Orders:
 
     async def _prepare(self, order: Order, position: CellPosition, job: Job) -> tuple[Placed, list[Work]]:
         """Decide and plan an order, and return the work of it; nothing was sent yet."""
-        async with self._turn:
+        async with self._turn_of(order):
             placed = Placed(order=order, position=position, snapshot=self._workspace.snapshot())
             decision = await self._planner.decide(placed)
             try:
@@ -162,6 +163,10 @@ class Orders:
             except BaseException:
                 self._planner.reruns.forget(decision)
                 raise
+
+    def _turn_of(self, order: Order) -> anyio.Lock:
+        """Return what keeps an order from being planned beside an equal one."""
+        return self._turns.setdefault(order.request.fingerprint(), anyio.Lock())
 
     async def _sum_up(self, results: Sequence[RunResult], snapshot: Snapshot) -> Generation:
         whole = together([generation_of(one.record, snapshot.home.store.pictures) for one in results])
@@ -184,7 +189,7 @@ class Orders:
     async def rehearse(self, order: Order) -> Rehearsal:
         """Return what an order would do; sends nothing but free questions."""
         snapshot = self._workspace.snapshot()
-        async with self._turn:
+        async with self._turn_of(order):
             decision = await self._planner.try_decide(order, snapshot)
         calls = await self._planner.plan(order.request, snapshot, n=decision.missing or None)
         bought = [one.plan for one in calls] if decision.missing else []

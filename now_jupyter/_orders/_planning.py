@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from .._background import run_in_thread
+from .._background import Together, outcome_of, run_in_thread
 from .._history import live_record
 from .._media import can_show, media_type
 from .._messages import InputError, Language, MaybeBilledError, StoreCorrupt, StoreError, say
@@ -71,10 +72,11 @@ class Planner:
         self._siblings: dict[Path, Store] = {}
         self._spoilt: set[str] = set()
         self.reruns = Reruns(kernel=kernel)
+        self._deciding = Together(self._decide_each)
 
     async def decide(self, placed: Placed) -> Decision:
         """Decide an order and remember it; an equal order of unknown outcome needs the user's word first."""
-        decision = await run_in_thread(self._decide_and_take_in, placed)
+        decision = await self._deciding.do(placed)
         if (record := _find_obstacle(decision, placed.order)) is not None:
             self.reruns.forget(decision)
             raise MaybeBilledError(
@@ -96,6 +98,9 @@ class Planner:
         What answers a part of this order already (`known`) answers no other.
         """
         return self._decide(self.reruns, placed, claimed=claimed, known=known)
+
+    def _decide_each(self, every: Sequence[Placed]) -> list[Decision | Exception]:
+        return [outcome_of(partial(self._decide_and_take_in, placed)) for placed in every]
 
     def _decide_and_take_in(self, placed: Placed) -> Decision:
         """Decide, and take what histories beside this one have for it into this one, so that every verb works on it."""

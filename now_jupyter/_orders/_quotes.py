@@ -196,7 +196,7 @@ class Quotes:
         """
         if snapshot.is_demo:
             return [None] * len(plans), None
-        budget = await run_in_thread(_read_budget, snapshot.home.store)
+        budget = _read_budget(snapshot.home.store)  # a few bytes, where there are any: to go into a thread takes longer
         limit = None if order.agreed else snapshot.settings.confirm_over
         if budget is None and order.budget is None and limit is None:
             return [None] * len(plans), None

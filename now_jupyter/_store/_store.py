@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from .._json import Texts
@@ -79,9 +80,22 @@ class Store(FileStore):
         Kernels claim one after another: whoever has a number finds every lower one in the folder. They survive a power
         cut from `flush_claims` on, which whoever sends an order calls before.
         """
+        (claimed,) = self.claim_each([record])
+        if isinstance(claimed, StoreError):
+            raise claimed
+        return claimed
+
+    def claim_each(self, records: Sequence[Record]) -> list[tuple[Record, JobLock] | StoreError]:
+        """Do the same for several orders in one turn; what cannot be recorded has the error in its place."""
         self._layout.create()
+        claimed: list[tuple[Record, JobLock] | StoreError] = []
         with self._turn_to_claim():
-            return self._claim_next(lambda number: replace(record, number=number))
+            for record in records:
+                try:
+                    claimed.append(self._claim_next(partial(replace, record)))
+                except StoreError as problem:
+                    claimed.append(problem)
+        return claimed
 
     def flush_claims(self) -> None:
         """Have the names of all records on the disk that were claimed until now."""
@@ -109,7 +123,7 @@ class Store(FileStore):
             every = [*self.records(), *self.trashed()] if known is None else known
             if (here := same_record(taken, every)) is not None:
                 return self._complete(here, taken, source, marks)
-            copied, lock = self._claim_next(lambda number: self._copy_files(replace(taken, number=number), source))
+            copied, lock = self._claim_next(lambda *, number: self._copy_files(replace(taken, number=number), source))
             with lock:
                 self.flush_claims()
                 with suppress(StoreError):  # it is here; its marks are the lesser loss
@@ -134,8 +148,8 @@ class Store(FileStore):
                 self._jobs.write_marks(here.number, marks)
         return self.read(here.number)
 
-    def _claim_next(self, prepare: Callable[[int], Record]) -> tuple[Record, JobLock]:
-        """Claim the next number, for the record that `prepare` returns when the number is held."""
+    def _claim_next(self, prepare: Callable[..., Record]) -> tuple[Record, JobLock]:
+        """Claim the next number, for the record that `prepare(number=…)` returns when the number is held."""
         for number in self._free_numbers():
             lock = self._locks.hold_first(number)
             if lock is not None and (claimed := self._claim_or_release(prepare, number, lock)) is not None:
@@ -159,10 +173,10 @@ class Store(FileStore):
             finally:
                 self._locks.release(_TURN)
 
-    def _claim_or_release(self, prepare: Callable[[int], Record], number: int, lock: JobLock) -> Record | None:
+    def _claim_or_release(self, prepare: Callable[..., Record], number: int, lock: JobLock) -> Record | None:
         stamp: FileStamp | None = None
         try:
-            record = prepare(number)
+            record = prepare(number=number)
             stamp = self._jobs.claim(record)
         finally:
             if stamp is None:

@@ -236,15 +236,15 @@ def test_what_is_asked_wrongly_is_refused_at_once(session: Session, served: Serv
 def test_several_claims_are_given_back_when_one_fails(session: Session, served: Served) -> None:
     """The second number cannot be claimed: the first is cancelled, its hold is gone, nothing is sent."""
     store, claims = session.context.home().store, iter([True])
-    claim = store.claim_and_hold
+    claim = store.claim_each
 
-    def only_once(record: Any) -> Any:
+    def only_once(records: Any) -> Any:
         if next(claims, False):
-            return claim(record)
+            return claim(records)
         raise NowImageError("no more numbers")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "claim_and_hold", only_once)
+        patch.setattr(store, "claim_each", only_once)
         with pytest.raises(NowImageError, match="no more numbers"):
             session.generate("a fox", model="dall-e-3", n=2)
     assert [one.status for one in session.history] == [Status.CANCELLED]
