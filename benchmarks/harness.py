@@ -13,6 +13,7 @@ __all__ = ["Noise", "Row", "Verdict", "in_turn", "ms"]
 
 _QUIET = 0.15  # a machine whose own pace differs by more than this is too noisy for close calls
 _CALIBRATIONS = 12
+_TIMES = ("ms", "s")
 _STEPS = 300_000  # some 15 ms of pure Python
 
 
@@ -93,8 +94,8 @@ class Row:
         return Verdict.REACHED if statistics.median(self.figures) <= self.goal else Verdict.MISSED
 
     def _usual(self) -> tuple[float, float]:
-        """Give between what the figures lie, as they would on a quiet machine: noise meets both sides of a ratio."""
-        pace = 1 if self.of == "ratio" else 1 + self.noise.spread
+        """Give between what the figures lie on a quiet machine, too: noise meets both sides of a ratio, and no memory."""
+        pace = 1 + self.noise.spread if self.of == "ours" and self.unit in _TIMES else 1
         if len(self.figures) < 4:
             return min(self.figures) / pace, max(self.figures)
         quarter, _median, three_quarters = statistics.quantiles(self.figures, n=4)
