@@ -94,7 +94,7 @@ class Row:
         return Verdict.REACHED if statistics.median(self.figures) <= self.goal else Verdict.MISSED
 
     def _usual(self) -> tuple[float, float]:
-        """Give between what the figures lie on a quiet machine, too: noise meets both sides of a ratio, and no memory."""
+        """Give the bounds of the figures, as a quiet machine may have them: noise meets both sides of a ratio."""
         pace = 1 + self.noise.spread if self.of == "ours" and self.unit in _TIMES else 1
         if len(self.figures) < 4:
             return min(self.figures) / pace, max(self.figures)
