@@ -25,8 +25,9 @@ PIP := $(RUN) -m pip --disable-pip-version-check --no-input
 KERNEL6 := ipykernel==6.31.0
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60 --nbval-sanitize-with now_jupyter/nbval.cfg
 OF_INSTALLATION := pyproject.toml constraints.txt
-# A worker for each core, each with a JupyterLab of its own; a file's tests stay together.
-WORKERS := -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+# One worker more than there are cores, as kernels and pages are waited for; each with a JupyterLab of its own. A file's
+# tests stay together, and files come in the order of tests/conftest.py.
+WORKERS := -n $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))') --dist=loadfile --no-loadscope-reorder
 # What checks the panel's script; users need neither.
 NODE_MODULES := $(VENV)/js/node_modules
 TSC := node $(NODE_MODULES)/typescript/bin/tsc --project tools/js

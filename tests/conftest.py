@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the tools are loaded where they are used: most runs need no
 QUICK, KERNELS = "--quick", "--kernels"
 # Without the first no kernel of the tests is found; a `page` is one of a browser.
 _KERNEL_FIXTURES = {"kernels_folder", "lab_server", "browser", "page"}
+_LONGEST_FIRST = ("lab_server", "kernels_folder", "browser")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,7 +44,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Both options go by what a test asks for, so that new tests fall on the right side by themselves."""
+    """Both options go by what a test asks for, so that new tests fall on the right side by themselves.
+
+    Files with a JupyterLab begin, those with kernels, a browser or the mark `slow` follow: a worker that got one of
+    them last would run it alone.
+    """
+    ranks: dict[Path, int] = {}
+    for item in items:
+        ranks[item.path] = min(_rank(item), ranks.get(item.path, len(_LONGEST_FIRST) + 1))
+    items.sort(key=lambda item: ranks[item.path])
     left_out = [item for item in items if not _is_wanted(item, config)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -53,6 +62,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish() -> None:
     """Have the garbage collector pass over modules and tests: IPython calls it at the end of every shell."""
     gc.freeze()
+
+
+def _rank(item: pytest.Item) -> int:
+    asked = ("kernels_folder",) if item.path.suffix == ".ipynb" else getattr(item, "fixturenames", ())
+    ranks = (place for place, name in enumerate(_LONGEST_FIRST) if name in asked)
+    return next(ranks, len(_LONGEST_FIRST) if item.get_closest_marker("slow") else len(_LONGEST_FIRST) + 1)
 
 
 def _is_wanted(item: pytest.Item, config: pytest.Config) -> bool:

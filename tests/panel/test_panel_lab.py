@@ -201,18 +201,18 @@ def test_a_comparison_in_a_cell(lab: Lab) -> None:
     assert lab.page_errors == []
 
 
-@pytest.mark.parametrize("light", [True, False])
-def test_the_panel_follows_the_theme_of_lab(lab: Lab, light: bool) -> None:
-    """Its ground is that of the theme, and its words stand out from it."""
+def test_the_panel_follows_the_theme_of_lab(lab: Lab) -> None:
+    """Its ground is that of the theme, and its words stand out from it; also when the theme changes before its eyes."""
     page = opened(lab)
-    theme = "JupyterLab Light" if light else "JupyterLab Dark"
-    page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
-    page.wait_for("light => document.body.dataset.jpThemeLight === light", str(light).lower())
     bright = "color => color.match(/[\\d.]+/g).slice(0, 3).map(Number).reduce((sum, one) => sum + one) > 380"
     style = "getComputedStyle(document.querySelector('.nowp'))"
     both = f"[{style}.backgroundColor, {style}.color]"
-    page.wait_for(f"light => {both}.map({bright}).join() === [light, !light].join()", light)
-    page.screenshot(f"panel-lab-{'light' if light else 'dark'}")
+    for light in (False, True):
+        theme = "JupyterLab Light" if light else "JupyterLab Dark"
+        page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
+        page.wait_for("light => document.body.dataset.jpThemeLight === light", str(light).lower())
+        page.wait_for(f"light => {both}.map({bright}).join() === [light, !light].join()", light)
+        page.screenshot(f"panel-lab-{'light' if light else 'dark'}")
 
 
 def test_the_panel_in_notebook_7(lab: Lab) -> None:
