@@ -307,6 +307,7 @@ class Job(Showable, Future[Generation]):
 
     def finish(self, generation: Generation | None, error: BaseException | None = None) -> None:
         """Take the result, or why there is none."""
+        self._scope = self._work = None  # a notebook may keep thousands of jobs that are over
         if isinstance(error, NowImageError):
             error.of_order()
         if error is not None:
