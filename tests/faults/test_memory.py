@@ -344,5 +344,7 @@ def test_a_download_without_end_stops_at_the_cap(
 def test_the_measure_sees_what_it_measures(tmp_path: Path, server: FaultServer) -> None:
     """What is nowhere put aside takes that much by this measure, so a small figure means something."""
     real = Caps(answer=64 << 20, picture=16 << 20, is_real=False)
-    server.script(as_answer(png((4_000, 4_000))), path=PATH)
+    whole = io.BytesIO()  # of this type all pixels are decoded at once
+    Image.new("RGB", (4_000, 4_000)).save(whole, "WEBP", method=0)
+    server.script(as_answer(whole.getvalue()), path=PATH)
     assert bought(tmp_path, server, real).growth > 40
