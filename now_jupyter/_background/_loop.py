@@ -12,14 +12,16 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from concurrent.futures.thread import ThreadPoolExecutor
+from contextvars import Context, copy_context
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+import anyio
 from anyio import CancelScope
-from anyio.from_thread import BlockingPortal
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 
 __all__ = ["Background", "Turns", "run_in_thread"]
@@ -56,13 +58,45 @@ class Turns:
             self._until = self._clock() + _TURN
 
 
+class _Loop:
+    """The running loop, and what it is to begin next; whoever adds to that never waits for a turn of the loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[tuple[Context, Callable[[], Coroutine[Any, Any, None]]]] = deque()
+        self._has_changed = asyncio.Event()
+        self._is_over = False
+
+    def begin(self, work: Callable[..., Awaitable[T]], *args: object) -> Future[T]:
+        """Have `work(*args)` begun in the context of the caller; from any thread."""
+        future: Future[T] = Future()
+        self._waiting.append((copy_context(), partial(_fulfil, future, work, *args)))
+        self._loop.call_soon_threadsafe(self._has_changed.set)
+        return future
+
+    def end(self) -> None:
+        """Have the loop end with the last work that was begun; from any thread."""
+        self._is_over = True
+        self._loop.call_soon_threadsafe(self._has_changed.set)
+
+    async def serve(self) -> None:
+        """Begin all work until the end, and wait for it."""
+        async with anyio.create_task_group() as group:
+            while not self._is_over:
+                await self._has_changed.wait()
+                self._has_changed.clear()
+                while self._waiting:
+                    context, work = self._waiting.popleft()
+                    context.run(group.start_soon, work)
+
+
 class Background:
     """One thread with one event loop, started at first use, closed at exit (else Python would not end)."""
 
     def __init__(self) -> None:
         """Start nothing yet."""
         self._lock = threading.Lock()
-        self._portal: BlockingPortal | None = None
+        self._loop: _Loop | None = None
         self._thread: threading.Thread | None = None
         self._farewells: list[Callable[[], Awaitable[None]]] = []
         self._process = os.getpid()
@@ -70,8 +104,9 @@ class Background:
         _register_at_exit(partial(_close_if_alive, weakref.ref(self)))
 
     def spawn(self, work: Callable[..., Awaitable[T]], *args: object) -> Future[T]:
-        """Start `work(*args)` on the loop; returns its future."""
-        return self._open_portal().start_task_soon(work, *args)
+        """Start `work(*args)` on the loop, however busy that is; returns its future at once."""
+        with self._lock:
+            return self._open().begin(work, *args)
 
     def call(self, work: Callable[..., Awaitable[T]], *args: object) -> T:
         """Return what `work(*args)` returns on the loop, waiting for it."""
@@ -79,7 +114,11 @@ class Background:
 
     def soon(self, function: Callable[..., object], *args: object) -> None:
         """Call a plain function on the loop's thread, without waiting."""
-        self._open_portal().start_task_soon(function, *args)
+
+        async def call() -> None:
+            function(*args)
+
+        self.spawn(call)
 
     def at_close(self, farewell: Callable[[], Awaitable[None]]) -> None:
         """Have `farewell` awaited on the loop before it ends."""
@@ -89,36 +128,48 @@ class Background:
         """Await the farewells, end the loop and its threads; may be called twice, does nothing in a forked child."""
         with self._lock:
             self._is_closed = True
-            portal, thread = self._portal, self._thread
-            self._portal = self._thread = None
-        if portal is None or thread is None or os.getpid() != self._process:
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is None or thread is None or os.getpid() != self._process:
             return
         try:
             for farewell in reversed(self._farewells):
-                portal.call(farewell)
+                loop.begin(farewell).result()
         finally:
-            portal.call(portal.stop)
+            loop.end()
             thread.join()
 
-    def _open_portal(self) -> BlockingPortal:
-        with self._lock:
-            if os.getpid() != self._process:
-                raise RuntimeError("a forked child has no background loop")
-            if self._is_closed:
-                raise RuntimeError("the background loop has been closed")
-            if self._portal is None:
-                opened: Future[BlockingPortal] = Future()
-                self._thread = threading.Thread(target=_run_loop, args=(opened,), name="now-jupyter", daemon=True)
-                self._thread.start()
-                self._portal = opened.result()
-            return self._portal
+    def _open(self) -> _Loop:
+        if os.getpid() != self._process:
+            raise RuntimeError("a forked child has no background loop")
+        if self._is_closed:
+            raise RuntimeError("the background loop has been closed")
+        if self._loop is None:
+            opened: Future[_Loop] = Future()
+            self._thread = threading.Thread(target=_run_loop, args=(opened,), name="now-jupyter", daemon=True)
+            self._thread.start()
+            self._loop = opened.result()
+        return self._loop
 
 
-def _run_loop(opened: Future[BlockingPortal]) -> None:
-    """Run the loop until its portal is stopped.
+async def _fulfil(future: Future[T], work: Callable[..., Awaitable[T]], *args: object) -> None:
+    """Do the work and have its future tell what came of it."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(await work(*args))
+    except BaseException as problem:
+        future.set_exception(problem)
+        if not isinstance(problem, Exception):
+            raise
 
-    Not `start_blocking_portal`: that is a generator, and one that a forked child throws away waits for ever for a
-    thread that the child does not have. Not `anyio.run` either: asyncio's runner starts a thread to end the others.
+
+def _run_loop(opened: Future[_Loop]) -> None:
+    """Run the loop until it is told to end.
+
+    Not anyio's portal: that has whoever asks for something wait for a turn of the loop, and `start_blocking_portal` is
+    a generator, and one that a forked child throws away waits for ever for a thread that the child does not have. Not
+    `anyio.run` either: asyncio's runner starts a thread to end the others.
     """
     try:
         with _start_threads() as threads:
@@ -135,10 +186,10 @@ def _run_loop(opened: Future[BlockingPortal]) -> None:
         opened.set_exception(problem)
 
 
-async def _serve(opened: Future[BlockingPortal]) -> None:
-    async with BlockingPortal() as portal:
-        opened.set_result(portal)
-        await portal.sleep_until_stopped()
+async def _serve(opened: Future[_Loop]) -> None:
+    loop = _Loop()
+    opened.set_result(loop)
+    await loop.serve()
 
 
 def _start_threads() -> ThreadPoolExecutor:
