@@ -55,6 +55,16 @@ def test_words_are_found_as_parts_of_words(store: Store, words: str, refs: list[
     assert found(store, words) == refs
 
 
+def test_what_was_found_is_still_there_when_it_is_looked_at(store: Store, tmp_path: Path) -> None:
+    """Whatever went to the trash since, and wherever the history lies now."""
+    stores = [store]
+    result = History(lambda: stores[-1]).search("fox")
+    store.trash(4)
+    stores.append(Store(tmp_path / "other.now"))
+    assert [(one.ref, one.prompt) for one in result] == [("#4", "100% _sure_ ＦＯＸ"), ("#1", "a red Fox in snow")]
+    assert "#4" in repr(result)
+
+
 def test_a_search_follows_writes_marks_and_the_trash(store: Store) -> None:
     """What changes after a search is found as it is now, also when another store changed it."""
     history = History(lambda: store)

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import overload
 from unicodedata import normalize
 
@@ -196,11 +196,9 @@ class History(HandsOn, Generations):
 
     def search(self, words: str) -> Selection:
         """Return the generations with these words in prompt, model, name, alt text or tags, newest first."""
-        numbers = self._store().index.holding(words)
-        return Selection(_Lazy(numbers, self._generation), newest_first=True, language=self.language)
-
-    def _generation(self, number: int) -> Generation:
-        return generation_of(self.record(number), self._store().pictures)
+        store = self._store()  # however the folder changes before they are looked at
+        numbers = store.index.holding(words)
+        return Selection(_Lazy(numbers, partial(_found, store)), newest_first=True, language=self.language)
 
     def filter(
         self,
@@ -303,6 +301,11 @@ class _Lazy(Sequence[Generation]):
 
     def __getitem__(self, key: int | slice) -> Generation | _Lazy:
         return _Lazy(self._numbers[key], self._read) if isinstance(key, slice) else self._read(self._numbers[key])
+
+
+def _found(store: Store, number: int) -> Generation:
+    """Return what was found under a number, also when it was put into the trash since."""
+    return generation_of(live_record(store, store.read_anywhere(number)), store.pictures)
 
 
 def _last_of(records: Sequence[Record], number: str | None, name: str | None) -> Record | None:

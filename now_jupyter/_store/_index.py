@@ -23,10 +23,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from .._messages import StoreError
+from .._messages import StoreCorrupt, StoreError, StoreTooNew
 from .._settings import user_folder
 from .._values import Request, Status
 from ._files import (
@@ -37,10 +38,11 @@ from ._files import (
     folder_stamp,
     is_fine,
     is_long_ago,
+    list_names,
     stamp_of,
     with_store_errors,
 )
-from ._record import Record
+from ._record import FORMAT, Record
 from ._search import needles, words_of
 
 __all__ = ["Act", "Entry", "RecordIndex", "Signature", "number_in", "size_in"]
@@ -68,6 +70,7 @@ _NO_FILE = _OF_FILE.pack(0, 0, 0)
 _UNSURE: Signature = b""
 _RECORD_NAME = re.compile(r"([1-9][0-9]{0,14})\.(?:json|marks)")
 _PATIENCE = 5.0
+_MOST_TRIED = 50  # numbers that are asked for one by one; of more, the names in the folder
 _AT_ONCE = 200  # rows that are written together; meanwhile other kernels wait
 _MOST_FILES = 200  # of histories that may be gone
 _MOST_CHOICES = 100
@@ -144,6 +147,8 @@ class RecordIndex:
     def is_fresh(self) -> bool:
         """Whether all that the folder holds is in the index."""
         with self._lock:
+            if self._acts and self._stamp is None:
+                return False
             stamp = self._stamp if self._acts else self._look()
         return self._ask("SELECT stamp FROM state") == [(_text_of(stamp),)]
 
@@ -182,13 +187,15 @@ class RecordIndex:
 
     def _take_in_changes(self) -> None:
         stamp = folder_stamp(self._folder)
+        known = self.signatures()  # first: what is claimed meanwhile is not gone
         found = _signatures(self._folder)
-        known = self.signatures()
         changed = sorted(
             (one for one, seen in found.items() if seen == _UNSURE or known.get(one) != seen), reverse=True
         )
         for start in range(0, len(changed), _AT_ONCE):
             rows = [self._row_of(number, found[number]) for number in changed[start : start + _AT_ONCE]]
+            if any(signature != found[number] for number, signature, *_ in rows):
+                stamp = None
             with self._writing() as database:
                 database.executemany(_INSERT, rows)
         with self._writing() as database:
@@ -197,10 +204,16 @@ class RecordIndex:
             database.execute("UPDATE state SET stamp = ?", (_text_of(stamp),))
 
     def _row_of(self, number: int, signature: Signature) -> Row:
-        """Return the row of a record; of one that cannot be read, with a number only."""
-        record = None
-        with suppress(StoreError):
+        """Return the row of a record; of one that cannot be read, with a number only.
+
+        What is no record stays none until its file changes; what the system would not give is asked for again.
+        """
+        try:
             record = self._read(number)
+        except (StoreCorrupt, StoreTooNew):
+            record = None
+        except StoreError:
+            return (number, _UNSURE, *_BLANK)
         return _row(record, signature) if record is not None else (number, signature, *_BLANK)
 
     @contextmanager
@@ -226,28 +239,47 @@ class RecordIndex:
                     self._move_stamp()
 
     def _take_in(self, number: int, act: Act) -> bool:
-        """Replace the row of a record, and tell whether that could be done."""
+        """Replace the row of a record, and tell whether that could be done.
+
+        Its files are looked at in the same turn: of several kernels that wrote some, the last one has seen them all.
+        """
+        with self._lock:
+            try:
+                with self._writing() as database:
+                    if (row := self._row_now(number, act)) is None:
+                        database.execute("DELETE FROM records WHERE number = ?", (number,))
+                    else:
+                        database.execute(_INSERT, row)
+            except sqlite3.Error:
+                self._go_on_in_memory()
+                return False
+        return row is None or row[1] != _UNSURE
+
+    def _row_now(self, number: int, act: Act) -> Row | None:
+        """Return the row of a record as its files are now; None where it is not there."""
         signature = _signature_of(self._folder, number, act.stamp)
-        row = None
         if act.record is not None and signature.endswith(_NO_FILE):
-            row = _row(act.record, signature)
-        elif signature:
-            row = self._row_of(number, signature)
-        with suppress(sqlite3.Error), self._lock:
-            if row is None:
-                self._opened().execute("DELETE FROM records WHERE number = ?", (number,))
-            else:
-                self._opened().execute(_INSERT, row)
-            return True
-        return False
+            return _row(act.record, signature)
+        return self._row_of(number, signature) if signature else None
+
+    def take_in_below(self, number: int) -> None:
+        """Take in what lies between a number and the next lower one that is known.
+
+        Who claimed it knows nothing of this index, or died before the row was written; and if that happened while a
+        record was written here, the stamp does not tell.
+        """
+        for one in self.unknown_below(number):
+            self._take_in(one, Act())
 
     def _move_stamp(self) -> None:
         """Have the folder as it is now stand for what it was before, if the index was fresh then."""
         stamp = exact_stamp(self._folder)
         if self._stamp is not None and stamp is not None:
             now = _text_of(stamp if is_fine(stamp[2]) else None)
-            with suppress(sqlite3.Error):
+            try:
                 self._opened().execute("UPDATE state SET stamp = ? WHERE stamp = ?", (now, _text_of(self._stamp)))
+            except sqlite3.Error:
+                self._go_on_in_memory()
 
     # Asking
 
@@ -308,9 +340,18 @@ class RecordIndex:
         """Return the numbers of the records that have an output of this digest, oldest first."""
         return self._numbers("instr(digests, ?) ORDER BY number", _clean(sha256))
 
-    def highest_below(self, number: int) -> int:
-        """Return the highest number of a record below this one; 0 where there is none."""
-        return max(self._numbers("number < ? ORDER BY number DESC LIMIT 1", number), default=0)
+    def unknown_below(self, number: int) -> list[int]:
+        """Return the numbers between this one and the next lower one that is known, of which there may be files."""
+        (known,) = self._numbers("number < ? ORDER BY number DESC LIMIT 1", number) or [0]
+        if number - known > _MOST_TRIED:
+            names = list_names(self._folder)
+            return sorted({one for name in names if known < (one := number_in(name)) < number})
+        return [*range(known + 1, number)]
+
+    def unknown_above(self) -> list[int]:
+        """Return the numbers in use right after the highest one that is known."""
+        (known,) = self._numbers("number ORDER BY number DESC LIMIT 1") or [0]
+        return [*takewhile(lambda one: file_stamp(self._folder / f"{one}.json"), count(known + 1))]
 
     def holding(self, words: str) -> list[int]:
         """Return the numbers of the records that contain all these words, the newest first."""
@@ -362,7 +403,7 @@ class RecordIndex:
             except sqlite3.Error:
                 if not self._is_cached:
                     raise
-        self._go_on_in_memory()
+                self._go_on_in_memory()
         self.refresh()
         return self._ask(select, *values)
 
@@ -386,8 +427,9 @@ class RecordIndex:
 
     def _opened(self) -> sqlite3.Connection:
         if self._database is None:
-            self._database = _open_cached(self._inode) if self._is_cached and self._inode else None
-            self._is_cached = self._database is not None
+            if self._is_cached and self._inode is not None:  # else there is no folder yet
+                self._database = _open_cached(self._inode)
+                self._is_cached = self._database is not None
             self._database = self._database or _connect(":memory:")
             self._openings += 1
             self._closing = weakref.finalize(self, self._database.close)
@@ -400,7 +442,7 @@ _OF_PARENTS: list[sqlite3.Connection] = []  # a connection must not be closed by
 def _open_cached(inode: tuple[int, int]) -> sqlite3.Connection | None:
     """Open the index of the folder with this inode; None where there is no place for it."""
     with suppress(OSError, sqlite3.OperationalError):
-        path = _make_room() / f"{_VERSION}-{inode[0]}-{inode[1]}.sqlite"
+        path = _make_room() / f"{_VERSION}-{FORMAT}-{inode[0]}-{inode[1]}.sqlite"
         try:
             return _connect(path)
         except sqlite3.DatabaseError as problem:

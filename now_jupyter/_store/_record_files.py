@@ -206,6 +206,7 @@ class RecordFiles:
         with self.index.following(record.number) as act:
             act.stamp = claim_exclusively(self.path(record.number), data)
             act.record = Marks().put_on(record) if act.stamp else None
+            self.index.take_in_below(record.number)
             return act.stamp
 
     def put(self, record: Record) -> FileStamp:

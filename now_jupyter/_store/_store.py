@@ -81,19 +81,19 @@ class Store(FileStore):
         cut from `flush_claims` on, which whoever sends an order calls before.
         """
         (claimed,) = self.claim_each([record])
-        if isinstance(claimed, StoreError):
+        if isinstance(claimed, Exception):
             raise claimed
         return claimed
 
-    def claim_each(self, records: Sequence[Record]) -> list[tuple[Record, JobLock] | StoreError]:
+    def claim_each(self, records: Sequence[Record]) -> list[tuple[Record, JobLock] | Exception]:
         """Do the same for several orders in one turn; what cannot be recorded has the error in its place."""
         self._layout.create()
-        claimed: list[tuple[Record, JobLock] | StoreError] = []
+        claimed: list[tuple[Record, JobLock] | Exception] = []
         with self._turn_to_claim():
             for record in records:
                 try:
                     claimed.append(self._claim_next(partial(replace, record)))
-                except StoreError as problem:
+                except Exception as problem:  # noqa: BLE001 - of one; the others are held already
                     claimed.append(problem)
         return claimed
 
@@ -246,6 +246,11 @@ class Store(FileStore):
         self._layout.require()
         return self._jobs.read(number)
 
+    def read_anywhere(self, number: int) -> Record:
+        """Return the same, be it in the trash."""
+        self._layout.require()
+        return self._jobs.try_read(number) or self._trash.try_read(number) or self._jobs.read(number)
+
     def records(self) -> list[Record]:
         """Return all records with their marks, oldest first; the names of those that cannot be read are in `damaged`.
 
@@ -273,9 +278,9 @@ class Store(FileStore):
         index = self._jobs.index
         index.refresh()
         numbers = index.equal_to(request)
-        if below is not None:  # whoever claimed a lower number may not have come to say so yet
-            numbers = [*(one for one in numbers if one < below), *range(index.highest_below(below) + 1, below)]
-        return self._jobs.read_each(numbers)
+        if below is None:  # whoever claimed a number may have died before it was said to the index
+            return self._jobs.read_each(sorted({*numbers, *index.unknown_above()}))
+        return self._jobs.read_each(sorted({*(one for one in numbers if one < below), *index.unknown_below(below)}))
 
     @property
     def left_out(self) -> list[int]:

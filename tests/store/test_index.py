@@ -8,11 +8,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from now_jupyter._messages import StoreError
 from now_jupyter._settings import user_folder
-from now_jupyter._store import Record, RecordedOutput, Store
+from now_jupyter._store import Record, RecordedOutput, Store, _record_files
 from now_jupyter._store import _index as index
 from now_jupyter._store._record_files import encode
 from now_jupyter._values import Request, Status
@@ -163,6 +165,120 @@ def test_a_lower_number_whose_kernel_did_not_say_so_is_found(store: Store) -> No
     state = store._jobs.index
     assert state.equal_to(request) == [1, 3, claimed.number]
     assert [one.number for one in store.equal_to(request, below=6)] == [1, 3, 4, 5]
+
+
+def up_to_date(folder: Path) -> Store:
+    """Return a store of its own whose index knows all that the folder holds."""
+    store = Store(folder)
+    while not store._jobs.index.is_fresh:  # what was made a moment ago is looked at again
+        assert store.index.count() == 3
+    return store
+
+
+@pytest.mark.parametrize("later", [0, 1, 2])
+def test_what_was_claimed_while_a_record_was_written_is_found(store: Store, later: int) -> None:
+    """By a machine without this index, or a kernel that died before the row: then the folder's stamp does not tell."""
+    other = up_to_date(store.folder)
+    foreign = record_of("a white hare", number=4)
+    with store._jobs.index.following(1):
+        lay_down(store, foreign)
+    for _ in range(later):
+        claimed = other.claim(record_of("another"))
+        assert [one.number for one in other.equal_to(foreign.request, below=claimed.number)] == [4]
+    assert [one.number for one in other.equal_to(foreign.request)] == [4]
+
+
+def test_numbers_far_above_all_others_are_no_work(store: Store) -> None:
+    """Of a history that was emptied by hand, and whose locks are still there."""
+    for number in (1, 2, 3):
+        store.trash(number)
+    (store.folder / "locks" / f"{10**14}.lock").touch()
+    other = Store(store.folder)
+    claimed = other.claim(record_of("a hare"))
+    lay_down(store, record_of("a hare", number=10**14 - 5))
+    below = other.equal_to(claimed.request, below=claimed.number)
+    assert [one.number for one in below] == [10**14 - 5]
+
+
+def test_an_index_begins_with_the_folder(tmp_path: Path) -> None:
+    """What is asked before the first order leaves the index its file, so that other kernels have the rows as well."""
+    store = Store(tmp_path / "new.now")
+    assert store.equal_to(Request(prompt="a hare")) == []
+    store.claim(record_of("a hare"))
+    assert store.index.count() == 1
+    with sqlite3.connect(index_file()) as database:
+        assert database.execute("SELECT number FROM records").fetchall() == [(1,)]
+    database.close()
+
+
+def test_what_the_system_would_not_give_is_read_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fails for a moment must not hide an answer for ever."""
+    store.close()
+    index_file().unlink()
+    for path in (store.folder / "jobs").iterdir():
+        os.utime(path, ns=(1_700_000_000_123_456_789,) * 2)  # what is new is read again anyway
+
+    def fail(*_: object, **__: object) -> bytes:
+        raise StoreError("it could not be read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_record_files, "try_read_file", fail)
+        assert Store(store.folder).index.count() == 0
+    for one in (store, Store(store.folder)):
+        assert one.index.count() == 3
+
+
+@pytest.mark.parametrize("act", ["claim", "mark"])
+def test_an_index_that_cannot_be_written_is_waited_for_once(
+    store: Store, act: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel that was stopped in the middle of a write is not waited for with every record."""
+    other = up_to_date(store.folder)
+    opened: list[object] = []
+    connect = index._connect
+    monkeypatch.setattr(index, "_PATIENCE", 0.01)
+    monkeypatch.setattr(index, "_connect", lambda path: [opened.append(path), connect(path)][1])
+    other.close()
+    with sqlite3.connect(index_file(), isolation_level=None) as database:
+        assert other.index.count() == 3
+        database.execute("BEGIN IMMEDIATE")  # others may read
+        for _ in range(3):
+            other.claim(record_of("a hare")) if act == "claim" else other.mark(2, add=["*"])
+        assert opened[1:] == [":memory:"]
+    database.close()
+    assert other.index.count() == store.index.count() == (6 if act == "claim" else 3)
+
+
+def test_an_act_that_failed_beside_others_is_looked_into(store: Store) -> None:
+    """Nothing is known of the folder then, also while the others go on."""
+    state = up_to_date(store.folder)._jobs.index
+    with sqlite3.connect(index_file()) as database:
+        database.execute("UPDATE state SET stamp = NULL")
+    database.close()
+    with state.following(1):
+        with pytest.raises(RuntimeError), state.following(2):
+            raise RuntimeError
+        assert not state.is_fresh
+
+
+def test_marks_and_states_of_two_kernels_are_both_in_the_index(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is the last to write a row has seen what the other one wrote."""
+    other = up_to_date(store.folder)
+    record, marking = store.read(2), threading.Thread(target=store.mark, args=(2,), kwargs={"add": ["*"]})
+    look = index._signature_of
+
+    def look_and_wait(*of: Any) -> bytes:
+        seen = look(*of)
+        if threading.current_thread() is threading.main_thread():
+            marking.start()
+            while store._jobs.marks(2).tags is None:
+                pass
+        return seen
+
+    monkeypatch.setattr(index, "_signature_of", look_and_wait)
+    other.write(replace(record, status=Status.DONE))
+    marking.join()
+    assert [(one.tags, one.number) for one in other._jobs.index.entries(status="done")] == [('["*"]', 2)]
 
 
 def test_a_long_history_is_usable_while_it_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
