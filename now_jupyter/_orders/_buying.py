@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
@@ -168,7 +169,7 @@ class Buyer:
         ready = [record for (_, record), problem in zip(several, unready, strict=True) if problem is None]
         claimed = outcome_of(lambda: iter(store.claim_each(ready) if ready else ()))
         if isinstance(claimed, Exception):
-            return [problem or claimed for problem in unready]
+            return [problem or _own(claimed) for problem in unready]  # each adds what is true of it alone
         return [
             self._look_for_faster(purchase, next(claimed)) if problem is None else problem
             for (purchase, _), problem in zip(several, unready, strict=True)
@@ -439,6 +440,11 @@ def _make_ready(decision: Decision, order: Order, store: Store) -> None:
     for one in order.request.inputs:
         if one.sha256 in order.sources:
             store.keep_input(order.sources[one.sha256], mime=one.mime)
+
+
+def _own(problem: Exception) -> Exception:
+    """Return an error for one of several orders that it is told of."""
+    return copy(problem) if isinstance(problem, NowImageError) else problem
 
 
 def _taken_back(record: Record) -> Record:

@@ -15,10 +15,11 @@ from platformdirs import user_state_path
 
 from buying import slow, until
 from now_jupyter._ipython._reports import rehearsal_text
-from now_jupyter._messages import InputError, Interrupted, NowImageError, TaskStillPending
+from now_jupyter._messages import InputError, Interrupted, NowImageError, StoreError, TaskStillPending
 from now_jupyter._options import parse_keywords
 from now_jupyter._orders import order_of
 from now_jupyter._session import Session
+from now_jupyter._store import Record, Store
 from now_jupyter._values import Picture, Status
 from relays import Served, new_session
 
@@ -283,3 +284,42 @@ def test_a_table_of_pandas_shows_pictures(session: Session) -> None:
     assert html.count('src="data:image/') == 1
     assert 'alt="a fox &amp; an &lt;owl&gt;"' in html
     assert replace(picture, sha256="0" * 64).to_html() == ""
+
+
+def test_orders_that_fail_together_have_an_error_each(
+    session: Session, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is added to one of them for its order is not said of another."""
+    session.generate("a fox")
+    monkeypatch.setattr("now_jupyter._store._store._PATIENCE_TO_CLAIM", 0.05)
+    store = session.context.home().store
+    with Store(store.folder)._locks.hold(0):  # type: ignore[union-attr]
+        jobs = [session.submit(f"fox {number}", model="dall-e-2") for number in range(20)]
+        errors = [job.exception(30) for job in jobs]
+    assert {type(one) for one in errors} == {StoreError}
+    assert len(set(map(id, errors))) == 20
+    assert served.posts == 1
+    assert session.generate("another").ref == "#2"
+
+
+def test_a_bug_in_one_claim_leaves_the_others(
+    session: Session, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are sent, and nothing stays held."""
+    session.generate("a fox")
+    store = session.context.home().store
+    claim = store._jobs.claim
+
+    def fail_once(record: Record) -> object:
+        if record.request.prompt == "fox 7":
+            raise RuntimeError("a bug")
+        return claim(record)
+
+    monkeypatch.setattr(store._jobs, "claim", fail_once)
+    jobs = [session.submit(f"fox {number}", model="dall-e-2") for number in range(12)]
+    errors = [job.exception(30) for job in jobs]
+    session.wait()
+    assert [str(one) for one in errors if one] == ["a bug"]
+    assert served.posts == 12
+    assert not store._locks._mine
+    assert {one.status for one in store.records()} == {Status.DONE}
