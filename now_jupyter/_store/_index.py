@@ -50,10 +50,10 @@ __all__ = ["Act", "Entry", "RecordIndex", "Signature", "number_in", "size_in"]
 Signature: TypeAlias = bytes
 """The stamps of a record's file and of its marks; empty where one was changed a moment ago."""
 
-_VERSION = 1
+_VERSION = 2  # of the tables and of what the rows hold
 _SCHEMA = """
-CREATE TABLE state (stamp TEXT);
-INSERT INTO state VALUES (NULL);
+CREATE TABLE state (stamp TEXT, boot TEXT);
+INSERT INTO state VALUES (NULL, NULL);
 CREATE TABLE records (
     number INTEGER PRIMARY KEY, signature BLOB NOT NULL,
     id TEXT, request TEXT, name TEXT, model TEXT, status TEXT, created REAL, elapsed REAL, is_paid INTEGER,
@@ -444,13 +444,43 @@ def _open_cached(inode: tuple[int, int]) -> sqlite3.Connection | None:
     with suppress(OSError, sqlite3.OperationalError):
         path = _make_room() / f"{_VERSION}-{FORMAT}-{inode[0]}-{inode[1]}.sqlite"
         try:
-            return _connect(path)
+            return _checked(_connect(path))
         except sqlite3.DatabaseError as problem:
             if isinstance(problem, sqlite3.OperationalError):
                 raise
             path.unlink()  # it was spoilt, and is made again
-            return _connect(path)
+            return _checked(_connect(path))
     return None
+
+
+def _checked(database: sqlite3.Connection) -> sqlite3.Connection:
+    """Return a database that can be relied on, and close one that cannot: a sqlite3.DatabaseError."""
+    try:
+        _look_through(database, _boot())
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _look_through(database: sqlite3.Connection, boot: str) -> None:
+    """Prove once after each start of the machine that the pages fit together, and have all files looked at again.
+
+    Nothing of it is flushed: when the power was cut, any page may be older than the others.
+    """
+    state = database.execute("SELECT boot FROM state").fetchall()
+    if state == [(boot,)]:
+        return
+    if len(state) != 1 or database.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
+        raise sqlite3.DatabaseError("it does not fit together")
+    database.execute("UPDATE state SET stamp = NULL, boot = ?", (boot,))
+
+
+def _boot() -> str:
+    """Return what tells this start of the machine from others; nothing where the system does not say."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    return ""
 
 
 def _make_room() -> Path:

@@ -249,6 +249,39 @@ def test_an_index_that_cannot_be_written_is_waited_for_once(
     assert other.index.count() == store.index.count() == (6 if act == "claim" else 3)
 
 
+@pytest.mark.parametrize("harm", ["DELETE FROM records WHERE number = 2", "DELETE FROM state"])
+def test_after_a_power_cut_the_index_is_looked_through(
+    store: Store, harm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is never flushed: of what was written together, a part may be lost."""
+    up_to_date(store.folder).close()
+    store.close()
+    with sqlite3.connect(index_file()) as database:
+        database.execute(harm)
+    database.close()
+    monkeypatch.setattr(index, "_boot", lambda: "the next one")
+    assert Store(store.folder).index.numbers() == [1, 2, 3]
+    up_to_date(store.folder)
+    monkeypatch.setattr(index, "_signatures", lambda _: pytest.fail("the whole folder is looked at"))
+    assert Store(store.folder).index.numbers() == [1, 2, 3]
+
+
+def test_after_a_power_cut_an_index_that_does_not_fit_together_is_made_anew(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An equal order that the index has lost would be bought again."""
+    request = store.read(1).request
+    up_to_date(store.folder).close()
+    store.close()
+    with sqlite3.connect(index_file()) as database:
+        database.execute("PRAGMA writable_schema = ON")
+        (found,) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'by_id'")
+        database.execute("UPDATE sqlite_master SET rootpage = ? WHERE name = 'by_request'", found)
+    database.close()
+    monkeypatch.setattr(index, "_boot", lambda: "the next one")
+    assert [one.number for one in Store(store.folder).equal_to(request)] == [1, 3]
+
+
 def test_an_act_that_failed_beside_others_is_looked_into(store: Store) -> None:
     """Nothing is known of the folder then, also while the others go on."""
     state = up_to_date(store.folder)._jobs.index
