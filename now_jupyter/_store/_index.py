@@ -50,6 +50,7 @@ __all__ = ["Act", "Entry", "RecordIndex", "Signature", "number_in", "size_in"]
 Signature: TypeAlias = bytes
 """The stamps of a record's file and of its marks; empty where one was changed a moment ago."""
 
+_FAULTS = (sqlite3.Error, UnicodeDecodeError)  # names in a spoilt database are decoded for the error that tells of them
 _VERSION = 2  # of the tables and of what the rows hold
 _SCHEMA = """
 CREATE TABLE state (stamp TEXT, boot TEXT);
@@ -170,7 +171,7 @@ class RecordIndex:
                 return
             try:
                 self._take_in_changes()
-            except sqlite3.Error:
+            except _FAULTS:
                 self._go_on_in_memory()
                 self._take_in_changes()
 
@@ -250,7 +251,7 @@ class RecordIndex:
                         database.execute("DELETE FROM records WHERE number = ?", (number,))
                     else:
                         database.execute(_INSERT, row)
-            except sqlite3.Error:
+            except _FAULTS:
                 self._go_on_in_memory()
                 return False
         return row is None or row[1] != _UNSURE
@@ -278,7 +279,7 @@ class RecordIndex:
             now = _text_of(stamp if is_fine(stamp[2]) else None)
             try:
                 self._opened().execute("UPDATE state SET stamp = ? WHERE stamp = ?", (now, _text_of(self._stamp)))
-            except sqlite3.Error:
+            except _FAULTS:
                 self._go_on_in_memory()
 
     # Asking
@@ -400,7 +401,7 @@ class RecordIndex:
         with self._lock:
             try:
                 return self._opened().execute(select, values).fetchall()
-            except sqlite3.Error:
+            except _FAULTS:
                 if not self._is_cached:
                     raise
                 self._go_on_in_memory()
@@ -445,7 +446,7 @@ def _open_cached(inode: tuple[int, int]) -> sqlite3.Connection | None:
         path = _make_room() / f"{_VERSION}-{FORMAT}-{inode[0]}-{inode[1]}.sqlite"
         try:
             return _checked(_connect(path))
-        except sqlite3.DatabaseError as problem:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as problem:
             if isinstance(problem, sqlite3.OperationalError):
                 raise
             path.unlink()  # it was spoilt, and is made again

@@ -103,6 +103,10 @@ def _spoil(path: Path) -> None:
     path.write_bytes(b"no database" * 1000)
 
 
+def _spoil_names(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE records", b"CREATE \xff\xfe\xfdLE records"))
+
+
 def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:5000])
 
@@ -113,7 +117,7 @@ def _empty_tables(path: Path) -> None:
     database.close()
 
 
-@pytest.mark.parametrize("harm", [_spoil, _cut, _empty_tables, Path.unlink])
+@pytest.mark.parametrize("harm", [_spoil, _spoil_names, _cut, _empty_tables, Path.unlink])
 @pytest.mark.parametrize("is_open", [True, False])
 def test_an_index_that_is_spoilt_is_made_anew(store: Store, harm: Callable[[Path], object], *, is_open: bool) -> None:
     """Nothing is lost with it, and the history goes on."""
