@@ -161,6 +161,7 @@ class Store(FileStore):
     def _turn_to_claim(self) -> Iterator[None]:
         with self._claiming:
             turn: JobLock | None = None
+            self._locks.release(_TURN)  # of one that was interrupted at its end
             try:
                 turn = self._locks.hold(_TURN, patience=_PATIENCE_TO_CLAIM)
                 if turn is None:

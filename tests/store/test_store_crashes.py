@@ -186,3 +186,20 @@ def test_nothing_of_ours_opens_a_port(tmp_path: Path) -> None:
     finally:
         socket.socket = before  # type: ignore[misc]
     assert made == []
+
+
+def test_a_claim_that_was_interrupted_at_its_end_is_followed_by_others(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The turn to claim that it has kept is nobody else's."""
+
+    def interrupted(_: int) -> None:
+        if store._locks.of(0) is not None:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store._locks, "release", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.claim(record_of("a fox"))
+    assert store._locks.of(0) is not None
+    assert store.claim(record_of("a hare")).number == 2
