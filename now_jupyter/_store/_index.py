@@ -11,13 +11,8 @@ Where the cache cannot be used, the index is in memory.
 from __future__ import annotations
 
 import json
-import os
-import re
 import sqlite3
-import stat
-import struct
 import threading
-import time
 import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -28,7 +23,6 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from .._messages import StoreCorrupt, StoreError, StoreTooNew
-from .._settings import user_folder
 from .._values import Request, Status
 from ._files import (
     FileStamp,
@@ -37,43 +31,20 @@ from ._files import (
     file_stamp,
     folder_stamp,
     is_fine,
-    is_long_ago,
     list_names,
-    stamp_of,
-    with_store_errors,
 )
-from ._record import FORMAT, Record
+from ._index_file import connect, open_cached
+from ._record import Record
 from ._search import needles, words_of
+from ._signatures import UNSURE, Signature, has_no_marks, number_in, signature_of, signatures_in
 
-__all__ = ["Act", "Entry", "RecordIndex", "Signature", "number_in", "size_in"]
-
-Signature: TypeAlias = bytes
-"""The stamps of a record's file and of its marks; empty where one was changed a moment ago."""
+__all__ = ["Act", "Entry", "RecordIndex"]
 
 _FAULTS = (sqlite3.Error, UnicodeDecodeError)  # names in a spoilt database are decoded for the error that tells of them
-_VERSION = 2  # of the tables and of what the rows hold
-_SCHEMA = """
-CREATE TABLE state (stamp TEXT, boot TEXT);
-INSERT INTO state VALUES (NULL, NULL);
-CREATE TABLE records (
-    number INTEGER PRIMARY KEY, signature BLOB NOT NULL,
-    id TEXT, request TEXT, name TEXT, model TEXT, status TEXT, created REAL, elapsed REAL, is_paid INTEGER,
-    has_buttons INTEGER, is_shown INTEGER, parents TEXT, button TEXT, digests TEXT,
-    pictures TEXT, tags_of_each TEXT, tags TEXT, words TEXT
-);
-CREATE INDEX by_id ON records (id);
-CREATE INDEX by_request ON records (request);
-"""
 _BLANK = (None,) * 17
 _INSERT = f"INSERT OR REPLACE INTO records VALUES ({', '.join('?' * (2 + len(_BLANK)))})"
-_OF_FILE = struct.Struct("<Qqq")
-_NO_FILE = _OF_FILE.pack(0, 0, 0)
-_UNSURE: Signature = b""
-_RECORD_NAME = re.compile(r"([1-9][0-9]{0,14})\.(?:json|marks)")
-_PATIENCE = 5.0
 _MOST_TRIED = 50  # numbers that are asked for one by one; of more, the names in the folder
 _AT_ONCE = 200  # rows that are written together; meanwhile other kernels wait
-_MOST_FILES = 200  # of histories that may be gone
 _MOST_CHOICES = 100
 _UNDER_WAY = (Status.PENDING.value, Status.RUNNING.value)
 Row: TypeAlias = tuple[Any, ...]
@@ -189,10 +160,8 @@ class RecordIndex:
     def _take_in_changes(self) -> None:
         stamp = folder_stamp(self._folder)
         known = self.signatures()  # first: what is claimed meanwhile is not gone
-        found = _signatures(self._folder)
-        changed = sorted(
-            (one for one, seen in found.items() if seen == _UNSURE or known.get(one) != seen), reverse=True
-        )
+        found = signatures_in(self._folder)
+        changed = sorted((one for one, seen in found.items() if seen == UNSURE or known.get(one) != seen), reverse=True)
         for start in range(0, len(changed), _AT_ONCE):
             rows = [self._row_of(number, found[number]) for number in changed[start : start + _AT_ONCE]]
             if any(signature != found[number] for number, signature, *_ in rows):
@@ -214,7 +183,7 @@ class RecordIndex:
         except (StoreCorrupt, StoreTooNew):
             record = None
         except StoreError:
-            return (number, _UNSURE, *_BLANK)
+            return (number, UNSURE, *_BLANK)
         return _row(record, signature) if record is not None else (number, signature, *_BLANK)
 
     @contextmanager
@@ -254,12 +223,12 @@ class RecordIndex:
             except _FAULTS:
                 self._go_on_in_memory()
                 return False
-        return row is None or row[1] != _UNSURE
+        return row is None or row[1] != UNSURE
 
     def _row_now(self, number: int, act: Act) -> Row | None:
         """Return the row of a record as its files are now; None where it is not there."""
-        signature = _signature_of(self._folder, number, act.stamp)
-        if act.record is not None and signature.endswith(_NO_FILE):
+        signature = signature_of(self._folder, number, act.stamp)
+        if act.record is not None and has_no_marks(signature):
             return _row(act.record, signature)
         return self._row_of(number, signature) if signature else None
 
@@ -429,92 +398,15 @@ class RecordIndex:
     def _opened(self) -> sqlite3.Connection:
         if self._database is None:
             if self._is_cached and self._inode is not None:  # else there is no folder yet
-                self._database = _open_cached(self._inode)
+                self._database = open_cached(self._inode)
                 self._is_cached = self._database is not None
-            self._database = self._database or _connect(":memory:")
+            self._database = self._database or connect(":memory:")
             self._openings += 1
             self._closing = weakref.finalize(self, self._database.close)
         return self._database
 
 
 _OF_PARENTS: list[sqlite3.Connection] = []  # a connection must not be closed by a child
-
-
-def _open_cached(inode: tuple[int, int]) -> sqlite3.Connection | None:
-    """Open the index of the folder with this inode; None where there is no place for it."""
-    with suppress(OSError, sqlite3.OperationalError):
-        path = _make_room() / f"{_VERSION}-{FORMAT}-{inode[0]}-{inode[1]}.sqlite"
-        try:
-            return _checked(_connect(path))
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as problem:
-            if isinstance(problem, sqlite3.OperationalError):
-                raise
-            path.unlink()  # it was spoilt, and is made again
-            return _checked(_connect(path))
-    return None
-
-
-def _checked(database: sqlite3.Connection) -> sqlite3.Connection:
-    """Return a database that can be relied on, and close one that cannot: a sqlite3.DatabaseError."""
-    try:
-        _look_through(database, _boot())
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _look_through(database: sqlite3.Connection, boot: str) -> None:
-    """Prove once after each start of the machine that the pages fit together, and have all files looked at again.
-
-    Nothing of it is flushed: when the power was cut, any page may be older than the others.
-    """
-    state = database.execute("SELECT boot FROM state").fetchall()
-    if state == [(boot,)]:
-        return
-    if len(state) != 1 or database.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
-        raise sqlite3.DatabaseError("it does not fit together")
-    database.execute("UPDATE state SET stamp = NULL, boot = ?", (boot,))
-
-
-def _boot() -> str:
-    """Return what tells this start of the machine from others; nothing where the system does not say."""
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    return ""
-
-
-def _make_room() -> Path:
-    """Return the folder of the indexes, without those that were not used for longest."""
-    folder = user_folder("cache") / "indexes"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    every = [Path(one.path) for one in os.scandir(folder) if one.name.endswith(".sqlite")]
-    if len(every) > _MOST_FILES:
-        for path in sorted(every, key=lambda one: one.stat().st_mtime)[: len(every) - _MOST_FILES]:
-            with suppress(OSError):  # another kernel was faster, or Windows has it open
-                path.unlink()
-    return folder
-
-
-def _connect(path: Path | str) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-    try:
-        for pragma in ("trusted_schema = OFF", "journal_mode = PERSIST", "synchronous = OFF"):
-            database.execute(f"PRAGMA {pragma}")
-        if not _has_tables(database):
-            database.execute("BEGIN IMMEDIATE")
-            if not _has_tables(database):  # else another kernel was faster
-                for statement in _SCHEMA.split(";"):
-                    database.execute(statement)
-            database.execute("COMMIT")
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _has_tables(database: sqlite3.Connection) -> bool:
-    return bool(database.execute("SELECT 1 FROM sqlite_master").fetchone())
 
 
 # Rows
@@ -554,44 +446,3 @@ def _all_of(parts: Iterable[str]) -> str:
 
 def _text_of(stamp: FolderStamp | None) -> str | None:
     return None if stamp is None else "-".join(map(str, stamp))
-
-
-@with_store_errors
-def _signatures(folder: Path) -> dict[int, Signature]:
-    """Return for each record what changes with its files; links are none."""
-    now = time.time_ns()
-    found: dict[str, Signature] = {}
-    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-        for entry in entries:
-            with suppress(FileNotFoundError):  # a temporary file that got its name meanwhile
-                seen = entry.stat(follow_symlinks=False)
-                if not stat.S_ISLNK(seen.st_mode):
-                    found[entry.name] = _signature(stamp_of(seen)) if is_long_ago(seen.st_mtime_ns, now) else _UNSURE
-    numbers = {number_in(name): name for name in found if name.endswith(".json")}
-    signatures = {}
-    for number, name in numbers.items():
-        if number:
-            marks = found.get(f"{number}.marks", _NO_FILE)
-            signatures[number] = found[name] + marks if found[name] and marks else _UNSURE
-    return signatures
-
-
-def _signature_of(folder: Path, number: int, stamp: FileStamp | None) -> Signature:
-    """Return the same of one record, whose file has this stamp if that is known; empty where there is none."""
-    own = stamp or file_stamp(folder / f"{number}.json")
-    return _signature(own) + _signature(file_stamp(folder / f"{number}.marks")) if own else b""
-
-
-def _signature(stamp: FileStamp | None) -> bytes:
-    return _NO_FILE if stamp is None else _OF_FILE.pack(stamp[0] % (1 << 64), *stamp[1:])
-
-
-def number_in(name: str) -> int:
-    """Return the number of a record or its marks; 0, which no record has, for other files."""
-    match = _RECORD_NAME.fullmatch(name)
-    return int(match[1]) if match else 0
-
-
-def size_in(signature: Signature) -> int:
-    """Return the bytes of the record's file."""
-    return int(_OF_FILE.unpack_from(signature)[2]) if signature else 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -23,14 +23,16 @@ from .._protocol import Key
 from ._files import (
     FileStamp,
     claim_exclusively,
+    file_stamp,
     is_missing,
     list_names,
     move_durably,
     try_read_file,
     write_durably,
 )
-from ._index import RecordIndex, Signature, number_in, size_in
+from ._index import RecordIndex
 from ._record import FORMAT, Record, RecordedOutput, Tags
+from ._signatures import Signature, number_in, size_in
 from ._weight import settle
 
 __all__ = ["ROOM", "Marks", "RecordFiles", "clean_tags", "encode", "highest_number", "marked", "not_here", "parse_json"]
@@ -274,7 +276,7 @@ class RecordFiles:
                 if record is None:
                     continue
                 if before is None or record != before[2]:  # else a second one would take memory beside the first
-                    before = (signature, _weigh(record, signature), record)
+                    before = (signature, self._weigh(record, signature), record)
             records[number] = (signature, *before[1:])
             left -= before[1]
             if left < 0 or len(records) > _MOST_RECORDS:
@@ -283,27 +285,39 @@ class RecordFiles:
         in_order = [record for _, _, record in records.values()][::-1]
         return _Known(version, records, in_order, tuple(damaged[::-1]), tuple(left_out))
 
+    def _weigh(self, record: Record, signature: Signature) -> int:
+        """Return the bytes that a record takes; of one that was cut when it was read, those of its file."""
+        stamp = None if signature else file_stamp(self.path(record.number))
+        return max(stamp[2] if stamp else size_in(signature), settle(record))
+
     def newest(self, count: int) -> list[Record]:
         """Return the records of the `count` highest numbers that can be read, in order; no others are read."""
-        numbers = self._numbers_if_many_changed()
-        if numbers is None:
-            return self.read_each(self.index.newest(count))[::-1]
+        if self.index.is_fresh:
+            found = self.read_each(self.index.newest(count))
+            if len(found) == min(count, self.index.count()):  # else one was spoilt where it lies
+                return found[::-1]
+        numbers = self._numbers()
+        self._index_soon(numbers)
         return list(islice((record for number in numbers for record in self.read_each([number])), count))[::-1]
 
     def count(self) -> int:
         """Return how many records there are; while many of them are looked at for the first time, how many files."""
-        numbers = self._numbers_if_many_changed()
-        return self.index.count() if numbers is None else len(numbers)
+        if not self.index.is_fresh and self._index_soon(numbers := self._numbers()):
+            return len(numbers)
+        self.index.refresh()
+        return self.index.count()
 
-    def _numbers_if_many_changed(self) -> list[int] | None:
-        """Return all numbers, the highest first, where the index will take a while; None where it is up to date now."""
-        if not self.index.is_fresh:
-            numbers = sorted({number_in(one) for one in list_names(self.folder) if one.endswith(".json")} - {0})
-            if len(numbers) - self.index.count() > _MANY:
-                self.index.refresh_soon()
-                return numbers[::-1]
-            self.index.refresh()
-        return None
+    def _numbers(self) -> list[int]:
+        """Return the numbers of all files, the highest first."""
+        names = (one for one in list_names(self.folder) if one.endswith(".json"))
+        return sorted({number_in(one) for one in names} - {0}, reverse=True)
+
+    def _index_soon(self, numbers: Collection[int]) -> bool:
+        """Begin to take these into the index where that takes long, and tell whether it does."""
+        takes_long = len(numbers) - self.index.count() > _MANY
+        if takes_long:
+            self.index.refresh_soon()
+        return takes_long
 
     def marks(self, number: int) -> Marks:
         """Return the marks of a record; those that cannot be read must not hide a record that can."""
@@ -329,8 +343,3 @@ class RecordFiles:
             for suffix in (".json", ".marks"):
                 if not is_missing(other.path(number, suffix)):
                     move_durably(other.path(number, suffix), self.path(number, suffix))
-
-
-def _weigh(record: Record, signature: Signature) -> int:
-    """Return the bytes that a record takes; of one that was cut when it was read, those of its file."""
-    return max(size_in(signature), settle(record))

@@ -16,6 +16,7 @@ from now_jupyter._messages import StoreError
 from now_jupyter._settings import user_folder
 from now_jupyter._store import Record, RecordedOutput, Store, _record_files
 from now_jupyter._store import _index as index
+from now_jupyter._store import _index_file as opening
 from now_jupyter._store._record_files import encode
 from now_jupyter._values import Request, Status
 from records_made import record_of
@@ -71,7 +72,7 @@ def test_kernels_see_each_others_records_without_reading_them(store: Store, monk
     other = Store(store.folder)
     while not store._jobs.index.is_fresh:  # what was made a moment ago is looked at again
         assert other.index.count() == store.index.count() == 3
-    monkeypatch.setattr(index, "_signatures", lambda _: pytest.fail("the whole folder is looked at"))
+    monkeypatch.setattr(index, "signatures_in", lambda _: pytest.fail("the whole folder is looked at"))
     fourth = other.claim(record_of("a white hare"))
     other.write(replace(fourth, status=Status.DONE))
     assert store.index.equal_to(fourth.request) == [4]
@@ -149,7 +150,7 @@ def test_without_a_place_for_it_the_index_is_in_memory(
 def test_whoever_holds_the_index_holds_up_nobody(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel that was stopped in the middle of a write: others go on, and are right."""
     assert store.index.count() == 3
-    monkeypatch.setattr(index, "_PATIENCE", 0.01)
+    monkeypatch.setattr(opening, "_PATIENCE", 0.01)
     other = Store(store.folder)
     assert other.index.count() == 3
     with sqlite3.connect(index_file(), isolation_level=None) as database:
@@ -239,9 +240,10 @@ def test_an_index_that_cannot_be_written_is_waited_for_once(
     """A kernel that was stopped in the middle of a write is not waited for with every record."""
     other = up_to_date(store.folder)
     opened: list[object] = []
-    connect = index._connect
-    monkeypatch.setattr(index, "_PATIENCE", 0.01)
-    monkeypatch.setattr(index, "_connect", lambda path: [opened.append(path), connect(path)][1])
+    connect = opening.connect
+    monkeypatch.setattr(opening, "_PATIENCE", 0.01)
+    for module in (index, opening):
+        monkeypatch.setattr(module, "connect", lambda path: [opened.append(path), connect(path)][1])
     other.close()
     with sqlite3.connect(index_file(), isolation_level=None) as database:
         assert other.index.count() == 3
@@ -263,10 +265,10 @@ def test_after_a_power_cut_the_index_is_looked_through(
     with sqlite3.connect(index_file()) as database:
         database.execute(harm)
     database.close()
-    monkeypatch.setattr(index, "_boot", lambda: "the next one")
+    monkeypatch.setattr(opening, "_boot", lambda: "the next one")
     assert Store(store.folder).index.numbers() == [1, 2, 3]
     up_to_date(store.folder)
-    monkeypatch.setattr(index, "_signatures", lambda _: pytest.fail("the whole folder is looked at"))
+    monkeypatch.setattr(index, "signatures_in", lambda _: pytest.fail("the whole folder is looked at"))
     assert Store(store.folder).index.numbers() == [1, 2, 3]
 
 
@@ -282,7 +284,7 @@ def test_after_a_power_cut_an_index_that_does_not_fit_together_is_made_anew(
         (found,) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'by_id'")
         database.execute("UPDATE sqlite_master SET rootpage = ? WHERE name = 'by_request'", found)
     database.close()
-    monkeypatch.setattr(index, "_boot", lambda: "the next one")
+    monkeypatch.setattr(opening, "_boot", lambda: "the next one")
     assert [one.number for one in Store(store.folder).equal_to(request)] == [1, 3]
 
 
@@ -302,7 +304,7 @@ def test_marks_and_states_of_two_kernels_are_both_in_the_index(store: Store, mon
     """Who is the last to write a row has seen what the other one wrote."""
     other = up_to_date(store.folder)
     record, marking = store.read(2), threading.Thread(target=store.mark, args=(2,), kwargs={"add": ["*"]})
-    look = index._signature_of
+    look = index.signature_of
 
     def look_and_wait(*of: Any) -> bytes:
         seen = look(*of)
@@ -312,7 +314,7 @@ def test_marks_and_states_of_two_kernels_are_both_in_the_index(store: Store, mon
                 pass
         return seen
 
-    monkeypatch.setattr(index, "_signature_of", look_and_wait)
+    monkeypatch.setattr(index, "signature_of", look_and_wait)
     other.write(replace(record, status=Status.DONE))
     marking.join()
     assert [(one.tags, one.number) for one in other._jobs.index.entries(status="done")] == [('["*"]', 2)]
