@@ -39,8 +39,8 @@ def _tick() -> None:
 def line_of(job: Job, language: Language, *, what: str = "", with_bar: bool = True) -> str:
     """Return how far a job is, as one line that begins with `what` is said of it, else with its number."""
     facts = [say("{ref} · {seconds} s", language, ref=what or job.refs or "…", seconds=int(job.elapsed))]
-    if job.usually is not None:
-        facts.append(say("usually {seconds} s", language, seconds=round(job.usually)))
+    if (usually := job.usually) is not None:
+        facts.append(say("usually {seconds} s", language, seconds=round(usually)))
     if job.progress is not None and job.progress.words:
         facts.append(plain(job.progress.words, _WORDS_SHOWN))
     if with_bar and job.progress is not None and job.progress.fraction is not None:

@@ -126,7 +126,7 @@ class Buyer:
         prices, budget = await self._quotes.agree([one.plan for one in calls], order, snapshot)
         if not (order.request.model or snapshot.settings.model):
             await self._planner.facts.remember_choice(snapshot.access)  # so that it stays the same
-        job.usually = self._workspace.history.usual_seconds(calls[0].model)
+        job.find_usual_seconds = partial(self._workspace.history.usual_seconds, calls[0].model)
         answers = {one.record.id for one in decision.answers}
         purchases = [
             _Purchase(call=call, placed=placed, budget=budget, price=price, answers=answers)

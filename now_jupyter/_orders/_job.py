@@ -18,7 +18,16 @@ from anyio import Event
 
 from .._background import Background, Left, Waiting
 from .._bundles import Bundle, try_bundle
-from .._messages import InputError, Interrupted, Language, NotConfirmed, NowImageError, TaskStillPending, say
+from .._messages import (
+    InputError,
+    Interrupted,
+    Language,
+    NotConfirmed,
+    NowImageError,
+    StoreError,
+    TaskStillPending,
+    say,
+)
 from .._runner import ProgressReport
 from .._store import Record
 from .._values import Generation, Showable
@@ -94,7 +103,7 @@ class Job(Showable, Future[Generation]):
         self.began = time.monotonic()
         self.progress: ProgressReport | None = None
         self.left_by = ""
-        self.usually: float | None = None
+        self.find_usual_seconds: Callable[[], float | None] = lambda: None
         self.notes: list[str] = []
         self.of_previews = ""
         self.unsaved = ""
@@ -266,6 +275,13 @@ class Job(Showable, Future[Generation]):
     def elapsed(self) -> float:
         """Seconds since it was ordered."""
         return time.monotonic() - self.began
+
+    @property
+    def usually(self) -> float | None:
+        """Seconds that its model usually takes here; None where that is not known."""
+        with suppress(StoreError):
+            return self.find_usual_seconds()
+        return None
 
     @property
     def hint(self) -> str:
