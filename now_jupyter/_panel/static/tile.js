@@ -22,7 +22,8 @@ export class Tile {
     this.index = 0;
     this.picture = h("img", { class: "nowp-thumb", alt: "", draggable: "false", hidden: true });
     this.words = h("span");
-    const open = { class: "nowp-open", tabindex: "-1", onclick: on.open, onfocus: on.focus };
+    const name = `#${spot.number}`; // until its row is here
+    const open = { class: "nowp-open", tabindex: "-1", "aria-label": name, onclick: on.open, onfocus: on.focus };
     const words = h("span", { class: "nowp-tile-words", "aria-hidden": "true" }, this.words);
     this.open = h("button", open, this.picture, words);
     const round = { class: "nowp-round nowp-on-picture nowp-toggle", tabindex: "-1" };
