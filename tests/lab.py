@@ -5,8 +5,10 @@
         page.run(0)
         page.wait_for_text(0, "2")
 
-One server and one browser serve the whole run (`LabServer`); every test has a folder and a browser context of its own
-(`Lab`), every opened notebook is a `Page`. Playwright's asynchronous API runs on a thread of its own, because its
+One server and one browser serve the whole run (`LabServer`), and one tab in which JupyterLab is loaded: the first
+notebook of a test is opened there, as loading it anew takes longer than most of what is done in it. Every test has a
+folder of its own (`Lab`), every opened notebook is a `Page`; notebooks are closed with their test, and what a page
+stored in the browser is gone then. Playwright's asynchronous API runs on a thread of its own, because its
 synchronous one keeps a loop running in the test's thread, where `anyio.run` could then not be used.
 Waiting is always for a condition. The flags of server and browser are those that were measured to be robust.
 """
@@ -40,10 +42,12 @@ if TYPE_CHECKING:  # both take seconds to load, in every worker
 __all__ = ["Lab", "LabServer", "Page"]
 
 T = TypeVar("T")
+_OF_THE_NET = ("http", "https", "ws", "wss")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 _CHROMIUM = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
 _SERVER = (
     *("--no-browser", "--allow-root", "--ip=127.0.0.1", "--ServerApp.port_retries=0", "--IdentityProvider.token="),
@@ -58,6 +62,19 @@ _READY = """() => {
     const light = document.querySelector('.jp-Notebook-ExecutionIndicator');
     return panel?.context?.isReady && kernel?.connectionStatus === 'connected' && kernel?.status === 'idle'
         && light?.dataset.status === 'idle';
+}"""
+_SHOW = "path => { window.jupyterapp.commands.execute('docmanager:open', { path }); }"
+_CLOSE_ALL = """async () => {
+    const { shell, serviceManager } = window.jupyterapp;
+    const isAsItWas = shell.mode === 'single-document' && document.body.dataset.jpThemeLight === 'true';
+    for (const area of ['main', 'down']) for (const one of [...shell.widgets(area)]) {
+        if (one.context) one.context.model.dirty = false;
+        one.dispose();
+    }
+    await serviceManager.sessions.shutdownAll();
+    localStorage.clear();
+    sessionStorage.clear();
+    return isAsItWas;
 }"""
 _COMMAND = "([command, wait]) => { const done = window.jupyterapp.commands.execute(command); return wait ? done : 0; }"
 _SELECT = """index => {
@@ -86,6 +103,8 @@ class LabServer:
         self.log = folder / "server.log"
         self._environment = {**os.environ, **folders_below(folder / "home")}
         self._stack = ExitStack()
+        self.tab: playwright.Page | None = None
+        """The tab in which JupyterLab is loaded and no notebook is open, or that of the test of now."""
         self._rooms = 0
         settings = Path(self._environment["JUPYTERLAB_SETTINGS_DIR"]) / "@jupyterlab" / "notebook-extension"
         settings.mkdir(parents=True)
@@ -97,6 +116,7 @@ class LabServer:
             self.address = stack.enter_context(self._server())
             self.portal = stack.enter_context(start_blocking_portal(name="playwright"))
             self.browser = stack.enter_context(self._chromium(self.portal))
+            self._context = self.portal.call(_new_context, self.browser)
             self._stack = stack.pop_all()
         return self
 
@@ -105,17 +125,16 @@ class LabServer:
 
     @contextmanager
     def open_folder(self, name: str) -> Iterator[Lab]:
-        """Give a test its folder and its browser context, and end its kernels afterwards."""
+        """Give a test its folder, and end its pages and kernels afterwards."""
         self._rooms += 1
         folder = self.root / f"{self._rooms}-{_file_name(name)[:40]}"
         folder.mkdir()
-        context = self.portal.call(_new_context, self.browser)
+        lab = Lab(self, folder, self._context)
+        self.portal.call(lab.watch)
         try:
-            lab = Lab(self, folder, context)
-            self.portal.call(lab.watch)
             yield lab
         finally:
-            self.portal.call(context.close)
+            self.portal.call(lab.leave)
             self._end_sessions(folder)
 
     def ask(self, method: str, path: str) -> Any:
@@ -166,29 +185,49 @@ class LabServer:
 
 
 class Lab:
-    """One test's folder below the server's root, and its browser context."""
+    """One test's folder below the server's root, and its pages in the browser."""
 
     def __init__(self, server: LabServer, folder: Path, context: playwright.BrowserContext) -> None:
         self.server = server
         self.folder = folder
         self.context = context
+        self._has_tab = False
         self.strangers: list[str] = []
         """Addresses beyond loopback that the page asked for; all were refused."""
         self.console_errors: list[str] = []
         self.page_errors: list[str] = []
+        self._acts: dict[Any, Callable[..., None]] = {
+            "console": self._on_console,
+            "request": self._on_request,
+            "weberror": lambda error: self.page_errors.append(str(error.error)),
+        }
 
     async def watch(self) -> None:
-        """Let nothing leave loopback and write down what goes wrong in pages."""
-        await self.context.route("**/*", self._route)
-        self.context.on("console", self._on_console)
-        self.context.on("weberror", lambda error: self.page_errors.append(str(error.error)))
+        """Write down what goes wrong in pages, and whom they ask beyond loopback; nothing there has an address."""
+        for event, act in self._acts.items():
+            self.context.on(event, act)
 
-    async def _route(self, route: playwright.Route) -> None:
-        if urlsplit(route.request.url).hostname in _LOOPBACK:
-            await route.continue_()
-            return
-        self.strangers.append(route.request.url)
-        await route.abort()
+    async def leave(self) -> None:
+        """Close all pages but the tab that serves the next test, too; notebooks end, and what they stored."""
+        kept = self.server.tab if await self._is_of_use(self.server.tab) else None
+        for event, act in self._acts.items():
+            self.context.remove_listener(event, act)
+        for page in self.context.pages:
+            if page is not kept:
+                await page.close()
+        self.server.tab = kept
+        await self.context.clear_permissions()
+
+    async def _is_of_use(self, tab: playwright.Page | None) -> bool:
+        """Close the notebooks in a tab, and return whether it is then as JupyterLab was loaded."""
+        if tab is None or self.page_errors:
+            return False
+        return bool(await tab.evaluate(f"() => window.jupyterapp && ({_CLOSE_ALL})()"))
+
+    def _on_request(self, request: playwright.Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme in _OF_THE_NET and address.hostname not in _LOOPBACK:
+            self.strangers.append(request.url)
 
     def _on_console(self, message: playwright.ConsoleMessage) -> None:
         if message.type == "error":
@@ -207,8 +246,15 @@ class Lab:
     def open(self, notebook: Path | Sequence[str], *, kernel: str = KERNEL_7) -> Page:
         """Open a notebook of the test's folder, or one of these cells, and wait until its kernel is idle."""
         path = notebook if isinstance(notebook, Path) else self.write(notebook, kernel=kernel)
+        if self.server.tab is not None and not self._has_tab:
+            self._has_tab = True
+            page = Page(self, path, self.server.tab)
+            page.show()
+            return page
         page = Page(self, path, self.server.portal.call(self.context.new_page))
         page.load()
+        if self.server.tab is None:
+            self.server.tab, self._has_tab = page.raw, True
         return page
 
 
@@ -229,10 +275,18 @@ class Page:
         """Run JavaScript in the page."""
         return self.do(lambda page: page.evaluate(script, argument))
 
+    @property
+    def _place(self) -> str:
+        return self.path.relative_to(self.lab.server.root).as_posix()
+
+    def show(self) -> None:
+        """Open the notebook in a tab in which JupyterLab is loaded, and wait for its kernel."""
+        self.evaluate(_SHOW, self._place)
+        self.wait_until_idle()
+
     def load(self, timeout: float = 60) -> None:
         """Load the page anew, as a person who comes back to it, and wait for its kernel."""
-        relative = self.path.relative_to(self.lab.server.root).as_posix()
-        address = f"{self.lab.server.address}/doc/tree/{quote(relative)}?reset"
+        address = f"{self.lab.server.address}/doc/tree/{quote(self._place)}?reset"
         self.do(lambda page: page.goto(address, wait_until="domcontentloaded", timeout=timeout * 1000))
         self.wait_until_idle(timeout)
 

@@ -13,6 +13,7 @@ from lab import Lab, Page
 from now_jupyter._panel._fallback import MARK
 
 LOAD = "%load_ext now_jupyter\nimport now_jupyter as nj"
+_GONE = "The kernel does not answer. Run this cell to bring the panel back."
 _VISIBLE = "selector => { const one = document.querySelector(selector); return Boolean(one && one.offsetParent); }"
 _MARKED = f"img[src^='data:image/jpeg;base64,{MARK}']"
 _READY_IN_NOTEBOOK_7 = """() => document.querySelector('.jp-Cell .cm-content')
@@ -285,16 +286,21 @@ def test_the_panel_works_while_a_cell_runs(lab: Lab, kernel: str, cell: str, ser
 
 @pytest.mark.parametrize("kernel", [KERNEL_6, KERNEL_7])
 def test_a_restarted_kernel_is_said_and_the_cell_brings_the_panel_back(lab: Lab, kernel: str) -> None:
-    """After a restart the panel says that nobody answers; run again, the cell shows it with its pictures."""
+    """After a restart the panel says that nobody answers, and keeps the draft; run again, the cell shows it with its
+    pictures.
+    """
     page = opened(lab, kernel=kernel)
     make(page, "a red fox in snow", 1)
     page.restart()
-    click(page, "Generate")
-    page.wait_for("() => document.querySelector('.nowp-gone:not([hidden])')?.textContent.includes('does not answer')")
+    page.wait_for("text => document.querySelector('.nowp-kernel')?.textContent === text", _GONE)
+    page.do(lambda raw: raw.locator(".nowp-go").click())
+    page.wait_for("text => document.querySelector('.nowp-trouble').innerText.includes(text)", _GONE)
+    assert page.evaluate("() => document.querySelector('.nowp-prompt').value") == "a red fox in snow"
+    page.screenshot("panel-restarted")
     page.run(0)
     page.run(1)
     page.wait_for(f"() => ({_SHOWN})() === 1 && document.querySelectorAll('.nowp').length === 1")
-    page.wait_for("() => !document.querySelector('.nowp-gone:not([hidden])')")
+    page.wait_for("() => document.querySelector('.nowp-kernel')?.textContent === ''")
     assert lab.page_errors == []
 
 
