@@ -134,7 +134,8 @@ class Planner:
         """Decide an order; or only what a `claimed` record is for, by those that were claimed before it."""
         order, snapshot = placed.order, placed.snapshot
         store = snapshot.home.store
-        store.require_own()  # what others made answers no order
+        if claimed is None:  # a number is claimed in one's own history only
+            store.require_own()  # what others made answers no order
         equal = store.equal_to(order.request, below=claimed.number if claimed else None)
         before = (live_record(store, record) for record in equal)
         return memory.decide(
