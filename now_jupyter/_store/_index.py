@@ -167,7 +167,7 @@ class RecordIndex:
             if any(signature != found[number] for number, signature, *_ in rows):
                 stamp = None
             with self._writing() as database:
-                database.executemany(_INSERT, rows)
+                database.executemany(_INSERT, reversed(rows))  # upwards, which leaves full pages behind
         with self._writing() as database:
             gone = known.keys() - found.keys()
             database.executemany("DELETE FROM records WHERE number = ?", ((number,) for number in gone))
@@ -325,7 +325,8 @@ class RecordIndex:
 
     def holding(self, words: str) -> list[int]:
         """Return the numbers of the records that contain all these words, the newest first."""
-        return self._numbers(f"{_all_of(parts := needles(words))} ORDER BY number DESC", *parts)
+        parts = needles(words)
+        return [number for (number,) in self._ask(f"{_with_all(parts)} ORDER BY number DESC", *parts)]
 
     def has_paid(self) -> bool:
         """Whether something came of an order that was not the demo's."""
@@ -338,15 +339,16 @@ class RecordIndex:
         )
         return [seconds for (seconds,) in self._ask(select, _clean(model), Status.DONE.value, count)]
 
-    def entries(self, *, words: str = "", model: str = "", status: str = "") -> list[Entry]:
-        """Return what is known of all that fits, the newest first; what is empty is not asked for."""
+    def entries(self, *, words: str = "", model: str = "", status: str = "", most: int | None = None) -> list[Entry]:
+        """Return what is known of all that fits, newest first, or the first of it; what is empty is not asked for."""
         parts = needles(words)
         asked = {"model": _clean(model), "status": _clean(status)}
-        conditions = [_all_of(parts), *(f"{name} = ?" for name, value in asked.items() if value)]
+        conditions = ["created IS NOT NULL", *(f"{name} = ?" for name, value in asked.items() if value)]
+        conditions += [f"number IN ({_with_all(parts)})"] if parts else []
         rows = self._ask(
             "SELECT number, created, pictures, tags_of_each, tags FROM records "
-            f"WHERE {' AND '.join(conditions)} ORDER BY created DESC, number DESC",
-            *(*parts, *filter(None, asked.values())),
+            f"WHERE {' AND '.join(conditions)} ORDER BY created DESC, number DESC LIMIT ?",
+            *(*filter(None, asked.values()), *parts, -1 if most is None else most),
         )
         return [*map(Entry._make, rows)]
 
@@ -440,8 +442,13 @@ def _numbers_in(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split()))
 
 
-def _all_of(parts: Iterable[str]) -> str:
-    return " AND ".join(["id IS NOT NULL", *("instr(words, ?)" for _ in parts)])
+def _with_all(parts: Iterable[str]) -> str:
+    """Return what selects the records whose words hold all these; those that cannot be read have none.
+
+    Of the whole table an index that holds nothing else reads a sixth.
+    """
+    conditions = " AND ".join(["words IS NOT NULL", *("instr(words, ?)" for _ in parts)])
+    return f"SELECT number FROM records INDEXED BY words_alone WHERE {conditions}"
 
 
 def _text_of(stamp: FolderStamp | None) -> str | None:

@@ -12,7 +12,7 @@ from ._record import FORMAT
 
 __all__ = ["connect", "open_cached"]
 
-_VERSION = 2  # of the tables and of what the rows hold
+_VERSION = 3  # of the tables and of what the rows hold
 _SCHEMA = """
 CREATE TABLE state (stamp TEXT, boot TEXT);
 INSERT INTO state VALUES (NULL, NULL);
@@ -24,6 +24,11 @@ CREATE TABLE records (
 );
 CREATE INDEX by_id ON records (id);
 CREATE INDEX by_request ON records (request);
+CREATE INDEX by_model ON records (model, status, elapsed);
+CREATE INDEX by_status ON records (status);
+CREATE INDEX by_time ON records (created, number, pictures, tags_of_each, tags);
+CREATE INDEX words_alone ON records (number, words);
+CREATE INDEX tags_alone ON records (number, tags) WHERE tags <> '[]';
 """
 _PATIENCE = 5.0
 _MOST_FILES = 200  # of histories that may be gone

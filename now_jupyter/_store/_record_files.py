@@ -7,6 +7,7 @@ not be lost by it, so marks are a file of their own. What lies in the folder is 
 from __future__ import annotations
 
 import json
+import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
@@ -86,7 +87,10 @@ class Marks(Bounded):
     def put_on(self, record: Record) -> Record:
         """Return a record with these marks instead of any that it says it has."""
         outputs = tuple(_put_on(one, self.outputs.get(one.key, _NONE)) for one in record.outputs)
-        return replace(record, outputs=outputs, tags=record.tags if self.tags is None else clean_tags(self.tags))
+        tags = record.tags if self.tags is None else clean_tags(self.tags)
+        if tags == record.tags and all(map(operator.is_, outputs, record.outputs)):
+            return record  # as nearly all are, when many are read
+        return replace(record, outputs=outputs, tags=tags)
 
 
 def read_marks(form: object) -> Marks:
@@ -321,10 +325,10 @@ class RecordFiles:
 
     def marks(self, number: int) -> Marks:
         """Return the marks of a record; those that cannot be read must not hide a record that can."""
-        try:
-            return read_marks(parse_json(try_read_file(self.path(number, ".marks"), limit=_LARGEST_MARKS) or b"{}"))
-        except StoreError:
-            return Marks()
+        with suppress(StoreError):
+            if data := try_read_file(self.path(number, ".marks"), limit=_LARGEST_MARKS):
+                return read_marks(parse_json(data))
+        return Marks()
 
     def write_marks(self, number: int, marks: Marks) -> None:
         """Replace the marks of a record, unless a later version wrote those that are there."""
