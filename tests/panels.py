@@ -1,7 +1,7 @@
 """A panel without a kernel: its comm is recorded, and a page with the real script can be put at the other end.
 
     with opened(session) as wire:
-        wire.ask("find").content["count"]
+        wire.ask("find").numbers
 
 `Page` shows the panel in Chromium; between the two there is nothing but JSON and bytes, as between kernel and browser.
 """

@@ -10,10 +10,9 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._messages import Language, NowImageError, plain
 from .._protocol import Listed
@@ -27,11 +26,11 @@ __all__ = ["Found", "Gallery", "pack"]
 
 _MOST_CHOICES = 100
 _MOST_KNOWN = 5000
+_SCREENFUL = 200  # records, whose tiles are more than any screen shows
 _PROMPT_IN_ROW = 240
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A record that fits a query, and the numbers of its pictures that do; none where it has no picture."""
 
     number: int
@@ -71,14 +70,21 @@ class Gallery:
         """Return the numbers of the pictures that a record had when it was last read."""
         return self._pictures.get(number, frozenset())
 
-    def find(self, *, text: str, model: str, tag: str, status: str, starred: bool) -> list[Found]:
-        """Return all that fits, newest first; what is empty is not asked for, marks are those of single pictures."""
+    def find(  # noqa: PLR0913 - all that can be asked for
+        self, *, text: str, model: str, tag: str, status: str, starred: bool, newest: bool = False
+    ) -> tuple[list[Found], bool]:
+        """Return all that fits, newest first, or only the `newest` of it; and whether that is all.
+
+        What is empty is not asked for; marks are those of single pictures.
+        """
         wanted = {mark for mark in (tag, STAR if starred else "") if mark}
-        return [
+        entries = self._index.entries(words=text, model=model, status=status, most=_SCREENFUL if newest else None)
+        found = [
             Found(one.number, one.created, outputs)
-            for one in self._index.entries(words=text, model=model, status=status)
+            for one in entries
             if (outputs := one.pictures_with(wanted)) is not None
         ]
+        return found, not newest or len(entries) < _SCREENFUL
 
     def choices(self) -> dict[str, list[str]]:
         """Return what can be filtered by: the models, tags and states that there are, most frequent first."""

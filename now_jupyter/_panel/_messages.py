@@ -48,7 +48,7 @@ _FIELDS: Mapping[str, list[Any]] = {
     "find": [
         ("text", Annotated[Text, Meta(max_length=1000)], ""),
         *[(name, Word, "") for name in ("model", "tag", "status")],
-        ("starred", bool, False),
+        *[(name, bool, False) for name in ("starred", "newest")],
     ],
     "rows": [("numbers", _Numbers)],
     "thumbs": [("spots", Annotated[list[_Spot], Meta(max_length=200)])],

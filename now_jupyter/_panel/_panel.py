@@ -247,11 +247,14 @@ class Panel(Standing):
     # Looking
 
     def _find(self, message: Message) -> Answer:
+        """Return all that fits; or the newest of it at first, so that they stand there however long the history is."""
         self._follow()
-        found = self._gallery.find(**message.fields)
+        found, is_whole = self._gallery.find(**message.fields)
+        if not is_whole:
+            return {"whole": False, "buffers": pack(found)}
         for key, data in self._board.previews().items():
             self._send_partial_soon(key, data)
-        return {"count": len(found), "choices": self._gallery.choices(), "buffers": pack(found)}
+        return {"whole": True, "choices": self._gallery.choices(), "buffers": pack(found)}
 
     def _rows(self, message: Message) -> Answer:
         return {"rows": self._gallery.rows(message.fields["numbers"], self.language)}

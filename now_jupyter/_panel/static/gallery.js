@@ -12,6 +12,8 @@ import { keyOf, placesOf, readPlaces } from "./spots.js";
 import { Tile } from "./tile.js";
 import { Verbs } from "./verbs.js";
 
+const REST_MS = 300;
+
 /** @import { Context } from "./context.js" */
 /** @import { DraftForm } from "./draft.js" */
 /** @import { Bytes, Placed, Row, Spot } from "./types.d.ts" */
@@ -36,6 +38,8 @@ export class Gallery {
     this.ctx = ctx;
     this.on = on;
     this.total = 0;
+    this.isKnown = false;
+    this.isWhole = false;
     this.filters = new Filters(ctx, { change: () => this.find(), resize: (side) => this.grid.resize(side) });
     this.rows = new Rows(ctx, (number) => this.showTilesOf(number));
     this.marks = new Marks(ctx, (spot) => this.rows.ref(spot));
@@ -57,6 +61,7 @@ export class Gallery {
     this.band = new RubberBand(ctx, this);
     this.loadSoon = debounce(signal, 60, () => this.load());
     this.findSoon = debounce(signal, 60, () => this.find());
+    this.findRestSoon = debounce(signal, REST_MS, () => this.find());
     const parts = [this.filters.el, this.grid.el, this.trouble, this.chooser.el];
     this.el = h("section", { class: "nowp-gallery", "aria-label": t("gallery") }, ...parts);
     this.hear();
@@ -72,15 +77,20 @@ export class Gallery {
 
   // What fits
 
+  /** Show what fits; the first time its newest, and the rest when the pictures in sight have come. */
   async find() {
     const { ctx, filters } = this;
     await ctx.attempt(async () => {
-      const { choices, buffers } = await ctx.wire.ask("find", filters.query);
+      const asked = { ...filters.query, newest: !this.isKnown };
+      const { whole, choices, buffers } = await ctx.wire.ask("find", asked);
       const places = readPlaces(buffers);
-      filters.setChoices(choices);
-      if (!filters.isSet) this.total = places.length;
+      this.isKnown = true;
+      this.isWhole = whole;
+      if (choices) filters.setChoices(choices);
+      if (whole && !filters.isSet) this.total = places.length;
       this.put(places);
       this.showTiles();
+      if (!whole) this.findRestSoon();
     });
   }
 
@@ -134,7 +144,7 @@ export class Gallery {
   showAround() {
     this.loadSoon();
     this.showBlank();
-    this.filters.showCount(this.grid.places.length);
+    if (this.isWhole) this.filters.showCount(this.grid.places.length);
   }
 
   showBlank() {
@@ -350,6 +360,8 @@ export class Gallery {
     this.handout.clear();
     this.grid.clear();
     this.total = 0;
+    this.isKnown = false;
+    this.isWhole = false;
     this.selection.clear();
     this.ctx.toast(this.ctx.t("moved", { folder }));
     this.find();

@@ -210,7 +210,7 @@ type Nothing = Record<string, never>;
 /** Every action that the kernel takes: what is asked, and what is answered. */
 export interface Actions {
   script: { asks: Nothing; answers: Nothing };
-  find: { asks: Query; answers: { count: number; choices: Choices } };
+  find: { asks: Query & { newest: boolean }; answers: { whole: boolean; choices?: Choices } };
   rows: { asks: { numbers: number[] }; answers: { rows: Row[] } };
   thumbs: { asks: Marked; answers: Nothing };
   detail: { asks: { number: number }; answers: Detail };
