@@ -38,7 +38,7 @@ def row(wire: Wire, number: int) -> dict[str, object]:
 
 
 def open_menu(page: Page, ref: str) -> None:
-    page.wait("ref => [...document.querySelectorAll('.nowp-open')].some((one) => one.ariaLabel?.startsWith(ref))", ref)
+    page.wait("ref => document.querySelector(`.nowp-open[aria-label^='${ref} ']`)", ref)
     page.do(lambda raw: raw.locator(f".nowp-open[aria-label^='{ref} ']").click(button="right"))
 
 
@@ -62,6 +62,7 @@ def test_a_row_knows_the_buttons_and_which_were_used(wire: Wire, session: Sessio
     wire.wait_for(lambda one: one.content.get("event") == "changed" and used in one.content["row"]["buttons"])
 
 
+@pytest.mark.slow
 def test_what_a_button_asks_for_goes_along(wire: Wire, session: Session) -> None:
     """A mask and words for a region, words for a zoom; again is the same press with both."""
     grid(session)
