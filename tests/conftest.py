@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "slow: starts processes, loads another's library, waits for real pauses, walks through hundreds of odd forms",
+        "slow: half a second and more, alone or in all its forms: processes, others' libraries, hundreds of odd inputs",
     )
     config.addinivalue_line("markers", "drawn: looks at what the demo draws; all others get plain pictures")
     hypothesis.settings.register_profile("quick", max_examples=20, deadline=None)

@@ -145,6 +145,7 @@ def order(session: Session, server: FaultServer, prompt: str, *, price: str, rat
     return server.posts - before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("token", ABSURD)
 def test_what_cannot_be_meant_is_unknown_at_a_relay(token: str, server: FaultServer, tmp_path: Path) -> None:
     """Its price is asked about under a budget, and without one its picture comes all the same, at no known price."""
@@ -192,6 +193,7 @@ def test_a_budget_that_cannot_be_meant_is_refused_at_once(amount: Any, server: F
     assert server.posts == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -15,6 +15,8 @@ from importlib.metadata import packages_distributions
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from clean_room import ROOT
 from sources import nodes_of, tree_of
 
@@ -143,6 +145,7 @@ def test_every_package_has_a_layer() -> None:
     assert not unknown, f"give it a layer: {sorted(unknown)}"
 
 
+@pytest.mark.slow
 def test_imports_go_down() -> None:
     """A package imports lower layers, and neighbours where its row names them; nothing upward, nowhere."""
     wrong = [f"{one.place} {one.package} → {one.target}" for one in imports() if not is_allowed(one)]
@@ -157,6 +160,7 @@ def test_what_blocks_goes_to_the_threads_of_the_loop() -> None:
     assert not wrong, report(wrong)
 
 
+@pytest.mark.slow
 def test_no_package_reaches_into_another() -> None:
     """What a package gives stands in its `__init__`; its modules are its own."""
     wrong = [place for module in modules() for place in reaching_into_others(module)]
@@ -223,6 +227,7 @@ def test_httpx_has_one_door() -> None:
     assert users <= USERS_OF_HTTPX
 
 
+@pytest.mark.slow
 def test_what_is_imported_is_declared() -> None:
     """What every user needs stands among the dependencies, what some need among the extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

@@ -48,6 +48,7 @@ def test_there_are_types_to_walk() -> None:
     assert sum(len(dataclasses.fields(kind)) for kind in KINDS) > 130
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_whatever_a_field_is_given_it_is_within_its_bound(kind: type[Bounded]) -> None:
     """A value can be made of anything; each of its fields is then small, finite and plain, and stays as it is."""
@@ -143,6 +144,7 @@ def _texts_in(form: Any) -> Iterator[str]:
         yield from _texts_in(one)
 
 
+@pytest.mark.slow
 def test_marks_budgets_logins_formats_and_notebooks_from_anywhere(tmp_path: Path) -> None:
     """Whatever stands in any file that a folder brings along, reading it gives a value or an error of ours."""
     store = Store(tmp_path / "a.now", notebook=tmp_path / "a.ipynb")
@@ -187,6 +189,7 @@ def _look_at_logins(path: Path) -> None:
         assert all(printable(text) == text for text in (settings.base_url, settings.model, settings.currency))
 
 
+@pytest.mark.slow
 def test_whatever_a_front_end_sends_is_a_message_or_refused(tmp_path: Path) -> None:
     """Each field of each action, and of the draft in it, may hold anything: it is taken or refused, never a bug."""
     for action, kind in ACTIONS.items():

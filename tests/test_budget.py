@@ -253,6 +253,7 @@ def test_a_budget_that_cannot_be_counted_stops_everything(
         assert left(session) == "¥0.70"
 
 
+@pytest.mark.slow
 def test_it_holds_across_kernels_that_order_at_once(served: Served, tmp_path: Path) -> None:
     """Four sessions order the same moment; no more goes out than the budget allows, whoever was first."""
     with ExitStack() as stack:

@@ -47,6 +47,7 @@ def shown(row: ButtonRow, kind: type) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_click_orders_and_its_picture_comes_below(session: Session, served: Served) -> None:
     """Once, however often it is clicked meanwhile; then the button is marked."""
     row = ButtonRow(session, "#1")
@@ -61,6 +62,7 @@ def test_a_click_orders_and_its_picture_comes_below(session: Session, served: Se
     assert ButtonRow(session, "#1")._buttons["U2"].tooltip == "pressed: #2"
 
 
+@pytest.mark.slow
 def test_what_a_button_needs_is_said(session: Session, served: Served) -> None:
     session.press("#1", "U1")
     row = ButtonRow(session, session.history[-1])
@@ -78,6 +80,7 @@ def test_what_a_button_needs_is_said(session: Session, served: Served) -> None:
     assert session.history["#3"].prompt == "--zoom 1.5"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["order", "not now"])
 def test_what_costs_more_than_was_agreed_is_asked_about(word: str, served: Served, tmp_path: Path) -> None:
     with new_session(tmp_path, served.url, typed=lambda: {"confirm_over": 0.001}) as session:

@@ -64,6 +64,7 @@ def cost_of(session: Session, monkeypatch: pytest.MonkeyPatch, prompt: str, **op
     return counted
 
 
+@pytest.mark.slow
 def test_an_order_asks_little_of_the_system(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """Intent, picture and end are flushed, name and content each; few files are looked at."""
     counted = cost_of(session, monkeypatch, "a new fox")
@@ -77,6 +78,7 @@ def test_each_further_picture_is_flushed_with_its_name(session: Session, monkeyp
     assert cost_of(session, monkeypatch, "three foxes", n=3)["flushes"] == 6 + 2 * 2
 
 
+@pytest.mark.slow
 def test_settings_are_built_a_few_times_for_an_order(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the cell that waits, and for the snapshot that the order goes by."""
     built: list[None] = []

@@ -41,6 +41,7 @@ def sketch(
     return Sketch(prompt=prompt, size=size, seed=seed, note=note, transparent=transparent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1024, 1024), (1536, 864), (864, 1536), (3840, 1280), (256, 256)])
 @pytest.mark.parametrize(
     "prompt", ["fox", "雪" * 900, "word " * 900, "W" * 900, "", "fox 狐狸 🦊 \u202e \x00 עברית\r\n\t"]
@@ -98,6 +99,7 @@ def test_a_font_file_that_is_broken_is_passed_over(tmp_path: Path) -> None:
     assert readable("fox 狐", choose_font("fox 狐", 20, lambda: (broken,))) == "fox"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_every_scene_is_drawn_in_every_format_and_also_without_background(prompt: str) -> None:
     """No scene minds the ratio; a transparent one has clear and painted parts."""
@@ -107,6 +109,7 @@ def test_every_scene_is_drawn_in_every_format_and_also_without_background(prompt
     assert (low, high) == (0, 255) or "poster" in prompt or "planet" in prompt or high == 255
 
 
+@pytest.mark.slow
 def test_drawings_differ_by_prompt_and_by_seed_and_by_nothing_else() -> None:
     """The same sketch gives the same bytes."""
     files = [encode(draw(sketch(prompt)), form="png") for prompt in PROMPTS]
@@ -121,6 +124,7 @@ def test_colour_words_colour_the_picture() -> None:
     assert red[0] - red[1] > green[0] - green[1]
 
 
+@pytest.mark.slow
 def test_the_mark_is_on_every_drawing() -> None:
     """Where the pill is, dark ground and light letters are, whatever the scene."""
     for prompt in PROMPTS:

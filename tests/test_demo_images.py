@@ -71,6 +71,7 @@ def test_a_stream_brings_partials_in_order_then_the_picture_then_done(partials: 
     assert answer.events[-1][1]["usage"]["output_tokens"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.drawn
 def test_partials_come_closer_and_closer_to_the_very_picture() -> None:
     """Each stage differs less from the end than the one before."""
@@ -124,6 +125,7 @@ def test_a_seed_pins_the_picture_and_another_seed_changes_it() -> None:
     asyncio.run(story())
 
 
+@pytest.mark.slow
 @pytest.mark.drawn
 def test_n_pictures_are_n_different_pictures() -> None:
     """Four of one order, billed as four."""

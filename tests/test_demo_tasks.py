@@ -86,6 +86,7 @@ def test_u2_is_exactly_the_second_quarter_of_the_grid() -> None:
     asyncio.run(story())
 
 
+@pytest.mark.slow
 @pytest.mark.drawn
 @pytest.mark.parametrize("label", ["🔄", "V3"])
 def test_rerolls_and_variations_are_new_grids(label: str) -> None:
@@ -101,6 +102,7 @@ def test_rerolls_and_variations_are_new_grids(label: str) -> None:
     asyncio.run(story())
 
 
+@pytest.mark.slow
 @pytest.mark.drawn
 def test_inpaint_waits_for_a_modal_with_a_mask() -> None:
     """Code 21, status MODAL, no progress by itself; the modal's white area is repainted, and it alone."""

@@ -252,6 +252,7 @@ def test_a_currency_is_taken_as_said(answer: str, currency: str, rate: float, se
     assert (settings.currency, settings.rate) == (currency, rate)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ["a lot", "0", "¥0", "-7", "1e3", "7.2", "¥9999999", "9" * 900_000])
 def test_a_price_that_cannot_be_meant_is_asked_for_again(session: Session, answer: str) -> None:
     """In a few words, twice; before anything is remembered."""

@@ -161,6 +161,7 @@ def test_money_is_told_in_the_users_currency(tmp_path: Path, capsys: pytest.Capt
         assert served.posts == 0
 
 
+@pytest.mark.slow
 def test_a_list_without_end_fits_into_a_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of thousands of models the first are shown, and it is said how the others are found."""
     with FaultServer() as server:

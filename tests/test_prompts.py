@@ -121,6 +121,7 @@ def test_only_the_reference_is_replaced(before: str, value: str, after: str) -> 
         assert interpolate(f"{before}{{x}}{after}", {"x": value}) == f"{before}{value}{after}"
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), st.recursive(st.none() | st.integers(), st.lists), min_size=1))
 def test_json_is_text(form: dict[str, object]) -> None:
     """A prompt in JSON is not touched."""

@@ -303,6 +303,7 @@ RUN = st.tuples(st.just("run"), CELLS, st.integers(1, 3))
 RESTART = st.tuples(st.just("restart"), st.none(), st.just(0))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(st.lists(st.one_of(RUN, RUN, RUN, RESTART), max_size=25))
 def test_nothing_is_bought_while_an_older_answer_is_left_and_none_is_served_twice(steps: list[Any]) -> None:
@@ -416,6 +417,7 @@ class Limited(OpenAIImages):
         return replace(offer, options={**offer.options, "n": Option(most=self._most)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [(1, 10), (10, 1), (3, 2), (2, 3)])
 def test_a_table_of_limits_that_changes_makes_no_answer_unequal(before: int, after: int, folder: Path) -> None:
     """A new release may know another limit: what was made under the old one is served all the same."""

@@ -50,6 +50,7 @@ def generate(session: Session, **how: Any) -> Generation:
 # Wires
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "path"),
     [
@@ -186,6 +187,7 @@ REASONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["gpt-image-2", pytest.param("dall-e-2", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("odd", PICTURES)
 def test_a_picture_in_an_odd_place_is_found_once(session: Session, odd: str, model: str) -> None:
@@ -201,6 +203,7 @@ def test_one_item_that_failed_costs_that_one_only(session: Session) -> None:
     assert "safety system" in str(made.error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", REASONS)
 def test_a_reason_in_an_odd_place_is_told(session: Session, odd: str) -> None:
     """In the message, in the record, and in the record's own words later."""

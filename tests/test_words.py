@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import get_args
 
+import pytest
+
 import now_jupyter
 from now_jupyter._ipython._commands import COMMANDS
 from now_jupyter._messages import Language, _errors, load_chinese, say
@@ -109,6 +111,7 @@ def literal_strings(path: Path) -> set[str]:
     return {node.value for node in nodes_of(path) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
+@pytest.mark.slow
 def test_the_whole_package_is_looked_at() -> None:
     """Every package that says something is among the sources, and each has been heard."""
     speaking = {path.relative_to(PACKAGE).parts[0] for path in sources() if templates_of(path)}
@@ -116,6 +119,7 @@ def test_the_whole_package_is_looked_at() -> None:
     assert packages - speaking <= {"_background", "_json", "demo"}
 
 
+@pytest.mark.slow
 def test_every_sentence_has_its_chinese_twin() -> None:
     """What is raised or said is a template of the catalogue."""
     spoken = {text: place for path in sources() for place, _, text in templates_of(path) if text}

@@ -107,6 +107,7 @@ def test_the_key_is_covered_in_small_pieces_in_linear_time() -> None:
     assert piece < 2_000 * 20 * seconds(lambda: key.mask(b"%" * 100)) + 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("letters", ["狐雪", "".join(map(chr, range(0x4E00, 0x4E00 + 30))), ", "])
 def test_prompts_are_compared_in_bounded_time(letters: str) -> None:
     """Two prompts of 4,000 signs take no longer than a comparison of each sign of one with each of the other would."""
@@ -144,6 +145,7 @@ def test_a_record_of_small_values_is_not_read(store: Store) -> None:
     assert store.damaged == ("2.json",)
 
 
+@pytest.mark.slow
 def test_records_are_read_up_to_a_total(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of what they take in memory: the newest are read, the oldest are left out and come back when others go.
 

@@ -17,6 +17,7 @@ from shells import SMALL, Shell
 NO_BREAK, WIDE = "\u00a0", "\u3000"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code", [f"%nowimage {SMALL} it's a fox", f"g = %nowimage {SMALL} fox", f"%%nowimage {SMALL}\nfox"]
 )
@@ -31,6 +32,7 @@ def test_the_history_holds_what_can_be_run_again(shell: Shell, code: str) -> Non
     assert "store_inputs" not in vars(shell.ip.history_manager)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     [
@@ -47,6 +49,7 @@ def test_blanks_and_signs_of_a_chinese_keyboard_are_taken(shell: Shell, code: st
     assert shell.session.history[-1].prompt.strip() == "fox"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [
@@ -157,6 +160,7 @@ print(nj.history[-1].status)
     assert ran.returncode != -signal.SIGINT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["nj.generate('fox', {})", "nj.submit('fox', {})", "await nj.agenerate('fox', {})"])
 @pytest.mark.parametrize(("extension", "cell"), [("%reload_ext", "a"), ("%unload_ext", None)])
 def test_verbs_know_the_cell_that_they_are_called_in(shell: Shell, code: str, extension: str, cell: str | None) -> None:

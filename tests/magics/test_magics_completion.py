@@ -96,6 +96,7 @@ def test_where_nothing_can_be_offered_the_word_stays(shell: Shell, cell: str) ->
     assert offers(shell, cell + " ") == {""}
 
 
+@pytest.mark.slow
 def test_names_in_braces_are_pythons_to_complete(shell: Shell) -> None:
     """A prompt may hold variables; other lines of a cell are not ours."""
     shell.run("longest_fox = 1")

@@ -109,6 +109,7 @@ def test_an_error_is_a_few_lines(shell: Shell, capsys: pytest.CaptureFixture[str
     assert "Traceback" not in told
 
 
+@pytest.mark.slow
 def test_an_error_can_be_shown_whole(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     """With `Now.short_errors = False` the traceback is there, and after switching back it is not."""
     shell.run("%config Now.short_errors = False")
@@ -206,6 +207,7 @@ def test_waiting_for_the_end_includes_the_outputs() -> None:
     assert (told, job.done()) == (["shown"], True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["Plain", "Context", "Verbose", "Minimal"])
 @pytest.mark.parametrize("cell", ["%now", "%nowimage a fox", "%now login", "nj.Session(api_key=odd()).generate('x')"])
 def test_no_traceback_shows_key_or_environment(

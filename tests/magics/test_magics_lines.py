@@ -71,6 +71,7 @@ BODIES = [
 ]
 
 
+@pytest.mark.slow
 def test_a_body_goes_out_as_it_was_typed(wired: Shell, relay: Listener) -> None:
     """All of the body but one final newline is the prompt, byte for byte."""
     for body in BODIES:
@@ -79,6 +80,7 @@ def test_a_body_goes_out_as_it_was_typed(wired: Shell, relay: Listener) -> None:
     assert len(relay.bodies) == len(BODIES)
 
 
+@pytest.mark.slow
 def test_a_line_goes_out_as_it_was_typed(wired: Shell, relay: Listener) -> None:
     """Behind the options everything up to the end of the line is the prompt, byte for byte."""
     for line in LINES:
@@ -166,6 +168,7 @@ def test_options_may_be_typed_full_width(wired: Shell, relay: Listener) -> None:
     assert relay.bodies[-1]["prompt"] == "狐狸，“雪”"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["x", "o.a", "d['k']", "a, *b", "items[0]", "p.q[1]['z']"])
 def test_a_result_can_be_assigned(shell: Shell, target: str) -> None:
     """`x = %nowimage …` keeps the prompt too, whatever stands before the sign."""
@@ -177,6 +180,7 @@ def test_a_result_can_be_assigned(shell: Shell, target: str) -> None:
     assert shell.run(f"{target}.prompt") == "it's a fox?"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ["--vary -1", "--vary #1", "--vary first"])
 def test_a_variation_needs_no_prompt(shell: Shell, line: str) -> None:
     """Beside what is started from the prompt may be empty, on a line and in a cell; elsewhere it may not."""

@@ -8,6 +8,7 @@ from now_jupyter._values import Generation
 from shells import SMALL, Shell
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "pictures"),
     [

@@ -23,6 +23,7 @@ def _image_in(data: dict[str, Any]) -> bytes:
     return base64.b64decode(data["image/png"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["g", "g.pictures[0]", "nj.submit('fox', " + _FAST + ")"])
 def test_a_value_gives_its_bundle_and_shows_nothing_by_that(shell: Shell, value: str) -> None:
     """Who asks IPython for the form of a value (`glue`, an Output widget) gets the picture, and the cell shows none."""

@@ -212,6 +212,7 @@ def test_pixels_that_are_missing_inside_a_whole_file_are_noticed() -> None:
     assert "is cut off" in why_not(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (640, 481)])
 def test_a_plain_png_is_judged_without_its_pixels(
@@ -274,6 +275,7 @@ def test_a_jpeg_with_endless_scans_is_refused() -> None:
     assert "too many scans" in why_not(data[:-2] + scan * 200 + b"\xff\xd9")
 
 
+@pytest.mark.slow
 def test_more_parts_than_any_encoder_writes_are_refused() -> None:
     """A file of a million empty parts is refused without walking over all of them for long."""
     assert "too many parts" in why_not(spliced(encoded(texture()), chunk(b"teSt", b"") * 150_000))
@@ -288,6 +290,7 @@ def test_a_webp_whose_parts_disagree_is_refused() -> None:
     assert "WebP picture is damaged" in why_not(bytes(data))
 
 
+@pytest.mark.slow
 def test_a_png_with_two_headers_is_refused() -> None:
     """A second header does not let a larger picture through than the first one claims."""
     second = chunk(b"IHDR", (9000).to_bytes(4) * 2 + b"\x08\x02\0\0\0")
@@ -349,6 +352,7 @@ def test_importing_loads_no_pillow() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_hostile_bytes_are_accepted_or_refused_and_nothing_else(draw: st.DataObject) -> None:

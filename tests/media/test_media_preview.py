@@ -149,6 +149,7 @@ def test_a_small_picture_is_passed_on_only_when_it_is_whole() -> None:
         _media.preview(png(64, 64, chunk(b"IDAT", zlib.compress(bytes(9)))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(2000, 3), (3, 2000), (513, 512), (1792, 1024)])
 @pytest.mark.parametrize("kind", TYPES)
 def test_the_longest_side_is_what_was_asked(kind: str, size: tuple[int, int]) -> None:
@@ -180,6 +181,7 @@ def test_colour_profiles_go_along() -> None:
 
 
 # sheets
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "size", "columns", "rows"),
     [

@@ -76,6 +76,7 @@ def test_what_was_embedded_is_read_back(kind: str) -> None:
     assert _provenance.extract(_provenance.embed(file_of(kind), MADE)) == MADE
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(KINDS), st.dictionaries(TEXT, JSON, max_size=4), TEXT)
 def test_any_json_survives_the_way_through_a_file(kind: str, made: dict[str, Any], prompt: str) -> None:
@@ -299,6 +300,7 @@ def test_a_picture_full_of_our_marks_is_handled_at_once() -> None:
     assert _provenance.extract(_provenance.embed(data, MADE)) == MADE
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_hostile_bytes_never_raise(draw: st.DataObject) -> None:
@@ -324,6 +326,7 @@ def test_junk_behind_a_right_beginning_never_raises(junk: bytes, head: bytes) ->
     assert isinstance(_provenance.embed(head + junk, MADE), bytes)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.sampled_from(["parameters", "Description", "Comment"]), JSON, max_size=3))
 def test_odd_forms_of_other_tools_never_raise(texts: dict[str, Any]) -> None:

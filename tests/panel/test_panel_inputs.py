@@ -50,6 +50,7 @@ def ordered(wire: Wire, session: Session, form: dict[str, Any], count: int) -> N
     wire.until(lambda: len(session.history) == count and not session.jobs())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
 def test_any_picture_that_can_be_read_is_attached_and_ordered_with(wire: Wire, session: Session, kind: str) -> None:
     """It is kept by its digest, shown small, and the order starts from it."""
@@ -83,6 +84,7 @@ def test_a_picture_of_the_history_is_known_by_its_bytes(wire: Wire, session: Ses
     assert session.history["#2"].parents == (made.id,)
 
 
+@pytest.mark.slow
 def test_an_edit_is_recalled_and_made_again_with_its_inputs(wire: Wire, session: Session, tmp_path: Path) -> None:
     """Draft and cell name the number, or the file that was kept; ordered again, the request is the same."""
     session.generate("a red fox", size="1024x1024")

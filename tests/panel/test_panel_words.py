@@ -23,6 +23,7 @@ REFUSALS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_a_failed_order_has_the_words_of_a_cell(tmp_path: Path, refusal: str, language: Language) -> None:

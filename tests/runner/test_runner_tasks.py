@@ -144,6 +144,7 @@ async def nap(seconds: float) -> None:
     await anyio.sleep(min(seconds, 0.1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wish", "error", "status", "billed"),
     [

@@ -263,6 +263,7 @@ def test_any_json_is_read_to_an_end_and_twice_the_same(body: Any) -> None:
     assert all(one.sources for one in found(first))
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["message", "error", "a.partial_image", "a.completed"]), BODIES), max_size=6))
 def test_any_stream_is_read_to_an_end(events: Any) -> None:
@@ -270,6 +271,7 @@ def test_any_stream_is_read_to_an_end(events: Any) -> None:
     assert len(found(steps)) == reading.count
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(BODIES, st.lists(st.sampled_from(["data", "result", "output", "data", "images"]), max_size=4))
 def test_a_picture_is_found_below_any_known_places(beside: Any, places: Any) -> None:
@@ -279,6 +281,7 @@ def test_a_picture_is_found_below_any_known_places(beside: Any, places: Any) -> 
     assert any(Link("https://h.example/wanted") in one for one in sources(body))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece", ["![", "![](https://", "![](data:image/png;base64,A", "https://a.b/", "data:image/", "![a](", "进度 "]
 )
@@ -312,6 +315,7 @@ def test_what_was_used_and_what_it_cost() -> None:
         assert outcome_of({"usage": {"cost": odd}}).cost is None
 
 
+@pytest.mark.slow
 def test_a_stream_of_any_length_is_read_in_linear_time() -> None:
     """Each picture costs the same, however many came before."""
 

@@ -91,6 +91,7 @@ def wrapped(body: Any, layers: list[tuple[str, dict[str, Any], str]]) -> Any:
 LAYERS = st.lists(st.tuples(NAMES, BESIDE, st.sampled_from(["list", "object", "object", "text"])), max_size=6)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.lists(EVIDENT, min_size=1, max_size=5, unique=True), NAMES, LAYERS, st.data())
 def test_what_is_evidently_a_picture_is_found_once_and_in_order(
@@ -102,6 +103,7 @@ def test_what_is_evidently_a_picture_is_found_once_and_in_order(
     assert marks(wrapped(items, layers)) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(st.lists(st.sampled_from(LINKS + PATHS), min_size=1, max_size=5, unique=True), LINK_NAMES, LAYERS, st.booleans())
 def test_a_link_under_a_name_that_says_so_is_found(links: list[str], name: str, layers: Any, is_listed: bool) -> None:
@@ -110,6 +112,7 @@ def test_a_link_under_a_name_that_says_so_is_found(links: list[str], name: str, 
     assert marks(wrapped(body, layers)) == links
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(
     st.lists(st.text("ABCDEFGHabcdefgh0123", min_size=8, max_size=30), min_size=1, max_size=4, unique=True),
@@ -132,6 +135,7 @@ SKIPPED = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(EVIDENT, SKIPPED, LAYERS, EVIDENT, st.booleans())
 def test_what_is_given_back_or_goes_beside_is_left_alone(

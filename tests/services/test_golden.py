@@ -13,6 +13,7 @@ from now_jupyter._services import builtin_names, service_named
 GOLDENS = list(goldens_in(Path(__file__).parent / "golden"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("golden", GOLDENS, ids=lambda golden: f"{golden.service} {golden.path}")
 def test_what_an_older_release_kept_is_read_for_ever(golden: Golden) -> None:
     """Its request is planned and equal to itself, its memo read, its checkpoint resumed, with the same outputs."""
@@ -26,6 +27,7 @@ def test_every_service_and_endpoint_has_left_something() -> None:
     assert any(one.state for one in GOLDENS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "fault"),
     [

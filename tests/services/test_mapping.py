@@ -213,6 +213,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["size", "quality", "style", "format", "compression", "seed", "new"]), JSON_VALUES),

@@ -334,6 +334,7 @@ REPLIES = [
 ]
 
 
+@pytest.mark.slow
 def test_it_keeps_the_contract() -> None:
     check(IMAGES, ASKS, REPLIES)
 

@@ -35,6 +35,7 @@ CALLED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("typed", "called"), CALLED.items())
 def test_an_order_goes_where_the_address_says(tmp_path: Path, typed: str, called: str) -> None:
     """And nowhere else: the key goes to this path only."""

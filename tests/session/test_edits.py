@@ -70,6 +70,7 @@ def differing(one: Image.Image, other: Image.Image) -> tuple[int, int, int, int]
 # What is given as a picture
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "given",
     [
@@ -180,6 +181,7 @@ def test_what_no_service_reads_is_refused_before_a_number_is_taken(session: Sess
     assert (len(session.history), served.posts) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("give", [str, int, lambda ref: f"{ref}.2"], ids=["#1", "-1", "#1.2"])
 def test_a_reference_a_value_and_a_file_are_the_same_picture(
     give: Callable[[str], Any], session: Session, served: Served
@@ -269,6 +271,7 @@ def test_a_model_that_takes_no_picture_names_those_of_this_relay_that_do(session
 # Masks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mask",
     [
@@ -367,6 +370,7 @@ def test_without_that_the_caption_says_what_share_changed(session: Session) -> N
     assert f"{100 * (came.changed_outside or 0):.0f} % changed outside of the mask" in caption_of(made)
 
 
+@pytest.mark.slow
 def test_a_relay_that_ignores_masks_is_remembered(session: Session, served: Served, tmp_path: Path) -> None:
     """In the next kernel, too, it is said before paying; and forgotten when it heeds one."""
     edited(session, params={"demo": {"fault": "no_mask"}})
@@ -420,6 +424,7 @@ def test_labels_and_colours_stay_when_the_original_is_laid_back(session: Session
 # The same again, another version, and lines that do it
 
 
+@pytest.mark.slow
 def test_again_orders_the_very_same_once_more(session: Session, served: Served) -> None:
     made = session.generate("a fox", n=2, quality="low", params={"moderation": "low"})
     first = session.edit(made, "an owl", mask=(9, 9, 500, 500))

@@ -36,6 +36,7 @@ def asked(served: Served, since: int = 0) -> list[str]:
     return [f"{one.method} {re.sub(r'[0-9]{16}', 'ID', one.path)}" for one in mine]
 
 
+@pytest.mark.slow
 def test_from_imagine_to_zoom(session: Session, served: Served) -> None:
     """The grid comes along, its quarters are the pictures; each step is a child of the one before."""
     made = session.generate("a red fox in snow --ar 16:9 --v 6.1", model="midjourney")
@@ -69,6 +70,7 @@ def test_from_imagine_to_zoom(session: Session, served: Served) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_region_is_repainted_where_the_mask_says(session: Session) -> None:
     """White in the mask that goes out; what is outside stays as it was, as near as a service keeps it."""
     large = session.press(session.generate("a fox", model="midjourney"), "U1")
@@ -91,6 +93,7 @@ def test_the_line_that_makes_it_again_says_what_it_was(session: Session) -> None
     assert again.request.raw == {"mode": "fast"}
 
 
+@pytest.mark.slow
 def test_a_press_is_made_again_with_what_was_given_to_it(session: Session, served: Served) -> None:
     """At the same task, and not at the picture that has buttons last."""
     made = session.generate("a fox", model="midjourney")
@@ -133,6 +136,7 @@ def test_words_of_a_picture_are_new_prompts(session: Session) -> None:
     assert short.text.startswith("a very long")
 
 
+@pytest.mark.slow
 def test_blend_swap_and_the_seed(session: Session) -> None:
     two = [session.generate(name, size="1024x1024") for name in ("a fox", "an owl")]
     blended = session.edit(two, "", model="mj_blend", size="16:9")
@@ -146,6 +150,7 @@ def test_blend_swap_and_the_seed(session: Session) -> None:
 # The relay's defects
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["wrong_host", "rewritten"])
 def test_defects_of_relays_are_lived_with(fault: str, session: Session) -> None:
     """A wrong host in links; codes written over: also that of a button that asks back."""
@@ -222,6 +227,7 @@ def test_unknown_buttons_and_other_nonsense_are_refused_before_anything_is_sent(
 # Progress, together, and later
 
 
+@pytest.mark.slow
 def test_progress_and_unfinished_pictures_are_shown(session: Session) -> None:
     """As new-api refreshes now and then only, polling faster gains nothing; the states are followed all the same."""
     job = session.submit("a fox", model="midjourney", **wish(latency=3, refresh=0.5))
@@ -231,6 +237,7 @@ def test_progress_and_unfinished_pictures_are_shown(session: Session) -> None:
     assert job.result(30).status == "done"
 
 
+@pytest.mark.slow
 def test_several_tasks_are_asked_for_at_once(session: Session, served: Served) -> None:
     jobs = [session.submit(f"a fox {number}", model="midjourney", **wish(latency=1)) for number in range(4)]
     for job in jobs:
@@ -267,6 +274,7 @@ def test_a_relay_that_forgets_a_task_leaves_it_pending(served: Served, tmp_path:
 # Ideogram
 
 
+@pytest.mark.slow
 def test_ideogram_in_all_its_forms(session: Session, served: Served) -> None:
     made = session.generate("a logo", model="ideogram_generate", size="16:9", n=2, seed=7)
     assert [one.seed for one in made.pictures] == [7, 8]

@@ -196,6 +196,7 @@ WRITTEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["application/json", "text/event-stream", "application/x-ndjson", "text/plain"])
 def test_what_is_written_around_an_answer_does_no_harm(odd: Odd, kind: str) -> None:
     """sub2api#4219, cherry-studio#14602: whatever the answer calls itself, the picture comes at once."""
@@ -250,6 +251,7 @@ STREAMS = {
 ASKED = {"params": {"stream": True}}  # then events are read while they come, else when all are here
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [{}, ASKED], ids=["unasked", "asked"])
 @pytest.mark.parametrize("frames", STREAMS.values(), ids=STREAMS)
 def test_one_that_fails_costs_the_others_nothing(odd: Odd, frames: tuple[str, ...], given: dict[str, Any]) -> None:
@@ -360,6 +362,7 @@ NOT_YET = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("link", ["http://{host}/files/7", "/files/7"])
 @pytest.mark.parametrize("script", NOT_YET.values(), ids=NOT_YET)
 def test_a_link_that_is_not_ready_is_fetched_again(odd: Odd, script: Any, link: str) -> None:
@@ -412,6 +415,7 @@ KEPT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["base64", "link", "the answer itself"])
 @pytest.mark.parametrize(("data", "suffix", "kind"), KEPT.values(), ids=KEPT)
 def test_what_cannot_be_shown_is_kept_named_and_told(odd: Odd, data: bytes, suffix: str, kind: str, way: str) -> None:

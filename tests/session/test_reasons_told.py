@@ -69,6 +69,7 @@ def told(odd: Odd, error: NowImageError, words: str) -> None:
     assert words in "\n".join(facts_of(kept, "en"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [400, 422, 500])
 def test_the_words_of_a_refusal_are_told_whatever_its_shape(odd: Odd, status: int) -> None:
     """openai_ex#126, Fooocus-API#406, computer#293; what was said is kept byte for byte."""
@@ -138,6 +139,7 @@ def forms(code: Any) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "kind"), CODES.values(), ids=CODES)
 def test_a_known_code_is_known_in_every_form(odd: Odd, code: Any, kind: type[NowImageError]) -> None:
     """sub2api#2399, ai#19168: the right class, billed no, sent once, and its words."""
@@ -149,6 +151,7 @@ def test_a_known_code_is_known_in_every_form(odd: Odd, code: Any, kind: type[Now
         told(odd, error, WORDS)
 
 
+@pytest.mark.slow
 def test_an_unknown_code_leaves_it_open_and_is_told(odd: Odd) -> None:
     for form, script in forms("out_of_paint").items():
         odd.says(script)

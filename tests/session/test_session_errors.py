@@ -52,6 +52,7 @@ SHAPES: Sequence[tuple[int, object, type[NowImageError], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize(("status", "body", "kind", "english"), SHAPES)
 def test_a_refusal_is_told_in_the_users_language(

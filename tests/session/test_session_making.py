@@ -275,6 +275,7 @@ def test_rehearsing_sends_no_paid_call(session: Session, served: Served) -> None
     assert not any(request.method == "POST" for request in served.relay.requests)
 
 
+@pytest.mark.slow
 def test_a_table_of_pandas_shows_pictures(session: Session) -> None:
     """Small ones, where the table asks for HTML; nothing where the file is gone."""
     session.generate("a fox & an <owl>")
@@ -302,6 +303,7 @@ def test_orders_that_fail_together_have_an_error_each(
     assert session.generate("another").ref == "#2"
 
 
+@pytest.mark.slow
 def test_a_bug_in_one_claim_leaves_the_others(
     session: Session, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

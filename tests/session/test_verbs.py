@@ -75,6 +75,7 @@ def test_options_and_signatures_belong_together() -> None:
         assert parse_keywords("a fox", {name: value}).options, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use_jedi", [True, False])
 def test_completion_knows_verbs_and_arguments(use_jedi: bool, session: Session) -> None:
     """`nj.<Tab>` and `nj.generate("…", si<Tab>`, with jedi or without."""
@@ -246,6 +247,7 @@ ONE_PICTURE = ("a picture", "#2.2", "-1", "'-1'", "a name's picture")
 EXPECTED = {"star": True, "tag": ("cover",), "trash": "#2", "restore": "#2", "view": None, "compare": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", WORKING)
 @pytest.mark.parametrize("kind", REFERENCES)
 def test_verbs_take_values_and_references(verb: str, kind: str, session: Session) -> None:

@@ -84,6 +84,7 @@ def test_a_colleague_who_runs_the_notebook_is_served(tmp_path: Path) -> None:
         assert served.posts == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["../evil.ipynb", "/abs.ipynb", "a/b.ipynb"])
 def test_a_notebook_elsewhere_in_a_zip_is_no_bundle(name: str, studio: Session, other: Session, tmp_path: Path) -> None:
     """Only one at the top is; others are not written anywhere."""

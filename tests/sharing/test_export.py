@@ -108,6 +108,7 @@ def test_names_are_made_of_a_template(studio: Session, tmp_path: Path) -> None:
     assert dated.removesuffix("-雪地里的狐狸.png").isdecimal()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("template", "message"),
     [
@@ -178,6 +179,7 @@ def test_pictures_are_made_smaller_and_of_another_type(studio: Session, tmp_path
         assert digest(archive.read(archive.namelist()[0])) == studio.history["#2"].pictures[0].sha256
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -195,6 +197,7 @@ def test_wrong_sizes_and_types_are_refused(given: Any, message: str, studio: Ses
     assert not list(tmp_path.glob("out*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["x.png", "x.tar", "x.pdf", "x.ipynb", "x.now"])
 def test_a_path_of_another_kind_is_refused(name: str, studio: Session, tmp_path: Path) -> None:
     """A folder of such a name would be a mistake."""

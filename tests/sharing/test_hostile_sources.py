@@ -167,6 +167,7 @@ def test_a_zip_in_a_zip_is_no_picture(export: Files, mine: tuple[Store, History]
     assert len(came.refused) == 1
 
 
+@pytest.mark.slow
 def test_a_file_that_unpacks_to_too_much_is_not_unpacked(
     export: Files, mine: tuple[Store, History], tmp_path: Path
 ) -> None:
@@ -180,6 +181,7 @@ def test_a_file_that_unpacks_to_too_much_is_not_unpacked(
     assert "is larger than 64 MiB" in came.refused[0]
 
 
+@pytest.mark.slow
 def test_many_files_together_unpack_to_no_more_than_a_zip_allows_for(
     export: Files, mine: tuple[Store, History], tmp_path: Path
 ) -> None:
@@ -196,6 +198,7 @@ def test_many_files_together_unpack_to_no_more_than_a_zip_allows_for(
     assert sum(one.stat().st_size for one in mine[0].folder.rglob("*")) < 64 << 20
 
 
+@pytest.mark.slow
 def test_a_size_that_lies_is_found_while_unpacking(export: Files, mine: tuple[Store, History], tmp_path: Path) -> None:
     """The directory says ten bytes, the data gives a hundred million: it is read as far as it was announced."""
     files = {**renamed(export, "fox.png"), "fox.png": bytes(100_000_000)}
@@ -208,6 +211,7 @@ def test_a_size_that_lies_is_found_while_unpacking(export: Files, mine: tuple[St
     assert (came.new, len(came.refused)) == ((), 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lie", ["none", "count", "count64"])
 def test_a_hundred_thousand_files_are_refused_by_the_directory(
     lie: str, export: Files, mine: tuple[Store, History], tmp_path: Path
@@ -230,6 +234,7 @@ def test_a_hundred_thousand_files_are_refused_by_the_directory(
     assert time.process_time() - started < 0.5
 
 
+@pytest.mark.slow
 def test_a_folder_of_too_many_files_is_refused(mine: tuple[Store, History], tmp_path: Path) -> None:
     """A home folder was meant for something else."""
     folder = tmp_path / "many"
@@ -301,6 +306,7 @@ def test_a_zip_that_is_cut_or_spoilt_anywhere_never_raises_anything_else(
     assert all(one.read_bytes() == PNG for one in mine[0].pictures.iterdir())
 
 
+@pytest.mark.slow
 def test_a_text_of_a_hundred_megabytes_in_a_picture_costs_nothing(
     export: Files, mine: tuple[Store, History], tmp_path: Path
 ) -> None:

@@ -33,6 +33,7 @@ def digests(session: Session, *refs: str) -> list[list[str]]:
     return [[one.sha256 for one in session.history[ref].outputs] for ref in refs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["x.zip", "folder"])
 def test_an_export_comes_back_byte_for_byte(target: str, studio: Session, other: Session, tmp_path: Path) -> None:
     """Originals, marks, requests and inputs; numbered anew, and told where from."""
@@ -301,6 +302,7 @@ def drop_file(recipe: Any) -> None:
     recipe["files"] = {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lie", [lie_about_the_original, lie_about_the_file, lie_about_the_kind, lead_out, drop_file])
 def test_a_recipe_that_lies_is_refused_and_told(lie: Any, studio: Session, other: Session, tmp_path: Path) -> None:
     """Nothing of that picture is kept, and no other is lost."""

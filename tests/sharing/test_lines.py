@@ -48,6 +48,7 @@ def test_an_export_is_typed_in_a_line(run: Run, studio: Session, tmp_path: Path)
     assert names_in(tmp_path / "last.zip") == ["3-at-night.png"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "message", "advice"),
     [
@@ -127,6 +128,7 @@ def test_chinese_users_read_chinese(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert lines[3].startswith("  recipes/9.json: 这不是")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [

@@ -32,6 +32,7 @@ def run(studio: Session, capsys: pytest.CaptureFixture[str]) -> Run:
     return say
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
 def test_a_saved_file_gives_the_exact_call_back(suffix: str, run: Run, studio: Session, tmp_path: Path) -> None:
     """Prompt, model, options and inputs, which are found by their digests."""
@@ -88,6 +89,7 @@ FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_what_automatic1111_wrote_is_mapped_as_far_as_it_goes(form: str, run: Run, tmp_path: Path) -> None:
     """Prompt, negative, seed, size; what only a sampler understands is named as left out."""

@@ -118,6 +118,7 @@ def test_other_bytes_stay_as_they_are(folder: Path, data: bytes, times: int, pla
 OF_BASE64 = ("\\/", "\\n", "\\u002b", "\\u002F", "\\u003d")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("escape", [*OF_BASE64, '\\"', "\\\\", "\\u0041", "\\u00e9"])
 @pytest.mark.parametrize("before", [1018, LONG - 7, LONG - 1, 2 * LONG])
 def test_no_escape_is_torn(folder: Path, escape: str, before: int) -> None:

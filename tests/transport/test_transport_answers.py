@@ -147,6 +147,7 @@ COMPLETED = {"type": "image_generation.completed", "b64_json": "Yg=="}
 WANTED = [Event(type=str(one["type"]), data=one) for one in (PARTIAL, COMPLETED)]  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [
@@ -280,6 +281,7 @@ def test_what_is_whole_in_a_cut_answer_is_found(cut: bytes, whole: JSON) -> None
     assert (found and found[0].body) == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("small", [b"[],", b"{},", b"1,", b'"a",', b'{"a":[0]},', b"[[["])
 def test_an_answer_of_too_many_values_is_named(server: FaultServer, small: bytes) -> None:
     """Small values take twenty times their text in memory: what is wrong is said, live and when it is read again."""

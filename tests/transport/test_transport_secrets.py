@@ -65,6 +65,7 @@ class Broken:
         raise self.problem
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["head", "body"])
 @pytest.mark.parametrize("kind", FOREIGN)
 def test_no_foreign_exception_is_forgotten(kind: type[BaseException], where: str) -> None:
