@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 __all__ = ["is_sound_png"]
 
@@ -13,7 +13,7 @@ _HEADER = struct.Struct(">IIBBBBB")
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by type of colour
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _LAST_FILTER = 4
-_PIECE = 1 << 20
+_STEP, _PIECE = 1 << 18, 1 << 20  # bytes that are unpacked at a time, and what may come of them
 
 
 def is_sound_png(data: bytes) -> bool:
@@ -32,7 +32,7 @@ def is_sound_png(data: bytes) -> bool:
     if any(ways) or depth not in _DEPTHS.get(colour, ()) or (colour == 3 and b"PLTE" not in names):  # noqa: PLR2004
         return False
     row = 1 + -(-width * depth * _CHANNELS[colour] // 8)
-    return _has_rows(b"".join(body for name, body in parts if name == b"IDAT"), row, height)
+    return _has_rows((body for name, body in parts if name == b"IDAT"), row, height)
 
 
 def _parts(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
@@ -51,17 +51,27 @@ def _parts(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         at = end + 4
 
 
-def _has_rows(packed: bytes, row: int, count: int) -> bool:
-    unpacking, size, rest = zlib.decompressobj(), 0, packed
+def _has_rows(packed: Iterable[memoryview], row: int, count: int) -> bool:
+    """Whether what is packed comes to so many rows of this length; a little at a time, as there are many threads."""
+    unpacking, size = zlib.decompressobj(), 0
     try:
-        while not unpacking.eof and size <= row * count:
-            piece = unpacking.decompress(rest, _PIECE)
-            if not piece and not unpacking.eof:
-                return False  # it is cut off
-            if max(piece[-size % row :: row], default=0) > _LAST_FILTER:
-                return False
-            size += len(piece)
-            rest = unpacking.unconsumed_tail
+        for step in _steps(packed):
+            rest: bytes | memoryview = step
+            piece = b""
+            while not unpacking.eof and (rest or len(piece) == _PIECE):  # a full piece may have left some of it inside
+                piece = unpacking.decompress(rest, _PIECE)
+                if max(piece[-size % row :: row], default=0) > _LAST_FILTER:
+                    return False
+                size += len(piece)
+                if size > row * count:
+                    return False
+                rest = unpacking.unconsumed_tail
     except zlib.error:
         return False
     return unpacking.eof and size == row * count
+
+
+def _steps(packed: Iterable[memoryview]) -> Iterator[memoryview]:
+    for body in packed:
+        yield from (body[at : at + _STEP] for at in range(0, len(body), _STEP))
+    yield memoryview(b"")

@@ -84,13 +84,14 @@ export class Gallery {
       const asked = { ...filters.query, newest: !this.isKnown };
       const { whole, choices, buffers } = await ctx.wire.ask("find", asked);
       const places = readPlaces(buffers);
-      this.isKnown = true;
       this.isWhole = whole;
       if (choices) filters.setChoices(choices);
       if (whole && !filters.isSet) this.total = places.length;
       this.put(places);
       this.showTiles();
       if (!whole) this.findRestSoon();
+      if (asked.newest) this.load(); // what one scrolls past can wait, the first sight need not
+      this.isKnown = true;
     });
   }
 
