@@ -48,6 +48,13 @@ class Key:
         self._compiled: list[re.Pattern[bytes]] = []
         self.source = source
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same key from the same place: the environment is read anew for each order."""
+        return isinstance(other, Key) and (self._text, self.source) == (other._text, other.source)
+
+    def __hash__(self) -> int:
+        return hash((self._text, self.source))
+
     def header(self) -> str:
         """Return the value of the Authorization header."""
         return f"Bearer {self._text}"

@@ -34,6 +34,22 @@ def test_a_program_brings_folder_address_and_key(tmp_path: Path) -> None:
     assert b"127.0.0.1" not in everything
 
 
+def test_a_key_of_the_environment_is_one_key_for_all_orders(tmp_path: Path) -> None:
+    """It is read anew for each order; the client stays, and what the relay has told is not asked for again."""
+    environ = {"NOW_API_KEY": secrets.token_hex(20)}
+    with relay_on_loopback(key=environ["NOW_API_KEY"]) as served:
+        environ["NOW_BASE_URL"] = f"{served.url}/v1"
+        with new_session(tmp_path, environ=environ) as session:
+            access = session.context.access()
+            for prompt in ("a fox", "a hare", "a whale"):
+                session.generate(prompt)
+            assert session.context.access() is access
+            asked = [one.path for one in served.relay.requests if one.method == "GET"]
+            assert sorted(asked) == sorted({*asked})
+            environ["NOW_API_KEY"] = secrets.token_hex(20)
+            assert session.context.access() is not access
+
+
 def test_making_a_session_touches_nothing(tmp_path: Path, served: Served) -> None:
     """No thread, no file, no request before something is asked for."""
     before = threading.active_count()
