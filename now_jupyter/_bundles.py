@@ -142,7 +142,12 @@ def image_bundle(data: bytes, mime: str) -> dict[str, str]:
 
 def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tuple[bytes, str, int, int] | None:
     """Return what a notebook shows of these pictures: bytes, type, width and height; None where it can show none."""
-    here = [one for one in pictures if can_show(one.mime) and _is_here(one)]
+    here: list[Picture] = []
+    last = b""  # of what is here: nearly always the only one, which is then read once
+    for one in pictures:
+        if can_show(one.mime) and (data := _bytes_of(one)) is not None:
+            here.append(one)
+            last = data
     shown = [one for one in here if not one.is_side]
     sheets = [one for one in here if one.is_side]
     if not shown or (len(shown) > 1 and len(sheets) == 1):
@@ -154,7 +159,7 @@ def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tupl
             ]
             return sheet(cells, longest=longest, labels=_labels_of(shown))
         for one in shown:
-            data = one.bytes()
+            data = last if one is here[-1] else one.bytes()
             kind = source_type(one.made)
             if whole and is_inline(one.mime):
                 return label(data, kind=kind), one.mime, one.width, one.height
@@ -167,13 +172,11 @@ def _image_of(pictures: Sequence[Picture], longest: int, *, whole: bool) -> tupl
     return None
 
 
-def _is_here(picture: Picture) -> bool:
-    """Whether a picture is neither gone nor changed: what was paid for and kept fails no cell."""
-    try:
-        picture.bytes()
-    except NowImageError:
-        return False
-    return True
+def _bytes_of(picture: Picture) -> bytes | None:
+    """Return a picture's bytes; None where it is gone or was changed: what was paid for and kept fails no cell."""
+    with suppress(NowImageError):
+        return picture.bytes()
+    return None
 
 
 def _labels_of(pictures: Sequence[Picture]) -> list[str]:
