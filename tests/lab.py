@@ -25,7 +25,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
@@ -295,8 +295,27 @@ class Page:
         self.wait_for(_READY, timeout=timeout)
 
     def wait_for(self, script: str, argument: object = None, *, timeout: float = 30) -> None:
-        """Wait until a JavaScript function gives something true."""
-        self.do(lambda page: page.wait_for_function(script, arg=argument, timeout=timeout * 1000))
+        """Wait until a JavaScript function gives something true.
+
+        Raises:
+            TimeoutError: it did not in time; what the cells show by then is told.
+        """
+        from playwright.async_api import TimeoutError as TooLate
+
+        try:
+            self.do(lambda page: page.wait_for_function(script, arg=argument, timeout=timeout * 1000))
+        except TooLate:
+            raise self._late(script, timeout) from None
+
+    def _late(self, what: str, timeout: float) -> TimeoutError:
+        from playwright.async_api import Error
+
+        cells: list[dict[str, Any]] = []
+        with suppress(Error):  # there may be no notebook in the page
+            cells = self.cells()
+        shown = "\n".join(f"{cell['prompt']} {cell['text']}" for cell in cells)
+        errors = self.lab.console_errors + self.lab.page_errors
+        return TimeoutError(f"waited {timeout} s for {what}; the cells show\n{shown}\n{errors}")
 
     def until(self, condition: Callable[[], object], timeout: float = 30, what: str = "a condition") -> None:
         """Wait until a Python condition about the page holds.
@@ -307,8 +326,7 @@ class Page:
         end = time.monotonic() + timeout
         while not condition():
             if time.monotonic() > end:
-                shown = "\n".join(f"{cell['prompt']} {cell['text']}" for cell in self.cells())
-                raise TimeoutError(f"waited {timeout} s for {what}; the cells show\n{shown}\n{self.lab.console_errors}")
+                raise self._late(what, timeout)
             self.do(lambda page: page.wait_for_timeout(50))
 
     def run(self, index: int, *, wait: bool = True, timeout: float = 60) -> None:
