@@ -12,7 +12,7 @@ import { keyOf, placesOf, readPlaces } from "./spots.js";
 import { Tile } from "./tile.js";
 import { Verbs } from "./verbs.js";
 
-const REST_MS = 300;
+const REST_MS = 1000;
 
 /** @import { Context } from "./context.js" */
 /** @import { DraftForm } from "./draft.js" */
