@@ -21,7 +21,6 @@ from now_jupyter._store._notebook import pictures_shown
 from now_jupyter.demo._drawing import recognise
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-KERNELS = (KERNEL_7, KERNEL_6)
 LINE = re.compile(r"^\s*%nowimage +(?!\[)(.+)$", re.MULTILINE)
 CELL = re.compile(r"^\s*%%nowimage(?! +\[)[^\n]*\n\s*(.+)$", re.MULTILINE)
 CALL = re.compile(r"""\b(?:generate|agenerate|submit|sweep)\(\s*(["'])(.+?)\1""")
@@ -76,24 +75,18 @@ def test_the_subject_is_the_one_that_is_named(prompt: str, drawn: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "kernels"),
-    [(path.name, KERNELS if place % 2 else KERNELS[::-1]) for place, path in enumerate(NOTEBOOKS)],
-)
-def test_a_tutorial_runs_as_its_reader_runs_it(
-    name: str, kernels: tuple[str, str], tmp_path: Path, kernels_folder: Path
-) -> None:
-    """Run All in a fresh clone, saved, restarted with the other kernel, Run All again: no error, nothing ordered twice,
-    all of it demo.
-    """
+@pytest.mark.parametrize("kernel", [KERNEL_7, KERNEL_6])
+@pytest.mark.parametrize("name", [path.name for path in NOTEBOOKS])
+def test_a_tutorial_runs_as_its_reader_runs_it(name: str, kernel: str, tmp_path: Path, kernels_folder: Path) -> None:
+    """Run All in a fresh clone, saved, restarted, Run All again: no error, nothing ordered twice, all of it demo."""
     folder = tmp_path / "notebooks"
     shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("*.now", "__pycache__", "conftest.py"))
     path = folder / name
     assert not pictures_shown(path).paid, "as it lies in the repository"
-    first = run_all(path, kernels[0])
+    first = run_all(path, kernel)
     orders = records_of(path)
     assert orders, "orders"
-    second = run_all(path, kernels[1])
+    second = run_all(path, kernel)
     assert records_of(path) == orders, "nothing is ordered again"
     for notebook in (first, second):
         assert [mark for mark in marks_of(notebook) if mark.get("demo") is not True] == []
