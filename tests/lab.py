@@ -220,9 +220,10 @@ class Lab:
 
     async def _is_of_use(self, tab: playwright.Page | None) -> bool:
         """Close the notebooks in a tab, and return whether it is then as JupyterLab was loaded."""
-        if tab is None or self.page_errors:
+        if tab is None:
             return False
-        return bool(await tab.evaluate(f"() => window.jupyterapp && ({_CLOSE_ALL})()"))
+        is_as_it_was = await tab.evaluate(f"() => window.jupyterapp && ({_CLOSE_ALL})()")
+        return bool(is_as_it_was) and not self.page_errors
 
     def _on_request(self, request: playwright.Request) -> None:
         address = urlsplit(request.url)

@@ -443,10 +443,7 @@ def _numbers_in(text: str) -> tuple[int, ...]:
 
 
 def _with_all(parts: Iterable[str]) -> str:
-    """Return what selects the records whose words hold all these; those that cannot be read have none.
-
-    Of the whole table an index that holds nothing else reads a sixth.
-    """
+    """Return what selects the records whose words hold all these; those that cannot be read have none."""
     conditions = " AND ".join(["words IS NOT NULL", *("instr(words, ?)" for _ in parts)])
     return f"SELECT number FROM records INDEXED BY words_alone WHERE {conditions}"
 
