@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote_to_bytes
+
+import pybase64
 
 from .._messages import BadImageError
 
@@ -42,7 +43,7 @@ def unpack_base64(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _decode(signs: bytes) -> bytes:
     try:
-        return binascii.a2b_base64(signs, strict_mode=True)
+        return pybase64.b64decode(signs, validate=True)
     except ValueError:
         refusal = _refusal()
     raise refusal

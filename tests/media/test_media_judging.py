@@ -17,12 +17,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from isal import isal_zlib
 from PIL import Image, ImageFile
 
 from demo_calls import opened
 from drawing import TYPES, chunk, encoded, far_apart, png, sheet, spliced, texture
 from now_jupyter import _media
-from now_jupyter._media import _files, _provenance, _types
+from now_jupyter._media import _files, _png, _provenance, _types
 from now_jupyter._media._png import is_sound_png
 from now_jupyter._messages import BadImageError
 
@@ -212,7 +213,14 @@ def test_pixels_that_are_missing_inside_a_whole_file_are_noticed() -> None:
     assert "is cut off" in why_not(data)
 
 
+@pytest.fixture(params=[isal_zlib, zlib], ids=["isal", "zlib"])
+def unpacking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both libraries, one after the other: not every machine has the fast one."""
+    monkeypatch.setattr(_png, "zlib", request.param)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("unpacking")
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (640, 481)])
 def test_a_plain_png_is_judged_without_its_pixels(
@@ -228,6 +236,7 @@ def test_a_plain_png_is_judged_without_its_pixels(
     assert (_media.examine(data).width, _media.examine(data).height) == size
 
 
+@pytest.mark.usefixtures("unpacking")
 @pytest.mark.parametrize("rows", [b"\0abc" * 2, b"\0abc" * 4, b"\5abc" * 3])
 def test_rows_that_are_too_few_too_many_or_of_no_filter_are_the_decoders_to_judge(rows: bytes) -> None:
     """The checksums are right, and the picture is not."""
