@@ -65,19 +65,31 @@ class _Loop:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[Context, Callable[[], Coroutine[Any, Any, None]]]] = deque()
         self._has_changed = asyncio.Event()
+        self._is_woken = False
         self._is_over = False
 
     def begin(self, work: Callable[..., Awaitable[T]], *args: object) -> Future[T]:
         """Have `work(*args)` begun in the context of the caller; from any thread."""
         future: Future[T] = Future()
         self._waiting.append((copy_context(), partial(_fulfil, future, work, *args)))
-        self._loop.call_soon_threadsafe(self._has_changed.set)
+        self._wake()
         return future
+
+    def _wake(self) -> None:
+        """Have the loop look at what there is; once is enough until it does, as each time costs the caller its turn."""
+        if self._is_woken:
+            return
+        try:
+            self._is_woken = True
+            self._loop.call_soon_threadsafe(self._has_changed.set)
+        except BaseException:  # ■, perhaps before it was woken
+            self._is_woken = False
+            raise
 
     def end(self) -> None:
         """Have the loop end with the last work that was begun; from any thread."""
         self._is_over = True
-        self._loop.call_soon_threadsafe(self._has_changed.set)
+        self._wake()
 
     async def serve(self) -> None:
         """Begin all work until the end, and wait for it."""
@@ -85,6 +97,7 @@ class _Loop:
             while not self._is_over:
                 await self._has_changed.wait()
                 self._has_changed.clear()
+                self._is_woken = False  # before the look: whoever adds something now wakes it again
                 while self._waiting:
                     context, work = self._waiting.popleft()
                     context.run(group.start_soon, work)
