@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ._bundles import Bundle
 
 __all__ = [
-    "SIGNS_OF_BUTTONS",
     "Attempt",
     "Audio",
     "Button",
@@ -43,6 +42,7 @@ __all__ = [
     "State",
     "Status",
     "Video",
+    "name_of_button",
     "sum_of",
     "together",
 ]
@@ -113,7 +113,7 @@ class Button(Bounded):
     is_refused: bool = False
 
 
-SIGNS_OF_BUTTONS = {
+_SIGNS_OF_BUTTONS = {
     "🔄": "reroll",
     "⬅": "left",
     "➡": "right",
@@ -126,6 +126,14 @@ SIGNS_OF_BUTTONS = {
     "下": "down",
     "确认": "confirm",
 }
+
+
+def name_of_button(sign: str) -> str:
+    """Return what a button is called that is given by its sign, its name or a word for it: `2` for the keycap 2."""
+    bare = sign.strip().rstrip("\ufe0f\u20e3")
+    return _SIGNS_OF_BUTTONS.get(bare, bare)
+
+
 """What buttons are called by signs, which services put in the place of a label, and in Chinese."""
 Buttons: TypeAlias = Annotated[tuple[Button, ...], Few(50)]
 Handle: TypeAlias = Annotated[JSON, Room(4 << 10)]

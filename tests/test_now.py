@@ -157,7 +157,7 @@ def test_money_is_told_in_the_users_currency(tmp_path: Path, capsys: pytest.Capt
         listed = [line.split() for line in now("models DALL").splitlines()]
         assert listed == [["dall-e-2", "¥0.14", "openai-images"], ["dall-e-3", "¥0.28", "openai-images"]]
         assert now("models gemini").split()[-1] == "chat"
-        assert now("models nothing") == "the relay lists no picture model of that name"
+        assert now("models nothing") == "the relay lists no model of that name that can be used here"
         assert served.posts == 0
 
 

@@ -82,7 +82,7 @@ class ButtonRow(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _mark_used(self) -> None:
         children = [one for one in self._session.history if self._generation.id in one.parents]
-        for used in (one for one in children if one.request.button in self._buttons):
+        for used in (one for one in children if one.has_answer and one.request.button in self._buttons):
             made = self._buttons[used.request.button or ""]
             made.button_style, made.tooltip = "success", say("pressed: {ref}", self._language, ref=used.ref)
 

@@ -100,9 +100,9 @@ class NowCommands:
         return line if is_listed else line + say("; the relay lists no such model", self._language)
 
     def _models(self, words: str) -> str:
-        models = [one for one in self._session.models() if one.makes_pictures and words.lower() in one.name.lower()]
+        models = [one for one in self._session.models() if one.service and words.lower() in one.name.lower()]
         if not models:
-            return say("the relay lists no picture model of that name", self._language)
+            return say("the relay lists no model of that name that can be used here", self._language)
         shown = models[:_MOST_MODELS]
         width = max(len(one.name) for one in shown) + 2
         prices = [say_price(one, self._session.settings()) for one in shown]

@@ -116,7 +116,7 @@ class NowImageError(Exception):
         self.what = plain(what, _LONGEST_SENTENCE)
         self.advice = plain(advice, _LONGEST_SENTENCE)
         self.kept = plain(kept, _LONGEST_SENTENCE)
-        self.facts = {name: plain(value) for name, value in facts.items()}
+        self.facts: Mapping[str, str] = {name: plain(value) for name, value in facts.items()}
         self.status = status
         self.code = None if code is None else plain(code, _LONGEST_ID)
         self.request_id = None if request_id is None else plain(request_id, _LONGEST_ID)
@@ -131,6 +131,10 @@ class NowImageError(Exception):
 
     def _say(self, template: str) -> str:
         return plain(self._spell(say(template, self.language, **self.facts)), _LONGEST_SENTENCE)
+
+    def add_facts(self, **facts: object) -> None:
+        """Give more of what fills the places; a copy of the error has its own."""
+        self.facts = {**self.facts, **{name: plain(value) for name, value in facts.items()}}
 
     def message(self) -> str:
         """Return what happened, in one sentence."""

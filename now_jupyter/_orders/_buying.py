@@ -16,8 +16,8 @@ import anyio
 from anyio import CancelScope
 
 from .._background import Together, Waking, outcome_of, run_in_thread
-from .._history import live_record
-from .._messages import NowImageError, StoreError, say
+from .._history import History, live_record
+from .._messages import NowImageError, StoreError, TaskNeedsAction, failure_of, say
 from .._relay import in_currency
 from .._runner import Runner, RunResult, Watch
 from .._services import other_route
@@ -318,7 +318,7 @@ class Buyer:
         # One record is one paid call: what takes several there is ordered anew, by the user, and goes there at once.
         await self._planner.facts.remember_service(snapshot.access, result.record.model, route.service.name)
         result.error.advice = "run it again: {service} is asked then, in {times} requests"
-        result.error.facts |= {"service": route.service.name, "times": str(len(calls))}
+        result.error.add_facts(service=route.service.name, times=len(calls))
         return None
 
     async def _wait_after_sleep(self, job: Job, snapshot: Snapshot) -> None:
@@ -351,6 +351,7 @@ class Buyer:
             language = purchase.snapshot.settings.language
             news = say_differences(taken, record, language)
             await self._note_mask(record, purchase.snapshot)
+            await run_in_thread(_settle_decided, record, self._workspace.history, purchase.snapshot.home.store)
             job.notes += [one for one in news if one not in job.notes]
             return await self._add_cost(result, purchase, taken, job)
         except Exception as bug:  # noqa: BLE001 - told beside the outputs
@@ -392,9 +393,11 @@ class Buyer:
         self._live[record.id] = _Live(lock)
         try:
             record = await run_in_thread(home.store.read, record.number)
-            if record.is_over:
+            if record.is_over or record.settled:
                 return RunResult(record)
-            return await runner.resume(record, service, self._watch(job, home))
+            result = await runner.resume(record, service, self._watch(job, home))
+            await run_in_thread(_settle_decided, result.record, self._workspace.history, home.store)
+            return result
         finally:
             self._release(record)
 
@@ -440,6 +443,19 @@ def _make_ready(decision: Decision, order: Order, store: Store) -> None:
     for one in order.request.inputs:
         if one.sha256 in order.sources:
             store.keep_input(order.sources[one.sha256], mime=one.mime)
+
+
+def _settle_decided(record: Record, history: History, store: Store) -> None:
+    """Let those rest that waited for the user's word, where this record is the word: it follows their task from now on.
+
+    Otherwise `resume` would collect the outputs of one task for both.
+    """
+    if record.request.button is None or record.billed == "no":
+        return
+    for waiting in filter(None, map(history.with_id, record.parents)):
+        if waiting.needs:
+            told = TaskNeedsAction("you decided: {ref} goes on with it", ref=record.ref)
+            store.write(replace(waiting, settled=True, needs="", error=failure_of(told)))
 
 
 def _own(problem: Exception) -> Exception:

@@ -215,16 +215,16 @@ class Orders:
 
     async def _explain(self, error: NowImageError, generation: Generation, snapshot: Snapshot) -> NowImageError:
         """Add what the user can use: the number it is kept under, and the models that there are."""
-        error.facts |= {"ref": generation.ref}
+        error.add_facts(ref=generation.ref)
         error.kept = error.kept or "{ref} is kept in the history"
         error.service = generation.service if generation.service != builtin_names()[0] else ""
         if isinstance(error, RejectedError) and error.code == "model_not_found":
-            error.facts |= {"models": await self._facts.say_picture_models(snapshot.access)}
+            error.add_facts(models=await self._facts.say_picture_models(snapshot.access))
             error.advice = "picture models of this relay: {models}"
         if generation.request.given("vary") and (error.code == "model_not_found" or error.status in _NOT_THERE):
             error.advice = "this relay has no variations of {model}; an edit makes one: {line}"
             given = next((one.ref for one in self._workspace.history if one.id in generation.parents), "FILE")
-            error.facts |= {"model": generation.model, "line": f"%nowimage -m gpt-image-2 -i {given} another version"}
+            error.add_facts(model=generation.model, line=f"%nowimage -m gpt-image-2 -i {given} another version")
         if generation.raw.get("stream") is True and (error.status or 0) >= _SERVER_ERROR:
             error.advice = "look at the relay's log before ordering again; -p stream=true can be left out"
         return error

@@ -173,9 +173,9 @@ class Planner:
             ways = routes(listed, request, remembered=remembered, among=self._services)
         except InputError as error:
             if "{models}" in error.advice:
-                error.facts |= {"models": await self.facts.say_picture_models(snapshot.access)}
+                error.add_facts(models=await self.facts.say_picture_models(snapshot.access))
             if "{able}" in error.advice:
-                error.facts |= {"able": await self.facts.say_picture_models(snapshot.access, request)}
+                error.add_facts(able=await self.facts.say_picture_models(snapshot.access, request))
             raise
         return _plan_calls(ways, request, snapshot, n or request.count)
 

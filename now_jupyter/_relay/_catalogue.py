@@ -79,7 +79,7 @@ class ListedModel:
 
     @property
     def service(self) -> str:
-        """The service that makes them where the user names none; empty where none is known to."""
+        """The service that is asked where the user names none; empty where none is known to do anything with it."""
         return usual_service(self.listed)
 
 

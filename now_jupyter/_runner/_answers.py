@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from .._json import Fields, number_of
-from .._messages import MaybeBilledError, NowImageError, StoreError, error_of, plain
+from .._messages import MaybeBilledError, NowImageError, StoreError, error_of
 from .._protocol import Call, Conversation, Crop, Event, Found, LaidBack, Link, Outcome, Reply, Source, Whole
 from .._store import Record, RecordedOutput, Store
 from .._transport import LongTexts, read_kept
@@ -62,7 +62,7 @@ def complete_error(error: NowImageError, store: Store, record: Record) -> None:
     with suppress(StoreError):
         if store.answer(record.number) is not None:
             error.kept = "{ref} is kept in the history, the relay's answer in {answer}"
-            error.facts |= {"ref": record.ref, "answer": plain(f"{store.folder.name}/answers/{record.number}")}
+            error.add_facts(ref=record.ref, answer=f"{store.folder.name}/answers/{record.number}")
 
 
 def fetch_again(record: Record) -> Conversation[Outcome]:

@@ -23,7 +23,6 @@ from .._messages import (
     NowImageError,
     RejectedError,
     StoreError,
-    plain,
     printable,
 )
 from .._protocol import Base64, Call, Crop, Found, LaidBack, Link, Source, Whole
@@ -219,7 +218,7 @@ class Saver:
                 "the picture is only in the output and memory of this kernel; make room, then %now resume keeps it"
             )
         else:
-            error.facts |= {"spilled": plain(place)}
+            error.add_facts(spilled=place)
             error.kept = "the picture is in {spilled}; %now resume brings it into the history"
         return error
 
@@ -274,7 +273,7 @@ def keep_data(  # noqa: PLR0913 - what came, where it belongs, and what is known
 
 def _tell_where(error: BadImageError, place: Path) -> None:
     error.kept = "what came is in {place}"
-    error.facts |= {"place": plain("/".join(place.parts[-3:]))}
+    error.add_facts(place="/".join(place.parts[-3:]))
 
 
 def _short_text(source: bytes | Path) -> str:

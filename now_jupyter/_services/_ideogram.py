@@ -72,13 +72,16 @@ _V3_RAW: Mapping[str, Option] = {
     "image_weight": _WEIGHT,
     **dict.fromkeys(("color_palette", "resolution", "style_codes", "demo"), Option()),
 }
+_DESCRIBE_RAW: Mapping[str, Option] = {"describe_model_version": Option(values=("V_2", "V_3")), "demo": Option()}
 _UPSCALE = {name: _LEGACY[name] for name in ("n", "seed")}
-_VERSION = re.compile(r"v_?[12]a?(?:_turbo)?")
+_VERSION = re.compile(r"v_[12]a?(?:_turbo)?")
+_VERSION_WITHIN = re.compile(r"v_?([12]a?(?:_turbo)?)")
 _IS_V3 = re.compile(r"(?:^|[-_])v[-_]?3(?:$|[-_.])")
 _PIXELS = re.compile(r"(\d{3,4})x(\d{3,4})")
 _WORKS = ("describe", "upscale", "remix", "reframe", "replace-background", "edit", "generate")
 _NO_FILE = ("generate",)
 _MOST_BYTES = 25_000_000
+_UNSAFE = (False, "false", "False")
 
 
 class Ideogram(Service):
@@ -91,8 +94,8 @@ class Ideogram(Service):
         """Return what it does for one of its names; which of its endpoints, the name says, or what is given."""
         bare = listed.bare.replace(".", "_")
         is_named = bare.startswith("ideogram")
-        found = _VERSION.search(bare.replace("-", "_"))
-        version = f"V_{found[0].lstrip('v_')}" if found else ""
+        found = _VERSION_WITHIN.search(bare.replace("-", "_"))
+        version = f"V_{found[1]}" if found else ""
         if not is_named and not _VERSION.fullmatch(bare):
             return None
         work = next((one for one in _WORKS if one in bare.replace("_", "-")), "generate")
@@ -103,7 +106,7 @@ class Ideogram(Service):
             makes="words" if work == "describe" else "picture",
             dialect=f"{'v3' if is_v3 else 'legacy'} {work} {'' if is_v3 else version.upper()}",
             options=_V3 if is_v3 else _UPSCALE if work == "upscale" else {} if work == "describe" else _LEGACY,
-            raw=_V3_RAW if is_v3 else _LEGACY_RAW,
+            raw=_V3_RAW if is_v3 else _DESCRIBE_RAW if work == "describe" else _LEGACY_RAW,
             inputs=_inputs_of(work, is_v3=is_v3),
             prompt=_prompt_of(work),
         )
@@ -116,8 +119,11 @@ class Ideogram(Service):
         _require_inputs(work, pictures, masks)
         shaped, resolution = _take_pixels(ask)
         sent, remarks = fields(shaped, own=("prompt", "model"))
-        if "resolution" in {**sent, **resolution} and "aspect_ratio" in sent:
+        given = ["aspect_ratio" in sent, "resolution" in sent, bool(resolution)]
+        if sum(given) > 1:
             raise InputError("a resolution and a ratio set the same thing", advice="give one of them")
+        if work == "reframe" and not any(given[1:]):
+            raise InputError("reframe needs a size in pixels", advice="give it with --size, for example 1024x768")
         prompt = require_prompt(ask)
         body: dict[str, JSON] = {**({"prompt": prompt} if prompt else {}), **sent}
         if resolution:
@@ -190,10 +196,9 @@ def _legacy(work: str, body: dict[str, JSON], pictures: tuple[Input, ...]) -> Ca
     path = f"/ideogram/{work}"
     if work == "generate":
         return Call(path=path, base="host", headers=_KEY, json={"image_request": body})
-    files: list[tuple[str, str | File]] = [("image_file", file_of(one)) for one in pictures]
-    if work != "describe":
-        files.append(("image_request", json.dumps(body, ensure_ascii=False)))
-    return Call(path=path, base="host", headers=_KEY, form=tuple(files))
+    files = [("image_file", file_of(one)) for one in pictures]
+    parts = body if work == "describe" else {"image_request": json.dumps(body, ensure_ascii=False)}
+    return Call(path=path, base="host", headers=_KEY, form=form_of(parts, *files))
 
 
 def _v3(work: str, body: dict[str, JSON], pictures: tuple[Input, ...], masks: tuple[Input, ...]) -> Call:
@@ -211,7 +216,7 @@ def _read_items(items: list[Any]) -> Conversation[Outcome]:
             words, seed = text_of(dig(one, "prompt")), dig(one, "seed")
             about: dict[str, JSON] = {**found.about, "revised_prompt": words or None, "seed": seed}
             yield from replace(found, key=str(number), about=about)
-        elif dig(one, "is_image_safe") is False:
+        elif dig(one, "is_image_safe") in _UNSAFE:
             blocked += 1
             yield from Lost(_BLOCKED)
     if blocked and blocked == len(items):

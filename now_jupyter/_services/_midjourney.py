@@ -56,7 +56,7 @@ from .._protocol import (
     Service,
     Source,
 )
-from .._values import SIGNS_OF_BUTTONS
+from .._values import name_of_button
 from ._finding import outputs_in
 from ._mapping import file_of, raw_fields, require_prompt, settle
 from ._tasks import standing_of
@@ -64,7 +64,8 @@ from ._tasks import standing_of
 __all__ = ["Midjourney"]
 
 _ACCEPTED = (1, 21, 22)
-_FULL, _BANNED = 23, 24
+_ASKS, _FULL, _BANNED = 21, 23, 24
+_REFUSALS = (3, 4, 5, 9, _FULL, _BANNED, 30)  # what was not accepted, and so is not charged
 _DEAD = ("FAILURE", "CANCEL")
 _FLAGS = {"size": "--ar", "negative": "--no", "seed": "--seed", "quality": "--q", "style": "--style"}
 _RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9", "21:9")
@@ -94,7 +95,7 @@ _WORKS: Mapping[str, Mapping[Role, int]] = {
 _IS_OURS = re.compile(r"midjourney|niji|mj(?:[-_/]|$)|swap[-_]?face")
 _QUARTERS = ((0.0, 0.0, 0.5, 0.5), (0.5, 0.0, 1.0, 0.5), (0.0, 0.5, 0.5, 1.0), (0.5, 0.5, 1.0, 1.0))
 _KEYCAP = re.compile("[1-9]\ufe0f?\u20e3")
-_SIMPLE = re.compile(r"\s*(\d{10,24})\s+([UV][1-4]|R)\s*", re.IGNORECASE)
+_SIMPLE = re.compile(r"\s*(\d{10,24})\s+([UV]\d|R)\s*", re.IGNORECASE)
 _CHANGES = {"U": "UPSCALE", "V": "VARIATION", "R": "REROLL"}
 _CHANGE = "change:"  # how the word of a button begins that the relay did not name
 # What a button is listed as, by how its word begins.
@@ -111,7 +112,8 @@ _ASKS_BACK = (_ZOOMS, _REPAINTS)
 _VARIES = ("MJ::JOB::low_variation", "MJ::JOB::high_variation", "MJ::JOB::variation")
 _ZOOM = re.compile(r"--zoom\s+(?:1(?:\.\d+)?|2(?:\.0+)?)(?![\d.])")
 _OF_WORDS = ("MJ::Job::PicReader", "MJ::Job::PromptAnalyzer")
-_REFUSED = ("MJ::BOOKMARK", "MJ::JOB::animate", "MJ::JOB::video", "MJ::Picread")  # relays answer unknown_action
+# Relays answer unknown_action; nor does the protocol's own proxy press "Imagine all".
+_REFUSED = ("MJ::BOOKMARK", "MJ::JOB::animate", "MJ::JOB::video", "MJ::Picread", "MJ::Job::PicReader::all")
 _CONFIRM = "modal"
 _DIGITS, _DIGITS_OF_SEED = 4, 20
 
@@ -150,7 +152,7 @@ class Midjourney(Service):
             made = _press(ask, varied[0].origin, label=_label_to_vary(varied[0].origin))
             return _with_what_is_left_out(ask, made)
         if (simple := _SIMPLE.fullmatch(ask.request.prompt)) and ask.offer.dialect == "imagine":
-            return _change(ask, simple[1], _change_word(simple[2]))
+            return _change(ask, simple[1], _change_word(_known_button(simple[2].upper())))
         return _submit(ask)
 
     def prepare(self, plan: Plan) -> Conversation[Fields]:
@@ -160,6 +162,8 @@ class Midjourney(Service):
     def read(self, reply: Reply, memo: Fields) -> Conversation[Outcome]:
         """Keep the task's id before anything else, then follow it."""
         state = {**memo, "task": _task_in(reply)}
+        if _number_in(dig(reply.body, "code")) == _ASKS and not dig(reply.body, "properties", "status"):
+            state["asks"] = True  # with a status it says that the same task is there already
         yield from Checkpoint(state=state)
         return (yield from self.resume(state))
 
@@ -169,7 +173,7 @@ class Midjourney(Service):
         while True:
             known = yield from Poll(task)
             status = text_of(known.get("status")).upper()
-            if status == "MODAL":
+            if status == "MODAL" or (status == "NOT_START" and state.get("asks")):
                 yield from Checkpoint(state=state, billed="maybe")  # until it is confirmed
                 return Outcome(needs=_need_of(known), buttons=(_button("confirm", _CONFIRM),))
             if status == "SUCCESS" or status in _DEAD:
@@ -183,17 +187,40 @@ class Midjourney(Service):
 
     def poll(self, tasks: Texts) -> Conversation[Fields]:
         """Ask for one task, or for several at once."""
-        if len(tasks) > 1:
-            call = Call(path="/mj/task/list-by-condition", base="host", json={"ids": list(tasks)})
-            listed = yield from Fetch(call)
-            items = listed.body if isinstance(listed.body, list) else []
-            return {text_of(one.get("id")): one for one in items if isinstance(one, Mapping)}
-        try:
-            reply = yield from Fetch(Call(path="/mj/task/{}/fetch", ids=tasks, method="GET", base="host"))
-        except RejectedError:  # task_no_found
-            return {}
-        body = reply.body if isinstance(reply.body, Mapping) else {}
-        return {tasks[0]: body} if "status" in body or standing_of(body) != "open" else {}
+        known = (yield from _fetch_listed(tasks)) if len(tasks) > 1 else {}
+        for task in tasks:
+            if task not in known:
+                known |= yield from _fetch_task(task)
+        return known
+
+
+def _fetch_listed(tasks: Texts) -> Conversation[dict[str, Fields]]:
+    """Return what one question says of many tasks; a relay may not have it, or leave some out."""
+    call = Call(path="/mj/task/list-by-condition", base="host", json={"ids": list(tasks)})
+    try:
+        reply = yield from Fetch(call)
+    except (RejectedError, BadResponseError):
+        return {}
+    found = next((one for one in (reply.body, *_inside(reply.body)) if isinstance(one, list)), [])
+    return {text_of(one.get("id")): one for one in found if isinstance(one, Mapping) and "status" in one}
+
+
+def _fetch_task(task: str) -> Conversation[dict[str, Fields]]:
+    """Return what the relay says of a task; nothing where it does not know it."""
+    try:
+        reply = yield from Fetch(Call(path="/mj/task/{}/fetch", ids=(task,), method="GET", base="host"))
+    except RejectedError:  # task_no_found
+        return {}
+    for one in (reply.body, *_inside(reply.body)):
+        if isinstance(one, Mapping) and "status" in one:
+            return {task: one}
+    body = reply.body if isinstance(reply.body, Mapping) else {}
+    return {task: body} if standing_of(body) != "open" else {}
+
+
+def _inside(body: JSON) -> tuple[JSON, ...]:
+    """Return what an answer may wrap."""
+    return dig(body, "data"), dig(body, "result")
 
 
 def _work_of(name: str) -> str | None:
@@ -301,12 +328,7 @@ def _press(ask: Ask, origin: Origin, *, label: str = "") -> Plan:
     button = next((one for one in origin.buttons if one.label.casefold() == wanted.casefold()), None)
     task = text_of(origin.state.get("task"))
     if button is None or not task:
-        raise InputError(
-            "there is no button {label}",
-            advice="there are: {known}",
-            label=wanted,
-            known=", ".join(one.label for one in origin.buttons) or "–",
-        )
+        raise _no_button(wanted, [one.label for one in origin.buttons])
     if button.action.startswith(_REFUSED):
         raise InputError(
             "relays refuse the button {label}", advice="it works on Midjourney's own page only", label=button.label
@@ -321,8 +343,21 @@ def _press(ask: Ask, origin: Origin, *, label: str = "") -> Plan:
     if button.action.startswith(_ASKS_BACK):
         return _answer_back(ask, origin, task, button)
     name = next((price for begins, price in _PRICES if button.action.startswith(begins)), "mj_action")
-    body = {"taskId": task, "customId": button.action, **_fields_in(ask.request.raw)}
-    return _pressed(_call("/mj/submit/action", body, mode=_mode_of(ask)), name)
+    return _pressed(ask, "action", {"taskId": task, "customId": button.action}, name)
+
+
+def _no_button(label: str, known: Sequence[str]) -> InputError:
+    return InputError(
+        "there is no button {label}", advice="there are: {known}", label=label, known=", ".join(known) or "–"
+    )
+
+
+def _known_button(label: str) -> str:
+    """Return a button that every grid has, by its short name; R is a reroll."""
+    known = [*(one for one in _USUAL if one != "reroll"), "R"]
+    if label in known:
+        return label
+    raise _no_button(label, known)
 
 
 def _with_what_is_left_out(ask: Ask, plan: Plan) -> Plan:
@@ -341,22 +376,31 @@ def _require_nothing_beside(ask: Ask, button: Button) -> None:
         raise InputError("the button {label} takes no words", advice="leave the prompt out", label=button.label)
 
 
-def _pressed(call: Call, name: str, *, before: tuple[Call, ...] = (), charge: str = "") -> Plan:
+def _pressed(  # noqa: PLR0913 - what is sent, and what it counts as
+    ask: Ask,
+    submit: str,
+    body: Mapping[str, Body],
+    name: str,
+    *,
+    before: tuple[Call, ...] = (),
+    charge: str = "",
+    mode: str = "",
+) -> Plan:
+    mode = _mode_of(ask) or mode
     return Plan(
-        call=call,
+        call=_call(f"/mj/submit/{submit}", {**body, **_fields_in(ask.request.raw)}, mode=mode),
         before=before,
         charge=Charge(name=charge or name),
         expected=1 if name in _ONE_PICTURE else 4,
-        memo={"action": name},
+        memo={"action": name, **({"mode": mode} if mode else {})},
     )
 
 
 def _confirm(ask: Ask, origin: Origin, task: str) -> Plan:
     """Return the answer to a task that waits: with the prompt as it was, or a new one, and the mask that is given."""
     body: dict[str, Body] = {"taskId": task, "prompt": ask.request.prompt or origin.prompt, **_mask_in(ask)}
-    body |= _fields_in(ask.request.raw)
-    name = text_of(origin.state.get("action")) or _CONFIRM
-    return _pressed(_call("/mj/submit/modal", body), name, charge="mj_modal")
+    name, mode = text_of(origin.state.get("action")) or _CONFIRM, text_of(origin.state.get("mode"))
+    return _pressed(ask, "modal", body, name, charge="mj_modal", mode=mode)
 
 
 def _answer_back(ask: Ask, origin: Origin, task: str, button: Button) -> Plan:
@@ -378,9 +422,9 @@ def _answer_back(ask: Ask, origin: Origin, task: str, button: Button) -> Plan:
     if not is_zoom:  # repainted by the picture's own words, where there are no others
         prompt = prompt if prompt.strip() else origin.prompt
     press = _call("/mj/submit/action", {"taskId": task, "customId": button.action}, mode=_mode_of(ask))
-    body: dict[str, Body] = {"taskId": Later("taskId"), "prompt": prompt, **mask, **_fields_in(ask.request.raw)}
+    body: dict[str, Body] = {"taskId": Later("taskId"), "prompt": prompt, **mask}
     name = "mj_custom_zoom" if is_zoom else "mj_inpaint"
-    return _pressed(_call("/mj/submit/modal", body), name, before=(press,), charge="mj_modal")
+    return _pressed(ask, "modal", body, name, before=(press,), charge="mj_modal")
 
 
 def _mask_in(ask: Ask) -> dict[str, Body]:
@@ -390,16 +434,11 @@ def _mask_in(ask: Ask) -> dict[str, Body]:
 
 def _imagine_words(ask: Ask, origin: Origin, button: Button) -> Plan:
     """Return a new task of the words that a button stands for: relays do not know these buttons themselves."""
-    place = int(found[0]) if (found := re.search(r"[1-9]", button.label + button.action.rpartition("::")[2])) else 1
-    if place > len(origin.words):
-        raise InputError(
-            "there is no button {label}",
-            advice="there are: {known}",
-            label=button.label,
-            known=", ".join(str(number) for number in range(1, len(origin.words) + 1)) or "–",
-        )
-    body = {"prompt": origin.words[place - 1], **_fields_in(ask.request.raw)}
-    return _pressed(_call("/mj/submit/imagine", body, mode=_mode_of(ask)), "mj_imagine")
+    found = re.search(r"[1-9]", button.label + button.action.rpartition("::")[2])
+    place = int(found[0]) if found else 0
+    if not 0 < place <= len(origin.words):
+        raise _no_button(button.label, [str(number) for number in range(1, len(origin.words) + 1)])
+    return _pressed(ask, "imagine", {"prompt": origin.words[place - 1]}, "mj_imagine")
 
 
 def _change_word(label: str) -> str:
@@ -409,8 +448,7 @@ def _change_word(label: str) -> str:
 
 def _change(ask: Ask, task: str, word: str) -> Plan:
     _, action, index = word.split(":")
-    body = {"taskId": task, "action": action, "index": int(index), **_fields_in(ask.request.raw)}
-    return _pressed(_call("/mj/submit/change", body, mode=_mode_of(ask)), f"mj_{action.lower()}")
+    return _pressed(ask, "change", {"taskId": task, "action": action, "index": int(index)}, f"mj_{action.lower()}")
 
 
 # Answers
@@ -432,9 +470,9 @@ def _task_in(reply: Reply) -> str:
     if code == _BANNED:
         word = text_of(dig(reply.body, "properties", "bannedWord"))
         raise RejectedError("Midjourney refuses a word of the prompt: {word}", word=word or words, code="24")
-    if code is not None and code not in _ACCEPTED:
+    if code in _REFUSALS:
         refusal = error_of_refusal(Refusal(body=reply.body))
-        refusal.billed = "no"  # only what is accepted is charged
+        refusal.billed = "no"
         raise refusal
     raise BadResponseError("the service gave no task", advice="look at the relay's log before ordering again")
 
@@ -470,10 +508,11 @@ def _sources_of(link: str, task: str) -> tuple[Source, ...]:
 def _deliver(task: Fields, state: Fields, *, is_dead: bool) -> Conversation[Outcome]:
     action, words = text_of(state.get("action")), _words_of(task)
     reason = text_of(task.get("failReason")) or _description_of(task) or "?"
-    if action in ("mj_describe", "mj_shorten") and not is_dead:
+    is_of_words = action in ("mj_describe", "mj_shorten")  # the picture of such a task is the one that was given
+    if is_of_words and not is_dead:
         return (yield from _deliver_words(words, task))
     link = text_of(task.get("imageUrl"))
-    if is_dead and not link:
+    if is_dead and (is_of_words or not link):
         raise TaskFailed("the task failed: {reason}", reason=reason)
     buttons = _buttons_of(task)
     is_grid = any(one.label == "U1" for one in buttons) or (not buttons and action not in _ONE_PICTURE and not is_dead)
@@ -538,9 +577,8 @@ def _buttons_of(task: Fields) -> tuple[Button, ...]:
 
 
 def _read_button(one: Mapping[str, Any]) -> Button:
-    sign = text_of(one.get("emoji")).rstrip("\ufe0f")
-    label = text_of(one.get("label")) or SIGNS_OF_BUTTONS.get(sign, sign)
-    return _button(label, text_of(one.get("customId")))
+    label = text_of(one.get("label")) or text_of(one.get("emoji"))
+    return _button(name_of_button(label), text_of(one.get("customId")))
 
 
 def _button(label: str, action: str) -> Button:

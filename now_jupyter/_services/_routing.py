@@ -141,8 +141,7 @@ def _no_such_input(listed: Listed, route: Route, request: Request) -> InputError
 
 def can_take(listed: Listed, request: Request) -> bool:
     """Whether a service is likely to make pictures of this model from the inputs of a request."""
-    ways = [one for one in _find_routes(services(), listed, is_named=False) if one.offer.fit >= Fit.LIKELY]
-    return any(one.offer.makes == "picture" for one in _taking(ways, request))
+    return any(one.offer.makes == "picture" for one in _taking(_likely_routes(listed), request))
 
 
 def roles_taken(listed: Listed) -> dict[Role, int]:
@@ -209,16 +208,20 @@ def _names_another_path(words: str, called: str) -> bool:
 
 def makes_pictures(listed: Listed) -> bool:
     """Whether a service is likely to make pictures with a model."""
-    ways = _find_routes(services(), listed, is_named=False)
-    return any(one.offer.makes == "picture" and one.offer.fit >= Fit.LIKELY for one in ways)
+    return any(one.offer.makes == "picture" for one in _likely_routes(listed))
 
 
 def usual_service(listed: Listed) -> str:
-    """Return the name of the service that makes pictures with a model where nobody chooses; empty where none does."""
-    try:
-        return routes(listed, Request(prompt="x"))[0].service.name
-    except NowImageError:
-        return ""
+    """Return the name of the service that is likely to do something with a model where nobody chooses; or nothing.
+
+    Pictures count most, but a model may give words of them, too.
+    """
+    ways = sorted(_likely_routes(listed), key=lambda one: (one.offer.makes != "picture", -one.offer.fit))
+    return ways[0].service.name if ways else ""
+
+
+def _likely_routes(listed: Listed) -> list[Route]:
+    return [one for one in _find_routes(services(), listed, is_named=False) if one.offer.fit >= Fit.LIKELY]
 
 
 def best_model(names: Sequence[Listed]) -> str | None:

@@ -15,7 +15,7 @@ from .._orders import Order
 from .._protocol import Listed
 from .._services import can_take, request_again
 from .._store import Record, RecordedOutput
-from .._values import SIGNS_OF_BUTTONS, Button, Generation, Input, Origin, Output, Picture, Request, Role
+from .._values import Button, Generation, Input, Origin, Output, Picture, Request, Role, Status, name_of_button
 from ._given import Given, boxes_in, from_file, from_pixels, mask_from, mask_of_boxes
 from ._references import Reference, References
 
@@ -188,9 +188,10 @@ def _words_about(record: Record) -> str:
 
 
 def _button_named(label: str, record: Record) -> Button:
-    wanted = label.strip().rstrip("\ufe0f")
-    names = {SIGNS_OF_BUTTONS.get(wanted, wanted).casefold()}
-    found = next((one for one in record.buttons if one.label.casefold() in names), None)
+    name = name_of_button(label).casefold()
+    found = next((one for one in record.buttons if one.label.casefold() == name), None)
+    if not record.buttons and record.status in (Status.PENDING, Status.RUNNING):
+        raise InputError("{ref} is not finished", advice="%now wait waits for it", ref=record.ref)
     if found is None:
         raise InputError(
             "{ref} has no button {label}",

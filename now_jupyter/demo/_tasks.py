@@ -14,6 +14,7 @@ GRID_ACTIONS = (
     "IMAGINE", "VARIATION", "REROLL", "BLEND", "ZOOM", "PAN", "INPAINT",
     "CUSTOM_ZOOM", "LOW_VARIATION", "HIGH_VARIATION",
 )  # fmt: skip
+_WORDS = {"DESCRIBE": "MJ::Job::PicReader", "SHORTEN": "MJ::Job::PromptAnalyzer"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +104,12 @@ def buttons_of(task: Task) -> list[dict[str, Any]]:
         return _grid_buttons(mark)
     if task.action == "UPSCALE":
         return _upscale_buttons(mark, is_second="upsample::" not in task.custom_id)
+    if task.action in _WORDS:
+        texts = [
+            _button(f"{_WORDS[task.action]}::{n}", "", f"{n}\ufe0f\u20e3")
+            for n in range(1, 1 + task.text.count("\u20e3"))
+        ]
+        return [*texts, *_AFTER_DESCRIBE] if task.action == "DESCRIBE" else texts
     return []
 
 
@@ -136,3 +143,9 @@ def _upscale_buttons(mark: str, *, is_second: bool) -> list[dict[str, Any]]:
 
 def _button(custom_id: str, label: str, emoji: str = "") -> dict[str, Any]:
     return {"customId": custom_id, "emoji": emoji, "label": label, "type": 2, "style": 2}
+
+
+_AFTER_DESCRIBE = (
+    _button("MJ::Picread::Retry", "", "🔄"),
+    _button("MJ::Job::PicReader::all", "Imagine all", "🎉"),
+)

@@ -106,7 +106,11 @@ def test_pixels_are_a_resolution_and_never_go_with_a_ratio() -> None:
     assert asked(plan(size="1024x768")) == {"prompt": "a logo", "resolution": "RESOLUTION_1024_768"}
     third = plan(model="ideogram-v3", size="1024x768").call.form
     assert dict(third or ())["resolution"] == "1024x768"
-    for wrong in ({"size": "16:9"}, {"raw": {"aspect_ratio": "ASPECT_1_1"}}):
+    with pytest.raises(InputError, match="reframe needs a size in pixels"):
+        plan("", "ideogram-v3-reframe", inputs=[given("picture")], size="16:9")
+    framed = plan("", "ideogram-v3-reframe", inputs=[given("picture")], size="1024x768")
+    assert dict(framed.call.form or ())["resolution"] == "1024x768"
+    for wrong in ({"size": "16:9"}, {"size": "1024x768"}, {"raw": {"aspect_ratio": "ASPECT_1_1"}}):
         raw = {"resolution": "RESOLUTION_1024_1024", **wrong.get("raw", {})}
         with pytest.raises(InputError, match="give one of them"):
             plan(**{**wrong, "raw": raw})
@@ -133,6 +137,8 @@ def test_upscale_and_describe() -> None:
     described = plan("", "ideogram_describe", inputs=[given("picture")])
     assert (described.call.path, offer("ideogram_describe").makes) == ("/ideogram/describe", "words")
     assert described.call.form == (("image_file", File(sha256="a" * 64)),)
+    newer = plan("", "ideogram_describe", inputs=[given("picture")], raw={"describe_model_version": "V_3"})
+    assert dict(newer.call.form or ()) == {"describe_model_version": "V_3", "image_file": File(sha256="a" * 64)}
     for model in ("ideogram_upscale", "ideogram_describe", "ideogram_remix"):
         with pytest.raises(InputError, match="needs a picture"):
             plan("", model)
@@ -158,7 +164,7 @@ def test_what_was_blocked_is_one_picture_that_will_not_come() -> None:
     assert isinstance(steps[0], Lost)
     assert outcome is not None
     with pytest.raises(NowImageError, match="blocked as unsafe") as caught:
-        talk(IDEOGRAM.read(Reply(body={"data": [{**blocked, "url": ""}]}), {"n": 1}))
+        talk(IDEOGRAM.read(Reply(body={"data": [{**blocked, "url": "", "is_image_safe": "false"}]}), {"n": 1}))
     assert caught.value.billed == "maybe"
 
 

@@ -54,6 +54,8 @@ BUTTONS = (
     Button(label="❤", action=f"MJ::BOOKMARK::{HASH}"),
     Button(label="Animate (High)", action=f"MJ::JOB::animate_high::1::{HASH}"),
     Button(label="2", action="MJ::Job::PicReader::2"),
+    Button(label="Imagine all", action="MJ::Job::PicReader::all"),
+    Button(label="Show Details", action="MJ::Job::PromptAnalyzerExtended"),
     Button(label="confirm", action="modal"),
     Button(label="reroll", action="change:REROLL:1"),
 )
@@ -203,6 +205,22 @@ def test_a_simple_change_is_translated_here(typed: str, action: str, index: int)
     assert made.call.json == {"taskId": TASK, "action": action, "index": index}
 
 
+@pytest.mark.parametrize("typed", ["U5", "u0", "V9"])
+def test_a_simple_change_that_there_is_not_is_no_prompt(typed: str) -> None:
+    with pytest.raises(InputError, match=f"there is no button {typed.upper()}"):
+        plan(f"{TASK} {typed}")
+
+
+def test_the_mode_goes_with_both_calls_of_a_button_that_asks_back() -> None:
+    """And with a confirmation, as the press had it."""
+    made = press("Vary (Region)", "a hat", given("mask", "b"), raw={"mode": "relax"})
+    assert [made.before[0].path, made.call.path] == ["/mj-relax/mj/submit/action", "/mj-relax/mj/submit/modal"]
+    assert made.memo["mode"] == "relax"
+    waiting = given("press", origin=origin(state={"task": TASK, "action": "mj_variation", "mode": "relax"}))
+    assert plan("", inputs=[waiting], button="confirm").call.path == "/mj-relax/mj/submit/modal"
+    assert plan("", inputs=[waiting], button="confirm", raw={"mode": "fast"}).call.path == "/mj-fast/mj/submit/modal"
+
+
 def test_a_button_that_the_relay_did_not_name_is_a_change() -> None:
     assert press("reroll").call.json == {"taskId": TASK, "action": "REROLL", "index": 1}
 
@@ -242,9 +260,11 @@ def test_the_words_of_a_description_are_new_prompts() -> None:
     """Relays refuse these buttons; the text is asked for in their place."""
     made = press("2")
     assert (made.call.path, made.call.json) == ("/mj/submit/imagine", {"prompt": "second"})
+    with pytest.raises(InputError, match=r"there is no button Show Details(?s:.*)1, 2"):
+        press("Show Details")
 
 
-@pytest.mark.parametrize("label", ["❤", "Animate (High)"])
+@pytest.mark.parametrize("label", ["❤", "Animate (High)", "Imagine all"])
 def test_what_relays_refuse_is_said_before_it_is_sent(label: str) -> None:
     with pytest.raises(InputError, match=f"relays refuse the button {label[:4]}"):
         press(label)
@@ -272,7 +292,9 @@ def test_an_accepted_task_is_kept_before_anything_else(code: Any, result: Any) -
     """Also where its id came as a number, which no float ever holds."""
     reply = Reply(body={"code": code, "result": result, "properties": None})
     steps, outcome = talk(MJ.read(reply, {"action": "mj_imagine"}), [task()])
-    assert steps[0] == Checkpoint(state={"action": "mj_imagine", "task": TASK})
+    assert steps[0] == Checkpoint(
+        state={"action": "mj_imagine", "task": TASK, **({"asks": True} if code == 21 else {})}
+    )
     assert steps[1] == Poll(TASK)
     assert outcome is not None
 
@@ -286,6 +308,8 @@ def test_an_accepted_task_is_kept_before_anything_else(code: Any, result: Any) -
         ({"code": 9, "description": "no account"}, NowImageError, "no account"),
         ({"code": "4", "description": "no account"}, NowImageError, "no account"),
         ({"code": 1, "result": ""}, BadResponseError, "no task"),
+        ({"code": 0, "msg": "ok", "taskId": TASK}, BadResponseError, "no task"),
+        ({"code": 200, "result": TASK}, BadResponseError, "no task"),
         ({}, BadResponseError, "no task"),
         (None, BadResponseError, "no task"),
         ([1], BadResponseError, "no task"),
@@ -294,8 +318,8 @@ def test_an_accepted_task_is_kept_before_anything_else(code: Any, result: Any) -
 def test_what_was_not_accepted_says_why(body: Any, kind: type[NowImageError], words: str) -> None:
     with pytest.raises(kind, match=words) as caught:
         talk(MJ.read(Reply(body=body), {}))
-    if isinstance(body, dict) and body.get("code") in (4, 9, 23, 24, "4"):
-        assert caught.value.billed == "no"
+    is_refused = isinstance(body, dict) and body.get("code") in (4, 9, 23, 24, "4")
+    assert caught.value.billed == ("no" if is_refused else "maybe")
 
 
 def test_the_grid_is_cut_into_its_quarters() -> None:
@@ -341,6 +365,18 @@ def test_progress_in_odd_texts(progress: Any, fraction: float | None) -> None:
     )
     first = next(step for step in steps if isinstance(step, Progress))
     assert (first.fraction, first.preview) == (fraction, Link(LINK))
+
+
+def test_a_code_that_asks_is_heeded_where_the_task_does_not_say_so() -> None:
+    """A proxy whose tasks are NOT_START until they are confirmed; with a status the code means another thing."""
+    reply = Reply(body={"code": 21, "description": "Waiting for window confirm", "result": TASK})
+    waiting = task("NOT_START", imageUrl=None, buttons=None, description="Waiting for window confirm")
+    steps, outcome = talk(MJ.read(reply, {"action": "mj_variation"}), [waiting])
+    assert outcome is not None
+    assert (outcome.needs, [one.label for one in outcome.buttons]) == ("Waiting for window confirm", ["confirm"])
+    there = Reply(body={"code": 21, "result": TASK, "properties": {"status": "NOT_START"}})
+    steps, outcome = talk(MJ.read(there, {"action": "mj_upscale"}), [waiting, task(buttons=[])])
+    assert len(found(steps)) == 1
 
 
 def test_what_waits_for_a_word_is_never_waited_for() -> None:
@@ -398,6 +434,21 @@ def test_descriptions_are_words_one_by_one(words: str, texts: list[str]) -> None
     assert [one.label for one in outcome.buttons] == [str(number) for number in range(1, len(texts) + 1)]
 
 
+def test_a_description_that_failed_gives_nothing() -> None:
+    """The picture of its task is the one that was given."""
+    with pytest.raises(TaskFailed, match="too dark"):
+        talk(MJ.resume({"task": TASK, "action": "mj_describe"}), [task("FAILURE", failReason="too dark")])
+
+
+@pytest.mark.parametrize("sign", ["2\ufe0f\u20e3", "2\u20e3"])
+def test_a_keycap_is_its_digit(sign: str) -> None:
+    """As Midjourney writes the buttons of a description."""
+    known = task(buttons=[{"customId": "MJ::Job::PicReader::2", "emoji": sign, "label": ""}])
+    _, outcome = talk(MJ.resume({"task": TASK, "action": "mj_describe"}), [known])
+    assert outcome is not None
+    assert [one.label for one in outcome.buttons] == ["2"]
+
+
 def test_without_properties_the_prompt_is_what_is_known() -> None:
     steps, _ = talk(MJ.resume({"task": TASK, "action": "mj_upscale"}), [task(properties=None, buttons=None)])
     assert found(steps)[0].about["revised_prompt"] == "a fox"
@@ -421,6 +472,31 @@ def test_one_task_is_fetched_and_several_at_once() -> None:
     steps, known = talk(MJ.poll((TASK, "2")), [Reply(body=[task(), None, {"id": 2, "status": ""}])])
     assert steps[0].call.json == {"ids": [TASK, "2"]}
     assert set(known or ()) == {TASK, "2"}  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(RejectedError("no such address"), BadResponseError("nonsense"), Reply(), Reply(body={"error": "x"})),
+        *(Reply(body=[]), Reply(body={"code": 1, "data": None}), Reply(body=[{"id": 1.7e18, "status": ""}])),
+    ],
+)
+def test_a_relay_that_cannot_be_asked_for_several_is_asked_for_each(answer: Any) -> None:
+    """One that leaves a task out is asked for that one, too."""
+    steps, known = talk(MJ.poll((TASK, "2")), [answer, Reply(body=task()), RejectedError("task_no_found")])
+    assert [step.call.path for step in steps][1:] == ["/mj/task/{}/fetch"] * 2
+    assert known is not None
+    assert known[TASK] == task()  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("key", ["data", "result"])
+def test_tasks_in_a_wrapping_are_read(key: str) -> None:
+    wrapped = Reply(body={"code": 1, key: [task(), task(id="2")]})
+    _, known = talk(MJ.poll((TASK, "2")), [wrapped])
+    assert set(known or ()) == {TASK, "2"}  # type: ignore[call-overload]
+    for status in ("IN_PROGRESS", "FAILURE", ""):
+        _, known = talk(MJ.poll((TASK,)), [Reply(body={"code": 1, key: task(status)})])
+        assert known == {TASK: task(status)}  # type: ignore[comparison-overlap]
 
 
 def test_single_pictures_beside_the_grid_are_taken_where_there_are_four() -> None:

@@ -129,7 +129,8 @@ def test_words_of_a_picture_are_new_prompts(session: Session) -> None:
     described = session.edit(session.generate("a fox", size="1024x1024"), "", model="mj_describe")
     assert described.text.count("a quiet picture") == 4
     assert described.status == "done"
-    drawn = session.press(described, "2")
+    assert [one.label for one in described.buttons if not one.is_refused] == ["1", "2", "3", "4"]
+    drawn = session.press(described, "2️⃣")
     assert len(drawn.pictures) == 4
     assert "bold flat shapes" in str(drawn.pictures[0].revised_prompt)
     short = session.generate("a very long prompt about many foxes", model="mj_shorten")
@@ -187,6 +188,10 @@ def test_what_waits_for_a_word_is_confirmed_or_left(session: Session, served: Se
     confirmed = session.press(waiting, "confirm", "an owl")
     assert (len(confirmed.pictures), confirmed.parents) == (4, (waiting.id,))
     assert asked(served, since)[0] == "POST /mj/submit/modal"
+    since = len(served.relay.requests)
+    assert session.resume() == []  # its task is followed by the confirmed one
+    assert asked(served, since) == []
+    assert session.history.find(waiting.ref)[0].error.message("en") == "you decided: #3 goes on with it"
 
 
 def test_a_failed_task_says_why(session: Session) -> None:
