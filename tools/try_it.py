@@ -1,7 +1,7 @@
 """Run the quickstart on the built-in demo, tell what was made, then open it in JupyterLab.
 
-Everything happens on a copy in `try/`, so that the repository stays as it is; a copy that was worked on is put aside.
-The kernel sees no key, login or setting of the person, so that the demo answers and nothing can be bought by trying.
+Everything happens on copies of the tutorials in `try/`, so that the repository stays as it is; a copy that was worked
+on is put aside. The kernel sees no key, login or setting of the person, so that the demo answers and nothing can be bought by trying.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).parents[1]
-SOURCE = ROOT / "notebooks" / "01-quickstart.ipynb"
+SOURCES = ROOT / "notebooks"
+TUTORIALS = sorted(SOURCES.glob("0*.ipynb"))  # the first is the quickstart
 PLACE = ROOT / "try"
 _PICTURES = ("image/png", "image/jpeg")
 _OURS = ("NOW_", "OPENAI_")
@@ -34,7 +35,8 @@ _LONGEST_LINE = 100
 
 def main() -> int:
     """Run, tell, open."""
-    notebook = _fresh_copy()
+    notebook, *_ = [_fresh_copy(source) for source in TUTORIALS]
+    shutil.copytree(SOURCES / "images", PLACE / "images", dirs_exist_ok=True)
     environment = _environment(notebook)
     print(f"Running {notebook.name} in a real kernel on the built-in demo: no key, no network, no money.\n", flush=True)
     try:
@@ -47,13 +49,13 @@ def main() -> int:
     return _open(notebook, environment)
 
 
-def _fresh_copy() -> Path:
+def _fresh_copy(source: Path) -> Path:
     PLACE.mkdir(exist_ok=True)
-    notebook = PLACE / SOURCE.name
-    if notebook.exists() and _sources(notebook) != _sources(SOURCE):
+    notebook = PLACE / source.name
+    if notebook.exists() and _sources(notebook) != _sources(source):
         notebook.rename(yours := _free_name(notebook))
         print(f"Your changed copy is now {_near(yours)}.")
-    shutil.copy(SOURCE, notebook)
+    shutil.copy(source, notebook)
     return notebook
 
 
@@ -145,15 +147,16 @@ def _near(path: Path) -> str:
 
 
 def _open(notebook: Path, environment: Mapping[str, str]) -> int:
-    arguments = ["-m", "jupyterlab", _near(notebook), *(["--allow-root"] if _is_root() else [])]
+    arguments = ["-m", "jupyterlab", notebook.name, *(["--allow-root"] if _is_root() else [])]
     if not _has_display():
-        command = " ".join([f"JUPYTER_PATH={_near(PLACE / '.jupyter')}", _near(Path(sys.executable)), *arguments])
+        python = Path(os.path.relpath(sys.executable, PLACE))
+        command = " ".join([f"cd {_near(PLACE)} && JUPYTER_PATH=.jupyter", str(python), *arguments])
         print(f"\nThere is no display here. To open it:  {command}")
         return 0
     server = {name: value for name, value in environment.items() if name != "JPY_SESSION_NAME"}  # Lab sets its own
     print("\nOpening it in JupyterLab; Ctrl-C twice ends it.", flush=True)
     try:
-        return subprocess.run([sys.executable, *arguments], cwd=ROOT, env=server, check=False).returncode
+        return subprocess.run([sys.executable, *arguments], cwd=PLACE, env=server, check=False).returncode
     except KeyboardInterrupt:
         return 0
 

@@ -25,6 +25,7 @@ from .._protocol import (
 from ._decoder import read_pictures, require_output
 from ._mapping import fields, file_of, form_of, pictures_in, require_prompt
 from ._models import ANY, EXAMPLES, UNKNOWN, Family, family_of, is_of_another_kind, lives_elsewhere, looks_like_pictures
+from ._sizes import size_like
 from ._tasks import begin_task, follow_pictures, poll_task, task_in
 
 __all__ = ["OpenAIImages"]
@@ -54,7 +55,7 @@ class OpenAIImages(Service):
         sent, remarks = fields(ask, wire=ANY, dropped=_DROPPED)
         vary = ask.request.given("vary") if family.varies else ()
         prompt: dict[str, JSON] = {} if vary else {"prompt": require_prompt(ask)}
-        body: dict[str, JSON] = {"model": ask.offer.model, **prompt, **sent}
+        body: dict[str, JSON] = {"model": ask.offer.model, **prompt, **_size_of_masked(ask, sent), **sent}
         if ask.n > 1:
             body["n"] = ask.n
         if ask.previews and family.streams and "stream" not in body:
@@ -112,6 +113,15 @@ def _call(ask: Ask, family: Family, body: dict[str, JSON]) -> Call:
         return _edit(family, body, pictures, masks)
     links = [file_of(one, "data-uri") for one in pictures]
     return Call(path=_GENERATIONS, json={**body, "image": links[0] if len(links) == 1 else links})
+
+
+def _size_of_masked(ask: Ask, sent: Fields) -> dict[str, JSON]:
+    """Return the shape of a picture that is masked, where no size is given: the original is to be laid back around it."""
+    pictures, option = pictures_in(ask.request), ask.offer.options.get("size")
+    if not ask.request.given("mask") or not pictures or option is None or "size" in sent:
+        return {}
+    size = size_like(pictures[0].width, pictures[0].height, option)
+    return {"size": size} if size else {}
 
 
 def _edit(family: Family, body: dict[str, JSON], pictures: tuple[Input, ...], masks: tuple[Input, ...]) -> Call:

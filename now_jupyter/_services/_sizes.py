@@ -10,7 +10,7 @@ from .._json import JSON, text_of
 from .._messages import InputError
 from .._protocol import Option
 
-__all__ = ["RATIOS", "TIERS", "fits_grid", "is_unlike", "ratios_of", "resolve_size", "take_shape"]
+__all__ = ["RATIOS", "TIERS", "fits_grid", "is_unlike", "ratios_of", "resolve_size", "size_like", "take_shape"]
 
 RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")  # of the models that draw in chat
 TIERS = ("1K", "2K", "4K")
@@ -54,6 +54,13 @@ def ratios_of(option: Option) -> dict[str, str]:
         return {}
     resolved = {ratio: resolve_size(ratio, option) for ratio in RATIOS}
     return {ratio: size for ratio, size in resolved.items() if not _differs(ratio, size)}
+
+
+def size_like(width: int, height: int, option: Option) -> str:
+    """Return the size of a model that has the shape of a picture; empty where none has it."""
+    ratio = f"{width}:{height}"
+    size = resolve_size(ratio, option) if option.values else ""
+    return "" if _differs(ratio, size) else size
 
 
 def _differs(ratio: str, size: str) -> bool:

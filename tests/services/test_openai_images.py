@@ -123,6 +123,24 @@ def test_several_pictures_and_a_mask() -> None:
     assert ("stream", "true") in made.call.form
 
 
+@pytest.mark.parametrize(
+    ("model", "width", "height", "size"),
+    [
+        ("gpt-image-2", 1536, 864, "1536x864"),
+        ("gpt-image-2", 300, 200, "1536x1024"),
+        ("gpt-image-1", 768, 512, "1536x1024"),
+        ("gpt-image-1", 1536, 864, None),
+        ("gpt-image-2", 0, 0, None),
+    ],
+)
+def test_a_masked_picture_keeps_its_shape(model: str, width: int, height: int, size: str | None) -> None:
+    """Where no size is given and the model has one of that shape: else nothing could be laid back around it."""
+    inputs = [given("picture", width=width, height=height), given("mask", "c")]
+    assert dict(plan(model=model, inputs=inputs).call.form or ()).get("size") == size
+    assert dict(plan(model=model, inputs=inputs, size="auto").call.form or ())["size"] == "auto"
+    assert "size" not in dict(plan(model=model, inputs=inputs[:1]).call.form or ())
+
+
 def test_what_a_model_is_known_to_refuse_is_refused_before_paying() -> None:
     with pytest.raises(InputError, match=r"60\.0 MB, and gpt-image-2 takes at most 50"):
         plan(inputs=[given("picture", size_bytes=60_000_000)])
