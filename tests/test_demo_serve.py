@@ -127,6 +127,15 @@ def test_a_stranger_is_heard_and_not_kept() -> None:
     assert peak < 8 << 20  # of the 20 MiB that were sent
 
 
+def test_sixteen_large_pictures_are_taken() -> None:
+    """A form may be much larger than JSON."""
+    lines = ("POST /v1/images/edits HTTP/1.1", "Host: {host}", "Content-Type: multipart/form-data; boundary=x")
+    body = bytes(110 << 20)
+    assert (
+        status_of(asyncio.run(knock(*lines, f"Content-Length: {len(body)}", body=body))) == 400
+    )  # it is read, and no form
+
+
 @pytest.mark.parametrize("length", ["9" * 5000, "0" * 5000 + "9" * 9])
 def test_a_length_of_any_length_is_answered(length: str) -> None:
     """A number that Python would not even read is too large."""

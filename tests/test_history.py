@@ -213,6 +213,17 @@ def test_a_tree_is_shown_as_text_and_as_small_pictures(shelf: Shelf) -> None:
     assert repr(shelf.history.tree("#2")).split("\n")[0].startswith("↑ #1")
 
 
+def test_a_tree_names_the_picture_of_several(shelf: Shelf) -> None:
+    """Also where two parents are: each with the picture that was given."""
+    four, one = shelf.add("four", pictures=4), shelf.add("one", pictures=1)
+    third = Input(role="picture", id="x", sha256=four.outputs[2].sha256)
+    shelf.add("both", parents=(four.id, one.id), inputs=(third, Input(role="picture", id="y")))
+    model = one.model
+    assert repr(shelf.history.tree("#1")).split("\n")[1] == f"└─ #3 · edit · ← #1.3 · both · {model}"
+    assert repr(shelf.history.tree("#3")).split("\n")[-1] == f"#3 · edit · ← #1.3 · both · {model}"
+    assert shelf.history.sources_of(shelf.history.record(3)) == [(1, 3), (2, 0)]
+
+
 def test_a_long_line_of_edits_is_shown_as_far_as_anybody_reads(shelf: Shelf) -> None:
     before = shelf.add("0")
     for number in range(1, 60):

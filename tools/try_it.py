@@ -1,7 +1,8 @@
 """Run the quickstart on the built-in demo, tell what was made, then open it in JupyterLab.
 
 Everything happens on copies of the tutorials in `try/`, so that the repository stays as it is; a copy that was worked
-on is put aside. The kernel sees no key, login or setting of the person, so that the demo answers and nothing can be bought by trying.
+on is put aside. The kernel sees no key, login or setting of the person, so that the demo answers and nothing can be
+bought by trying.
 """
 
 from __future__ import annotations

@@ -166,16 +166,30 @@ class History(HandsOn, Generations):
         return [(one, self._ref_of_input(one) or self._path_of_input(one.sha256)) for one in request.inputs]
 
     def _ref_of_input(self, given: Input) -> str:
+        for record, one in self._sources_of(given):
+            return record.ref_of(one) if one else record.ref
+        return ""
+
+    def _sources_of(self, given: Input) -> Iterator[tuple[Record, RecordedOutput | None]]:
+        """Yield the records that an input is of, the newest first, each with the output that it is; None: all of it."""
         index = self._store().index
         identity, _, key = given.id.partition(":")
         numbers = index.with_output(given.sha256) if given.sha256 else index.with_id(identity)
         for record in reversed(self._read_each(numbers)):
             for one in record.shown:
                 if given.sha256 in ("", one.sha256) and (given.sha256 or one.key == key):
-                    return record.ref_of(one)
+                    yield record, one
             if not given.sha256 and not key:
-                return record.ref
-        return ""
+                yield record, None
+
+    def sources_of(self, record: Record) -> list[tuple[int, int]]:
+        """Return what a record was made from: numbers of records here and of their outputs, 0 for all of a record."""
+        given = (one for one in record.request.inputs if one.role != "mask")
+        named = (found for one in given for found in self._sources_of(one) if found[0].id in record.parents)
+        spots = [(source.number, one.number if one and len(source.outputs) > 1 else 0) for source, one in named]
+        known = {number for number, _ in spots}
+        whole = (number for parent in record.parents for number in self._store().index.with_id(parent))
+        return list(dict.fromkeys([*spots, *((number, 0) for number in whole if number not in known)]))
 
     def with_output(self, sha256: str) -> list[Record]:
         """Return the records that have an output of this digest, oldest first."""

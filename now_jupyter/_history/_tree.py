@@ -21,10 +21,12 @@ _DEEPEST = 40
 class Tree:
     """A generation, its parents, and its children as trees in turn; shown as text, in notebooks with small pictures.
 
-    `more` counts children that are too far down to be listed: their own tree shows them.
+    `more` counts children that are too far down to be listed: their own tree shows them. `of` are the pictures that it
+    was made from, where a parent has several.
     """
 
     generation: Generation
+    of: tuple[str, ...] = ()
     parents: tuple[Generation, ...] = ()
     children: tuple[Tree, ...] = ()
     more: int = 0
@@ -55,7 +57,8 @@ def _shortened(lines: list[str]) -> list[str]:
 
 def _line_of(tree: Tree, stem: str = "") -> str:
     one, language = tree.generation, tree.language
-    facts = (one.ref, "★" if one.starred else "", way_of(one, language), plain(one.prompt, _PROMPT_SHOWN))
+    of = f"← {', '.join(tree.of)}" if tree.of else ""
+    facts = (one.ref, "★" if one.starred else "", way_of(one, language), of, plain(one.prompt, _PROMPT_SHOWN))
     more = f"… {tree.more}" if tree.more else ""
     return stem + " · ".join(fact for fact in (*facts, plain(one.model, 40), more) if fact)
 
@@ -87,7 +90,15 @@ def tree_of(generation: Generation, every: Sequence[Generation], language: Langu
         for parent in dict.fromkeys(one.parents):
             by_parent.setdefault(parent, []).append(one)
     below = _tree_below(generation, by_parent, {generation.id}, language)
-    return replace(below, parents=tuple(by_id[parent] for parent in generation.parents if parent in by_id))
+    parents = tuple(by_id[parent] for parent in generation.parents if parent in by_id)
+    return replace(below, parents=parents, of=tuple(ref for one in parents for ref in _pictures_of(generation, one)))
+
+
+def _pictures_of(generation: Generation, parent: Generation) -> Iterator[str]:
+    """Yield the pictures of a parent that a generation was made from, where it has several."""
+    given = {one.sha256 for one in generation.request.inputs if one.role != "mask"}
+    if len(parent.outputs) > 1:
+        yield from (one.ref for one in parent.outputs if one.sha256 in given)
 
 
 def _tree_below(
@@ -102,5 +113,6 @@ def _tree_below(
     if depth == _DEEPEST:
         return Tree(generation=generation, more=len(found), language=language)
     seen |= {one.id for one in found}
-    children = tuple(_tree_below(one, by_parent, seen, language, depth + 1) for one in found)
+    below = (_tree_below(one, by_parent, seen, language, depth + 1) for one in found)
+    children = tuple(replace(one, of=tuple(_pictures_of(one.generation, generation))) for one in below)
     return Tree(generation=generation, children=children, language=language)

@@ -121,7 +121,7 @@ class Buyer:
         store = snapshot.home.store
         snapshot.home.check(is_purchase=not snapshot.is_demo)
         calls = await self._planner.plan(order.request, snapshot, n=decision.missing)
-        job.notes = [*dict.fromkeys([*job.notes, *say_remarks(calls, snapshot.settings.language)])]  # of one plan
+        job.notes = [*dict.fromkeys([*job.notes, *self._planner.say_before(calls, snapshot)])]  # of one plan
         job.of_previews = say_of_previews(calls[0], snapshot.settings)
         prices, budget = await self._quotes.agree([one.plan for one in calls], order, snapshot)
         if not (order.request.model or snapshot.settings.model):

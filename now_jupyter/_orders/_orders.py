@@ -28,17 +28,17 @@ from .._messages import (
     say,
     shown_path,
 )
-from .._protocol import Service
+from .._protocol import Offer, Service
 from .._relay import RelayFacts
 from .._runner import Runner, RunResult
 from .._services import builtin_names
 from .._store import Home, Record, generation_of
 from .._transport import RelayAccess
-from .._values import Generation, Money, together
+from .._values import Generation, Money, Request, together
 from ._buying import Buyer, Work
 from ._job import Job
 from ._order import Order
-from ._planning import Placed, Planner, position_of, say_remarks
+from ._planning import Placed, Planner, position_of
 from ._quotes import Quotes
 from ._rehearsal import Rehearsal, rehearse_calls, say_decision
 from ._reuse import CellPosition
@@ -186,6 +186,10 @@ class Orders:
             job.unsaved = name_bug(bug, language)
         job.notes += [job.unsaved] if job.unsaved else []
 
+    async def find_offer(self, request: Request) -> Offer:
+        """Return what the best service for a request does for its model, be the request whole or not."""
+        return (await self._planner.find_routes(request, self._workspace.snapshot()))[0].offer
+
     async def rehearse(self, order: Order) -> Rehearsal:
         """Return what an order would do; sends nothing but free questions."""
         snapshot = self._workspace.snapshot()
@@ -201,11 +205,7 @@ class Orders:
             calls=tuple(rehearse_calls(calls, snapshot.access.client)),
             decisions=tuple(say_decision(decision, snapshot.settings.language)),
             price=price,
-            notes=(
-                *order.notes,
-                *say_remarks(calls, snapshot.settings.language),
-                *self._planner.say_of_mask(calls[0], snapshot),
-            ),
+            notes=(*order.notes, *self._planner.say_before(calls, snapshot)),
             demo=snapshot.is_demo,
             offer=calls[0].route.offer,
             service=calls[0].route.service.name,

@@ -164,23 +164,30 @@ class Planner:
 
     async def plan(self, request: Request, snapshot: Snapshot, *, n: int | None = None) -> list[PlannedCall]:
         """Return the paid calls that make `n` of what a request asks for, all of it where n is None."""
+        return _plan_calls(await self.find_routes(request, snapshot), request, snapshot, n or request.count)
+
+    async def find_routes(self, request: Request, snapshot: Snapshot) -> list[Route]:
+        """Return the ways in which a request can be made here, the best first."""
         if request.service:
             self.find_service(request.service)  # nothing is asked for what cannot be made
         model = request.model or snapshot.settings.model or await self.facts.default_model(snapshot.access)
         listed = await self.facts.find_listed(snapshot.access, model)
         remembered = self.facts.remembered_service(snapshot.access, model)
         try:
-            ways = routes(listed, request, remembered=remembered, among=self._services)
+            return routes(listed, request, remembered=remembered, among=self._services)
         except InputError as error:
             if "{models}" in error.advice:
                 error.add_facts(models=await self.facts.say_picture_models(snapshot.access))
             if "{able}" in error.advice:
                 error.add_facts(able=await self.facts.say_picture_models(snapshot.access, request))
             raise
-        return _plan_calls(ways, request, snapshot, n or request.count)
 
-    def say_of_mask(self, call: PlannedCall, snapshot: Snapshot) -> list[str]:
-        """Say before paying that this model at this relay hardly heeds masks, where that was seen."""
+    def say_before(self, calls: Sequence[PlannedCall], snapshot: Snapshot) -> list[str]:
+        """Return what there is to say of an order before it is paid."""
+        return [*say_remarks(calls, snapshot.settings.language), *self._say_of_mask(calls[0], snapshot)]
+
+    def _say_of_mask(self, call: PlannedCall, snapshot: Snapshot) -> list[str]:
+        """Say that this model at this relay hardly heeds masks, where that was seen."""
         share = self.facts.share_outside(snapshot.access, call.model) if call.ask.request.given("mask") else 0
         said = say(
             "{model} here takes a mask as a hint: last time it changed {share} % outside of it",

@@ -115,11 +115,14 @@ class Gallery:
         parents = map(self._session.history.with_id, record.parents)
         return [one for one in parents if one is not None]
 
-    def family(self, record: Record) -> Mapping[str, list[int]]:
-        """Return the numbers of a record's parents and children."""
-        index = self._index
-        parents = [number for one in record.parents for number in index.with_id(one)]
-        return {"parents": parents[:_MOST_CHOICES], "children": index.children_of(record.id)[:_MOST_CHOICES]}
+    def family(self, record: Record) -> dict[str, Any]:
+        """Return what a record was made from, as spots, and its children: each number, and of which outputs it is."""
+        history, children = self._session.history, []
+        for number in self._index.children_of(record.id)[:_MOST_CHOICES]:
+            with suppress(NowImageError):
+                sources = history.sources_of(history.record(number))
+                children.append((number, [output for source, output in sources if source == record.number]))
+        return {"parents": history.sources_of(record)[:_MOST_CHOICES], "children": children}
 
     def ref_of(self, identity: str) -> str:
         """Return the number of a record, as people write it; a dash where it is not known here."""

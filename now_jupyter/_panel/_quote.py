@@ -28,26 +28,25 @@ _ROOM_FOR_MODELS = 24_000
 
 
 def quote_of(session: Session, draft: Draft, attachments: Attachments) -> dict[str, Any]:
-    """Return price, controls and remarks for a draft; where its inputs cannot be sent, only why."""
-    settings = session.settings()
-    typed = draft if draft.prompt.strip() else replace(draft, prompt=_ANY_PROMPT)
-    problem = None
+    """Return price, controls and remarks for a draft; while it cannot be sent, why in place of the price."""
+    language = session.settings().language
+    offer = session.find_offer(request_of(draft))
+    typed = draft if draft.prompt.strip() or offer.prompt == "none" else replace(draft, prompt=_ANY_PROMPT)
     try:
         request = request_of(typed, attachments.inputs(draft))
         rehearsal = session.rehearse(Order(request=request, reuse="never"))
-    except (InputError, StoreError) as error:
-        if not draft.inputs:
-            raise
-        problem = error
-        rehearsal = session.rehearse(Order(request=request_of(typed), reuse="never"))
-    lines = problem.in_language(settings.language).lines()[:2] if problem else []
+    except (InputError, StoreError) as problem:
+        price, notes = "", problem.in_language(language).lines()[:2]
+    else:
+        offer, notes = rehearsal.offer, list(rehearsal.notes)
+        price = "" if rehearsal.price.amount is None else str(rehearsal.price)
     return {
-        "model": plain(rehearsal.offer.model, 200),
-        "price": "" if problem or rehearsal.price.amount is None else str(rehearsal.price),
-        "demo": rehearsal.demo,
-        "controls": controls_of(rehearsal.offer, draft, settings.language),
-        "takes": dict(roles_taken(Listed(name=rehearsal.offer.model)) if not draft.service else rehearsal.offer.inputs),
-        "notes": [plain(note) for note in (*lines, *rehearsal.notes)],
+        "model": plain(offer.model, 200),
+        "price": price,
+        "demo": session.context.is_demo(),
+        "controls": controls_of(offer, draft, language),
+        "takes": dict(roles_taken(Listed(name=offer.model)) if not draft.service else offer.inputs),
+        "notes": [plain(note) for note in notes],
     }
 
 
@@ -85,7 +84,7 @@ def relay_of(session: Session) -> dict[str, Any]:
         facts["demo"] = demo = session.context.is_demo()
         facts["default"] = plain(session.default_model(), 200)
         facts["budget"] = "" if demo else budget_line(session.budget(), language)
-        facts["models"] = _few([_model(one, settings, demo=demo) for one in session.models() if one.makes_pictures])
+        facts["models"] = _few([_model(one, settings, demo=demo) for one in session.models() if one.service])
     except NowImageError as error:
         return {**facts, "lines": error.in_language(language).lines()}
     return facts if demo else {**facts, "left": _left(session)}

@@ -116,7 +116,7 @@ def _call(ask: Ask, family: Family, body: dict[str, JSON]) -> Call:
 
 
 def _size_of_masked(ask: Ask, sent: Fields) -> dict[str, JSON]:
-    """Return the shape of a picture that is masked, where no size is given: the original is to be laid back around it."""
+    """Return the shape of a picture that is masked, where no size is given: the original is laid back around it."""
     pictures, option = pictures_in(ask.request), ask.offer.options.get("size")
     if not ask.request.given("mask") or not pictures or option is None or "size" in sent:
         return {}

@@ -147,7 +147,7 @@ def can_take(listed: Listed, request: Request) -> bool:
 def roles_taken(listed: Listed) -> dict[Role, int]:
     """Return how many inputs of each role some service takes for a model, where nobody chooses the service."""
     ways = [one for one in _find_routes(services(), listed, is_named=False) if one.offer.fit > Fit.ASKED]
-    drawing = [one for one in ways if one.offer.makes == "picture"]
+    drawing = [one for one in ways if one.offer.makes == "picture"] or ways
     roles = {role for one in drawing for role in one.offer.inputs}
     fitting = {role: _taking(drawing, Request(inputs=(Input(role=role, id=role),))) for role in roles}
     return {role: max(one.offer.inputs[role] for one in ways) for role, ways in fitting.items() if ways}

@@ -171,7 +171,9 @@ def _to_bytes(numpy: Any, array: Any) -> Any:  # noqa: ANN401 - as above
     if array.dtype == bool:
         return array.astype(numpy.uint8) * 255
     is_float = array.dtype.kind == "f"
-    values = numpy.nan_to_num(array.astype(float)) if is_float else array
+    values = array.astype(float) if is_float else array
+    if is_float and not numpy.isfinite(values).all():
+        raise InputError("the array has values that are no numbers", advice="numpy.nan_to_num makes them 0")
     least, most = values.min(), values.max()
     if (least < -_OVERSHOOT or most > 1 + _OVERSHOOT) if is_float else (least < 0 or most > _BRIGHTEST):
         raise InputError(

@@ -21,13 +21,13 @@ from .._cells import Execution
 from .._messages import ConfigError, InputError, NowImageError, StoreError
 from .._options import read_amount, read_price
 from .._orders import Job, Order, Orders, Rehearsal, Workspace
-from .._protocol import Service
+from .._protocol import Offer, Service
 from .._relay import Balance, ListedModel, OwnPrice, RelayFacts, Trial, own_price, try_address
 from .._runner import Runner, recover_all_rescued
 from .._settings import Configuration, Environment, Key, Logins
 from .._store import STAR, Home, Record, RescueFolder, Store, generation_of
 from .._transport import RelayAccess, is_loopback
-from .._values import Generation, Money, Output, Picture, Status, together
+from .._values import Generation, Money, Output, Picture, Request, Status, together
 from ._doctor import Report, examine
 from ._inputs import Inputs
 from ._making import Accompany, Making
@@ -116,6 +116,10 @@ class Session(Making):
     def rehearse(self, order: Order) -> Rehearsal:
         """Return exactly what an order would send and cost, without sending it."""
         return self._background.call(self._orders.rehearse, self._resolve(order))
+
+    def find_offer(self, request: Request) -> Offer:
+        """Return what is done for the model of a request, which need not be whole yet."""
+        return self._background.call(self._orders.find_offer, request)
 
     def place(self, order: Order, *, asks: bool = False) -> Job:
         """Take an order and return its job.

@@ -19,10 +19,12 @@ __all__ = ["BODY_TYPES", "IDLE_SECONDS", "LOOPBACK", "MAX_BODY_BYTES", "MAX_HEAD
 LOOPBACK = "127.0.0.1"
 MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = 32 * 1024 * 1024
+_MAX_FORM_BYTES = 256 * 1024 * 1024  # sixteen pictures of four megapixels
 _CHUNK_BYTES = 64 * 1024
 _MOST_DIGITS = 20
 IDLE_SECONDS = 60
-BODY_TYPES = ("application/json", "multipart/form-data")
+_FORM = "multipart/form-data"
+BODY_TYPES = ("application/json", _FORM)
 
 
 @asynccontextmanager
@@ -136,8 +138,9 @@ async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str], *, k
     length = headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit()):
         raise Refusal(400, "malformed Content-Length")
-    left = int(length) if len(length) <= _MOST_DIGITS else MAX_BODY_BYTES + 1  # Python reads no endless number
-    if left > MAX_BODY_BYTES:
+    most = _MAX_FORM_BYTES if headers.get("content-type", "").lower().startswith(_FORM) else MAX_BODY_BYTES
+    left = int(length) if len(length) <= _MOST_DIGITS else most + 1  # Python reads no endless number
+    if left > most:
         raise Refusal(413, "request body too large")
     async with asyncio.timeout(IDLE_SECONDS):
         if keep:

@@ -79,10 +79,21 @@ def test_marks_and_detail(wire: Wire, session: Session) -> None:
     assert ["size", "16:9"] in found["params"]
     wire.order(found["draft"])
     wire.until(lambda: len(session.history) == 2 and not session.jobs())
-    assert wire.ask("detail", number=2).content["parents"] == [1]
+    assert wire.ask("detail", number=2).content["parents"] == [[1, 0]]
     wire.ask("find")
-    assert wire.ask("detail", number=1).content["children"] == [2]
+    assert wire.ask("detail", number=1).content["children"] == [[2, [0]]]
     assert wire.ask("tag", spots=[[1, 0]], tag="*", on=True).content["error"]["lines"]
+
+
+def test_the_family_is_that_of_the_picture(wire: Wire, session: Session) -> None:
+    """One of four that was varied stands for itself; what was made of another is not its child."""
+    session.generate("a red fox", n=4)
+    session.vary("#1.3")
+    session.edit("#1.2", "a hat")
+    session.edit(["#2", "#1.1"], "both")
+    family = {number: wire.ask("detail", number=number).content for number in range(1, 5)}
+    assert [family[number]["parents"] for number in (2, 3, 4)] == [[[1, 3]], [[1, 2]], [[2, 0], [1, 1]]]
+    assert family[1]["children"] == [[2, [3]], [3, [2]], [4, [1]]]
 
 
 def test_a_dropped_file_is_recalled(wire: Wire, session: Session, tmp_path: Path) -> None:

@@ -129,6 +129,20 @@ def test_the_price_knows_what_is_given_and_why_it_cannot_be(wire: Wire) -> None:
     assert wrong["controls"]["style"]["values"] == ["vivid", "natural"]
 
 
+@pytest.mark.parametrize("model", ["mj_describe", "mj_blend", "swap_face", "ideogram_describe", "ideogram_upscale"])
+def test_a_model_that_needs_a_picture_says_so_and_can_be_given_one(model: str, wire: Wire) -> None:
+    """Most of them take no words: nothing is typed yet, and the controls are theirs all the same."""
+    bare = wire.ask("quote", draft=draft("", model=model)).content
+    assert (bare["model"], bare["price"]) == (model, "")
+    assert bare["takes"]["picture"] >= 1
+    assert not bare["controls"]["background"]["values"]
+    assert "picture" in bare["notes"][0]
+    assert "no words" not in bare["notes"][0]
+    count = 2 if model in ("mj_blend", "swap_face") else 1
+    given = [attach(wire, file_of(colour=colour)) for colour in ("teal", "navy")[:count]]
+    assert wire.ask("quote", draft=draft("", model=model, inputs=given)).content["notes"] == []
+
+
 def test_ratios_stand_in_the_size_list(wire: Wire) -> None:
     """Those that the model's sizes have, each with the size that goes out for it."""
     free = wire.ask("quote", draft=draft(model="gpt-image-2")).content["controls"]["size"]

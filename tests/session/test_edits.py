@@ -123,6 +123,7 @@ def test_deep_pixels_keep_their_brightness(mode: str, session: Session, served: 
         (np.full((8, 8), 1000), "from 1000 to 1000"),
         (np.full((8, 8), -1, np.int8), "from -1 to -1"),
         (np.full((8, 8), np.inf), "has values"),
+        (np.full((8, 8), np.nan), "values that are no numbers"),
         (np.zeros((8, 8), complex), "complex128"),
         (np.zeros((8, 8), object), "object"),
         (np.zeros((8, 8, 2), np.uint8), r"shape \(8, 8, 2\)"),
@@ -381,7 +382,9 @@ def test_a_relay_that_ignores_masks_is_remembered(session: Session, served: Serv
 
     with new_session(tmp_path, served.url) as other:
         assert is_told(other)
-        other.edit("#1", "an owl", mask=(10, 10, 1000, 500))
+        job = other.place(order_of(parse_keywords("an owl", {"image": ["#1"], "mask": (10, 10, 1000, 500)})))
+        assert job.result(30).status == "done"
+        assert any("takes a mask as a hint" in note for note in job.notes)
         assert not is_told(other)
 
 

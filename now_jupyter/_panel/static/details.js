@@ -1,5 +1,5 @@
 import { fill, icon } from "./dom.js";
-import { keyOf, pairsOf } from "./spots.js";
+import { keyOf, pairsOf, spotsOf } from "./spots.js";
 import { Verbs } from "./verbs.js";
 
 /** @import { Context } from "./context.js" */
@@ -32,6 +32,8 @@ export class Details {
     /** @type {Pair[]} */
     const size = picture ? [[t("resolution"), `${picture.width} × ${picture.height}`]] : [];
     const notes = (picture?.notes ?? []).map((note) => words(t(`note.${note}`)));
+    const parents = spotsOf(shown.parents);
+    const children = childrenOf(shown, picture?.output ?? 0);
     const files = shown.files.map(([kind, path]) => /** @type {Pair} */ ([t(`kind.${kind}`), path]));
     fill(
       this.el,
@@ -50,15 +52,15 @@ export class Details {
       shown.given.length
         ? this.createPart("inputs", this.createFacts(shown.given.map(([role, name]) => [t(`role.${role}`), name])))
         : null,
-      shown.parents.length ? this.createPart("parents", this.createFamily(shown.parents)) : null,
-      shown.children.length ? this.createPart("children", this.createFamily(shown.children)) : null,
+      parents.length ? this.createPart("parents", this.createFamily(parents)) : null,
+      children.length ? this.createPart("children", this.createFamily(children)) : null,
     );
   }
 
   /** Show the thumbnail of a relative that was not there before. @param {Spot} spot */
-  updateThumb({ number }) {
-    for (const one of this.el.querySelectorAll(`.nowp-relative[data-number="${number}"] img`)) {
-      one.replaceWith(this.createThumb(number));
+  updateThumb(spot) {
+    for (const one of this.el.querySelectorAll(`.nowp-relative[data-spot="${keyOf(spot)}"] img`)) {
+      one.replaceWith(this.createThumb(spot));
     }
   }
 
@@ -162,34 +164,42 @@ export class Details {
 
   // Family
 
-  /** @param {number[]} numbers */
-  createFamily(numbers) {
-    const missing = numbers.filter((number) => !this.thumbOf(number));
-    this.view.gallery.rows.wantThumbs(missing.map((number) => ({ number, output: 0 })));
-    return this.ctx.h("div", { class: "nowp-family" }, ...numbers.map((number) => this.createRelative(number)));
+  /** @param {Spot[]} spots those without an output stand for all of a generation, and show its first picture */
+  createFamily(spots) {
+    this.view.gallery.rows.wantThumbs(spots.filter((spot) => !this.thumbOf(spot)));
+    return this.ctx.h("div", { class: "nowp-family" }, ...spots.map((spot) => this.createRelative(spot)));
   }
 
-  /** @param {number} number */
-  createRelative(number) {
+  /** @param {Spot} spot */
+  createRelative(spot) {
     const { h } = this.ctx;
-    const ref = `#${number}`;
+    const ref = spot.output ? `#${keyOf(spot)}` : `#${spot.number}`;
     const open = {
       class: "nowp-relative",
       label: ref,
-      "data-number": number,
-      onclick: () => this.view.open({ number, output: 0 }),
+      "data-spot": keyOf(spot),
+      onclick: () => this.view.open(spot),
     };
-    return h("button", open, this.createThumb(number), h("span", { text: ref }));
+    return h("button", open, this.createThumb(spot), h("span", { text: ref }));
   }
 
-  /** The thumbnail of a generation's first picture. @param {number} number */
-  thumbOf(number) {
-    return this.view.gallery.rows.thumbs.get(keyOf({ number, output: 0 }));
+  /** @param {Spot} spot */
+  thumbOf(spot) {
+    return this.view.gallery.rows.thumbs.get(keyOf(spot));
   }
 
-  /** @param {number} number */
-  createThumb(number) {
-    const src = this.thumbOf(number);
+  /** @param {Spot} spot */
+  createThumb(spot) {
+    const src = this.thumbOf(spot);
     return this.ctx.h("img", { alt: "", src, hidden: !src });
   }
+}
+
+/**
+ * What was made of a picture, or of all of its generation.
+ * @param {Detail} shown @param {number} output @returns {Spot[]}
+ */
+function childrenOf({ children }, output) {
+  const own = children.filter(([, of]) => !output || !of.length || of.includes(0) || of.includes(output));
+  return own.map(([number]) => ({ number, output: 0 }));
 }

@@ -192,7 +192,9 @@ export class DraftForm {
       const quote = await this.ctx.wire.ask("quote", { draft });
       if (draft === this.draft) this.showQuote(quote);
     } catch (error) {
-      if (draft === this.draft) this.showNotes(linesOf(error).slice(0, 1));
+      if (draft !== this.draft) return;
+      this.orderButton.price.textContent = "";
+      this.showNotes(linesOf(error).slice(0, 1));
     }
   }
 

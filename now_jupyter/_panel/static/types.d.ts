@@ -108,8 +108,8 @@ export interface Detail extends Row {
   facts: Pair[];
   lines: string[];
   given: [role: string, name: string][];
-  parents: number[];
-  children: number[];
+  parents: Pairs;
+  children: [number: number, of: number[]][];
   draft: Draft;
   cell: string;
 }
