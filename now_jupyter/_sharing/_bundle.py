@@ -62,9 +62,16 @@ def notebook_in(source: Source) -> str | None:
 
 
 def write_notebook(source: Source, name: str, folder: Path) -> Path:
-    """Write the notebook of a bundle into a folder, under a name that neither it nor its history replaces anything."""
+    """Write the notebook of a bundle into a folder, under a name that neither it nor its history replaces anything.
+
+    One that is there as it came is left: its history is the one that the bundle goes on with.
+    """
     data = source.read(name, limit=_LARGEST_NOTEBOOK)
     stem = safe_name(name.removesuffix(".ipynb")) or "notebook"
     names = (folder / f"{stem}{f'-{number}' if number > 1 else ''}.ipynb" for number in count(1))
-    free = next(one for one in names if not one.exists() and not one.with_suffix(".now").exists())
-    return put_new(free, lambda file: file.writelines([data]))
+    while True:
+        one = next(names)
+        if one.is_file() and one.stat().st_size == len(data) and one.read_bytes() == data:
+            return one
+        if not one.exists() and not one.with_suffix(".now").exists():
+            return put_new(one, lambda file: file.writelines([data]))

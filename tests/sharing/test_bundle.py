@@ -61,6 +61,10 @@ def test_nothing_is_replaced(studio: Session, other: Session, tmp_path: Path) ->
     assert other.history.import_from(path).notebook == folder / "fox-3.ipynb"
     assert (folder / "fox.ipynb").read_text() == "mine"
     assert not list((folder / "fox-2.now").iterdir())
+    again = other.history.import_from(path)  # the one that is there as it came goes on
+    assert (again.notebook, again.new, again.already) == (folder / "fox-3.ipynb", (), 2)
+    with (folder / "fox-3.ipynb").open("ab") as file:
+        file.write(b"\n")
     assert other.history.import_from(path).notebook == folder / "fox-4.ipynb"
 
 
