@@ -25,6 +25,8 @@ _OURS = ("now-jupyter-files", "now-jupyter-relay", "now-jupyter-orders", "now-ju
 def tabs(browser: Browser, wire: Wire) -> Iterator[tuple[Page, Page]]:
     """Two browsers that show one panel."""
     with browser.page(wire) as one, browser.page(wire) as two:
+        for page in (one, two):
+            page.wait("() => document.querySelector('.nowp-prompt')")
         yield one, two
         assert one.errors + two.errors == []
 
