@@ -16,17 +16,17 @@ import anyio
 from anyio import CancelScope
 
 from .._background import Together, Waking, outcome_of, run_in_thread
-from .._history import History, live_record
-from .._messages import NowImageError, StoreError, TaskNeedsAction, failure_of, say
-from .._relay import in_currency
+from .._history import live_record
+from .._messages import NowImageError, StoreError, say
 from .._runner import Runner, RunResult, Watch
 from .._services import other_route
 from .._store import Home, JobLock, Record, Store, generation_of
 from .._transport import RelayAccess
 from .._values import Money, Status
+from ._booking import Booking
 from ._job import Job
 from ._order import Order
-from ._planning import Placed, PlannedCall, Planner, say_differences, say_of_previews, say_remarks
+from ._planning import Placed, PlannedCall, Planner, say_of_previews, say_remarks
 from ._quotes import Budget, Quotes
 from ._reuse import Decision
 from ._workspace import Snapshot, Workspace
@@ -36,7 +36,6 @@ __all__ = ["Buyer", "Work"]
 Work: TypeAlias = Callable[[], Awaitable[RunResult]]
 _Claimed: TypeAlias = tuple[Record, JobLock, Decision]
 _LOOK_AGAIN = 0.5
-_PATIENCE_FOR_A_PRICE = 5.0
 _PATIENCE_AFTER_SLEEP = 120.0  # then whoever hangs on a dead connection holds up nobody any longer
 
 
@@ -84,6 +83,7 @@ class Buyer:
         self._workspace = workspace
         self._planner = planner
         self._quotes = quotes
+        self._booking = Booking(planner.facts, quotes, workspace.history)
         self._kernel = kernel
         self._runner = runner
         self._slots: anyio.CapacityLimiter | None = None
@@ -272,7 +272,7 @@ class Buyer:
             live.is_sent = True
             result, taken = await self._run(record, purchase, job)
             self._give_slot_back(record, live)
-            return await self._note_facts(result, purchase, taken, job)
+            return await self._booking.book(result, purchase.call, taken, purchase.snapshot, job)
         finally:
             if live.is_sent:
                 self._release(record)
@@ -342,46 +342,6 @@ class Buyer:
             self._held_up_by = [one.over for one in self._live.values() if one.is_sent]
         return not all(event.is_set() for event in self._held_up_by)
 
-    async def _note_facts(self, result: RunResult, purchase: _Purchase, taken: PlannedCall, job: Job) -> RunResult:
-        """Keep what was learned by the way that was taken; whatever goes wrong with that, what came of it is here."""
-        record = result.record
-        try:
-            if result.error is None and record.service != purchase.call.route.service.name:
-                await self._planner.facts.remember_service(purchase.snapshot.access, record.model, record.service)
-            language = purchase.snapshot.settings.language
-            news = say_differences(taken, record, language)
-            await self._note_mask(record, purchase.snapshot)
-            await run_in_thread(_settle_decided, record, self._workspace.history, purchase.snapshot.home.store)
-            job.notes += [one for one in news if one not in job.notes]
-            return await self._add_cost(result, purchase, taken, job)
-        except Exception as bug:  # noqa: BLE001 - told beside the outputs
-            return replace(result, bug=bug)
-
-    async def _note_mask(self, record: Record, snapshot: Snapshot) -> None:
-        """Keep in mind how far the model heeds a mask."""
-        changed = [one.about["changed"] for one in record.outputs if "changed" in one.about]
-        shares = [one["outside"] for one in changed if isinstance(one, dict)]
-        if shares:
-            await self._planner.facts.note_share_outside(snapshot.access, record.model, max(shares))
-
-    async def _add_cost(self, result: RunResult, purchase: _Purchase, taken: PlannedCall, job: Job) -> RunResult:
-        """Write down what an order cost: as the relay reports it, else as its list says."""
-        record, snapshot, cost = result.record, purchase.snapshot, None
-        if record.demo or record.billed == "no":
-            return result
-        if result.cost is not None:
-            cost = in_currency(result.cost, snapshot.settings, reported=True)
-        elif record.cost is None:
-            with anyio.move_on_after(_PATIENCE_FOR_A_PRICE):
-                cost = await self._quotes.price([taken.plan], snapshot)
-        if cost is None or cost.amount is None or cost == record.cost:
-            return result
-        record = replace(record, cost=cost)
-        with suppress(StoreError):  # the pictures are here; what they cost is the lesser news
-            await run_in_thread(snapshot.home.store.write, record)
-        job.changed(record)
-        return replace(result, record=record)
-
     async def resume(self, record: Record, job: Job) -> RunResult:
         """Take up one record again, free of charge; someone else's is left to them."""
         home = self._workspace.home()
@@ -396,7 +356,7 @@ class Buyer:
             if record.is_over or record.settled:
                 return RunResult(record)
             result = await runner.resume(record, service, self._watch(job, home))
-            await run_in_thread(_settle_decided, result.record, self._workspace.history, home.store)
+            await self._booking.settle_decided(result.record, home.store)
             return result
         finally:
             self._release(record)
@@ -443,19 +403,6 @@ def _make_ready(decision: Decision, order: Order, store: Store) -> None:
     for one in order.request.inputs:
         if one.sha256 in order.sources:
             store.keep_input(order.sources[one.sha256], mime=one.mime)
-
-
-def _settle_decided(record: Record, history: History, store: Store) -> None:
-    """Let those rest that waited for the user's word, where this record is the word: it follows their task from now on.
-
-    Otherwise `resume` would collect the outputs of one task for both.
-    """
-    if record.request.button is None or record.billed == "no":
-        return
-    for waiting in filter(None, map(history.with_id, record.parents)):
-        if waiting.needs:
-            told = TaskNeedsAction("you decided: {ref} goes on with it", ref=record.ref)
-            store.write(replace(waiting, settled=True, needs="", error=failure_of(told)))
 
 
 def _own(problem: Exception) -> Exception:

@@ -40,7 +40,7 @@ DECORATING = (
     "_history/",
     "_background/_cells.py",
 )
-DECORATING_ALONE = ("Buyer._add_cost", "Run._report", "Job.progressed", "Quotes.price", "Job.origin")
+DECORATING_ALONE = ("Booking._add_cost", "Run._report", "Job.progressed", "Quotes.price", "Job.origin")
 BOUNDARY = (
     *("attempt", "View.tick", "View.__init__", "CellOutput.__init__"),  # what holds the faults, and what comes before
     *("Cells.depth", "Cells._before", "Cells._after", "Cells._call_at_edge", "Cells._is_over", "Cells._request"),
