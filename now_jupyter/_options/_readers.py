@@ -50,7 +50,7 @@ _SIZE = re.compile(r"(\d{1,5})\s*[x×*]\s*(\d{1,5})")
 _RATIO = re.compile(r"(\d{1,4})\s*[:∶]\s*(\d{1,4})")  # U+2236 is the sign of ratio
 _TIER = re.compile(r"[1-9]k")
 _SECONDS = re.compile(r"\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?")
-_SHAPES = {one: one for one in ("auto", "square", "portrait", "landscape")}
+_SHAPES = {one: one for one in ("auto", "adaptive", "square", "portrait", "landscape")}  # adaptive: Seedream's auto
 _SHAPES |= {"方": "square", "竖": "portrait", "横": "landscape"}
 _AMOUNT = re.compile(
     r"(?P<before>[¥$€£]|[A-Z]{3}\s?)?(?P<number>\d{1,9}(?:\.\d{1,6})?)\s?(?P<after>元|[¥$€£]|[A-Z]{3})?"

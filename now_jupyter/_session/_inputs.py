@@ -123,7 +123,7 @@ class Inputs:
         return bytes(value) if isinstance(value, bytearray | memoryview) else value
 
     def _look_up_named(self, text: str) -> object:
-        if text.startswith("https://"):
+        if text[:8].lower() == "https://":
             return self._fetch_input(text)
         path = try_file(text)
         if path is not None and not text.startswith("#"):

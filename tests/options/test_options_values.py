@@ -25,7 +25,7 @@ from now_jupyter._options._typed import Deferred
         *(("1024x1024", "1024x1024"), ("1024X768", "1024x768"), ("1024×768", "1024x768"), ("1024*768", "1024x768")),
         *(("16:9", "16:9"), ("16：9", "16:9"), ("03:4", "3:4"), ("auto", "auto"), ("AUTO", "auto")),
         *(("square", "square"), ("方", "square"), ("竖", "portrait"), ("横", "landscape"), ("Portrait", "portrait")),
-        *(("2K", "2K"), ("4k", "4K"), ("１Ｋ", "1K")),
+        *(("2K", "2K"), ("4k", "4K"), ("１Ｋ", "1K"), ("Adaptive", "adaptive")),
     ],
 )
 def test_sizes_have_one_form(typed: str, size: str) -> None:
