@@ -21,6 +21,14 @@ _FILLS = f"""() => {{
     return tab && panel && panel.height > tab.height - 40 && panel.bottom <= tab.bottom + 1
         && panel.width > tab.width - 40;
 }}"""
+_NOTE_SHARES = """() => {
+    window.shares = [];
+    const note = () => {
+        const told = document.querySelector('.nowp-job [role=progressbar]')?.ariaValueNow;
+        if (told) window.shares.push(Number(told));
+    };
+    new MutationObserver(note).observe(document.body, { subtree: true, childList: true, attributes: true });
+}"""
 _SHOWN = "() => [...document.querySelectorAll('.nowp-thumb')].filter((one) => one.naturalWidth).length"
 
 
@@ -78,11 +86,19 @@ def test_a_tab_has_its_full_height_and_makes_pictures(lab: Lab) -> None:
 def test_midjourney_from_the_panel(lab: Lab) -> None:
     """Imagine with live progress, the grid last and marked, U2 from the tile's menu, the child beside its parent."""
     page = opened(lab, "nj.use_demo()\nnj.panel()")
+    page.evaluate(_NOTE_SHARES)
     page.do(lambda raw: raw.get_by_role("combobox", name="Model").fill("midjourney"))
+    page.evaluate("() => document.querySelector('.nowp-more').setAttribute('open', '')")
+    page.evaluate("() => document.querySelector('.nowp-pairs + button').click()")
+    for place, text in enumerate(("demo", '{"latency": 8}')):  # of a task its whole life
+        page.do(lambda raw, at=place, words=text: raw.locator(".nowp-pairs input").nth(at).fill(words))
     order(page, "a red fox in snow")
-    page.wait_for("() => document.querySelector('.nowp-job progress, .nowp-job [role=progressbar]')", timeout=60)
+    page.wait_for("() => window.shares.length > 0 && document.querySelector('.nowp-partial')?.naturalWidth", timeout=60)
     page.screenshot("midjourney-under-way")
     page.wait_for(f"() => ({_SHOWN})() === 5 && !document.querySelector('.nowp-job')", timeout=120)
+    shares = page.evaluate("() => window.shares")
+    assert len(set(shares)) > 1, shares
+    assert shares == sorted(shares)
     badges = "() => [...document.querySelectorAll('.nowp-badge:not([hidden])')].map((one) => one.textContent)"
     assert page.evaluate(badges) == ["grid"]
     page.do(lambda raw: raw.locator(".nowp-open").first.click(button="right"))

@@ -108,6 +108,8 @@ class RunningJob {
     this.ctx = ctx;
     this.job = job;
     this.state = "running";
+    /** @type {number | undefined} */
+    this.share = undefined;
     this.picture = h("img", { class: "nowp-partial", alt: "", hidden: true });
     if (address) this.showPicture(address);
     this.line = h("p", { class: "nowp-job-line" });
@@ -146,7 +148,9 @@ class RunningJob {
     const seconds = Math.max(0, Math.round(Date.now() / 1000 - began));
     const expected = usually ? this.ctx.t("usually", { seconds: Math.round(usually) }) : "";
     this.line.textContent = [ref, model, `${seconds} s`, expected].filter(Boolean).join(" · ");
-    this.showShare(fraction ?? (usually ? Math.min(ALMOST_DONE, seconds / usually) : null));
+    const share = fraction ?? (usually ? Math.min(ALMOST_DONE, seconds / usually) : null);
+    this.share = Math.max(this.share ?? 0, share ?? 0); // what is told may be less than what was guessed
+    this.showShare(share === null ? null : this.share);
   }
 
   /** @param {number | null} share */
