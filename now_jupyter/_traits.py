@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from ._messages import Language
     from ._settings import Login
 
-__all__ = ["Now", "Reuse", "Settings", "check_amounts"]
+__all__ = ["RELAY_CURRENCY", "Now", "Reuse", "Settings", "check_amounts"]
 
 Reuse = Literal["restart", "always", "never"]
+RELAY_CURRENCY = "USD"
+"""What relays count in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class Settings:
     preview_px: int = 512
     embed: Literal["preview", "full", "text", "none"] = "preview"
     folder: str = ""
-    currency: str = "USD"
+    currency: str = RELAY_CURRENCY
     rate: float = 1.0
     prices: Mapping[str, float] = field(default_factory=dict)
     download_hosts: tuple[str, ...] = ()
@@ -134,18 +136,28 @@ class Now(SingletonConfigurable):
     )
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - traitlets' own signature
-        """Read the configuration files' values; what changes later was typed by the user."""
-        super().__init__(**kwargs)
+        """Read the configuration files' values; what is set later was typed by the user."""
         self._typed: set[str] = set()
-        self.observe(self._remember, names=list(self.trait_names(config=True)))
+        super().__init__(**kwargs)
+        self._configured = self._values(set(self.config.get("Now", {})) & set(self.trait_names(config=True)))
+        self._typed.clear()
 
-    def _remember(self, change: Any) -> None:  # noqa: ANN401 - traitlets' change bunch
-        self._typed.add(change["name"])
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set a trait, and remember that it was set, be it to what it is already."""
+        super().__setattr__(name, value)
+        if name in self.trait_names(config=True):
+            self._typed.add(name)
+            if name == "currency" and self.currency == RELAY_CURRENCY:
+                self._forget_rate()
+
+    def _forget_rate(self) -> None:
+        """Take back a rate that was set before, for the currency before."""
+        self.set_trait("rate", _DEFAULTS.rate)
+        self._typed.discard("rate")
 
     def configured(self) -> dict[str, Any]:
         """Return the layer that came from `ipython_config.py`."""
-        section = self.config.get("Now", {})
-        return self._values({name for name in self.trait_names(config=True) if name in section} - self._typed)
+        return dict(self._configured)
 
     def typed(self) -> dict[str, Any]:
         """Return the layer that the user set in this kernel with `%config`."""

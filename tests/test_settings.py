@@ -26,6 +26,7 @@ from now_jupyter._settings._logins import Login, Logins, is_same_address, key_fr
 from now_jupyter._traits import Now
 from now_jupyter._transport import check_address
 from relays import new_session, relay_on_loopback
+from shells import shell_in
 
 
 class InMemory(KeyringBackend):
@@ -106,6 +107,73 @@ def test_the_order_of_the_layers(tmp_path: Path) -> None:
     assert model("call", "typed", "environment") == ("files", "files")
     assert model("call", "typed", "environment", "files") == ("login", "login")
     assert model("call", "typed", "environment", "files", "login") == ("", "")
+
+
+def test_going_over_to_dollars_leaves_the_rate_of_the_layers_below(tmp_path: Path) -> None:
+    """It was another currency's; a rate that is given along, or above, counts."""
+    stored = logins(tmp_path)
+    stored.remember(Login(name="a", base_url="https://login.example", currency="CNY", rate=7.0), None)
+
+    def money(typed: Mapping[str, Any], **given: Any) -> tuple[str, float]:
+        settings = configuration(tmp_path, logins=stored, typed=lambda: typed, given=given).settings()
+        return settings.currency, settings.rate
+
+    assert money({}) == ("CNY", 7.0)
+    assert money({"rate": 7.2}) == money({"currency": "CNY", "rate": 7.2}) == ("CNY", 7.2)
+    assert money({"currency": "USD"}) == money({"rate": 7.2}, currency="USD") == ("USD", 1.0)
+    assert money({"currency": "USD", "rate": 0.5}) == money({"currency": "USD"}, rate=0.5) == ("USD", 0.5)
+
+
+def test_going_back_to_dollars_takes_the_rate_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`%config` sets one at a time, so it is the order that counts; what the files say holds for their currency."""
+    monkeypatch.chdir(tmp_path)
+    with shell_in(tmp_path / "ipython", currency="CNY", rate=7.0) as shell:
+        shell.run("%load_ext now_jupyter")
+
+        def money(*settings: str) -> tuple[str, float]:
+            shell.run("\n".join(f"%config Now.{one}" for one in settings))
+            now = shell.session.settings()
+            return now.currency, now.rate
+
+        assert money("model = 'gpt-image-2'") == ("CNY", 7.0)
+        assert money("rate = 7.2") == ("CNY", 7.2)
+        assert money("currency = 'USD'") == money("timeout = 9.0") == ("USD", 1.0)
+        assert money("rate = 7.2") == ("USD", 7.2)
+        assert money("currency = 'USD'") == ("USD", 1.0)
+        assert money("currency = 'CNY'") == ("CNY", 7.0)
+        assert money("currency = 'EUR'", "rate = 0.9") == ("EUR", 0.9)
+
+
+def test_what_is_typed_wins_although_it_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`%config` with what is the default is over the environment and a login, as with anything else."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NOW_MODEL", "dall-e-3")
+    with shell_in(tmp_path / "ipython") as shell:
+        shell.run("%load_ext now_jupyter")
+        assert shell.session.settings().model == "dall-e-3"
+        shell.run("%config Now.model = ''")
+        assert shell.session.settings().model == ""
+
+
+def test_after_going_back_amounts_are_dollars_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The caption, the record, the balance and the budget; what was spent in yuan is told in yuan."""
+    monkeypatch.chdir(tmp_path)
+    with relay_on_loopback() as served, shell_in(tmp_path / "ipython", base_url=served.url) as shell:
+        shell.run("%load_ext now_jupyter\n%config Now.currency = 'CNY'\n%config Now.rate = 7.2")
+        shell.run("%now budget ¥5\n%nowimage -m dall-e-2 -s 256x256 a fox")
+        assert [str(one.cost) for one in shell.session.history] == ["~¥0.0576"]
+        shell.run("%config Now.currency = 'USD'\n%now budget $5")
+        outputs = shell.shown("%nowimage -m dall-e-2 -s 256x256 a hare")
+        assert any("~$0.0080" in one["data"].get("text/plain", "") for one in outputs)
+        assert str(shell.session.history[-1].cost) == "~$0.0080"
+        capsys.readouterr()
+        shell.run("%now balance\n%now budget\n%now")
+        said = capsys.readouterr().out
+    assert "left: $99.96 · used: $0.0400" in said
+    assert said.count("budget: $5.00, $4.99 left") == 2
+    assert "spent: ~¥0.0576 + ~$0.0080" in said
 
 
 def test_a_setting_that_is_none_is_refused(tmp_path: Path) -> None:

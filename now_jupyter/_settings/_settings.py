@@ -12,7 +12,7 @@ from dataclasses import fields
 from typing import Any
 
 from .._messages import ConfigError, language_of
-from .._traits import Settings, check_amounts
+from .._traits import RELAY_CURRENCY, Settings, check_amounts
 from ._key import Key
 from ._logins import Logins, is_same_address, key_from_environment
 
@@ -67,7 +67,7 @@ class Configuration:
             self._typed(),
             self._given,
         )
-        merged: dict[str, Any] = {name: value for layer in layers for name, value in layer.items()}
+        merged: dict[str, Any] = {name: value for layer in layers for name, value in _with_its_rate(layer).items()}
         if unknown := sorted(merged.keys() - _NAMES):
             known = ", ".join(sorted(_NAMES))
             raise ConfigError("{name} is no setting", advice="known settings: {known}", name=unknown[0], known=known)
@@ -94,6 +94,11 @@ class Configuration:
     def override(self, **settings: Any) -> None:  # noqa: ANN401 - any setting's value
         """Put settings over all other layers from now on."""
         self._given |= settings
+
+
+def _with_its_rate(layer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a layer that goes over to relay dollars with their rate: the one below it is another currency's."""
+    return {"rate": 1.0, **layer} if layer.get("currency") == RELAY_CURRENCY else layer
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
