@@ -7,7 +7,7 @@ from ._parsing import Parsed, gather, parse_cell, parse_keywords, parse_line, se
 from ._prompts import fill
 from ._readers import checked_prompt, read_amount, read_param, read_price
 from ._recipes import cell_text, reads_back, request_from, request_typed
-from ._table import OPTIONS, Option, closest, option, spell_for_python, usage
+from ._table import OPTIONS, Option, alike, closest, option, spell_for_python, usage
 from ._typed import Deferred, flag_at, plain_dashes, skip_blanks, strip_quotes, word_at
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Deferred",
     "Option",
     "Parsed",
+    "alike",
     "cell_text",
     "checked_prompt",
     "closest",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from .._messages import Language, say
 from . import _readers as to
 
-__all__ = ["OPTIONS", "Option", "closest", "option", "option_of_flag", "spell_for_python", "usage"]
+__all__ = ["OPTIONS", "Option", "alike", "closest", "option", "option_of_flag", "spell_for_python", "usage"]
 
 _SIZES = "auto square portrait landscape 1024x1024 1536x1024 1024x1536 16:9 9:16 4:3 3:4"
 
@@ -201,9 +201,13 @@ def _spell_flag(found: re.Match[str]) -> str:
 
 def closest(word: str, among: Iterable[str], *, likeness: float = 0.6) -> str | None:
     """Find the word that was probably meant, whatever its case; None where none is that alike."""
+    return next(iter(alike(word, among, most=1, likeness=likeness)), None)
+
+
+def alike(word: str, among: Iterable[str], *, most: int, likeness: float = 0.6) -> list[str]:
+    """Find the words that may have been meant, whatever their case, the most alike first."""
     folded = {one.casefold(): one for one in among}
-    near = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=likeness)
-    return folded[near[0]] if near else None
+    return [folded[one] for one in difflib.get_close_matches(word.casefold(), folded, n=most, cutoff=likeness)]
 
 
 def usage(language: Language = "en", *, services: Iterable[str] = ()) -> str:

@@ -219,8 +219,11 @@ class Orders:
         error.kept = error.kept or "{ref} is kept in the history"
         error.service = generation.service if generation.service != builtin_names()[0] else ""
         if isinstance(error, RejectedError) and error.code == "model_not_found":
-            error.add_facts(models=await self._facts.say_picture_models(snapshot.access))
+            models, near = await self._facts.picture_models(snapshot.access, generation.model)
+            error.add_facts(models=models, near=near)
             error.advice = "picture models of this relay: {models}"
+            if near:
+                error.advice = "did you mean {near}? picture models of this relay: {models}"
         if generation.request.given("vary") and (error.code == "model_not_found" or error.status in _NOT_THERE):
             error.advice = "this relay has no variations of {model}; an edit makes one: {line}"
             given = next((one.ref for one in self._workspace.history if one.id in generation.parents), "FILE")

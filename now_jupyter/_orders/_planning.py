@@ -177,9 +177,17 @@ class Planner:
             return routes(listed, request, remembered=remembered, among=self._services)
         except InputError as error:
             if "{models}" in error.advice:
-                error.add_facts(models=await self.facts.say_picture_models(snapshot.access))
+                models, near = await self.facts.picture_models(snapshot.access, model)
+                error.add_facts(models=models, near=near)
+                if near:
+                    error.advice = (
+                        "did you mean {near}? picture models here: {models}; --service tries it all the same: {known}"
+                    )
             if "{able}" in error.advice:
-                error.add_facts(able=await self.facts.say_picture_models(snapshot.access, request))
+                able, near = await self.facts.picture_models(snapshot.access, model, request)
+                error.add_facts(able=able, near=near)
+                if near:
+                    error.advice = "did you mean {near}? models here that do: {able}"
             raise
 
     def say_before(self, calls: Sequence[PlannedCall], snapshot: Snapshot) -> list[str]:

@@ -13,7 +13,7 @@ from .._options import option
 from .._orders import Order, budget_line
 from .._protocol import Listed, Offer
 from .._relay import ListedModel, say_price, spent
-from .._services import ratios_of, roles_taken
+from .._services import is_known, ratios_of, roles_taken
 from .._session import Session
 from .._settings import Settings
 from ._attachments import Attachments
@@ -44,6 +44,7 @@ def quote_of(session: Session, draft: Draft, attachments: Attachments) -> dict[s
         "model": plain(offer.model, 200),
         "price": price,
         "demo": session.context.is_demo(),
+        "known": is_known(offer),
         "controls": controls_of(offer, draft, language),
         "takes": dict(roles_taken(Listed(name=offer.model)) if not draft.service else offer.inputs),
         "notes": [plain(note) for note in notes],

@@ -6,12 +6,13 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import anyio
 
 from .._background import run_in_thread
 from .._messages import NowImageError
+from .._options import alike
 from .._protocol import Listed
 from .._services import best_model, can_take, well_known_names
 from .._settings import Settings
@@ -31,6 +32,14 @@ _FRESH = 600.0
 _MOMENT = 60.0
 _MUCH = 0.5
 _MOST_NAMED = 8
+_MOST_ALIKE = 3
+
+
+class PictureModels(NamedTuple):
+    """Models in `words`, with their prices, and the `near` one of them, which was probably meant, if any."""
+
+    words: str = "–"
+    near: str = ""
 
 
 class RelayFacts:
@@ -116,19 +125,22 @@ class RelayFacts:
         unlisted = ListedModel(listed=Listed(name=model, relay=relay or recall(access.mark).family))
         return published.add_to(next((one for one in models if one.name == model), unlisted)).listed
 
-    async def say_picture_models(self, access: RelayAccess, request: Request | None = None) -> str:
-        """Return the names of the relay's picture models with their prices, for a message.
+    async def picture_models(self, access: RelayAccess, name: str, request: Request | None = None) -> PictureModels:
+        """Return the relay's picture models for a message about the model of this name.
 
-        With a request only of those that are likely to take its inputs.
+        With a request only those that are likely to take its inputs.
         """
         try:
-            models = [model for model in await self.models(access) if model.makes_pictures]
-            models = [one for one in models if request is None or can_take(one.listed, request)]
+            every = await self.models(access)
         except NowImageError:
-            return "–"
-        settings = self._settings()
-        named = [_with_price(model, settings) for model in models[:_MOST_NAMED]]
-        return ", ".join([*named, "…"] if len(models) > _MOST_NAMED else named) or "–"
+            return PictureModels()
+        models = {one.name: one for one in every if one.makes_pictures}
+        models = {key: one for key, one in models.items() if request is None or can_take(one.listed, request)}
+        near = [] if name in {one.name for one in every} else alike(name, models, most=_MOST_ALIKE)
+        ordered, settings = dict.fromkeys([*near, *models]), self._settings()
+        named = [_with_price(models[key], settings) for key in ordered][:_MOST_NAMED]
+        words = ", ".join([*named, "…"] if len(models) > _MOST_NAMED else named)
+        return PictureModels(words or PictureModels.words, near[0] if near else "")
 
     # What the user says of it
 

@@ -18,6 +18,7 @@ __all__ = [
     "asks",
     "best_model",
     "can_take",
+    "is_known",
     "leads_elsewhere",
     "makes_pictures",
     "other_route",
@@ -127,7 +128,9 @@ def _no_such_input(listed: Listed, route: Route, request: Request) -> InputError
     role = _roles_too_many(route.offer, request)[0]
     takes_none = not route.offer.inputs.get(role, 0)
     return InputError(
-        "{model} at {service} takes nothing as {role}"
+        "{model} is not known here, and so it is given nothing as {role}"
+        if takes_none and not is_known(route.offer)
+        else "{model} at {service} takes nothing as {role}"
         if takes_none
         else "{model} at {service} takes at most {most} inputs as {role}",
         advice="models here that do: {able}" if takes_none else "give fewer, or choose another model or service",
@@ -137,6 +140,11 @@ def _no_such_input(listed: Listed, route: Route, request: Request) -> InputError
         role=role,
         able=", ".join(name for name in well_known_names() if can_take(Listed(name=name), request)) or "–",
     )
+
+
+def is_known(offer: Offer) -> bool:
+    """Whether more than a guess says what a model takes."""
+    return offer.known or offer.fit >= Fit.NAMED
 
 
 def can_take(listed: Listed, request: Request) -> bool:

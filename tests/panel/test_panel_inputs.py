@@ -230,6 +230,18 @@ def test_what_a_model_does_not_take_is_said(page: Page, session: Session) -> Non
         assert "dall-e-3" in label
 
 
+def test_of_a_misspelt_model_the_form_says_that_it_is_not_known(page: Page, session: Session) -> None:
+    """With a mask in the form, whose model nobody knows to take one; and which do."""
+    base = attach(page.wire, file_of(size=(60, 40)))
+    mask = {**attach(page.wire, file_of("PNG", (60, 40), "black")), "role": "mask"}
+    page.wire.widget.put("draft", draft("a fox", model="gpt-imag-2", inputs=[base, mask]))
+    page.wait("() => document.querySelector('.nowp-inputs .nowp-why')?.textContent")
+    said = page.evaluate("() => document.querySelector('.nowp-inputs .nowp-why').textContent")
+    assert said.startswith("gpt-imag-2 is not known here. Of this relay these do: ")
+    quote = page.wire.ask("quote", draft=draft("a fox", model="gpt-imag-2", inputs=[base, mask])).content
+    assert quote["notes"][0] == "InputError: gpt-imag-2 is not known here, and so it is given nothing as mask"
+
+
 @pytest.mark.parametrize("light", [True, False])
 @pytest.mark.parametrize("width", [480, 700, 1000, 1400])
 def test_the_form_with_inputs_fits_at_any_width(browser: Browser, session: Session, width: int, light: bool) -> None:

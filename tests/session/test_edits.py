@@ -269,6 +269,17 @@ def test_a_model_that_takes_no_picture_names_those_of_this_relay_that_do(session
     assert served.posts == 0
 
 
+def test_of_a_misspelt_model_it_is_said_that_it_is_not_known(session: Session, served: Served) -> None:
+    """Not that it takes no mask, which nobody knows; the model that was meant is named, if it takes one."""
+    with pytest.raises(InputError, match="gpt-imag-2 is not known here, and so it is given nothing as mask") as caught:
+        session.edit(drawn(), "a fox", model="gpt-imag-2", mask=BOX)
+    assert caught.value.next_step().startswith("did you mean gpt-image-2? models here that do: gpt-image-2 $0.0400, ")
+    with pytest.raises(InputError, match="is not known here") as caught:
+        session.edit(drawn(), "a fox", model="dalle-3", mask=BOX)
+    assert "dall-e-3" not in caught.value.next_step()
+    assert served.posts == 0
+
+
 # Masks
 
 

@@ -95,6 +95,27 @@ def test_an_unknown_model_is_answered_with_those_there_are(language: str, served
     assert "gpt-5.5" not in caught.value.next_step()
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("gpt-imag-2", "gpt-image-2"), ("DALLE-3", "dall-e-3"), ("nope", "")])
+def test_a_misspelt_model_is_answered_with_the_one_that_was_meant(
+    typed: str, meant: str, served: Served, tmp_path: Path
+) -> None:
+    """It stands first among those there are, of which not all are named."""
+    with new_session(tmp_path, served.url) as session, pytest.raises(RejectedError) as caught:
+        session.generate("a fox", model=typed)
+    said = caught.value.next_step()
+    assert said.endswith(", …")
+    assert said.startswith(f"did you mean {meant}? picture models of this relay: {meant} $0.0400, " if meant else "pic")
+
+
+def test_a_misspelt_model_that_makes_no_pictures_is_answered_so_too(served: Served, tmp_path: Path) -> None:
+    """What is refused before anything is sent; a model that the relay lists was meant."""
+    with new_session(tmp_path, served.url) as session:
+        for model, said in (("gpt-5-image-1", "did you mean gpt-image-1? picture"), ("gpt-5.5", "picture models")):
+            with pytest.raises(NowImageError) as caught:
+                session.generate("a fox", model=model)
+            assert caught.value.next_step().startswith(said)
+
+
 def test_a_rate_limit_without_end_is_told(tmp_path: Path) -> None:
     """An answer that asks for an hour is not waited for."""
     with FaultServer() as server:

@@ -199,14 +199,14 @@ export class DraftForm {
   }
 
   /** @param {Quote} quote */
-  showQuote({ price, parent, model, controls, takes, notes }) {
+  showQuote({ price, parent, model, controls, takes, known, notes }) {
     this.orderButton.price.textContent = price;
     if (parent !== this.parentRef) {
       this.parentRef = parent;
       this.show();
     }
     this.model.input.placeholder = `${model} · ${this.ctx.t("automatic")}`;
-    this.inputs.setTakes(takes, model);
+    this.inputs.setTakes(takes, model, known);
     for (const [name, { values, why, notes: beside = {} }] of Object.entries(controls)) {
       this.options[name]?.suggest(values.map((value) => ({ name: value, note: beside[value] })));
       this.options[name]?.setReason(why);

@@ -31,6 +31,7 @@ export class InputList {
     /** @type {Takes} */
     this.takes = {};
     this.model = "";
+    this.isKnown = true;
     /** @type {Addresses<string>} */
     this.thumbs = new Addresses(ctx.signal, MOST_KEPT);
     /** @type {Map<string, {width: number, height: number}>} */
@@ -74,9 +75,13 @@ export class InputList {
     this.tell();
   }
 
-  /** What the model takes, by role. @param {Takes} takes @param {string} model */
-  setTakes(takes, model) {
+  /**
+   * What the model takes, by role; of one that is not known it is a guess.
+   * @param {Takes} takes @param {string} model @param {boolean} isKnown
+   */
+  setTakes(takes, model, isKnown = true) {
     const isSame = JSON.stringify(takes) === JSON.stringify(this.takes);
+    this.isKnown = isKnown;
     this.takes = takes;
     this.model = model;
     if (isSame) this.tell();
@@ -86,7 +91,7 @@ export class InputList {
   /** Show what can be done, and why something cannot. */
   tell() {
     const { t } = this.ctx;
-    const over = ROLES.filter((role) => this.count(role) > (this.takes[role] ?? 0));
+    const over = this.model ? ROLES.filter((role) => this.count(role) > (this.takes[role] ?? 0)) : []; // no quote yet
     const reasons = over.map((role) => this.reason(role));
     const lacks = this.count("mask") && !this.count("picture") ? [t("maskAlone")] : [];
     this.why.textContent = [...reasons, ...lacks].join(" ");
@@ -99,15 +104,18 @@ export class InputList {
   reason(role) {
     const { t } = this.ctx;
     const most = this.takes[role] ?? 0;
-    if (!most) return this.explain(role, this.model);
+    if (!most) return this.explain(role, this.model, this.isKnown);
     return t("tooManyInputs", { model: this.model, count: most, role: t(`role.${role}`) });
   }
 
-  /** Why a model takes none of a role, and which of this relay do. @param {GivenRole} role @param {string} model */
-  explain(role, model) {
+  /**
+   * Why a model takes none of a role, and which of this relay do.
+   * @param {GivenRole} role @param {string} model @param {boolean} isKnown
+   */
+  explain(role, model, isKnown = true) {
     const { t } = this.ctx;
     const able = this.able(role);
-    const words = t("takesNone", { model, role: t(`role.${role}`) });
+    const words = isKnown ? t("takesNone", { model, role: t(`role.${role}`) }) : t("unknownModel", { model });
     return able.length ? `${words} ${t("theseDo", { models: able.join(", ") })}` : words;
   }
 

@@ -164,6 +164,7 @@ export interface Quote {
   parent: string;
   controls: Record<string, { values: string[]; why: string; notes?: Record<string, string> }>;
   takes: Takes;
+  known: boolean;
   notes: string[];
 }
 
