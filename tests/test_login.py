@@ -293,7 +293,7 @@ def test_the_next_login_offers_what_is_stored(session: Session) -> None:
         assert session.context.logins.current() == before
     assert f"Enter for {served.url}" in talk.asked[0]
     assert "Enter for ¥7.10" in talk.asked[2]
-    assert "Enter for dall-e-2" in talk.asked[3]
+    assert "Enter or n for dall-e-2" in talk.asked[3]
 
 
 def test_after_a_restart_without_a_keyring_only_the_key_is_asked_for(session: Session, tmp_path: Path) -> None:
@@ -348,15 +348,27 @@ def test_a_whole_curl_with_its_key_logs_in(answer: str, said: str, session: Sess
 
 
 def test_a_default_model_that_is_not_listed_is_named_before_it_is_kept(session: Session) -> None:
-    """Enter then keeps it; another one may be typed instead."""
+    """Typed once more it is kept; Enter takes what is offered all the while, and another one may be typed instead."""
     with relay_on_loopback() as served:
         talk = Talk(session, [served.url, "", "dall-e-33", "dall-e-3"])
         talk.run()
         assert "dall-e-33 is not among" in talk.said[-1]
-        assert "Enter for dall-e-33" in talk.asked[-1]
+        assert "Enter or n for gpt-image-2)" in talk.asked[-1]
         assert session.settings().model == "dall-e-3"
-        Talk(session, ["", "", "new-one", ""]).run("")
+        Talk(session, ["", "", "new-one", "new-one"]).run("")
         assert session.settings().model == "new-one"
+        Talk(session, ["", "", "odd", "odder", ""]).run("")
+        assert session.settings().model == "new-one"
+
+
+@pytest.mark.parametrize("answer", ["", "n", "No", "否"])
+def test_no_other_default_model_is_the_one_that_is_offered(answer: str, session: Session) -> None:
+    """Nobody's model is called n, and what was refused is never offered."""
+    with relay_on_loopback() as served:
+        talk = Talk(session, [served.url, "", "yes", answer])
+        talk.run()
+    assert talk.asked[-2:] == ["default model (Enter or n for gpt-image-2): "] * 2
+    assert session.settings().model == "gpt-image-2"
 
 
 def test_what_cannot_be_used_is_not_offered(session: Session) -> None:

@@ -42,6 +42,7 @@ _TRIES = 3
 _FORBIDDEN = 403
 _STORES = {"": False, "keep": True, "保存": True}
 _DOLLARS, _YUAN = ("$", "USD"), ("¥", "元", "CNY")
+_NOTHING_ELSE = ("", "n", "no", "否", "不")
 _MOST_PER_DOLLAR = 1_000_000
 
 
@@ -242,13 +243,22 @@ class LoginTalk:
         return amount
 
     def _model(self, models: list[ListedModel], kept: str | None) -> str | None:
-        """Ask for the default model; one that the relay does not list is named before it is kept."""
+        """Ask for the default model; one that the relay does not list is kept when it is typed a second time."""
         names = [one.name for one in models]
         offered = kept or best_model([one.listed for one in models]) or ""
+        question = say("default model (Enter or n for {model}): ", self._language, model=offered or "–")
+        refused = ""
         while True:
-            question = say("default model (Enter for {model}): ", self._language, model=offered or "–")
             typed = self._ask(question).strip()
-            if not names or typed in ("", offered, *names):
-                return typed or offered or None
-            self._tell(say("{model} is not among the picture models of the relay", self._language, model=typed))
-            offered = typed
+            if typed.lower() in _NOTHING_ELSE:
+                return offered or None
+            if not names or typed in (offered, refused, *names):
+                return typed
+            refused = typed
+            self._tell(
+                say(
+                    "{model} is not among the picture models of the relay; typed once more it is taken all the same",
+                    self._language,
+                    model=typed,
+                )
+            )
