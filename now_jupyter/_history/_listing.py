@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 from .._bundles import small_image
 from .._media import can_show
 from .._messages import Language, columns_of, plain, say, say_status
+from .._sharing import frame_of
 from .._values import Generation, Picture, Status
 
 if TYPE_CHECKING:
@@ -73,12 +74,13 @@ class Generations(Sequence[Generation]):
         return [picture for one in self for picture in one.pictures]
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Return a pandas DataFrame, a row a generation (needs the extra `pandas`)."""
-        import pandas  # noqa: ICN001, PLC0415 - optional extra
+        """Return a pandas DataFrame, a row a generation (needs the extra `pandas`).
 
+        Raises:
+            InputError: pandas is not installed.
+        """
         rows = [_facts_of(generation) for generation in self]
-        frame = pandas.DataFrame(rows, columns=list(dict.fromkeys([*_FRAME, *(name for row in rows for name in row)])))
-        return frame.assign(created=pandas.to_datetime(frame["created"], utc=True, errors="coerce"))
+        return frame_of(rows, list(dict.fromkeys([*_FRAME, *(name for row in rows for name in row)])))
 
 
 class Selection(Generations):

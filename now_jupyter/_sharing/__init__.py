@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ._bundle import bundle
 from ._export import Exported, ExportOptions, export, export_to_bytes, written_path
+from ._frames import frame_of
 from ._import import Imported, bring_in
 from ._recipes import Item, fits_marks, main_outputs
 from ._report import Report, report_of
@@ -19,6 +20,7 @@ __all__ = [
     "export",
     "export_to_bytes",
     "fits_marks",
+    "frame_of",
     "main_outputs",
     "report_of",
     "written_path",

@@ -21,6 +21,7 @@ from .._media import put_new
 from .._messages import Language, columns_of, plain, say
 from .._store import Record, RecordedOutput
 from ._export import written_path
+from ._frames import frame_of
 from ._recipes import Item
 
 if TYPE_CHECKING:
@@ -68,11 +69,12 @@ class Report(Sequence[Row]):
         return "\n".join([lines[0], *more, *lines[1:]])
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Return a pandas DataFrame, a row for each picture (needs the extra `pandas`)."""
-        import pandas  # noqa: ICN001, PLC0415 - optional extra
+        """Return a pandas DataFrame, a row for each picture (needs the extra `pandas`).
 
-        frame = pandas.DataFrame([dict(row) for row in self._rows], columns=list(COLUMNS))
-        return frame.assign(created=pandas.to_datetime(frame["created"], utc=True, errors="coerce"))
+        Raises:
+            InputError: pandas is not installed.
+        """
+        return frame_of([dict(row) for row in self._rows], COLUMNS)
 
     def to_csv(self) -> str:
         """Return the report as CSV; no cell begins as a formula does: such text gets a `'` before it."""

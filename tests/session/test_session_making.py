@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -285,6 +286,15 @@ def test_a_table_of_pandas_shows_pictures(session: Session) -> None:
     assert html.count('src="data:image/') == 1
     assert 'alt="a fox &amp; an &lt;owl&gt;"' in html
     assert replace(picture, sha256="0" * 64).to_html() == ""
+
+
+def test_without_pandas_it_is_said_how_to_install_it(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the history, a part of it and its report."""
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    for table in (session.history, session.history[:1], session.history.report()):
+        with pytest.raises(InputError, match=r"to_dataframe\(\) needs pandas") as caught:
+            table.to_dataframe()
+        assert caught.value.next_step() == '%pip install "now_jupyter[pandas]"'
 
 
 def test_orders_that_fail_together_have_an_error_each(
