@@ -17,7 +17,7 @@ from .._messages import InputError, Language
 from .._store import STAR, Record, Store, read_file, safe_name
 from ._archives import Source
 from ._export import Exported, files_of
-from ._previews import notebook_form, shown_ids
+from ._previews import is_blank, notebook_form, shown_ids
 from ._recipes import Item, main_outputs
 from ._writing import FileToWrite, write_zip
 
@@ -31,15 +31,22 @@ def bundle(path: Path, notebook: Path | None, records: Sequence[Record], store: 
     """Write a zip with the saved notebook, what it shows and what has a star; return where, and how much.
 
     Raises:
-        InputError: there is no notebook, or the zip cannot be written there.
+        InputError: there is no notebook, it was never saved, or the zip cannot be written there.
     """
     if notebook is None or notebook.suffix.lower() != ".ipynb" or not notebook.is_file():
         raise InputError(
             "there is no saved notebook to bundle", advice="save it first; %now export takes pictures alone"
         )
-    data, shown = read_file(notebook, limit=_LARGEST_NOTEBOOK), shown_ids(notebook_form(notebook))
+    data, form = read_file(notebook, limit=_LARGEST_NOTEBOOK), notebook_form(notebook)
+    shown = shown_ids(form)
     items = [Item(record, one) for record in records for one in main_outputs(record)]
     wanted = [one for one in items if _is_wanted(one, shown)]
+    if not wanted and is_blank(form):
+        raise InputError(
+            "{name} was made and never saved: its file is empty",
+            advice="save it first; %now export takes pictures alone",
+            name=notebook.name,
+        )
     target = path if path.suffix.lower() == ".zip" else path.with_name(f"{path.name}.zip")
     written = put_new(target, lambda file: write_zip(file, _files(notebook.name, data, wanted, store)))
     return Exported(written, len(wanted), (), language)

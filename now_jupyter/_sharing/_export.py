@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from ._writing import FileToWrite, is_other, write_folder, write_zip
 __all__ = ["ExportOptions", "Exported", "export", "export_to_bytes", "files_of", "written_path"]
 
 _PAGES = (".html", ".htm")
-_OTHER_FILES = {".tar", ".gz", ".tgz", ".7z", ".rar", ".pdf", ".csv", ".md", ".json", ".ipynb", ".now"}
+_OF_A_FILE = re.compile(r"\.(?!v?\d+$)[a-z0-9]{1,5}")  # a folder may be called fox.2 or fox.v2
 _TYPES = ("png", "jpeg", "jpg", "webp")
 _SIDES = range(16, 32_769)
 _LARGEST_INPUT = 256 << 20
@@ -112,7 +113,7 @@ def export(path: Path, items: Sequence[Item], store: Store, options: ExportOptio
         written = put_new(path, lambda file: file.writelines(page))
     elif suffix == ".zip":
         written = put_new(path, lambda file: write_zip(file, packing.files()))
-    elif path.is_file() or (not path.is_dir() and (suffix in _OTHER_FILES or media_type(suffix) is not None)):
+    elif path.is_file() or (not path.is_dir() and _OF_A_FILE.fullmatch(suffix)):
         raise InputError(
             "{path} is no folder, zip or page", advice="give a folder, or a file ending in .zip or .html", path=path
         )

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from .._json import JSON, digest, read_json
+from .._json import JSON, dig, digest, read_json
 from .._media import examine, is_inline, media_type
 from .._messages import InputError, NowImageError, plain
 from .._options import Deferred, parse_cell, parse_line, request_typed
 from .._store import Record, RecordedOutput, Store, is_digest, is_identity, read_file, write_durably
 from .._values import Request, Status
 
-__all__ = ["notebook_form", "previews_in", "shown_ids"]
+__all__ = ["is_blank", "notebook_form", "previews_in", "shown_ids"]
 
 T = TypeVar("T")
 _LARGEST_NOTEBOOK = 256 << 20
@@ -90,6 +90,11 @@ def notebook_form(notebook: Path) -> Mapping[str, JSON]:
         if isinstance(form, dict) and isinstance(form.get("cells"), list):
             return form
     raise InputError("{path} is no notebook that can be read", path=notebook.name)
+
+
+def is_blank(form: Mapping[str, JSON]) -> bool:
+    """Whether nothing stands in a notebook, as in one that was made and never saved."""
+    return not any(_text_of(dig(cell, "source")) for cell in _part(form, "cells", list))
 
 
 def shown_ids(form: Mapping[str, JSON]) -> set[str]:

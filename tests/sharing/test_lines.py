@@ -54,6 +54,8 @@ def test_an_export_is_typed_in_a_line(run: Run, studio: Session, tmp_path: Path)
     [
         ("export", "a path is missing", "%now export fox.zip"),
         ("export --clean", "a path is missing", ""),
+        ("export out.exe", "out.exe is no folder, zip or page", ".zip or .html"),
+        ("export fox.png", "fox.png is no folder, zip or page", ".zip or .html"),
         ("export x.zip --claen", "--claen is no option", "did you mean --clean?"),
         ("export x.zip --xyzzy", "--xyzzy is no option", "there are --starred --tag"),
         ("export x.zip --names", "--names needs a value", ""),
@@ -103,6 +105,17 @@ def test_a_bundle_is_made_of_the_notebook_in_use(
         NowCommands(None, session).run("打包 for-you")  # type: ignore[arg-type]  # as above
     assert capsys.readouterr().out == "for-you.zip (1 exported)\n"
     assert names_in(tmp_path / "for-you.zip") == ["fox.ipynb", "pictures/1-fox.png", "recipes/1.json"]
+
+
+def test_a_notebook_that_was_never_saved_is_saved_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its file is there, and empty: a bundle of it would hold nothing."""
+    (tmp_path / "fox.ipynb").write_text('{"cells": [{"cell_type": "code", "source": "", "outputs": []}]}')
+    with new_session(tmp_path, environ={"JPY_SESSION_NAME": str(tmp_path / "fox.ipynb")}) as session:
+        session.generate("a fox")
+        with pytest.raises(InputError, match=r"fox\.ipynb was made and never saved") as caught:
+            NowCommands(None, session).run(f"bundle {tmp_path / 'for-you.zip'}")  # type: ignore[arg-type]  # as above
+    assert caught.value.next_step().startswith("save it first")
+    assert not (tmp_path / "for-you.zip").exists()
 
 
 def test_a_report_is_shown_or_written(run: Run, tmp_path: Path) -> None:
