@@ -24,7 +24,7 @@ from .._sharing import (
     report_of,
     written_path,
 )
-from .._store import Record, RecordedOutput, Store
+from .._store import STAR, Record, RecordedOutput, Store
 from .._values import Generation, Output
 
 __all__ = ["HandsOn"]
@@ -93,10 +93,29 @@ class HandsOn(ABC):
     def report(self, *refs: _Ref, starred: bool = False, tag: str | None = None) -> Report:
         """Return a report, a row for each picture: how it was made, what it cost, of what, when, under which id.
 
+        An order that nothing came of, and that was or may have been billed, has a row, too: `status` and `billed` tell.
         It is shown as text; `.to_csv(path)`, `.to_markdown(path)` and `.to_dataframe()` give it otherwise. `cost` is
         the picture's share of what its call cost. Pictures are chosen as in `export`.
         """
-        return report_of(self._items(refs, starred=starred, tag=tag), self._language())
+        items = self._items(refs, starred=starred, tag=tag)
+        return report_of(items, self._billed_for_nothing(refs, starred=starred, tag=tag), self._language())
+
+    def _billed_for_nothing(self, refs: Sequence[_Ref], *, starred: bool, tag: str | None) -> list[Record]:
+        """Return the orders that are meant, have no output, and were or may have been billed."""
+        every = {one.id: one for ref in refs for one in self._orders_named(ref)}.values() if refs else self.records()
+        lost = [one for one in every if not one.demo and one.billed != "no" and not main_outputs(one)]
+        return [one for one in lost if tag in (None, *one.tags) and (not starred or STAR in one.tags)]
+
+    def _orders_named(self, ref: _Ref) -> list[Record]:
+        """Return the records of what is named, but for an output, which is there."""
+        if isinstance(ref, Generation):
+            return [self.locate(part.ref)[0] for part in ref.parts or (ref,)]
+        if isinstance(ref, Output):
+            return []
+        if isinstance(ref, int):
+            return [self.records()[ref]]
+        record, output = self.locate(ref)
+        return [] if output else [record]
 
     def import_from(self, path: str | PathLike[str]) -> Imported:
         """Take in what an export, a bundle, another `.now` folder or a notebook holds, and say what came.

@@ -102,20 +102,21 @@ class Report(Sequence[Row]):
         return _write(self.to_markdown().encode("utf-8", "replace"), written_path(path))
 
 
-def report_of(items: Sequence[Item], language: Language) -> Report:
-    """Return the report on these outputs, oldest first."""
-    ordered = sorted(items, key=lambda one: (one.record.number, one.output.number))
-    return Report([_row(one.record, one.output) for one in ordered], language)
+def report_of(items: Sequence[Item], without: Sequence[Record], language: Language) -> Report:
+    """Return the report on these outputs, and on these orders that have none, oldest first."""
+    every = [*((one.record, one.output) for one in items), *((record, None) for record in without)]
+    ordered = sorted(every, key=lambda pair: (pair[0].number, pair[1].number if pair[1] else 0))
+    return Report([_row(record, output) for record, output in ordered], language)
 
 
-def _row(record: Record, output: RecordedOutput) -> Row:
+def _row(record: Record, output: RecordedOutput | None) -> Row:
     request, cost = record.request, record.cost
-    about = output.about
+    about = output.about if output else {}
     params: dict[str, JSON] = {**request.params, **request.raw}
     seed = about.get("seed", params.get("seed"))
     known = cost is not None and cost.amount is not None and record.billed != "no"
     return {
-        "ref": record.ref_of(output),
+        "ref": record.ref_of(output) if output else record.ref,
         "created": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="seconds"),
         "model": record.answered_by or record.model or request.model or "",
         "prompt": request.prompt,
@@ -130,11 +131,11 @@ def _row(record: Record, output: RecordedOutput) -> Row:
         "request_id": record.request_id or "",
         "elapsed": record.elapsed,
         "status": record.status.value,
-        "tags": " ".join(record.tags_of(output)),
+        "tags": " ".join(record.tags_of(output) if output else record.tags),
         "demo": record.demo,
         "taken_from": record.taken_from,
-        "file": output.file,
-        "sha256": " ".join(output.stands_for) or output.sha256,
+        "file": output.file if output else "",
+        "sha256": (" ".join(output.stands_for) or output.sha256) if output else "",
     }
 
 

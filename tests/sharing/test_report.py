@@ -12,7 +12,7 @@ import pytest
 
 from drawing import encoded, texture
 from kept_pictures import history_in, keep_picture
-from now_jupyter._messages import columns_of
+from now_jupyter._messages import NowImageError, columns_of
 from now_jupyter._services._decoder import outcome_of
 from now_jupyter._session import Session
 from now_jupyter._values import Input, Money, Request
@@ -64,6 +64,22 @@ def test_the_costs_of_pictures_add_up(tmp_path: Path) -> None:
         assert total
         assert sum(costs) == pytest.approx(float(total), abs=1e-5)
         assert len(costs) == 4
+
+
+def test_what_may_have_been_billed_is_listed(tmp_path: Path) -> None:
+    """An order that nothing came of, with its status; not one that certainly cost nothing."""
+    with relay_on_loopback() as served, new_session(tmp_path, served.url) as session:
+        session.generate("a fox", model="dall-e-2", size="256x256")
+        for wish, tag in (({"fault": "reset"}, "lost"), ({"status": 400}, "refused")):
+            with pytest.raises(NowImageError):
+                session.generate("a hare", model="dall-e-3", params={"demo": wish}, tag=[tag])
+        report = session.history.report
+        told = [(row["ref"], row["status"], row["billed"], row["cost"], row["file"]) for row in report()]
+        assert told == [("#1", "done", "yes", 0.008, "1-fox.png"), ("#2", "unknown", "maybe", 0.04, "")]
+        chosen = (report("#2"), report("#3"), report(session.history["#2"]), report(1), report(tag="lost"))
+        assert [[row["ref"] for row in one] for one in chosen] == [["#2"], [], ["#2"], ["#2"], ["#2"]]
+        assert not report(starred=True)
+        assert "maybe" in repr(report()).splitlines()[2]
 
 
 def test_the_text_is_aligned_whatever_the_script(studio: Session) -> None:
