@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._display import Progress, View, show_one, show_value
-from ._outputs import CellOutput, attempt
+from ._outputs import CellOutput, attempt, is_terminal
 
 if TYPE_CHECKING:
     from .._session import Reference, Session
@@ -16,6 +16,7 @@ __all__ = [
     "Progress",
     "View",
     "attempt",
+    "is_terminal",
     "make_button_row",
     "show_one",
     "show_value",

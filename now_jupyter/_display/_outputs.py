@@ -13,11 +13,12 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from IPython import display as ipython_display
+from IPython.core.displaypub import DisplayPublisher
 from IPython.core.getipython import get_ipython
 
 from .._messages import Language, name_bug
 
-__all__ = ["CellOutput", "attempt"]
+__all__ = ["CellOutput", "attempt", "is_terminal"]
 
 _MARK = "now_output"  # in the metadata of what stands in an Output widget, where nothing else tells outputs apart
 _Bundle: TypeAlias = tuple[Mapping[str, Any], Mapping[str, Any]]
@@ -35,6 +36,12 @@ def attempt(act: Callable[[], object], tell: Callable[[str], object], language: 
         except Exception:  # noqa: BLE001 - the display takes nothing at all
             with suppress(Exception):
                 print(line, file=sys.stderr)  # noqa: T201 - the last way to be seen
+
+
+def is_terminal() -> bool:
+    """Whether what is shown is printed as text, and stays as it is: what should replace it would stand below, again."""
+    shell: Any = get_ipython()
+    return shell is not None and type(shell.display_pub) is DisplayPublisher
 
 
 class CellOutput:

@@ -7,7 +7,8 @@ from typing import Any
 
 from traitlets import Dict, Unicode
 
-from .._display import CellOutput
+from .._display import CellOutput, is_terminal
+from .._messages import say
 from .._session import Session
 from ._assets import labels
 from ._fallback import Bundle
@@ -36,7 +37,11 @@ class Standing(Wired):
         raise NotImplementedError
 
     def show(self) -> None:
-        """Appear in the running cell: the widget, and below it what stands for it."""
+        """Appear in the running cell: the widget, and below it what stands for it; in a terminal its text, once."""
+        if is_terminal():
+            more = say("a terminal shows its text alone; a notebook shows it all", self.language)
+            CellOutput().put({"text/plain": f"{self.static()[0]['text/plain']}\n{more}"})
+            return
         CellOutput().put(self._view())
         outputs = CellOutput(), CellOutput()
         _fill(*outputs, self.static())

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.displaypub import DisplayPublisher
 
 from now_jupyter._panel._fallback import MARK
 from panels import Browser
+from shells import shell_in
 
 CELLS = [
     "%load_ext now_jupyter\nimport now_jupyter as nj\nnj.use_demo(instant=True)",
@@ -63,6 +65,27 @@ def _exporter(template: str) -> Any:
     from nbconvert import HTMLExporter
 
     return HTMLExporter(template_name=template)
+
+
+def test_in_a_terminal_a_panel_is_its_text_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What changes later is not printed into the middle of what comes then."""
+    with shell_in(tmp_path / "ipython") as shell:
+        shell.ip.display_pub = DisplayPublisher(parent=shell.ip, shell=shell.ip)
+        shell.run(f"%load_ext now_jupyter\n%config Now.folder = {str(tmp_path / 'n.now')!r}")
+        shell.session.use_demo(instant=True)
+        shell.session.generate("a red fox", model="dall-e-2", size="256x256")
+        capsys.readouterr()
+        shell.run("import now_jupyter as nj\npanel = nj.panel()\npanel.show()")
+        panel = shell.ip.user_ns["panel"]
+        assert capsys.readouterr().out.splitlines() == [
+            "#1 · a red fox · dall-e-2 · 256×256",
+            "a terminal shows its text alone; a notebook shows it all",
+        ]
+        shell.session.generate("a hare", model="dall-e-2", size="256x256")
+        panel.renew_soon()
+        panel._renew()
+        assert capsys.readouterr().out == ""
+        panel.close()
 
 
 def test_the_saved_state_of_widgets_is_small(executed: Path) -> None:
