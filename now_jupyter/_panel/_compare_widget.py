@@ -42,7 +42,11 @@ class Comparison(Standing):
             InputError: a picture is not there, or there are too few or too many.
         """
         if not 2 <= len(refs) <= MOST_PICTURES:  # noqa: PLR2004 - one picture cannot be compared
-            raise InputError("{count} pictures cannot be compared", advice="give two to four", count=len(refs))
+            raise InputError(
+                "one picture cannot be compared" if len(refs) == 1 else "{count} pictures cannot be compared",
+                advice="give two to four",
+                count=len(refs),
+            )
         return cls(session, [_spot(session.picture(ref), session) for ref in refs])
 
     def answers(self) -> Mapping[str, tuple[str, Callable[[Message], Answer]]]:
@@ -80,7 +84,7 @@ class Comparison(Standing):
         raise InputError("{ref} is not compared here", ref=f"#{number}")
 
     def __repr__(self) -> str:
-        return f"Comparison({', '.join(record.ref for record in self._records())})"
+        return f"Comparison({', '.join(record.ref_of(one) for record, one in self._spots)})"
 
     def static(self) -> Bundle:
         """Return the pictures side by side, with what differs."""

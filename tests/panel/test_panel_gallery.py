@@ -151,8 +151,12 @@ def test_a_comparison_in_a_cell(session: Session) -> None:
         data, _ = wire.widget._repr_mimebundle_()
         assert "quality: low | high" in data["text/plain"] or "image/jpeg" in data
         assert isinstance(wire.widget, Comparison)
-    with pytest.raises(InputError, match="cannot be compared"):
+    with pytest.raises(InputError, match="one picture cannot be compared"):
         Comparison.of(session, ["#1"])
+    with pytest.raises(InputError, match="5 pictures cannot be compared"):
+        Comparison.of(session, ["#1"] * 5)
+    both = session.generate("two foxes", model="dall-e-2", size="256x256", n=2)
+    assert repr(Comparison.of(session, ["#1", *both.pictures])) == "Comparison(#1, #3.1, #3.2)"
 
 
 # What is shown without a kernel, and what goes over the wire
