@@ -9,8 +9,9 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
+from .._messages import say
 from .._session import Reference, Session
-from .._values import Picture
+from .._values import Generation, Picture
 from ._extension import session
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def _speak_for(method: Callable[Concatenate[Session, P], T]) -> Callable[P, T]:
             return act(*args, **kwargs)
 
     name = method.__name__
+    method.__qualname__ = name  # what Python says where a call does not fit
     own = inspect.signature(method, eval_str=True)
     verb.__name__ = verb.__qualname__ = name
     verb.__doc__ = inspect.getdoc(method)
@@ -76,10 +78,30 @@ resume = _speak_for(Session.resume)
 star = _speak_for(Session.star)
 submit = _speak_for(Session.submit)
 tag = _speak_for(Session.tag)
-trash = _speak_for(Session.trash)
 use_demo = _speak_for(Session.use_demo)
 vary = _speak_for(Session.vary)
 wait = _speak_for(Session.wait)
+
+
+def trash(ref: Reference) -> Generation:
+    """Move a picture (`"#12.3"`) or a whole generation (`"#12"`) out of the history; return what is left of it.
+
+    What went where is said, as a cell shows what is left. The files stay on disk, `history.trash` lists them, and
+    `restore` brings them back.
+
+    Raises:
+        InputError: there is no such picture.
+    """
+    here = session()
+    with here.spell_for_python():
+        gone = here.subject(ref)
+        left = here.trash(ref)
+    refs = gone.ref
+    if isinstance(gone, Generation) and here.history.with_id(gone.id) is not None:  # a filter had narrowed it
+        refs = ", ".join(one.ref for one in gone.outputs)
+    said = say("{ref} is in the trash; %now restore {ref} brings it back", here.settings().language, ref=refs)
+    print(said)  # noqa: T201 - the word beside the picture that is left
+    return left
 
 
 def view(ref: Reference) -> None:

@@ -325,6 +325,25 @@ def test_what_was_chosen_is_marked_and_nothing_else(session: Session) -> None:
     assert [one.ref for one in nj.history[:].pictures] == ["#1.1", "#1.2", "#1.3"]
 
 
+def test_what_went_to_the_trash_is_said(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a cell shows the picture that is left, which is another one."""
+    nj.generate("a fox", model="dall-e-2", size="256x256", n=3)
+    nj.tag("#1.2", "bad")
+    assert [one.ref for one in nj.trash("#1.3").pictures] == ["#1.1", "#1.2"]
+    nj.trash(nj.history.filter(tag="bad")[0])
+    nj.trash(nj.history[0])
+    assert capsys.readouterr().out.splitlines() == [
+        f"{ref} is in the trash; %now restore {ref} brings it back" for ref in ("#1.3", "#1.2", "#1")
+    ]
+
+
+@pytest.mark.parametrize("verb", [nj.generate, nj.edit, nj.star, nj.trash, nj.press])
+def test_a_call_that_does_not_fit_names_the_verb_as_people_know_it(verb: Callable[..., Any]) -> None:
+    """As Python says it, and not by the class that it stands in."""
+    with pytest.raises(TypeError, match=rf"^{verb.__name__}\(\) missing "):
+        verb()
+
+
 def test_a_tag_that_is_no_text_is_refused(session: Session) -> None:
     """Before anything is marked."""
     made = nj.generate("a hare", model="dall-e-2", size="256x256")
