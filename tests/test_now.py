@@ -297,6 +297,26 @@ def test_a_missing_reference_is_asked_for(command: str, now: Desk) -> None:
         now(command)
 
 
+def test_what_is_missing_is_named(now: Desk) -> None:
+    """A login or a folder is no picture."""
+    for line, what, advice in (
+        ("use", "the name of a login is missing", "%now login sets the first one"),
+        ("adopt", "a folder is missing", "%now adopt fox.now"),
+        ("cell", "a reference is missing", "give a number such as #12, -1 or a -o name"),
+        ("use home", "there is no login named home", "%now login home makes one"),
+    ):
+        with pytest.raises(NowImageError) as caught:
+            now(line)
+        assert (caught.value.message(), caught.value.next_step()) == (what, advice)
+    now.session.context.logins.remember(Login(name="work", base_url="https://relay.invalid"), None)
+    with pytest.raises(InputError) as missing:
+        now("use")
+    assert missing.value.next_step() == "there are: work"
+    with pytest.raises(NowImageError) as unknown:
+        now("use home")
+    assert unknown.value.next_step() == "known: work; %now login home makes one"
+
+
 @pytest.mark.parametrize("line", ["restore fox", "restore", "star #9", "tag #9 a", "trash hare", "tag #1", "cell -1"])
 def test_what_is_not_there_is_an_error_of_ours(line: str, now: Desk) -> None:
     """Never a traceback."""

@@ -220,7 +220,9 @@ class NowCommands:
 
     def _adopt(self, path: str) -> str:
         context = self._session.context
-        is_remembered = context.adopt(require_ref(path))
+        if not path:
+            raise InputError("a folder is missing", advice="%now adopt fox.now")
+        is_remembered = context.adopt(path)
         self._have_panels_follow()
         folder = context.home().store.folder
         if is_remembered:
@@ -266,7 +268,14 @@ class NowCommands:
             clear_output()  # type: ignore[no-untyped-call]
 
     def _use(self, name: str) -> str:
-        login = self._session.context.logins.use(require_ref(name))
+        logins = self._session.context.logins
+        if not name:
+            raise InputError(
+                "the name of a login is missing",
+                advice="there are: {known}" if logins.names() else "%now login sets the first one",
+                known=", ".join(logins.names()),
+            )
+        login = logins.use(name)
         address = address_of(login.base_url, self._language)
         return say("{name} is in use: {address}", self._language, name=login.name, address=address)
 

@@ -57,7 +57,10 @@ def _refusal(flag: str, options: Collection[str]) -> InputError:
     near = closest(flag.lstrip("-"), [one.lstrip("-") for one in options])
     if near is None:
         return InputError(
-            "{flag} is no option", advice="there are {options}", flag=flag, options=" ".join(options) or "–"
+            "{flag} is no option",
+            advice="there are {options}" if options else "there are none here",
+            flag=flag,
+            options=" ".join(options),
         )
     return InputError("{flag} is no option", advice="did you mean --{near}?", flag=flag, near=near)
 

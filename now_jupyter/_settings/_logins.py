@@ -123,9 +123,9 @@ class Logins:
         if login is None:
             raise ConfigError(
                 "there is no login named {name}",
-                advice="known: {known}; %now login {name} makes one",
+                advice="known: {known}; %now login {name} makes one" if form.logins else "%now login {name} makes one",
                 name=name,
-                known=", ".join(self.names()) or "–",
+                known=", ".join(self.names()),
             )
         self._write(_Form(name, form.logins))
         return login
