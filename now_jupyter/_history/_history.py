@@ -128,14 +128,20 @@ class History(HandsOn, Generations):
         match = _REF.fullmatch(normalize("NFKC", ref).strip())  # as a Chinese keyboard gives it: ＃12
         record = self._find_record(match["number"], match["name"], in_trash=in_trash) if match else None
         if match is None or record is None:
-            known = self._numbers()
-            raise InputError(
-                "there is no {ref} in this history",
-                advice="%now history lists what there is: {hint}",
-                ref=ref,
-                hint=f"#{known[0]} … #{known[-1]}" if known else "–",
-            )
+            raise self._not_here(ref, match)
         return record, _output_of(record, int(match["output"]), ref, in_trash=in_trash) if match["output"] else None
+
+    def _not_here(self, ref: str, match: re.Match[str] | None) -> InputError:
+        """Say that nothing is called so, or that it lies in the trash."""
+        if match is not None and _last_of(self._read(Store.trashed), match["number"], match["name"]) is not None:
+            return _in_the_trash(ref)
+        known = self._numbers()
+        return InputError(
+            "there is no {ref} in this history",
+            advice="%now history lists what there is: {hint}" if known else "there are no pictures in it yet",
+            ref=ref,
+            hint=f"#{known[0]} … #{known[-1]}" if known else "",
+        )
 
     def _find_record(self, number: str | None, name: str | None, *, in_trash: bool) -> Record | None:
         trashed = self._read(Store.trashed) if in_trash else []
@@ -328,10 +334,17 @@ def _last_of(records: Sequence[Record], number: str | None, name: str | None) ->
     return next(fits, None)
 
 
+def _in_the_trash(ref: str) -> InputError:
+    return InputError("{ref} is in the trash", advice="%now restore {ref} brings it back", ref=ref)
+
+
 def _output_of(record: Record, number: int, ref: str, *, in_trash: bool) -> RecordedOutput:
-    there = [one for one in record.outputs if one.sha256 and (in_trash or not one.is_trashed)]
+    every = [one for one in record.outputs if one.sha256]
+    there = [one for one in every if in_trash or not one.is_trashed]
     if found := [one for one in there if one.number == number]:
         return found[0]
+    if any(one.number == number for one in every):
+        raise _in_the_trash(ref)
     raise InputError(
         "{ref} asks for picture {place}, but {generation} has {count}",
         advice="the first picture is .1",

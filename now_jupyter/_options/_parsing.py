@@ -43,7 +43,7 @@ _KEYWORDS: Mapping[str, Option] = {
 }
 _LONG = tuple(one.flags[-1].removeprefix("--") for one in OPTIONS)
 _OF_CELLS = frozenset({"no_wait", "dry_run", "literal", "show"})
-_INSTEAD = ("button", "vary", "image", "preset")
+_INSTEAD = ("button", "vary", "image", "preset", "model")  # what a model needs is known where orders are placed
 _ALIKE = 0.8
 
 

@@ -216,12 +216,16 @@ class Orders:
     async def _explain(self, error: NowImageError, generation: Generation, snapshot: Snapshot) -> NowImageError:
         """Add what the user can use: the number it is kept under, and the models that there are."""
         error.add_facts(ref=generation.ref)
-        error.kept = error.kept or "{ref} is kept in the history"
+        if not error.kept:
+            error.kept = (
+                "{ref} are kept in the history" if len(generation.parts) > 1 else "{ref} is kept in the history"
+            )
         error.service = generation.service if generation.service != builtin_names()[0] else ""
         if isinstance(error, RejectedError) and error.code == "model_not_found":
             models, near = await self._facts.picture_models(snapshot.access, generation.model)
             error.add_facts(models=models, near=near)
-            error.advice = "picture models of this relay: {models}"
+            if models:
+                error.advice = "picture models of this relay: {models}"
             if near:
                 error.advice = "did you mean {near}? picture models of this relay: {models}"
         if generation.request.given("vary") and (error.code == "model_not_found" or error.status in _NOT_THERE):

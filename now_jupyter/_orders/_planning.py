@@ -179,6 +179,8 @@ class Planner:
             if "{models}" in error.advice:
                 models, near = await self.facts.picture_models(snapshot.access, model)
                 error.add_facts(models=models, near=near)
+                if not models:
+                    error.advice = "choose another model; --service tries it all the same: {known}"
                 if near:
                     error.advice = (
                         "did you mean {near}? picture models here: {models}; --service tries it all the same: {known}"
@@ -186,6 +188,8 @@ class Planner:
             if "{able}" in error.advice:
                 able, near = await self.facts.picture_models(snapshot.access, model, request)
                 error.add_facts(able=able, near=near)
+                if not able:
+                    error.advice = "the relay lists no model that does"
                 if near:
                     error.advice = "did you mean {near}? models here that do: {able}"
             raise
@@ -242,7 +246,7 @@ def _plan_calls(ways: Sequence[Route], request: Request, snapshot: Snapshot, n: 
 def say_remarks(calls: Sequence[PlannedCall], language: Language) -> list[str]:
     """Return what the plans remark, each sentence once, and where one order is several calls."""
     lines = [say_remark(one, language) for one in calls[0].plan.remarks]
-    lines += _say_unseen(calls[0].ask.request, language)
+    lines += [*_say_unseen(calls[0].ask.request, language), *_say_of_count(calls, language)]
     if len(calls) > 1:
         lines.append(say("{times} × {model}: one request each", language, times=len(calls), model=calls[0].model))
     return list(dict.fromkeys(lines))
@@ -271,6 +275,21 @@ def say_differences(call: PlannedCall, record: Record, language: Language) -> li
     )
     said = [say("what is outside of the mask could not be kept: {reason}", language, reason=one) for one in unkept]
     return list(dict.fromkeys([*lines, *said]))
+
+
+def _say_of_count(calls: Sequence[PlannedCall], language: Language) -> list[str]:
+    """Say before paying that another number of outputs comes than was typed, as of Midjourney's grids."""
+    wanted, expected = sum(one.ask.n for one in calls), sum(one.plan.expected for one in calls)
+    if calls[0].ask.request.params.get("n") is None or expected <= wanted:
+        return []
+    said = say(
+        "--n {n} becomes {count}: one request gives {each}",
+        language,
+        n=wanted,
+        count=expected,
+        each=calls[0].plan.expected,
+    )
+    return [said]
 
 
 def _say_unseen(request: Request, language: Language) -> list[str]:

@@ -38,7 +38,7 @@ _MOST_ALIKE = 3
 class PictureModels(NamedTuple):
     """Models in `words`, with their prices, and the `near` one of them, which was probably meant, if any."""
 
-    words: str = "–"
+    words: str = ""
     near: str = ""
 
 
@@ -140,7 +140,7 @@ class RelayFacts:
         ordered, settings = dict.fromkeys([*near, *models]), self._settings()
         named = [_with_price(models[key], settings) for key in ordered][:_MOST_NAMED]
         words = ", ".join([*named, "…"] if len(models) > _MOST_NAMED else named)
-        return PictureModels(words or PictureModels.words, near[0] if near else "")
+        return PictureModels(words, near[0] if near else "")
 
     # What the user says of it
 

@@ -21,6 +21,7 @@ from ._routing import (
     routes,
     usual_service,
     well_known_names,
+    works_on_pictures,
 )
 from ._sizes import is_unlike, ratios_of
 from ._tasks import begin_task, follow_pictures, follow_task, poll_task, task_in
@@ -62,4 +63,5 @@ __all__ = [
     "task_in",
     "usual_service",
     "well_known_names",
+    "works_on_pictures",
 ]

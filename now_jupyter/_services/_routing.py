@@ -27,6 +27,7 @@ __all__ = [
     "routes",
     "usual_service",
     "well_known_names",
+    "works_on_pictures",
 ]
 
 _NOT_FOUND, _NOT_IMPLEMENTED, _BAD_REQUEST = 404, 501, 400
@@ -230,6 +231,12 @@ def usual_service(listed: Listed) -> str:
 
 def _likely_routes(listed: Listed) -> list[Route]:
     return [one for one in _find_routes(services(), listed, is_named=False) if one.offer.fit >= Fit.LIKELY]
+
+
+def works_on_pictures(listed: Listed) -> bool:
+    """Whether a model makes something of a picture alone, without words, as one that describes it."""
+    ways = sorted(_find_routes(services(), listed, is_named=False), key=lambda one: -one.offer.fit)
+    return any(one.offer.prompt != "needed" for one in ways[:1])
 
 
 def best_model(names: Sequence[Listed]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,15 @@ from .._messages import DownloadError, InputError, Language, plain, say
 from .._options import request_from
 from .._orders import Order
 from .._protocol import Listed
-from .._services import can_take, request_again
+from .._services import can_take, request_again, works_on_pictures
 from .._store import Record, RecordedOutput
 from .._values import Button, Generation, Input, Origin, Output, Picture, Request, Role, Status, name_of_button
 from ._given import Given, boxes_in, from_file, from_pixels, mask_from, mask_of_boxes
 from ._references import Reference, References
 
-__all__ = ["Inputs", "left_out", "recalled_from", "try_file"]
+_NUMBERS = re.compile(r"[\s\d.,，()（）-]*\d\s*[,，][\s\d.,，()（）-]*")  # a box that lacks something
+
+__all__ = ["Inputs", "left_out", "recalled_from", "require_start", "try_file"]
 
 
 class Inputs:
@@ -37,11 +40,11 @@ class Inputs:
         if order.request.button is not None:
             return self._resolve_press(order, relay, language)
         if not order.given:
-            return order
+            return self._say_origin(order, language) if order.parents else order
         found = [self._find(role, value, relay, language) for role, value in order.given if role != "mask"]
         found += [self._find_mask(value, found, language) for role, value in order.given if role == "mask"]
         request = replace(order.request, inputs=tuple(one.input for one in found))
-        refs = ", ".join(dict.fromkeys(one.ref for one in found if one.ref))
+        refs = [one.ref for one in found if one.ref]
         return replace(
             order,
             given=(),
@@ -49,10 +52,15 @@ class Inputs:
             sources={one.input.sha256: one.source for one in found if one.source is not None},
             parents=tuple(dict.fromkeys((*order.parents, *(one.parent for one in found if one.parent)))),
             notes=(
-                *([say("from {refs}", language, refs=refs)] if refs else []),
+                *_say_from(refs, language),
                 *dict.fromkeys(note for one in found for note in one.notes),
             ),
         )
+
+    def _say_origin(self, order: Order, language: Language) -> Order:
+        """Return an order that is repeated, whose inputs are found already, with where they are from."""
+        refs = [name for _, name in self._history.inputs_of(order.request) if name.startswith("#")]
+        return replace(order, notes=(*order.notes, *_say_from(refs, language)))
 
     def _check_press(self, order: Order, relay: str) -> Order:
         mark = order.request.given("press")[0].id.partition(":")[0]
@@ -111,6 +119,10 @@ class Inputs:
             raise InputError("a mask needs a picture that it belongs to", advice="give the picture with -i")
         if (boxes := boxes_in(value)) is not None:
             return mask_of_boxes(boxes, first)
+        if isinstance(value, str) and _NUMBERS.fullmatch(value):
+            raise InputError(
+                "{value} is no box", advice="give left,top,right,bottom in pixels of the picture", value=value.strip()
+            )
         mask = self._look_up(value)
         return mask_from(mask.path if isinstance(mask, Output) else mask, first, language)
 
@@ -146,6 +158,24 @@ class Inputs:
         origin = _origin_of(record, recorded, buttons=record.buttons) if record.relay == relay else None
         ref = record.ref_of(recorded)
         return replace(found, input=replace(found.input, origin=origin), parent=record.id, ref=ref)
+
+
+def require_start(order: Order) -> None:
+    """Refuse an order of nothing.
+
+    Raises:
+        InputError: there are neither words nor anything to start from.
+    """
+    request = order.request
+    if request.prompt.strip() or request.inputs or order.given or request.button is not None:
+        return
+    if request.model and works_on_pictures(Listed(name=request.model)):
+        raise InputError("{model} needs a picture", advice="give it with -i", model=request.model)
+    raise InputError("there is no prompt", advice="write what the picture shall show")
+
+
+def _say_from(refs: Sequence[str], language: Language) -> list[str]:
+    return [say("from {refs}", language, refs=", ".join(dict.fromkeys(refs)))] if refs else []
 
 
 def _require_same_relay(record: Record, relay: str) -> None:
@@ -195,10 +225,12 @@ def _button_named(label: str, record: Record) -> Button:
     if found is None:
         raise InputError(
             "{ref} has no button {label}",
-            advice="it has: {known}",
+            advice="it has: {known}"
+            if record.buttons
+            else "it has none: not every service puts buttons under a picture",
             ref=record.ref,
             label=label,
-            known=", ".join(one.label for one in record.buttons) or "–",
+            known=", ".join(one.label for one in record.buttons),
         )
     return found
 

@@ -29,7 +29,7 @@ from .._store import STAR, Home, Record, RescueFolder, Store, generation_of
 from .._transport import RelayAccess, is_loopback
 from .._values import Generation, Money, Output, Picture, Request, Status, together
 from ._doctor import Report, examine
-from ._inputs import Inputs
+from ._inputs import Inputs, require_start
 from ._making import Accompany, Making
 from ._presets import Presets
 from ._references import Reference, References
@@ -138,7 +138,8 @@ class Session(Making):
             applied = self.presets.apply(order, self.settings().language)
             resolved = self._resolve(applied)
             return replace(resolved, notes=tuple(dict.fromkeys((*applied.notes, *resolved.notes))))
-        if not order.given and order.request.button is None:
+        require_start(order)
+        if not order.given and not order.parents and order.request.button is None:
             return order
         snapshot = self.context.snapshot()
         return self._inputs.resolve(order, relay=snapshot.relay, language=snapshot.settings.language)

@@ -20,7 +20,7 @@ from now_jupyter._display._display import caption_of
 from now_jupyter._media import decode
 from now_jupyter._messages import InputError, NowImageError
 from now_jupyter._options import cell_text, parse_cell, parse_keywords
-from now_jupyter._orders import order_of
+from now_jupyter._orders import order_again, order_of
 from now_jupyter._runner import _outside
 from now_jupyter._session import Session
 from now_jupyter._values import Generation, Picture
@@ -260,6 +260,33 @@ def test_what_is_none_is_refused_before_anything_is_sent(
     assert len(session.history) == 0
 
 
+def test_what_lies_in_the_trash_is_said_to(session: Session, served: Served) -> None:
+    """With how it comes back: a whole generation, one by its name, or a single picture."""
+    session.generate("a fox", model="dall-e-2", size="256x256", output="fox")
+    session.generate("a hare", model="dall-e-2", size="256x256", n=2)
+    session.trash("#1")
+    session.trash("#2.2")
+    for ref in ("#1", "fox", "#2.2"):
+        with pytest.raises(InputError, match=f"{ref} is in the trash") as caught:
+            session.edit(ref, "a hat")
+        assert caught.value.next_step() == f"%now restore {ref} brings it back"
+    for ref in ("fox", "#2.2"):
+        session.restore(ref)
+        assert session.picture(ref)
+    with pytest.raises(InputError, match="there is no #9"):
+        session.picture("#9")
+    assert served.posts == 2
+
+
+@pytest.mark.parametrize("mask", ["10,20", "10, 20, 30", "(1,2,3,4,5)", "（10，20）", "1.5,2,30,40"])
+def test_a_box_that_lacks_something_is_no_box(mask: str, session: Session, served: Served) -> None:
+    """And no reference either: it is said what a box is."""
+    with pytest.raises(InputError, match="is no box") as caught:
+        session.edit(drawn(), "a fox", mask=mask)
+    assert caught.value.next_step() == "give left,top,right,bottom in pixels of the picture"
+    assert served.posts == 0
+
+
 def test_a_model_that_takes_no_picture_names_those_of_this_relay_that_do(session: Session, served: Served) -> None:
     with pytest.raises(InputError, match=r"(?s)dall-e-3 .* takes nothing as picture.*gpt-image-2 ") as caught:
         session.edit(drawn(), "a fox", model="dall-e-3")
@@ -446,6 +473,7 @@ def test_again_orders_the_very_same_once_more(session: Session, served: Served) 
     assert again.ref != first.ref
     assert replace(again.request, model=None).fingerprint() == first.request.fingerprint()
     assert again.parents == first.parents
+    assert "from #1.1" in session.rehearse(order_again(session.record_of(first))).notes
     assert len(again.outputs) == 2
     assert session.again("#1.2").params == made.params
     assert served.posts == 4

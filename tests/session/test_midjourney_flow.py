@@ -13,7 +13,8 @@ from PIL import ImageChops
 from buying import until
 from now_jupyter._display._display import caption_of
 from now_jupyter._messages import InputError, NowImageError, TaskNeedsAction, TaskStillPending
-from now_jupyter._options import cell_text
+from now_jupyter._options import cell_text, parse_keywords
+from now_jupyter._orders import order_of
 from now_jupyter._runner import _polling
 from now_jupyter._session import Session
 from now_jupyter._values import Status
@@ -91,6 +92,34 @@ def test_the_line_that_makes_it_again_says_what_it_was(session: Session) -> None
     again = session.again(made)
     assert len(again.pictures) == 4
     assert again.request.raw == {"mode": "fast"}
+
+
+@pytest.mark.parametrize(
+    ("n", "said"),
+    [
+        (None, []),
+        (1, ["--n 1 becomes 4: one request gives 4"]),
+        (3, ["--n 3 becomes 4: one request gives 4"]),
+        (4, []),
+        (6, ["--n 6 becomes 8: one request gives 4", "2 × midjourney: one request each"]),
+    ],
+)
+def test_how_many_come_of_a_grid_is_said(n: int | None, said: list[str], session: Session) -> None:
+    """Before paying: what is a picture of another number than was typed."""
+    rehearsal = session.rehearse(order_of(parse_keywords("a fox", {"model": "midjourney", "n": n})))
+    assert sorted(one for one in rehearsal.notes if "one request" in one) == said
+
+
+@pytest.mark.parametrize("model", ["mj_describe", "mj_blend", "ideogram_describe", "ideogram_upscale", "swap_face"])
+def test_what_works_on_a_picture_asks_for_one(model: str, session: Session, served: Served) -> None:
+    """And not for words, which it may not even take; other models do, as ever."""
+    with pytest.raises(InputError, match=f"^{model} needs a picture") as caught:
+        session.generate("", model=model)
+    assert caught.value.next_step() == "give it with image="
+    for other in ("midjourney", "mj_shorten", "dall-e-3", "nobody", None):
+        with pytest.raises(InputError, match="there is no prompt"):
+            session.generate(" ", model=other)
+    assert (served.posts, len(session.history)) == (0, 0)
 
 
 @pytest.mark.slow

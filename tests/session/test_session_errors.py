@@ -20,6 +20,7 @@ from now_jupyter._messages import (
     BadResponseError,
     ConfigError,
     ConnectFailed,
+    InputError,
     MaybeBilledError,
     NowImageError,
     QuotaError,
@@ -81,6 +82,24 @@ def test_a_refusal_is_told_in_the_users_language(
     assert (error.billed, kept.status, kept.billed) == ("no", Status.FAILED, "no")
     assert kept.error is not None
     assert kept.error.type == kind.__name__
+
+
+def test_several_numbers_are_kept(served: Served, tmp_path: Path) -> None:
+    """One is, of an order of one request."""
+    with new_session(tmp_path, served.url) as session:
+        for n, kept in ((1, "#1 is kept in the history"), (4, "#2–#5 are kept in the history")):
+            with pytest.raises(NowImageError) as caught:
+                session.generate("a fox", model="dall-e-3", n=n, params={"demo": {"code": "content_policy_violation"}})
+            assert f" · {kept}" in "\n".join(caught.value.lines())
+
+
+def test_what_has_no_buttons_is_said_in_words(served: Served, tmp_path: Path) -> None:
+    """Most services have none; nor is there a list of nothing."""
+    with new_session(tmp_path, served.url) as session:
+        session.generate("a fox", model="dall-e-2", size="256x256")
+        with pytest.raises(InputError, match="#1 has no button U1") as caught:
+            session.press("#1", "U1")
+        assert caught.value.next_step() == "it has none: not every service puts buttons under a picture"
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
