@@ -37,7 +37,8 @@ async def knock(*lines: str, body: bytes = b"", key: str | None = None) -> bytes
     relay = Relay(base_url="http://localhost", latency=0, key=key)
     async with serve(relay) as address:
         host = address.removeprefix("http://")
-        return await talk(address, *(line.format(host=host) for line in lines), body=body)
+        port = host.partition(":")[2]
+        return await talk(address, *(line.format(host=host, port=port) for line in lines), body=body)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,8 @@ async def knock(*lines: str, body: bytes = b"", key: str | None = None) -> bytes
     [
         (("GET /v1/models HTTP/1.1", "Host: {host}"), 200),
         (("GET /v1/models HTTP/1.1", "Host: {host}", "Origin: http://{host}"), 200),
+        (("GET /v1/models HTTP/1.1", "Host: localhost:{port}"), 200),
+        (("GET /v1/models HTTP/1.1", "Host: localhost"), 403),
         (("GET /v1/models HTTP/1.1", "Host: evil.example"), 403),
         (("GET /v1/models HTTP/1.1",), 403),
         (("GET /v1/models HTTP/1.1", "Host: {host}", "Origin: https://evil.example"), 403),

@@ -126,10 +126,20 @@ class History(HandsOn, Generations):
             InputError: there is none.
         """
         match = _REF.fullmatch(normalize("NFKC", ref).strip())  # as a Chinese keyboard gives it: ＃12
+        if match is None and (taken := self._find_taken(ref.strip())) is not None:
+            return taken, None
         record = self._find_record(match["number"], match["name"], in_trash=in_trash) if match else None
         if match is None or record is None:
             raise self._not_here(ref, match)
         return record, _output_of(record, int(match["output"]), ref, in_trash=in_trash) if match["output"] else None
+
+    def _find_taken(self, place: str) -> Record | None:
+        """Return the record that came from a place such as `a.now#1`, as its caption says."""
+        return (
+            next((one for one in self.records_newest_first() if one.taken_from == place), None)
+            if "#" in place
+            else None
+        )
 
     def _not_here(self, ref: str, match: re.Match[str] | None) -> InputError:
         """Say that nothing is called so, or that it lies in the trash."""

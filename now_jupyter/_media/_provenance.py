@@ -122,10 +122,10 @@ def label(data: bytes, like: Sequence[bytes | Labels] = (), kind: SourceType = "
     Args:
         data: A picture, encoded.
         like: The pictures that it shows, or their labels, which it gets.
-        kind: What is said where they say nothing; where they say different things, it is a composite.
+        kind: What is said for those that say nothing; where they say different things, it is a composite.
     """
     said = [labels_in(one) if isinstance(one, bytes) else one for one in like]
-    kinds = {source for source, _ in said if source} or {kind}
+    kinds = {source or kind for source, _ in said} or {kind}
     source = kinds.pop() if len(kinds) == 1 else "compositeWithTrainedAlgorithmicMedia"
     found = next((aigc for _, aigc in said if aigc), "")
 

@@ -272,7 +272,7 @@ class TaskStillPending(NowImageError):
 
     @property
     def _tells_billing(self) -> bool:
-        return self.billed != "maybe"  # the cell must say nothing that the picture belies
+        return self.billed == "yes"  # the cell must say nothing that the picture belies
 
 
 class TaskLost(NowImageError):

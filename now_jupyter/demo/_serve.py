@@ -107,7 +107,7 @@ class Door:
         return replace(request, body=await _read_body(reader, headers, keep=is_known))
 
     def _check_manners(self, method: str, headers: dict[str, str]) -> None:
-        if headers.get("host") != self.authority:
+        if headers.get("host") not in (self.authority, self.authority.replace(LOOPBACK, "localhost")):
             raise Refusal(403, "wrong Host")
         if headers.get("origin", self.address) != self.address:
             raise Refusal(403, "foreign Origin")

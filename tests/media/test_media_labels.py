@@ -146,6 +146,13 @@ def test_a_sheet_of_different_pictures_is_a_composite() -> None:
     assert said_in(mixed, TC260) == {AIGC}
 
 
+def test_a_photo_with_something_generated_in_it_is_a_composite() -> None:
+    """The photo itself says nothing of how it came about."""
+    mask = Image.new("L", (96, 64), 255)
+    laid = _media.lay_back(with_xmp("JPEG", LABELLED["element"]), encoded(texture()), encoded(mask))
+    assert said_in(laid, IPTC) == {f"{ROOT}compositeWithTrainedAlgorithmicMedia"}
+
+
 @pytest.mark.parametrize("kind", TYPES)
 def test_a_signed_file_is_copied_byte_for_byte_with_its_recipe_beside_it(kind: str, tmp_path: Path) -> None:
     """A copy of a signed file is the very file; what made it stands in `NAME.now.json`, and is read from there."""

@@ -133,6 +133,9 @@ def test_cancelling_before_it_is_sent_sends_nothing(session: Session, served: Se
     until(lambda: first.is_sent)
     second = session.submit("a hare")
     until(lambda: second.records)
+    with pytest.raises(TaskStillPending) as caught:
+        second.result(0.01)
+    assert "billed" not in str(caught.value)  # it will be, when it is sent
     assert second.cancel()
     with pytest.raises(Interrupted, match="nothing was sent"):
         second.result(10)

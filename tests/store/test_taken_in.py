@@ -17,7 +17,7 @@ import pytest
 from demo_calls import png
 from now_jupyter._display._display import caption_of
 from now_jupyter._ipython._reports import cell_of
-from now_jupyter._messages import ConfigError
+from now_jupyter._messages import ConfigError, InputError
 from now_jupyter._options import parse_keywords
 from now_jupyter._orders import order_of
 from now_jupyter._session import Session
@@ -83,6 +83,9 @@ def test_the_caption_names_where_it_is_from(tmp_path: Path) -> None:
         served = caption_of(session.generate("a fox")).splitlines()[-1]
         assert served == "from history #1 · from mine.now#1 · nothing spent"
         assert caption_of(session.history["#1"]).splitlines()[-1] == "#1 · from mine.now#1 · demo, costs nothing"
+        assert session.history["mine.now#1"].ref == "#1"
+        with pytest.raises(InputError, match=r"there is no mine\.now#2"):
+            session.history["mine.now#2"]
 
 
 def test_what_was_paid_elsewhere_is_not_spent_here(tmp_path: Path, served: Served) -> None:

@@ -194,6 +194,7 @@ export class DraftForm {
     } catch (error) {
       if (draft !== this.draft) return;
       this.orderButton.price.textContent = "";
+      for (const field of Object.values(this.options)) field.suggest([]);
       this.showNotes(linesOf(error).slice(0, 1));
     }
   }
