@@ -28,7 +28,7 @@ COMMANDS = (
     Command("login", "登录", "[NAME]", "set the relay's address and key; the key is asked for hidden"),
     Command("use", "使用", "NAME", "go over to another login"),
     Command("logout", "退出", "[NAME]", "forget a login and its key"),
-    Command("models", "模型", "[WORDS]", "list the relay's picture models with prices"),
+    Command("models", "模型", "[WORDS]", "list the relay's models that can be used here, with prices"),
     Command("balance", "余额", "", "ask the relay what is left"),
     Command(
         "price",
