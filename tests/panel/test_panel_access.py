@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import panels
+from now_jupyter._panel import Comparison
 from now_jupyter._session import Session
 from now_jupyter._values import Status
 from panel_steps import choose_two, count, open_first, violations
@@ -277,3 +278,70 @@ def test_the_search_field_finds_two_characters_of_chinese(page: Page, session: S
     page.fill("Search", "狐狸")
     page.wait("() => document.querySelectorAll('.nowp-tile').length === 1")
     assert "狐狸" in page.evaluate("() => document.querySelector('.nowp-open').getAttribute('aria-label')")
+
+
+def test_ctrl_z_undoes_what_was_done_where_the_focus_is(page: Page, session: Session, four: list[str]) -> None:
+    """It brings pictures back, one deed after the other, and never touches what was typed in the form."""
+    page.wait_for_pictures(4)
+    page.evaluate("() => document.querySelector('.nowp-prompt').focus()")
+    page.do(lambda raw: raw.keyboard.type("my own words"))
+    page.evaluate("() => document.querySelector('.nowp-open').focus()")
+    page.press("Delete")
+    page.wait("() => document.querySelectorAll('.nowp-tile').length === 3")
+    page.press("Delete")
+    page.wait("() => document.querySelectorAll('.nowp-tile').length === 2")
+    page.wait("() => document.querySelector('.nowp-toast')?.textContent.includes('#3')")
+    page.press("Control+z")
+    page.wait("() => document.querySelectorAll('.nowp-tile').length === 3 && !document.querySelector('.nowp-toast')")
+    page.press("Control+z")
+    page.wait("() => document.querySelectorAll('.nowp-tile').length === 4")
+    page.press("Control+z", "Control+y", "Control+Shift+z")
+    page.wire.ask("find")
+    assert page.evaluate("() => document.querySelector('.nowp-prompt').value") == "my own words"
+    assert page.focused().startswith("#")
+    assert len(session.history) == 4
+    page.evaluate("() => document.querySelector('.nowp-prompt').focus()")
+    page.press("Control+z")
+    assert page.evaluate("() => document.querySelector('.nowp-prompt').value") != "my own words"
+
+
+def test_what_a_cell_keeps_of_a_comparison_is_undone_with_ctrl_z(browser: Browser, session: Session) -> None:
+    """A comparison in a cell has its undo as well."""
+    for prompt in ("a red fox", "a whale"):
+        session.generate(prompt)
+    with panels.opened(session, lambda one: Comparison.of(one, ["#1", "#2"])) as wire, browser.page(wire) as page:
+        page.wait("() => document.querySelectorAll('.nowp-contestant').length === 2")
+        page.evaluate("() => document.querySelector('.nowp-contestant button').focus()")
+        page.press("2", "k")
+        page.wait("() => document.querySelector('.nowp-toast')")
+        assert len(session.history) == 1
+        page.press("Control+z")
+        page.wait("() => document.querySelectorAll('.nowp-contestant').length === 2")
+        assert len(session.history) == 2
+
+
+@pytest.mark.parametrize("button", ["Undo", "Close"])
+def test_the_focus_comes_back_from_a_message(page: Page, four: list[str], button: str) -> None:
+    """Its buttons give the focus back to the tile that had it, where arrows lead on."""
+    page.wait_for_pictures(4)
+    page.evaluate("() => document.querySelector('.nowp-open').focus()")
+    page.press("ArrowRight", "Delete")
+    page.wait("() => document.querySelectorAll('.nowp-tile').length === 3")
+    page.wait("() => document.querySelector('.nowp-toast')")
+    before = page.focused()
+    page.click("button", button)
+    page.wait(f"() => document.querySelectorAll('.nowp-tile').length === {4 if button == 'Undo' else 3}")
+    assert page.focused() == before
+    page.press("ArrowLeft")
+    assert page.focused() not in ("", before)
+
+
+def test_the_focus_comes_back_from_what_goes_away(page: Page, four: list[str]) -> None:
+    """The bar of what is chosen goes with the pictures that it put into the trash; the others have the focus."""
+    page.wait_for_pictures(4)
+    page.evaluate("() => document.querySelector('.nowp-open').focus()")
+    page.press("c")
+    page.evaluate("() => [...document.querySelectorAll('.nowp-on-bar')].at(-1).focus()")
+    page.press("Enter")
+    page.wait("() => document.querySelector('.nowp-chooser').hidden")
+    assert page.focused().startswith("#")

@@ -97,7 +97,8 @@ export class Chooser {
     const { t } = this.ctx;
     const { spots } = this.gallery.selection;
     const count = spots.length;
-    this.el.hidden = !count;
+    if (count) this.el.hidden = false;
+    else this.ctx.leave(this.el, () => this.el.toggleAttribute("hidden", true));
     if (!count) this.tagField.hidden = true;
     this.count.textContent = t("chosen", { count });
     for (const { name, fits } of this.actions ?? []) {

@@ -1,5 +1,5 @@
 import { createDifferences } from "./differences.js";
-import { fill, icon, setLabel, setPressed } from "./dom.js";
+import { fill, focusedBeside, icon, setLabel, setPressed } from "./dom.js";
 import { Marks } from "./marks.js";
 import { keyOf, pairsOf } from "./spots.js";
 import { Addresses } from "./wire.js";
@@ -198,7 +198,9 @@ export class Comparison {
     this.at = 0;
     this.chosen = -1;
     this.setMode("side");
+    const hadFocus = this.verdict.contains(focusedBeside(this.el));
     this.showVerdict();
+    if (hadFocus) this.verdict.querySelector("button")?.focus();
   }
 
   // The ways of comparing

@@ -1,9 +1,11 @@
-import { copyText, createMaker, fill, icon } from "./dom.js";
+import { copyText, createMaker, fill, focusedBeside, icon, takesText } from "./dom.js";
 import { linesOf, Wire } from "./wire.js";
 
 /** @import { Model } from "./types.d.ts" */
 
 const TOAST_MS = 8000;
+const MOST_UNDOABLE = 20;
+const MOST_VISITED = 12;
 const NO_SHORTCUTS = "data-lm-suppress-shortcuts";
 
 /** What all parts of one view share: making elements, words, the kernel, and the places where something is said. */
@@ -18,6 +20,12 @@ export class Context {
     this.mark = Math.random().toString(36).slice(2, 8);
     this.count = 0;
     this.timer = 0;
+    /** What brings back what was done, the latest last. @type {(() => void)[]} */
+    this.undos = [];
+    /** Where the focus was, the latest last. @type {HTMLElement[]} */
+    this.visited = [];
+    /** Where the focus goes when nothing of where it was is left. */
+    this.home = () => {};
     /** What lies over the panel, the topmost last. @type {HTMLElement[]} */
     this.layers = [];
     signal.addEventListener("abort", () => clearTimeout(this.timer), { once: true });
@@ -40,13 +48,53 @@ export class Context {
   keepKeys() {
     const { root, signal } = this;
     const mark = (/** @type {FocusEvent} */ { target }) => {
-      if (target instanceof Element) target.setAttribute(NO_SHORTCUTS, "true");
+      if (!(target instanceof HTMLElement)) return;
+      target.setAttribute(NO_SHORTCUTS, "true");
+      this.visited = [...this.visited, target].slice(-MOST_VISITED);
     };
     const stop = (/** @type {KeyboardEvent} */ event) => {
-      if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+      const isTaken = this.handleUndo(event);
+      if (isTaken || (!event.ctrlKey && !event.metaKey && !event.altKey)) event.stopPropagation();
     };
     root.addEventListener("focusin", mark, { signal });
     root.addEventListener("keydown", stop, { signal });
+  }
+
+  /**
+   * Ctrl+Z outside of a field brings back what was done here last. The browser would undo, or do again, what was typed
+   * in a field that is somewhere else.
+   * @param {KeyboardEvent} event
+   */
+  handleUndo(event) {
+    const { key, target, ctrlKey, metaKey, altKey, shiftKey } = event;
+    const name = key.toLowerCase();
+    if (!(ctrlKey || metaKey) || altKey || !["z", "y"].includes(name) || takesText(target)) return false;
+    event.preventDefault();
+    const isOurs = name === "z" && !shiftKey;
+    if (isOurs) this.undos.at(-1)?.();
+    return isOurs;
+  }
+
+  /**
+   * Put something in place of what an element holds; who was in it goes back to where they were.
+   * @param {Element} place @param {...(Node | null)} content
+   */
+  replace(place, ...content) {
+    this.leave(place, () => fill(place, ...content));
+  }
+
+  /**
+   * Do what takes a place away; who was in it goes back to where they were.
+   * @param {Element} place @param {() => void} take
+   */
+  leave(place, take) {
+    const isHere = place.contains(focusedBeside(this.root));
+    const others = this.visited.filter((one) => !place.contains(one));
+    take();
+    if (!isHere) return;
+    const left = others.filter((one) => one.isConnected && one.checkVisibility() && !one.closest("[inert]"));
+    if (left.length) left[left.length - 1].focus({ preventScroll: true });
+    else this.home();
   }
 
   /** The words of a key, filled in. @param {string} key @param {Record<string, string | number>} facts */
@@ -65,24 +113,47 @@ export class Context {
 
   /** Show a passing message, with one thing to do where `label` names it. @param {string} text @param {string} label */
   toast(text, label = "", act = () => {}) {
-    clearTimeout(this.timer);
-    const clear = () => fill(this.toaster);
     const run = () => {
-      clear();
+      this.replace(this.toaster);
       act();
     };
     const button = label ? this.h("button", { class: "nowp-bare nowp-undo", text: label, onclick: run }) : null;
-    this.fillToast(this.h("span", { text }), button);
+    const shown = this.fillToast(this.h("span", { text }), button);
+    this.dropLater();
+    return shown;
+  }
+
+  /** Let the message go after a while in which nobody is at it. */
+  dropLater() {
+    clearTimeout(this.timer);
     this.timer = window.setTimeout(() => {
-      if (!this.toaster.matches(":hover, :focus-within")) clear();
+      if (this.toaster.matches(":hover, :focus-within")) this.dropLater();
+      else fill(this.toaster);
     }, TOAST_MS);
   }
 
   /** @param {...(Node | null)} content */
   fillToast(...content) {
     const { h, toaster } = this;
-    const close = { class: "nowp-bare", label: this.t("close"), onclick: () => fill(toaster) };
-    fill(toaster, h("div", { class: "nowp-toast" }, ...content, h("button", close, icon("close"))));
+    clearTimeout(this.timer);
+    const close = { class: "nowp-bare", label: this.t("close"), onclick: () => this.replace(toaster) };
+    const shown = h("div", { class: "nowp-toast" }, ...content, h("button", close, icon("close")));
+    this.replace(toaster, shown);
+    return shown;
+  }
+
+  /**
+   * Say what was done; the button beside it undoes it, and so does Ctrl+Z.
+   * @param {string} text @param {() => void} undo
+   */
+  offerUndo(text, undo) {
+    const run = () => {
+      this.undos = this.undos.filter((one) => one !== run);
+      if (shown.isConnected) this.replace(this.toaster);
+      undo();
+    };
+    this.undos = [...this.undos, run].slice(-MOST_UNDOABLE);
+    const shown = this.toast(text, this.t("undo"), run);
   }
 
   /** An error in the words of a cell. @param {string[]} lines @param {() => void} [dismiss] */

@@ -2,6 +2,7 @@
 
 /** @import { Child, Make } from "./types.d.ts" */
 
+const WITHOUT_TEXT = new Set(["range", "checkbox", "file"]);
 const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
   star: "M8 1.9l1.9 3.9 4.2.6-3 3 .7 4.3L8 11.6l-3.8 2.1.7-4.3-3-3 4.2-.6z",
@@ -104,6 +105,12 @@ export function fill(element, ...children) {
 export function focusedBeside(element) {
   const root = /** @type {Document | ShadowRoot} */ (element.getRootNode());
   return /** @type {HTMLElement | null} */ (root.activeElement);
+}
+
+/** Whether typing in an element makes text, which the browser undoes itself. @param {EventTarget | null} element */
+export function takesText(element) {
+  if (element instanceof HTMLInputElement) return !WITHOUT_TEXT.has(element.type);
+  return element instanceof HTMLElement && (element.matches("textarea") || element.isContentEditable);
 }
 
 /**

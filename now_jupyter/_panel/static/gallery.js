@@ -364,6 +364,7 @@ export class Gallery {
     this.isKnown = false;
     this.isWhole = false;
     this.selection.clear();
+    this.ctx.undos = [];
     this.ctx.toast(this.ctx.t("moved", { folder }));
     this.find();
   }

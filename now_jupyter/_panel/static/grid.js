@@ -174,13 +174,16 @@ export class Grid {
   }
 
   /**
-   * Readers and the Tab key go by the order of elements: keep it that of the pictures.
+   * Readers and the Tab key go by the order of elements: keep it that of the pictures. What is moved loses the focus.
    * @param {Element} element @param {number} index
    */
   reorder(element, index) {
     const later = [...this.canvas.children].find((one) => Number(one.getAttribute("aria-posinset")) > index + 1);
     const after = later ?? null;
-    if (after !== element.nextElementSibling) this.canvas.insertBefore(element, after);
+    if (after === element.nextElementSibling) return;
+    const focused = focusedBeside(this.el);
+    this.canvas.insertBefore(element, after);
+    if (focused && element.contains(focused)) focused.focus({ preventScroll: true });
   }
 
   /** Show the heads of the days in sight. */

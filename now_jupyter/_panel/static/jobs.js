@@ -60,7 +60,8 @@ export class JobList {
 
   /** @param {string} key */
   drop(key) {
-    this.cards.get(key)?.el.remove();
+    const card = this.cards.get(key);
+    if (card) this.ctx.leave(card.el, () => card.el.remove());
     this.cards.delete(key);
     this.addresses.drop(key);
   }
@@ -68,11 +69,12 @@ export class JobList {
   /** @param {Job} job */
   createCard(job) {
     const { ctx } = this;
-    this.cards.get(job.key)?.el.remove();
+    const before = this.cards.get(job.key);
     const partial = this.addresses.get(job.key);
     const card = job.state === "failed" ? new FailedJob(ctx, job) : new RunningJob(ctx, job, partial);
     this.cards.set(job.key, card);
     this.list.append(card.el);
+    if (before) ctx.leave(before.el, () => before.el.remove());
     return card;
   }
 

@@ -64,7 +64,7 @@ export class Marks {
       ctx.announce(back);
       undone();
     };
-    ctx.toast(words, ctx.t("undo"), () => ctx.attempt(restore));
+    ctx.offerUndo(words, () => ctx.attempt(restore));
   }
 
   /** What happened to one or to many. @param {"trashed" | "restored"} key @param {Spot[]} spots */

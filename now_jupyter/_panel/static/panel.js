@@ -36,6 +36,7 @@ function renderPanel(ctx) {
   root.append(h("div", { class: "nowp-body" }, make, gallery.el), view.el, comparison.el, form.dialog.el);
   wire.watch("change:relay", () => showPurse(ctx, purse));
   showPurse(ctx, purse);
+  ctx.home = () => gallery.focus();
   takeFiles(ctx, form.inputs);
   fillRoom(ctx);
   gallery.find();
@@ -54,6 +55,7 @@ function renderComparison(ctx) {
   const comparison = new Comparison(ctx);
   ctx.root.classList.add("nowp-lone");
   ctx.root.append(comparison.el);
+  ctx.home = () => comparison.el.focus();
   comparison.open(ctx.model.get("pictures"));
 }
 

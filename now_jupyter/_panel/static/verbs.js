@@ -132,7 +132,7 @@ export class Verbs {
       else
         fill(
           trouble,
-          ctx.createErrorCard(linesOf(error), () => fill(trouble)),
+          ctx.createErrorCard(linesOf(error), () => ctx.replace(trouble)),
         );
     } finally {
       this.isOrdering = false;
