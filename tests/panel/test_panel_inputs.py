@@ -276,3 +276,29 @@ def test_a_recalled_file_brings_its_inputs_and_says_what_is_left_out(
     (note,) = answer["notes"]
     assert "left out" in note
     assert file["sha256"] in note
+
+
+@pytest.mark.parametrize("width", [480, 900])
+def test_why_an_order_is_refused_is_seen_and_said_once(browser: Browser, wire: Wire, width: int) -> None:
+    """With everything in the form open, its card comes into sight, and the remarks do not say the same."""
+    with browser.page(wire, width=width, height=640) as page:
+        page.wait("() => document.querySelector('.nowp-prompt')")
+        page.evaluate(DROP, [base64.b64encode(file_of()).decode(), "drop"])
+        page.wait(CARDS, 1)
+        page.fill("Prompt", "a hat")
+        page.fill("Model", "dall-e-3")
+        page.wait("() => document.querySelector('.nowp-notes').textContent.includes('takes nothing')")
+        page.evaluate("() => document.querySelectorAll('.nowp-draft details').forEach((one) => { one.open = true; })")
+        page.evaluate("() => document.querySelector('.nowp-prompt').focus()")
+        page.press("Control+Enter")
+        page.wait("() => document.querySelector('.nowp-draft .nowp-error[role=alert]')")
+        page.wait("""() => {
+            const box = document.querySelector('.nowp-draft .nowp-error').getBoundingClientRect();
+            const there = document.elementFromPoint(box.x + 12, box.y + 12);
+            return box.top >= 0 && box.bottom <= innerHeight && there?.closest('.nowp-error');
+        }""")
+        assert page.text(".nowp-draft").count("takes nothing as picture") == 1
+        page.click("button", "Dismiss")
+        assert page.focused() == "Prompt"
+        assert page.text(".nowp-draft").count("takes nothing as picture") == 1
+        assert page.errors == []

@@ -169,6 +169,15 @@ export class Context {
   }
 
   /**
+   * Put what answers the last click into its place, and bring it into sight.
+   * @param {Element} place @param {Element} card
+   */
+  showIn(place, card) {
+    fill(place, card);
+    card.scrollIntoView({ block: "nearest" });
+  }
+
+  /**
    * Do something; what the kernel refuses is said.
    * @template Result
    * @param {() => Promise<Result>} work

@@ -46,6 +46,8 @@ export class DraftForm {
     const undo = { class: "nowp-round", label: t("undoDraft"), hidden: true, onclick: () => this.goBack() };
     this.undo = h("button", undo, icon("undo"));
     this.notes = h("div", { class: "nowp-notes", role: "status" });
+    /** @type {string[]} */
+    this.remarks = [];
     this.dialog = new MaskDialog(ctx);
     this.dialog.onclose = () => this.prompt.focus();
     this.inputs = new InputList(ctx, {
@@ -215,9 +217,11 @@ export class DraftForm {
     this.showNotes(notes);
   }
 
-  /** @param {string[]} notes */
-  showNotes(notes) {
-    fill(this.notes, ...notes.map((text) => this.ctx.h("p", { text })));
+  /** Show remarks, but for what the error below says. @param {string[]} remarks */
+  showNotes(remarks = this.remarks) {
+    this.remarks = remarks;
+    const unsaid = remarks.filter((one) => !this.orderButton.lines.includes(one));
+    fill(this.notes, ...unsaid.map((text) => this.ctx.h("p", { text })));
   }
 
   showModels() {

@@ -21,13 +21,15 @@ export class OrderButton {
     };
     this.el = h("button", { class: "nowp-go", title: t("shortcut"), onclick: order }, this.label, this.price);
     this.trouble = h("div", { class: "nowp-trouble" });
+    /** What the error that stands there says. @type {string[]} */
+    this.lines = [];
   }
 
   /** Order what the draft says. @param {string[]} agreed */
   async order(agreed = []) {
     if (this.isOrdering) return;
     this.setOrdering(true);
-    fill(this.trouble);
+    this.clear();
     try {
       await this.ctx.wire.ask("generate", { draft: this.form.draft, at: Date.now(), agreed });
       this.ctx.announce(this.ctx.t("ordered"));
@@ -50,10 +52,18 @@ export class OrderButton {
   /** @param {string[]} lines */
   showError(lines) {
     const dismiss = () => {
-      fill(this.trouble);
+      this.clear();
       this.form.prompt.focus();
     };
-    fill(this.trouble, this.ctx.createErrorCard(lines, dismiss));
+    this.lines = lines;
+    this.form.showNotes();
+    this.ctx.showIn(this.trouble, this.ctx.createErrorCard(lines, dismiss));
+  }
+
+  clear() {
+    this.lines = [];
+    this.form.showNotes();
+    fill(this.trouble);
   }
 
   /** @param {Asked} asked */

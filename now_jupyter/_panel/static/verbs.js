@@ -129,11 +129,7 @@ export class Verbs {
     } catch (error) {
       const order = (/** @type {string[]} */ words) => this.order(verb, write, words);
       if (error instanceof Asked) askConsent(ctx, trouble, error, { back, order });
-      else
-        fill(
-          trouble,
-          ctx.createErrorCard(linesOf(error), () => ctx.replace(trouble)),
-        );
+      else ctx.showIn(trouble, ctx.createErrorCard(linesOf(error), () => ctx.replace(trouble)));
     } finally {
       this.isOrdering = false;
     }
