@@ -9,10 +9,10 @@ import pytest
 
 import panels
 from now_jupyter._session import Session
-from panel_steps import count
+from panel_steps import count, open_first
 from panels import Browser, Page, Wire
 
-WIDTHS = [480, 600, 720, 1100, 1400, 1800]
+WIDTHS = [480, 600, 640, 720, 1100, 1400, 1800]
 _SIDE = "() => document.querySelector('.nowp-tile').getBoundingClientRect().height"
 _FAULTS = """() => {
     const seen = (one) => one.checkVisibility({ visibilityProperty: true }) && !one.closest("[inert], .nowp-unseen");
@@ -66,7 +66,7 @@ def test_nothing_overlaps_or_is_cut_off(browser: Browser, told: tuple[Wire, bool
         page.wait("() => document.getAnimations().every((one) => one.playState !== 'running')")
         assert page.evaluate(_FAULTS) == []
         page.evaluate("() => document.querySelector('.nowp-undo').click()")
-        page.wait("() => document.querySelectorAll('.nowp-tile').length === 5")
+        page.wait("() => document.querySelector('.nowp-count').textContent.startsWith('5')")
         page.evaluate("() => document.querySelector('.nowp-open').focus()")
         page.press("Escape", "Enter")
         page.wait("() => document.querySelectorAll('.nowp-stripe img:not([hidden])').length === 4")
@@ -75,6 +75,26 @@ def test_nothing_overlaps_or_is_cut_off(browser: Browser, told: tuple[Wire, bool
         page.evaluate("() => document.querySelector('.nowp-chosen-actions button').click()")
         page.wait("() => document.querySelectorAll('.nowp-contestant').length === 4")
         page.wait("() => document.querySelectorAll('.nowp-apart :is(p, tr)').length")
+        assert page.evaluate(_FAULTS) == []
+        assert page.errors == []
+
+
+def test_nothing_is_cut_off_beside_a_file_browser(browser: Browser, told: tuple[Wire, bool]) -> None:
+    """In a panel as narrow as a window of 480 px leaves it: form, gallery with its bar, full view."""
+    wire, light = told
+    with browser.page(wire, width=180, height=1000, light=light) as page:
+        page.wait_for_pictures(2)
+        assert page.evaluate(_FAULTS) == []
+        one_line = (
+            "() => document.querySelector('.nowp-go').scrollHeight <= document.querySelector('.nowp-go').clientHeight"
+        )
+        assert page.evaluate(one_line)
+        page.evaluate("() => document.querySelector('.nowp-open').focus()")
+        page.press("c")
+        page.wait("() => !document.querySelector('.nowp-chooser').hidden")
+        assert page.evaluate(_FAULTS) == []
+        page.press("Enter")
+        page.wait("() => !document.querySelector('.nowp-over').hidden")
         assert page.evaluate(_FAULTS) == []
         assert page.errors == []
 
@@ -160,3 +180,38 @@ def test_a_message_covers_nothing_that_can_be_pressed(page: Page, many: Session)
     page.press("Delete")
     page.wait("() => document.querySelector('.nowp-toast')")
     assert page.evaluate(covered) == 0
+
+
+@pytest.mark.parametrize("width", [180, 480, 600, 640, 820])
+def test_the_form_leaves_the_pictures_their_part(browser: Browser, wire: Wire, many: Session, width: int) -> None:
+    """With everything in it open it scrolls; pictures, the bar of what is chosen and "Generate" are seen at once."""
+    with browser.page(wire, width=width, height=850) as page:
+        page.wait_for_pictures(2)
+        page.evaluate("() => document.querySelectorAll('.nowp-draft details').forEach((one) => { one.open = true; })")
+        page.evaluate("() => document.querySelector('.nowp-open').focus({ preventScroll: true })")
+        page.press("c")
+        page.wait("() => !document.querySelector('.nowp-chooser').hidden")
+        page.wait("() => document.getAnimations().every((one) => one.playState !== 'running')")
+        boxes = page.evaluate("""() => Object.fromEntries(["", "-make", "-gallery", "-scroller", "-chooser", "-go"]
+            .map((name) => [name, document.querySelector(`.nowp${name}`).getBoundingClientRect().toJSON()]))""")
+        room = boxes[""]["height"]
+        assert all(one["bottom"] <= min(850, boxes[""]["bottom"]) for one in boxes.values())
+        assert boxes["-make"]["height"] <= 0.61 * room or boxes["-gallery"]["height"] > 0.95 * room
+        assert boxes["-gallery"]["height"] >= 0.39 * room
+        assert boxes["-scroller"]["height"] > (120 if width > 300 else 60)
+
+
+@pytest.mark.parametrize("width", [480, 600, 700])
+def test_a_picture_takes_the_width_of_a_narrow_panel(browser: Browser, wire: Wire, many: Session, width: int) -> None:
+    """In the full view, or most of the height; its details stand below, and stay there from one to the next."""
+    with browser.page(wire, width=width, height=850) as page:
+        open_first(page)
+        panel, stage = page.evaluate("""() => [".nowp", ".nowp-stage"]
+            .map((name) => document.querySelector(name).getBoundingClientRect().toJSON())""")
+        assert stage["width"] > 0.98 * panel["width"] - 2
+        assert stage["height"] >= min(panel["width"], 0.7 * panel["height"]) - 4
+        under = "() => document.querySelector('.nowp-out').getBoundingClientRect().top"
+        before = page.evaluate(under)
+        page.press("ArrowRight")
+        page.wait("() => document.querySelector('.nowp-over .nowp-title').textContent.endsWith('.2')")
+        assert page.evaluate(under) == before < panel["bottom"]

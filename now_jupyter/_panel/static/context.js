@@ -173,6 +173,7 @@ export class Context {
    * @param {Element} place @param {Element} card
    */
   showIn(place, card) {
+    this.replace(this.toaster); // it may lie over it
     fill(place, card);
     card.scrollIntoView({ block: "nearest" });
   }
@@ -206,6 +207,7 @@ export class Context {
 
   /** Lay something over the panel; what lies below can be neither reached nor read. @param {HTMLElement} layer */
   cover(layer) {
+    fill(this.toaster);
     layer.hidden = false;
     this.layers = [...this.layers.filter((one) => one !== layer), layer];
     this.settleLayers();

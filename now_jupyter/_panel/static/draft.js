@@ -17,6 +17,9 @@ const NUMERIC = new Set(["n", "compression", "seed"]);
 
 /** The form: what is typed is the draft, which all views share; recalling keeps the draft before for "undo". */
 export class DraftForm {
+  /** What the last quote says beside the price. @type {string[]} */
+  remarks = [];
+
   /** @param {Context} ctx */
   constructor(ctx) {
     const { h, t, model, wire, signal } = ctx;
@@ -46,8 +49,6 @@ export class DraftForm {
     const undo = { class: "nowp-round", label: t("undoDraft"), hidden: true, onclick: () => this.goBack() };
     this.undo = h("button", undo, icon("undo"));
     this.notes = h("div", { class: "nowp-notes", role: "status" });
-    /** @type {string[]} */
-    this.remarks = [];
     this.dialog = new MaskDialog(ctx);
     this.dialog.onclose = () => this.prompt.focus();
     this.inputs = new InputList(ctx, {

@@ -54,6 +54,7 @@ export class Gallery {
     this.blank = h("div", { class: "nowp-blank", hidden: true });
     this.grid = new Grid(ctx, this.blank, {
       create: (spot) => this.createTile(spot),
+      fit: () => this.tellBars(),
       paint: () => this.showAround(),
       key: (event) => this.handleKey(event),
     });
@@ -139,6 +140,13 @@ export class Gallery {
     this.showTiles();
     this.chooser.show();
     this.ctx.announce(this.ctx.t("chosen", { count: this.selection.size }));
+  }
+
+  /** Tell the style sheet how high the bars below the pictures are: messages stand above them. */
+  tellBars() {
+    const { el, grid, ctx } = this;
+    const height = el.clientHeight - grid.el.offsetTop - grid.el.offsetHeight;
+    ctx.root.style.setProperty("--nowp-bars", `${Math.max(0, height)}px`);
   }
 
   /** Show what goes with the tiles that were painted. */

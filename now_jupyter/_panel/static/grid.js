@@ -10,7 +10,7 @@ import { isBefore, keyOf, nameDay } from "./spots.js";
 export class Grid {
   /**
    * @param {Context} ctx @param {Child} below what stands below the tiles
-   * @param {{create: (spot: Spot) => Tile, paint: () => void, key: (event: KeyboardEvent) => void}} on
+   * @param {{create: (spot: Spot) => Tile, fit: () => void, paint: () => void, key: (event: KeyboardEvent) => void}} on
    */
   constructor(ctx, below, on) {
     const { h, t, signal } = ctx;
@@ -32,7 +32,10 @@ export class Grid {
     const onscroll = () => this.paintSoon();
     const props = { class: "nowp-scroller", tabindex: "-1", onscroll, onkeydown: on.key };
     this.el = h("div", props, this.heads, this.canvas, below);
-    const watcher = new ResizeObserver(() => this.paintSoon());
+    const watcher = new ResizeObserver(() => {
+      on.fit();
+      this.paintSoon();
+    });
     watcher.observe(this.el);
     const end = () => {
       watcher.disconnect();

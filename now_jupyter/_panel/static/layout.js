@@ -9,6 +9,7 @@ const SEAM = 2;
 const HEAD = 34;
 const LARGEST_OF_FEW = 420;
 const MOST_OF_FEW = 40;
+const LEAST_FOR_TWO = 240;
 
 /** All places are known; what is worked out here costs as much as there are days, not pictures. */
 export class Layout {
@@ -43,7 +44,8 @@ export class Layout {
    * @param {number} width @param {number} height @param {number} smallest @param {boolean} isChosen
    */
   fit(width, height, smallest, isChosen) {
-    const most = Math.max(1, Math.floor((width + GAP) / (smallest + GAP)));
+    const least = isChosen || width < LEAST_FOR_TWO ? 1 : 2;
+    const most = Math.max(least, Math.floor((width + GAP) / (smallest + GAP)));
     this.divide(width, most);
     if (isChosen || this.places.length > MOST_OF_FEW) return;
     for (let columns = most - 1; columns > 0; columns -= 1) {

@@ -129,7 +129,11 @@ export class Verbs {
     } catch (error) {
       const order = (/** @type {string[]} */ words) => this.order(verb, write, words);
       if (error instanceof Asked) askConsent(ctx, trouble, error, { back, order });
-      else ctx.showIn(trouble, ctx.createErrorCard(linesOf(error), () => ctx.replace(trouble)));
+      else
+        ctx.showIn(
+          trouble,
+          ctx.createErrorCard(linesOf(error), () => ctx.replace(trouble)),
+        );
     } finally {
       this.isOrdering = false;
     }
