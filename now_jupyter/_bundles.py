@@ -81,15 +81,18 @@ def small_image(picture: Picture) -> str:
     """Return a picture as a small `<img>` for a table of HTML; nothing where it cannot be shown or is gone."""
     with suppress(NowImageError):
         if can_show(picture.mime):
-            source = _thumb_of(picture.path, picture.sha256, source_type(picture.made))
-            return f'<img alt="{escape(plain(picture.alt, 100))}" src="{source}" />'
+            source, width = _thumb_of(picture.path, picture.sha256, source_type(picture.made))
+            held = f'width="{width}" style="min-width:{width}px"'  # notebooks let pictures shrink to nothing in a table
+            return f'<img alt="{escape(plain(picture.alt, 100))}" src="{source}" {held} />'
     return ""
 
 
 @lru_cache(maxsize=1000)  # some 4 MB
-def _thumb_of(path: Path, sha256: str, kind: SourceType) -> str:
-    data, mime, *_ = preview(read_verified(path, sha256), longest=_THUMB_PX, original_if_smaller=False, kind=kind)
-    return f"data:{mime};base64,{base64.b64encode(data).decode()}"
+def _thumb_of(path: Path, sha256: str, kind: SourceType) -> tuple[str, int]:
+    data, mime, width, *_ = preview(
+        read_verified(path, sha256), longest=_THUMB_PX, original_if_smaller=False, kind=kind
+    )
+    return f"data:{mime};base64,{base64.b64encode(data).decode()}", width
 
 
 def richest_of(bundle: Bundle) -> tuple[str, str]:

@@ -550,6 +550,9 @@ def test_the_family_of_a_picture_is_shown(session: Session) -> None:
     tree = session.history.tree(made)
     assert "└─ #2 · edit, mask · an owl" in repr(tree)
     assert tree._repr_mimebundle_()["text/html"].count("<img") == 2
+    assert (
+        tree._repr_mimebundle_()["text/html"].count('width="64" style="min-width:64px"') == 2
+    )  # in a narrow cell, too
     assert session.history.tree(session.history[-1].pictures[0]).parents == (made,)
 
 
