@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import ipywidgets as widgets
 import pytest
+from PIL import Image
 
 from now_jupyter._display._buttons import ButtonRow
 from now_jupyter._messages import InputError
@@ -58,6 +60,10 @@ def test_a_click_orders_and_its_picture_comes_below(session: Session, served: Se
     assert served.count("/mj/submit/action") == 1
     assert session.history["#2"].request.button == "U2"
     assert "#2" in shown(row, widgets.Label)[0].value
+    assert not [one.value for one in shown(row, widgets.Label) if "\n" in one.value]
+    (image,) = shown(row, widgets.Image)
+    with Image.open(io.BytesIO(image.value)) as picture:
+        assert (image.layout.width, image.layout.align_self) == (f"{picture.width}px", "flex-start")
     assert (row._buttons["U2"].button_style, row._buttons["U2"].disabled) == ("success", False)
     assert ButtonRow(session, "#1")._buttons["U2"].tooltip == "pressed: #2"
 

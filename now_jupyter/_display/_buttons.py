@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -142,12 +142,12 @@ class ButtonRow(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _result_of(self, job: Job) -> Any:  # noqa: ANN401 - a widget
         error, generation = job.error(), job.generation
         if error is not None or generation is None:
-            return widgets.Label("\n".join(lines_of(error)) if error else "")
-        caption = widgets.Label(caption_of(generation, notes=job.notes, language=self._language))
-        return widgets.VBox([*_images_of(generation), caption])
+            return widgets.VBox(_labels_of(lines_of(error) if error else []))
+        caption = caption_of(generation, notes=job.notes, language=self._language)
+        return widgets.VBox([*_images_of(generation), *_labels_of(caption.split("\n"))])
 
     def _say(self, lines: list[str]) -> None:
-        self._put(None, widgets.VBox([widgets.Label(line) for line in lines]))
+        self._put(None, widgets.VBox(_labels_of(lines)))
 
     def _put(self, old: Any, new: Any) -> None:  # noqa: ANN401 - widgets
         """Put one thing in the place of another, or below all others."""
@@ -155,10 +155,20 @@ class ButtonRow(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._news.children = [one for one in shown if one is not None]
 
 
+def _labels_of(lines: Sequence[str]) -> list[Any]:
+    """Return a label for each line: in one of them, lines would run together."""
+    return [widgets.Label(line) for line in lines]
+
+
 def _images_of(generation: Generation) -> list[Any]:
-    data, _ = bundle_of(replace(generation, text=""), _PREVIEW_PX)
+    """Return the pictures in their own size, or smaller where there is less room: a box would stretch them."""
+    data, about = bundle_of(replace(generation, text=""), _PREVIEW_PX)
     return [
-        widgets.Image(value=base64.b64decode(encoded), format=mime.removeprefix("image/"))
+        widgets.Image(
+            value=base64.b64decode(encoded),
+            format=mime.removeprefix("image/"),
+            layout=widgets.Layout(width=f"{about[mime]['width']}px", max_width="100%", align_self="flex-start"),
+        )
         for mime, encoded in data.items()
         if mime.startswith("image/")
     ]
