@@ -21,6 +21,7 @@ from IPython.core.displayhook import CapturingDisplayHook, DisplayHook
 from IPython.core.formatters import DisplayFormatter
 
 from .._bundles import bundle_of, bundle_of_output, image_bundle
+from .._history import words_of
 from .._media import can_show, examine, is_inline, preview
 from .._messages import BadImageError, Language, NowImageError, columns_of, lines_of, plain, say, say_status
 from .._orders import Job
@@ -77,7 +78,7 @@ def _stable_line(generation: Generation, language: Language) -> str:
         else say_status(generation.status, language),
     ]
     behind = " · ".join(fact for fact in facts if fact)
-    prompt = _fitting(generation.prompt or generation.request.button or "", _WIDTH - len(behind) - len(" · "))
+    prompt = _fitting(words_of(generation, language), _WIDTH - len(behind) - len(" · "))
     return f"{prompt} · {behind}" if prompt else behind
 
 

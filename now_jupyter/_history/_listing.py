@@ -14,6 +14,7 @@ from .._media import can_show
 from .._messages import Language, columns_of, plain, say, say_status
 from .._sharing import frame_of
 from .._values import Generation, Picture, Status
+from ._tree import words_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,16 +144,15 @@ def _row_of(generation: Generation, language: Language | None) -> _Row:
         model=plain(generation.model, 40),
         price=_price_of(generation, language or "en"),
         date=generation.created.astimezone().strftime("%Y-%m-%d %H:%M"),
-        words=_cut(_words_of(generation), _PROMPT_COLUMNS)
+        words=_cut(_words_of(generation, language), _PROMPT_COLUMNS)
         + tags
         + (f" · {say('preview only', language or 'en')}" if _is_preview(generation) else "")
         + _reason_of(generation, language),
     )
 
 
-def _words_of(generation: Generation) -> str:
-    """Return the prompt, or the button that was pressed in its place."""
-    return plain(generation.prompt or generation.request.button or "", _LONGEST_PROMPT)
+def _words_of(generation: Generation, language: Language | None) -> str:
+    return plain(words_of(generation, language or "en"), _LONGEST_PROMPT)
 
 
 def _is_preview(generation: Generation) -> bool:
@@ -216,7 +216,7 @@ def _html_row(generation: Generation, language: Language | None) -> str:
     status = "" if generation.status is Status.DONE else row.status
     first = [part for part in (row.star.strip(), row.ref, row.amount, status) if part]
     tags = f"[{', '.join(generation.tags)}]" if generation.tags else ""
-    words = " ".join(part for part in (_words_of(generation), plain(tags, 80)) if part)
+    words = " ".join(part for part in (_words_of(generation, language), plain(tags, 80)) if part)
     texts = (" ".join(first), words + _reason_of(generation, language), row.model, row.price, row.date)
     image = next((small_image(one) for one in generation.pictures if can_show(one.mime)), "")
     ref, *others = (f"<td {_LEFT}>{escape(text)}</td>" for text in texts)

@@ -10,7 +10,7 @@ from .._bundles import small_image
 from .._messages import Language, plain, say
 from .._values import Generation
 
-__all__ = ["Tree", "tree_of", "way_of"]
+__all__ = ["Tree", "tree_of", "way_of", "words_of"]
 
 _PROMPT_SHOWN = 60
 _MOST = 200  # generations of one family that are listed
@@ -80,6 +80,12 @@ def way_of(one: Generation, language: Language = "en") -> str:
         return say("variation", language)
     words = [say("edit", language)] if request.given("picture") else []
     return ", ".join([*words, *([say("mask", language)] if request.given("mask") else [])])
+
+
+def words_of(one: Generation, language: Language = "en") -> str:
+    """Return the prompt; where there was none, the button or the variation that stood in its place."""
+    has_way = one.request.button or one.request.given("vary")
+    return one.prompt or (way_of(one, language) if has_way else "")
 
 
 def tree_of(generation: Generation, every: Sequence[Generation], language: Language) -> Tree:

@@ -32,7 +32,7 @@ def detail_of(record: Record, gallery: Gallery, history: History, language: Lang
     return {
         **row,
         "prompt": record.request.prompt[:_PROMPT_SHOWN],
-        "alt": plain(record.alt or record.request.prompt, 300),
+        "alt": plain(record.alt or row["prompt"], 300),
         "params": [list(pair) for pair in parameters(record).items()],
         "pictures": [
             {

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .._messages import Language, NowImageError, plain
+from .._messages import Language, NowImageError, plain, say
 from .._protocol import Listed
 from .._services import roles_taken
 from .._session import Session
@@ -106,7 +106,21 @@ class Gallery:
         if len(self._pictures) > _MOST_KNOWN:
             self._pictures.popitem(last=False)
         pressed = self._index.pressed_on(record.id) if record.buttons else set()
-        return {**_row_of(record, language), "takes": _takes(record.model), "buttons": _buttons_of(record, pressed)}
+        words = self._words_of(record, language)
+        return {
+            **_row_of(record, words, language),
+            "takes": _takes(record.model),
+            "buttons": _buttons_of(record, pressed),
+        }
+
+    def _words_of(self, record: Record, language: Language) -> str:
+        """Return what stands on a tile: the prompt; of what has none, how it was made, and what it shows."""
+        request = record.request
+        way = request.button or ""
+        if request.given("vary") and not request.prompt:
+            refs = [name for one, name in self._session.history.inputs_of(request) if name.startswith("#")]
+            way = say("variation of {ref}", language, ref=refs[0]) if refs else say("variation", language)
+        return " · ".join(part for part in (way, request.prompt or record.alt) if part)
 
     def pressed_by(self, record: Record) -> list[Record]:
         """Return the records whose button made this one."""
@@ -153,19 +167,13 @@ def _buttons_of(record: Record, pressed: Collection[str]) -> list[dict[str, Any]
     ]
 
 
-def _words_of(record: Record) -> str:
-    """Return what stands on a tile: the prompt; of what a button made, the button and what it shows."""
-    words = record.request.prompt or record.alt
-    return f"{record.request.button} · {words}" if record.request.button else words
-
-
-def _row_of(record: Record, language: Language) -> dict[str, Any]:
+def _row_of(record: Record, words: str, language: Language) -> dict[str, Any]:
     tags, pictures = record.tags_of(*record.shown), pictures_of(record)
     return {
         "number": record.number,
         "created": record.created,
         "status": record.status.value,
-        "prompt": plain(_words_of(record), _PROMPT_IN_ROW),
+        "prompt": plain(words, _PROMPT_IN_ROW),
         "model": record.model,
         "count": len(pictures),
         "pictures": [

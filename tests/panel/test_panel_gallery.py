@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import panels
+from now_jupyter._display._display import caption_of
 from now_jupyter._messages._errors import InputError
 from now_jupyter._panel import Comparison, Panel
 from now_jupyter._panel._diff import words_apart
@@ -20,7 +21,7 @@ from now_jupyter._panel._draft import order_from, read_draft
 from now_jupyter._panel._fallback import MARK
 from now_jupyter._session import Session
 from now_jupyter._store._record import Record
-from panels import Wire, draft
+from panels import Page, Wire, draft
 
 # Looking
 
@@ -94,6 +95,30 @@ def test_the_family_is_that_of_the_picture(wire: Wire, session: Session) -> None
     family = {number: wire.ask("detail", number=number).content for number in range(1, 5)}
     assert [family[number]["parents"] for number in (2, 3, 4)] == [[[1, 3]], [[1, 2]], [[2, 0], [1, 1]]]
     assert family[1]["children"] == [[2, [3]], [3, [2]], [4, [1]]]
+
+
+def test_what_has_no_words_says_how_it_was_made(wire: Wire, session: Session) -> None:
+    """A variation names its picture on the tile and in the name of the full view, and itself in caption and list."""
+    session.generate("a red fox", model="dall-e-2", size="256x256", n=2)
+    made = session.vary("#1.2")
+    assert wire.ask("rows", numbers=[2]).content["rows"][0]["prompt"] == "variation of #1.2"
+    assert wire.ask("detail", number=2).content["alt"] == "variation of #1.2"
+    assert caption_of(made).startswith("variation · dall-e-2 · ")
+    assert "variation" in repr(session.history[-1:])
+    wire.ask("vary", number=1, output=1, at=0.0, agreed=[])
+    wire.until(lambda: len(session.history) == 3 and not session.jobs())
+    assert wire.ask("rows", numbers=[3]).content["rows"][0]["prompt"] == "variation of #1.1 · a red fox"
+    session.trash("#1")
+    assert wire.ask("rows", numbers=[2]).content["rows"][0]["prompt"] == "variation"
+
+
+def test_a_tile_without_words_ends_with_no_dot(page: Page, session: Session) -> None:
+    """On the tile stands the reference, and what there is of words."""
+    session.generate("a red fox", model="dall-e-2", size="256x256")
+    session.vary("#1")
+    page.wait_for_pictures(2)
+    words = page.evaluate("() => [...document.querySelectorAll('.nowp-tile-words')].map((one) => one.textContent)")
+    assert words == ["#2 · variation of #1", "#1 · a red fox"]
 
 
 def test_a_dropped_file_is_recalled(wire: Wire, session: Session, tmp_path: Path) -> None:

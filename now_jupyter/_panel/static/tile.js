@@ -87,14 +87,13 @@ export class Tile {
     const { number, status, prompt, model, others, failure } = row;
     const state = this.ctx.t(`status.${status}`);
     const came = marks ? [] : others.map((one) => nameOther(this.ctx, one));
-    const instead = came.length ? came.join("\n") : `${state} · ${failure || prompt}`;
+    const join = (/** @type {string[]} */ ...parts) => parts.filter(Boolean).join(" · ");
     const ref = marks?.ref ?? `#${number}`;
-    this.words.textContent = marks ? `${ref} · ${prompt}` : instead;
+    this.words.textContent = marks ? join(ref, prompt) : came.join("\n") || join(state, failure || prompt);
     const told = [status === "done" ? "" : state, failure, ...came, (marks ?? row).starred ? "★" : ""];
     const notes = (marks?.notes ?? []).map((note) => this.ctx.t(`badge.${note}`));
     this.badge.textContent = notes.join(" · ");
     this.badge.hidden = !notes.length;
-    const parts = [ref, prompt, model, ...notes, ...told];
-    this.open.setAttribute("aria-label", parts.filter(Boolean).join(" · "));
+    this.open.setAttribute("aria-label", join(ref, prompt, model, ...notes, ...told));
   }
 }
