@@ -60,7 +60,7 @@ Pair: TypeAlias = tuple[Word, _Value]
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An input that stands in the form: a picture of the history (`ref`), or a file that the folder keeps.
+    """An input that stands in the form: a picture of the history (`ref`), or a file that the folder keeps (`name`).
 
     The digest is always there: in another folder, or after a number was taken anew, `ref` names another picture.
     """
@@ -68,6 +68,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     role: GivenRole
     sha256: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
     ref: Annotated[str, Meta(pattern=r"\A(?:#[1-9][0-9]{0,14}(?:\.[1-9][0-9]{0,3})?)?\Z")] = ""
+    name: Word = ""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -56,7 +56,7 @@ def test_any_picture_that_can_be_read_is_attached_and_ordered_with(wire: Wire, s
     """It is kept by its digest, shown small, and the order starts from it."""
     data = file_of(kind)
     one = attach(wire, data)
-    assert one == {"role": "picture", "sha256": digest(data), "ref": ""}
+    assert one == {"role": "picture", "sha256": digest(data), "ref": "", "name": ""}
     shown = wire.ask("input", input=one)
     assert (shown.content["width"], shown.content["height"]) == (64, 48)
     assert Image.open(io.BytesIO(shown.buffers[0])).size == (64, 48)
@@ -187,10 +187,11 @@ def test_what_is_dropped_or_pasted_becomes_an_input(page: Page, session: Session
     page.evaluate(DROP, [base64.b64encode(made.pictures[0].bytes()).decode(), "paste"])
     page.wait(CARDS, 3)
     names = page.evaluate("() => [...document.querySelectorAll('.nowp-card-name')].map((one) => one.textContent)")
-    assert names[2] == "#1"
+    assert names == ["fox.png", "pasted", "#1"]
     page.click("button", "Move #1 forward")
     page.click("button", f"Remove {names[0]}")
     page.wire.until(lambda: [one["ref"] for one in page.wire.widget.draft["inputs"]] == ["#1", ""])
+    assert [one["name"] for one in page.wire.widget.draft["inputs"]] == ["", "pasted"]
     assert violations(page) == []
     page.click("button", "Recall its prompt and settings instead")
     page.wait("() => document.querySelector('.nowp-prompt').value === 'a red fox'")

@@ -6,6 +6,7 @@ import { Addresses } from "./wire.js";
 /** @import { Given, GivenRole, Recipe, Takes } from "./types.d.ts" */
 
 const MOST_GIVEN = 20;
+const LONGEST_FILE_NAME = 100;
 const MOST_KEPT = 60;
 const MOST_NAMED = 4;
 /** @type {GivenRole[]} */
@@ -136,7 +137,7 @@ export class InputList {
   /** @param {Given} one @param {number} index */
   createCard(one, index) {
     const { h, t } = this.ctx;
-    const name = one.ref || one.sha256.slice(0, 6);
+    const name = one.ref || one.name || (one.role === "mask" ? t("role.mask") : one.sha256.slice(0, 6));
     const label = t("inputNumber", { number: index + 1, name });
     const image = h("img", { alt: "", class: "nowp-input-thumb", "data-key": one.sha256 });
     this.fillThumb(one, image);
@@ -159,7 +160,7 @@ export class InputList {
       h(
         "div",
         { class: "nowp-card-text" },
-        h("span", { class: "nowp-card-name", text: name }),
+        h("span", { class: "nowp-card-name", text: name, title: name }),
         this.createRole(one, index),
       ),
       h("div", { class: "nowp-card-buttons" }, ...buttons),
@@ -231,12 +232,15 @@ export class InputList {
     if (this.inputs.length < MOST_GIVEN) this.put([...this.inputs, one]);
   }
 
-  /** Attach a file, and offer to recall how it was made where that is known. @param {Blob} file */
-  async attach(file) {
+  /**
+   * Attach a file, and offer to recall how it was made where that is known.
+   * @param {File} file @param {string} name what it is called in the form
+   */
+  async attach(file, name = file.name) {
     const { ctx } = this;
     await ctx.attempt(async () => {
       const { input, recall } = await ctx.wire.ask("attach", {}, [await file.arrayBuffer()]);
-      this.append(input);
+      this.append({ ...input, name: input.ref ? "" : plainName(name) });
       if (recall) ctx.toast(ctx.t("attached"), ctx.t("recallInstead"), () => this.recall(recall));
       else ctx.announce(ctx.t("attached"));
     });
@@ -255,7 +259,7 @@ export class InputList {
 }
 
 /** Take pictures that are pasted or dropped anywhere on the panel. @param {Context} ctx @param {InputList} list */
-export function takeFiles({ root, signal }, list) {
+export function takeFiles({ root, signal, t }, list) {
   const handle = (/** @type {DragEvent} */ event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
@@ -271,13 +275,22 @@ export function takeFiles({ root, signal }, list) {
     if (!files.length) return;
     event.preventDefault();
     event.stopPropagation();
-    attachAll(files, list);
+    attachAll(files, list, t("pasted")); // the browser's own name says nothing
   };
   root.addEventListener("paste", paste, { signal });
   root.tabIndex = -1; // a click between the fields lets what is pasted come here
 }
 
-/** One after another, so that they stand in their order. @param {Iterable<File>} files @param {InputList} list */
-async function attachAll(files, list) {
-  for (const file of [...files]) await list.attach(file);
+/**
+ * One after another, so that they stand in their order.
+ * @param {Iterable<File>} files @param {InputList} list @param {string} [name]
+ */
+async function attachAll(files, list, name) {
+  for (const file of [...files]) await list.attach(file, name);
+}
+
+/** A file's name as the draft may hold it. @param {string} name */
+function plainName(name) {
+  const plain = name.replace(/[\n\r\0]|\p{Surrogate}/gu, " ");
+  return [...plain].slice(0, LONGEST_FILE_NAME).join("");
 }

@@ -41,7 +41,7 @@ export class MaskDialog {
       this.take = take;
       this.back = back;
       ctx.cover(this.el);
-      await this.editor.show(given, input.ref);
+      await this.editor.show(given, input.ref || input.name);
     });
   }
 

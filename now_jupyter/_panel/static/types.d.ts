@@ -8,11 +8,12 @@ export type GivenRole = "picture" | "mask" | "vary";
 /** How many inputs of each role a model takes. */
 export type Takes = Partial<Record<GivenRole, number>>;
 
-/** An input: a picture of the history by its number, or a file that was attached; by digest in either case. */
+/** An input: a picture of the history by its number, or a file that was attached, with its name; both by digest. */
 export interface Given {
   role: GivenRole;
   sha256: string;
   ref: string;
+  name: string;
 }
 
 /** A picture as a mask is painted on it; width and height are the original's. */
