@@ -50,6 +50,7 @@ _FIELDS: Mapping[str, list[Any]] = {
         *[(name, Word, "") for name in ("model", "tag", "status")],
         *[(name, bool, False) for name in ("starred", "newest")],
     ],
+    "choices": [],
     "rows": [("numbers", _Numbers)],
     "thumbs": [("spots", Annotated[list[_Spot], Meta(max_length=200)])],
     "detail": [("number", _Number)],

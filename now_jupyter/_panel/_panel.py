@@ -146,6 +146,7 @@ class Panel(Standing):
         return {
             **super().answers(),
             "find": ("files", self._find),
+            "choices": ("files", lambda _: self._gallery.choices()),
             "rows": ("files", self._of_this_folder(self._rows)),
             "thumbs": ("files", self._of_this_folder(self._thumbnails)),
             "detail": ("files", self._of_this_folder(self._detail)),

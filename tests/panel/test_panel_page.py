@@ -274,3 +274,22 @@ def test_vary_and_again_in_the_full_view(page: Page, session: Session) -> None:
     page.do(lambda raw: raw.get_by_role("button", name="Again", exact=True).dblclick())
     page.wire.until(lambda: not session.jobs() and len(session.history) == 3)
     assert session.history["#3"].prompt == "a red fox"
+
+
+def test_filters_offer_what_there_is(page: Page, session: Session) -> None:
+    """A single tag, but not a single model or state; what a picture lost, or was while it was made, is away again."""
+    offered = """() => [...document.querySelectorAll('.nowp-filters select:not([hidden])')]
+        .map((select) => [...select.options].map((one) => one.textContent).join(", "))"""
+    page.fill("Prompt", "a red fox")
+    page.press("Control+Enter")
+    page.wait_for_pictures(1)
+    page.wait(f"() => !({offered})().length")
+    session.tag("#1", "cover")
+    page.wait(f"() => ({offered})().join() === 'All tags, cover'")
+    page.do(lambda raw: raw.locator(".nowp-filters select:not([hidden])").select_option("cover"))
+    session.generate("a whale")
+    session.tag("#1", "cover", remove=True)
+    page.wait("() => document.querySelector('.nowp-blank-title')?.textContent === 'Nothing fits'")
+    assert page.evaluate(offered) == ["All tags, cover"]
+    page.click("button", "Clear search and filters")
+    page.wait(f"() => !({offered})().length")

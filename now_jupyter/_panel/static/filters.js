@@ -119,10 +119,12 @@ export class Filters {
   setOptions(select, values) {
     const { h, t } = this.ctx;
     const { value } = select;
+    const offered = values.includes(value) || !value ? values : [...values, value]; // what narrows is named
+    const fewest = select === this.byTag ? 1 : 2; // one tag tells pictures apart, one model does not
     const name = (/** @type {string} */ one) => (select === this.byStatus ? t(`status.${one}`) : one);
-    fill(select, select.options[0], ...values.map((one) => h("option", { value: one, text: name(one) })));
+    fill(select, select.options[0], ...offered.map((one) => h("option", { value: one, text: name(one) })));
     select.value = value;
-    select.hidden = values.length < 2 && !value;
+    select.hidden = offered.length < fewest && !value;
   }
 }
 

@@ -62,6 +62,7 @@ export class Gallery {
     this.band = new RubberBand(ctx, this);
     this.loadSoon = debounce(signal, 60, () => this.load());
     this.findSoon = debounce(signal, 60, () => this.find());
+    this.askChoicesSoon = debounce(signal, REST_MS, () => this.askChoices());
     this.findRestSoon = debounce(signal, REST_MS, () => this.find());
     const parts = [this.filters.el, this.grid.el, this.trouble, this.chooser.el];
     this.el = h("section", { class: "nowp-gallery", "aria-label": t("gallery") }, ...parts);
@@ -94,6 +95,12 @@ export class Gallery {
       if (asked.newest) this.load(); // what one scrolls past can wait, the first sight need not
       this.isKnown = true;
     });
+  }
+
+  /** Offer no more to filter by what is not there any more. */
+  async askChoices() {
+    const { ctx, filters } = this;
+    await ctx.attempt(async () => filters.setChoices(await ctx.wire.ask("choices", {})));
   }
 
   /** @param {Placed[]} places */
@@ -339,6 +346,7 @@ export class Gallery {
     const { number, status } = row;
     const before = this.rows.put(row);
     this.filters.addChoices(row);
+    if (before && takesAway(before, row)) this.askChoicesSoon();
     const hasArrived = status === "done" && before && before.status !== "done";
     if (hasArrived) this.ctx.announce(this.ctx.t("arrived", { ref: `#${number}` }));
     this.on.updateRow(row);
@@ -360,6 +368,7 @@ export class Gallery {
     this.on.leave(number);
     this.rows.drop(number);
     this.replace(number, []);
+    this.askChoicesSoon();
   }
 
   /** @param {string} folder */
@@ -376,4 +385,9 @@ export class Gallery {
     this.ctx.toast(this.ctx.t("moved", { folder }));
     this.find();
   }
+}
+
+/** Whether something one can filter by may be gone with what a row was before. @param {Row} before @param {Row} row */
+function takesAway(before, row) {
+  return before.status !== row.status || before.tags.some((tag) => !row.tags.includes(tag));
 }

@@ -213,6 +213,7 @@ type Nothing = Record<string, never>;
 export interface Actions {
   script: { asks: Nothing; answers: Nothing };
   find: { asks: Query & { newest: boolean }; answers: { whole: boolean; choices?: Choices } };
+  choices: { asks: Nothing; answers: Choices };
   rows: { asks: { numbers: number[] }; answers: { rows: Row[] } };
   thumbs: { asks: Marked; answers: Nothing };
   detail: { asks: { number: number }; answers: Detail };
