@@ -375,6 +375,22 @@ def test_only_pictures_have_masks(session: Session, tmp_path: Path) -> None:
         MaskEditor.of(session, "#9")
 
 
+@pytest.mark.parametrize("width", [380, 480, 800, 1400])
+def test_the_editor_in_a_cell_shows_all_of_itself(browser: Browser, session: Session, width: int) -> None:
+    """However often tools and hint break their lines, nothing below the picture is cut off."""
+    made = session.generate("a red fox", size="512x512", model="dall-e-2")
+    with (
+        panels.opened(session, lambda one: MaskEditor.of(one, made)) as wire,
+        browser.page(wire, width=width, height=950) as page,
+    ):
+        page.wait("() => document.querySelector('.nowp-easel')?.dataset.view")
+        panel, easel, hint = page.evaluate("""() => [".nowp", ".nowp-easel", ".nowp-hint"]
+            .map((one) => document.querySelector(one).getBoundingClientRect().toJSON())""")
+        assert hint["bottom"] <= panel["bottom"] <= 950
+        assert easel["height"] >= 280
+        assert page.errors == []
+
+
 @pytest.mark.parametrize("light", [True, False])
 @pytest.mark.parametrize("width", [480, 700, 1000, 1400])
 def test_the_editor_fits_at_any_width(browser: Browser, session: Session, width: int, light: bool) -> None:
