@@ -17,7 +17,7 @@ from ._copies import (
 from ._decoding import DecoderError, decode, displayable, examine, open_picture, pixels_only
 from ._files import read_verified
 from ._masks import Box, draw_boxes, encode_png, lay_back, region_of, share_changed, to_alpha
-from ._preview import Cell, cell_of, crop_picture, fill, preview, sheet
+from ._preview import Cell, cell_of, crop_picture, fit, preview, sheet
 from ._provenance import Labels, SourceType, extract, label, labels_in, restore_original, source_type
 from ._types import MediaType, can_show, identify, is_inline, is_web_page, media_type
 
@@ -39,7 +39,7 @@ __all__ = [
     "encode_png",
     "examine",
     "extract",
-    "fill",
+    "fit",
     "identify",
     "is_inline",
     "is_web_page",

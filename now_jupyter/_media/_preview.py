@@ -21,7 +21,7 @@ from ._types import is_inline
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Cell", "cell_of", "crop_picture", "fill", "preview", "sheet"]
+__all__ = ["Cell", "cell_of", "crop_picture", "fit", "preview", "sheet"]
 
 Size = tuple[int, int]
 
@@ -68,19 +68,16 @@ def preview(
     return _encode(_shrink(image, (longest, longest)), [data], kind)
 
 
-def fill(data: bytes, size: Size) -> Image:
-    """Return the middle of a picture, cut so that it fills `size`.
+def fit(data: bytes, longest: int) -> Image:
+    """Return a whole picture, small: its longest side is at most this.
 
     Raises:
         BadImageError: the bytes are no picture that can be shown.
     """
-    from PIL import ImageOps  # noqa: PLC0415 - Pillow is loaded when it is used
-
     opened = open_picture(data)
-    enough = round(max(size) * max(opened.size) / min(opened.size))  # the shortest side still fills the place
     with one_at_a_time():
-        image = load(opened, within=max(*size, enough))
-    return ImageOps.fit(image, size)
+        image = load(opened, within=longest)
+    return _shrink(image, (longest, longest))
 
 
 def crop_picture(source: bytes | Path, box: tuple[float, float, float, float]) -> bytes:

@@ -1,4 +1,4 @@
-"""Thumbnails: square JPEGs, each of one picture, made once and kept in memory, those in sight first."""
+"""Thumbnails: JPEGs, each of one whole picture, made once and kept in memory, those in sight first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
-from .._media import fill, label, labels_in, read_verified
+from .._media import fit, label, labels_in, read_verified
 from .._messages import NowImageError
 from .._store import RecordedOutput
 
@@ -18,7 +18,7 @@ __all__ = ["Spot", "Wanted", "thumb_of"]
 Spot: TypeAlias = tuple[int, int]
 """The number of a generation, and that of its output."""
 
-_SIDE = 384
+_LONGEST = 384
 _QUALITY = 80
 _GROUND = (232, 233, 236)
 _MOST_VIEWS = 8
@@ -36,9 +36,9 @@ def _thumb(path: Path, sha256: str) -> bytes:
     from PIL import Image  # noqa: PLC0415 - Pillow is loaded when it is used
 
     data = read_verified(path, sha256)
-    filled = fill(data, (_SIDE, _SIDE))
-    ground = Image.new("RGB", filled.size, _GROUND)
-    ground.paste(filled, mask=filled if filled.mode == "RGBA" else None)
+    small = fit(data, _LONGEST)
+    ground = Image.new("RGB", small.size, _GROUND)
+    ground.paste(small, mask=small if small.mode == "RGBA" else None)
     target = io.BytesIO()
     ground.save(target, "JPEG", quality=_QUALITY)
     return label(target.getvalue(), [labels_in(data)])

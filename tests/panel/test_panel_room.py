@@ -215,3 +215,15 @@ def test_a_picture_takes_the_width_of_a_narrow_panel(browser: Browser, wire: Wir
         page.press("ArrowRight")
         page.wait("() => document.querySelector('.nowp-over .nowp-title').textContent.endsWith('.2')")
         assert page.evaluate(under) == before < panel["bottom"]
+
+
+def test_pictures_are_seen_whole(page: Page, session: Session) -> None:
+    """Wide, high and square ones in squares of one size, so that one can choose by composition."""
+    session.generate("a red fox", size="16:9")
+    session.generate("a whale", size="9:16")
+    session.generate("a forest", model="dall-e-2", size="256x256", n=3)
+    page.wait_for_pictures(5)
+    seen = page.evaluate("""() => [...document.querySelectorAll(".nowp-thumb")].map((one) =>
+        [one.naturalWidth / one.naturalHeight, one.clientWidth - one.clientHeight, getComputedStyle(one).objectFit])""")
+    assert [round(ratio, 1) for ratio, *_ in seen] == [1.0, 1.0, 1.0, 0.6, 1.8]
+    assert all(abs(more) <= 1 and how == "contain" for _, more, how in seen)

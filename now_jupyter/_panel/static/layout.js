@@ -5,7 +5,6 @@
 /** @typedef {{x: number, y: number, width: number, side: number, before: boolean, after: boolean}} Square */
 
 export const GAP = 10;
-const SEAM = 2;
 const HEAD = 34;
 const LARGEST_OF_FEW = 420;
 const MOST_OF_FEW = 40;
@@ -91,7 +90,7 @@ export class Layout {
     const [before, after] = [-1, 1].map((by) => places[index + by]?.number === number);
     const isJoined = after && column < columns - 1;
     const y = section.top + HEAD + Math.floor(within / columns) * step;
-    return { x: column * step, y, width: isJoined ? step - SEAM : side, side, before, after };
+    return { x: column * step, y, width: isJoined ? step : side, side, before, after };
   }
 
   /** The index that stands at a height, in a column, or the last before it. @param {number} y @param {number} column */

@@ -52,6 +52,7 @@ export class Tile {
     el.style.transform = `translate(${x}px, ${y}px)`;
     el.style.width = `${width}px`;
     el.style.height = `${side}px`;
+    el.style.setProperty("--nowp-side", `${side}px`);
     el.classList.toggle("nowp-goes-on", after);
     el.classList.toggle("nowp-follows", before);
     el.setAttribute("aria-setsize", String(count));
