@@ -227,3 +227,47 @@ def test_pictures_are_seen_whole(page: Page, session: Session) -> None:
         [one.naturalWidth / one.naturalHeight, one.clientWidth - one.clientHeight, getComputedStyle(one).objectFit])""")
     assert [round(ratio, 1) for ratio, *_ in seen] == [1.0, 1.0, 1.0, 0.6, 1.8]
     assert all(abs(more) <= 1 and how == "contain" for _, more, how in seen)
+
+
+@pytest.mark.parametrize("width", [180, 400, 480, 800, 1200])
+def test_the_buttons_of_a_comparison_stand_alike(browser: Browser, told: tuple[Wire, bool], width: int) -> None:
+    """Whatever the numbers of the pictures are: what keeps one has the same place in each column."""
+    wire, light = told
+    with browser.page(wire, width=width, height=1000, light=light) as page:
+        page.wait_for_pictures(2)
+        page.evaluate("() => document.querySelector('.nowp-open').focus()")
+        page.press("End", "c", "ArrowLeft", "c", "ArrowLeft", "c")
+        page.evaluate("() => document.querySelector('.nowp-chosen-actions button').click()")
+        page.wait("() => document.querySelectorAll('.nowp-contestant').length === 3")
+        page.wait("() => document.querySelectorAll('.nowp-apart :is(p, tr)').length")
+        kept = page.evaluate("""() => [...document.querySelectorAll(".nowp-contestant")].map((one) => {
+            const keep = one.lastElementChild.getBoundingClientRect();
+            return [keep.top - one.getBoundingClientRect().top, keep.width].map(Math.round).join();
+        })""")
+        assert len(set(kept)) == 1
+        assert page.evaluate(_FAULTS) == []
+        assert page.errors == []
+
+
+def test_a_message_leaves_for_what_it_would_cover(page: Page, session: Session) -> None:
+    """The mask editor, the full view, and the card that says why an order was refused."""
+    session.generate("a red fox", model="dall-e-2", size="256x256", n=3)
+    page.wait_for_pictures(3)
+    page.fill("Prompt", "a hat")
+    page.fill("Model", "dall-e-2")
+    for key, shown in (("Enter", ".nowp-over:not([hidden]) .nowp-original"), ("", ".nowp-draft .nowp-error")):
+        page.evaluate("() => document.querySelector('.nowp-open').focus()")
+        page.press("Delete")
+        page.wait("() => document.querySelector('.nowp-toast')")
+        if key:
+            page.press(key)
+        else:
+            page.fill("Size", "nonsense")
+            page.evaluate("() => document.querySelector('.nowp-go').click()")
+        page.wait("one => document.querySelector(one)", shown)
+        assert count(page, ".nowp-toast") == 0
+        page.press("Escape")
+        page.wait("() => document.querySelector('.nowp-over').hidden")
+    page.evaluate("() => document.querySelector('.nowp-open').focus()")
+    page.press("Control+z", "Control+z")
+    page.wait("() => document.querySelectorAll('.nowp-tile').length === 3")
