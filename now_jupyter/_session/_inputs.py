@@ -20,7 +20,7 @@ from .._values import Button, Generation, Input, Origin, Output, Picture, Reques
 from ._given import Given, boxes_in, from_file, from_pixels, mask_from, mask_of_boxes
 from ._references import Reference, References
 
-_NUMBERS = re.compile(r"[\s\d.,，()（）-]*\d\s*[,，][\s\d.,，()（）-]*")  # a box that lacks something
+_NUMBERS = re.compile(r"[\s\d.()（）-]*+[,，][\s\d.,，()（）-]*+")  # a box that lacks something
 
 __all__ = ["Inputs", "left_out", "recalled_from", "require_start", "try_file"]
 
