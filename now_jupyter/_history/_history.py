@@ -135,11 +135,9 @@ class History(HandsOn, Generations):
 
     def _find_taken(self, place: str) -> Record | None:
         """Return the record that came from a place such as `a.now#1`, as its caption says."""
-        return (
-            next((one for one in self.records_newest_first() if one.taken_from == place), None)
-            if "#" in place
-            else None
-        )
+        if "#" not in place:
+            return None
+        return next((one for one in self.records_newest_first() if one.taken_from == place), None)
 
     def _not_here(self, ref: str, match: re.Match[str] | None) -> InputError:
         """Say that nothing is called so, or that it lies in the trash."""

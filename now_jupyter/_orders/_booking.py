@@ -50,9 +50,10 @@ class Booking:
     async def settle_decided(self, record: Record, store: Store) -> None:
         """Let those rest that waited for the user's word, where this record is the word: it follows their task now.
 
-        Otherwise `resume` would collect the outputs of one task for both.
+        Otherwise `resume` would collect the outputs of one task for both. While nobody knows whether the word arrived,
+        those that waited are the only ones who can collect them.
         """
-        if record.request.button is not None and record.billed != "no":
+        if record.request.button is not None and record.state is not None:
             await run_in_thread(self._settle, record, store)
 
     def _settle(self, record: Record, store: Store) -> None:

@@ -268,7 +268,7 @@ class Midjourney:
             life=self._life(wishes),
             fails=wishes.fault == "failure",
         )
-        return _submitted(1, "Submit success", task.id, {})
+        return _broken_reply(wishes) or _submitted(1, "Submit success", task.id, {})
 
     async def _simple_change(self, _request: Request) -> Response:
         # The defect of the real ones: the path is taken for "change" and the model name comes out empty.

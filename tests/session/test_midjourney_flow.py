@@ -12,7 +12,7 @@ from PIL import ImageChops
 
 from buying import until
 from now_jupyter._display._display import caption_of
-from now_jupyter._messages import InputError, NowImageError, TaskNeedsAction, TaskStillPending
+from now_jupyter._messages import InputError, MaybeBilledError, NowImageError, TaskNeedsAction, TaskStillPending
 from now_jupyter._options import cell_text, parse_keywords
 from now_jupyter._orders import order_of
 from now_jupyter._runner import _polling
@@ -221,6 +221,19 @@ def test_what_waits_for_a_word_is_confirmed_or_left(session: Session, served: Se
     assert session.resume() == []  # its task is followed by the confirmed one
     assert asked(served, since) == []
     assert session.history.find(waiting.ref)[0].error.message("en") == "you decided: #3 goes on with it"
+
+
+def test_a_word_that_may_not_have_arrived_leaves_its_task_to_who_waited(session: Session, served: Served) -> None:
+    """The answer to the confirmation broke off: only the waiting one knows the task, and collects what comes of it."""
+    made = session.generate("a fox", model="midjourney")
+    with pytest.raises(TaskNeedsAction):
+        session.press(made, "V1", **wish(fault="modal"))
+    with pytest.raises(MaybeBilledError):
+        session.press("#2", "confirm", **wish(fault="reset"))
+    assert session.history.record(3).state is None
+    since = len(served.relay.requests)
+    assert [len(one.pictures) for one in session.resume() if one.ref == "#2"] == [4]
+    assert {one.split()[0] for one in asked(served, since)} == {"GET"}
 
 
 def test_a_failed_task_says_why(session: Session) -> None:
