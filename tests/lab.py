@@ -304,7 +304,7 @@ class Page:
         from playwright.async_api import TimeoutError as TooLate
 
         try:
-            self.do(lambda page: page.wait_for_function(script, arg=argument, timeout=timeout * 1000))
+            self.do(lambda page: page.wait_for_function(script, arg=argument, timeout=timeout * 1000, polling=50))
         except TooLate:
             raise self._late(script, timeout) from None
 

@@ -444,7 +444,7 @@ class Page:
 
     def wait(self, expression: str, argument: object = None, *, seconds: float = 30) -> None:
         """Wait until an expression about the page is true."""
-        self.do(lambda page: page.wait_for_function(expression, arg=argument, timeout=1000 * seconds))
+        self.do(lambda page: page.wait_for_function(expression, arg=argument, timeout=1000 * seconds, polling=50))
 
     def wait_for_pictures(self, count: int = 1, *, seconds: float = 30) -> None:
         """Wait until so many thumbnails are painted and nothing fades in any more."""
