@@ -86,7 +86,6 @@ _CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(cell
     kind: cell.model.type,
     source: cell.model.sharedModel.getSource(),
     prompt: cell.node.querySelector('.jp-InputPrompt')?.innerText ?? '',
-    outputs: cell.model.outputs?.toJSON() ?? [],
     text: [...cell.node.querySelectorAll('.jp-OutputArea-output')].map(one => one.innerText).join('\\n').trim(),
     images: [...cell.node.querySelectorAll('.jp-OutputArea-output img')]
         .filter(one => one.complete && one.naturalWidth)
@@ -295,8 +294,8 @@ class Page:
         """Wait until the kernel is connected and has nothing to do."""
         self.wait_for(_READY, timeout=timeout)
 
-    def wait_for(self, script: str, argument: object = None, *, timeout: float = 30) -> None:
-        """Wait until a JavaScript function gives something true.
+    def wait_for(self, script: str, argument: object = None, *, timeout: float = 30, what: str = "") -> None:
+        """Wait until a JavaScript function gives something true; `what` says it in words.
 
         Raises:
             TimeoutError: it did not in time; what the cells show by then is told.
@@ -306,7 +305,7 @@ class Page:
         try:
             self.do(lambda page: page.wait_for_function(script, arg=argument, timeout=timeout * 1000, polling=50))
         except TooLate:
-            raise self._late(script, timeout) from None
+            raise self._late(what or script, timeout) from None
 
     def _late(self, what: str, timeout: float) -> TimeoutError:
         from playwright.async_api import Error
@@ -364,7 +363,7 @@ class Page:
         self.do(execute)
 
     def cells(self) -> list[dict[str, Any]]:
-        """Tell of every cell: kind, source, prompt, outputs (as in the file), text and image sizes (as in the page)."""
+        """Tell of every cell as it is in the page: kind, source, prompt, text and image sizes."""
         cells: list[dict[str, Any]] = self.evaluate(_CELLS)
         return cells
 
@@ -382,15 +381,19 @@ class Page:
 
     def wait_for_text(self, index: int, text: str, timeout: float = 30) -> None:
         """Wait until these words stand below a cell."""
-        self.until(lambda: text in self.text(index), timeout, f"{text!r} below cell {index}")
+        there = f"([index, text]) => ({_CELLS})()[index].text.includes(text)"
+        self.wait_for(there, [index, text], timeout=timeout, what=f"{text!r} below cell {index}")
 
     def wait_for_images(self, index: int, *sizes: tuple[int, int], timeout: float = 30) -> None:
         """Wait until exactly these images stand below a cell."""
-        self.until(lambda: self.images(index) == list(sizes), timeout, f"images of {sizes} below cell {index}")
+        wanted = json.dumps([list(size) for size in sizes], separators=(",", ":"))
+        there = f"([index, sizes]) => JSON.stringify(({_CELLS})()[index].images) === sizes"
+        self.wait_for(there, [index, wanted], timeout=timeout, what=f"images of {sizes} below cell {index}")
 
     def wait_for_prompts(self, *prompts: str, timeout: float = 60) -> None:
         """Wait until exactly these prompts stand beside the code cells."""
-        self.until(lambda: self.prompts() == list(prompts), timeout, f"prompts {prompts}")
+        there = f"prompts => ({_CELLS})().filter(one => one.kind === 'code').map(one => one.prompt).join() === prompts"
+        self.wait_for(there, ",".join(prompts), timeout=timeout, what=f"prompts {prompts}")
 
     def by_role(self, role: Any, name: str, *, index: int | None = None) -> playwright.Locator:
         """Find what has this role and accessible name in the outputs (of one cell); for use inside `do`."""

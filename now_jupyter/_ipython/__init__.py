@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._extension import load, session, unload
+from ._loading import garbage_can_wait
 
 __all__ = ["load", "session", "unload"]
 
@@ -24,4 +25,5 @@ else:
 
         if name.startswith("_"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module("._verbs", __name__), name)
+        with garbage_can_wait():
+            return getattr(import_module("._verbs", __name__), name)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .._cells import Cells, Execution
 from ._children import hand_down, take_over
+from ._loading import garbage_can_wait
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -56,7 +57,8 @@ def session() -> Session:
 
 
 def _new_session(*, is_forked: bool) -> Session:
-    from .._session import Session  # noqa: PLC0415 - loaded when something is asked of it
+    with garbage_can_wait():
+        from .._session import Session  # noqa: PLC0415 - loaded when something is asked of it
 
     told = take_over()
     if (ip := _shell()) is None:

@@ -17,6 +17,7 @@ from IPython.core.magic import needs_local_scope, no_var_expand
 
 from .._cells import Cells
 from ._lists import register_lists, unregister_lists
+from ._loading import garbage_can_wait
 from ._rewriting import AWAITED_PREFIX, Rewriting
 
 if TYPE_CHECKING:
@@ -62,9 +63,10 @@ class Extension:
         """Return the magics themselves; they and the session are loaded at the first call."""
         with self._loading:
             if self._magics is None:
-                from ._magics import Magics  # noqa: PLC0415 - what takes long to load
+                with garbage_can_wait():
+                    from ._magics import Magics  # noqa: PLC0415 - what takes long to load
 
-                self._magics = Magics(self._ip, self._session(), self.cells, self._publisher)
+                    self._magics = Magics(self._ip, self._session(), self.cells, self._publisher)
             return self._magics
 
     def attach(self) -> None:

@@ -1,11 +1,9 @@
 """The keyword arguments of the verbs that make pictures: written once, for type checkers, help and completion."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
-from typing import Any, TypedDict, TypeVar, get_args, get_type_hints
+from typing import Any, TypedDict, TypeVar, get_args
 
 from .._options import OPTIONS
 
@@ -83,7 +81,7 @@ def expand_options(verb: _Verb) -> _Verb:
     own = inspect.signature(verb, eval_str=True)
     *others, options = own.parameters.values()
     (typed,) = get_args(options.annotation)  # Unpack[…]
-    hints = get_type_hints(typed)
+    hints = typed.__annotations__
     expanded = [inspect.Parameter(name, options.KEYWORD_ONLY, default=None, annotation=hints[name]) for name in hints]
     verb.__signature__ = own.replace(parameters=[*others, *expanded])  # type: ignore[attr-defined]  # inspect reads it
     verb.__doc__ = f"{inspect.getdoc(verb) or ''}\n\nOptions:\n{_help_of(hints)}"

@@ -127,14 +127,17 @@ from IPython.core.interactiveshell import InteractiveShell
 ip = InteractiveShell.instance()
 before = set(sys.modules)
 {work}
-print(*sorted(set(sys.modules) - before))
+print(*sorted(set(sys.modules) - before - set(sys.builtin_module_names)))
 """
 LOAD = "ip.extension_manager.load_extension('now_jupyter')"
 LIGHT = {
     "now_jupyter",
     "now_jupyter._cells",
     "now_jupyter._ipython",
-    *(f"now_jupyter._ipython.{name}" for name in ("_children", "_extension", "_light", "_lists", "_rewriting")),
+    *(
+        f"now_jupyter._ipython.{name}"
+        for name in ("_children", "_extension", "_light", "_lists", "_loading", "_rewriting")
+    ),
     "now_jupyter._traits",
 }
 
@@ -169,3 +172,27 @@ def test_values_are_shown_by_the_names_of_their_classes(name: str) -> None:
     """Formatters stand under names before the classes are loaded; there is a public class of each."""
     module, _, kind = name.rpartition(".")
     assert getattr(importlib.import_module(module), kind) in (nj.Generation, nj.Job, *nj.Picture.__mro__)
+
+
+PASSES = """
+import gc
+if {is_off}:
+    gc.disable()
+before = gc.isenabled(), gc.get_freeze_count()
+passes = []
+gc.callbacks.append(lambda phase, _: passes.append(phase))
+import now_jupyter
+now_jupyter.use_demo()
+print((gc.isenabled(), gc.get_freeze_count()) == before, passes.count("start"))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_off", [False, True])
+def test_loading_makes_the_garbage_collector_wait(is_off: bool) -> None:
+    """Hundreds of modules are loaded between two passes; whoever had turned it off finds it off, and nothing frozen."""
+    command = [sys.executable, "-c", PASSES.format(is_off=is_off)]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True, timeout=100)
+    is_as_before, passes = ran.stdout.split()
+    assert is_as_before == "True"
+    assert int(passes) < 60  # 125 otherwise
