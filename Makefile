@@ -25,8 +25,8 @@ PIP := $(RUN) -m pip --disable-pip-version-check --no-input
 KERNEL6 := ipykernel==6.31.0
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=60 --nbval-sanitize-with now_jupyter/nbval.cfg
 OF_INSTALLATION := pyproject.toml constraints.txt
-# One worker more than there are cores, as kernels and pages are waited for; each with a JupyterLab of its own. A file's
-# tests stay together, and files come in the order of tests/conftest.py.
+# One worker more than there are cores, as kernels and pages are waited for. A file's tests stay together, so do those
+# with a JupyterLab, and files come in the order of tests/conftest.py.
 WORKERS := -n $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))') --dist=loadfile --no-loadscope-reorder
 # What checks the panel's script; users need neither.
 NODE_MODULES := $(VENV)/js/node_modules

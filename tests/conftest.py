@@ -6,7 +6,7 @@ import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -23,6 +23,10 @@ QUICK, KERNELS = "--quick", "--kernels"
 # Without the first no kernel of the tests is found; a `page` is one of a browser.
 _KERNEL_FIXTURES = {"kernels_folder", "lab_server", "browser", "page"}
 _LONGEST_FIRST = ("lab_server", "kernels_folder", "browser")
+_WITH_JUPYTERLAB = (
+    *("tests/panel/test_panel_lab.py", "tests/panel/test_panel_studio.py"),
+    *("tests/test_lab.py", "tests/test_lab_helper.py", "tests/faults/test_w_in_the_browser.py"),
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,6 +47,19 @@ def pytest_configure(config: pytest.Config) -> None:
         hypothesis.settings.load_profile("quick")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Keep the tests of a file on one worker, and all with a JupyterLab: to start it and load its page takes long."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class OneJupyterLab(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = str(super()._split_scope(nodeid))
+            return "JupyterLab" if file in _WITH_JUPYTERLAB else file
+
+    return OneJupyterLab(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Both options go by what a test asks for, so that new tests fall on the right side by themselves.
 
@@ -51,6 +68,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     ranks: dict[Path, int] = {}
     for item in items:
+        file = item.nodeid.split("::")[0]
+        assert "lab_server" not in getattr(item, "fixturenames", ()) or file in _WITH_JUPYTERLAB, f"add {file}"
         ranks[item.path] = min(_rank(item), ranks.get(item.path, len(_LONGEST_FIRST) + 1))
     items.sort(key=lambda item: ranks[item.path])
     left_out = [item for item in items if not _is_wanted(item, config)]
