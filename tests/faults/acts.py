@@ -142,6 +142,7 @@ def _cell(scene: Scene) -> Any:
     os.environ.update(NOW_BASE_URL=scene.url, NOW_FOLDER=str(scene.folder))
     with contextlib.redirect_stdout(io.StringIO()), shell_in(scene.folder.parent) as shell:
         shell.run("%load_ext now_jupyter")
+        shell.run("%xmode Minimal")  # nobody reads what IPython says of an interrupt
         code = f"%%nowimage -m gpt-image-2 -n 1\n{PROMPT}"
         ip: Any = shell.ip
         awaited = ip.transform_cell(code)

@@ -6,7 +6,9 @@
 What a dead process leaves behind is only what it did to files and sockets, so killing it before each such effect (and
 in the middle of each write) goes through every state that any kill can leave; killing at system calls and at lines of
 our code are the counter-checks that no effect was overlooked. The children are forked by a small process without
-threads, which has everything imported; the relay lives in the test's own process and goes on whatever is killed.
+threads, which has everything of others imported, and all of ours that is loaded before anybody watches; it keeps no
+state, so the tests of a run use it one after the other, each with its own environment. The relay lives in the test's
+own process and goes on whatever is killed.
 
 What a user's own files remember of a history lies beside it: the first order of each history has the same effects,
 whatever was ordered elsewhere, so that a place found in one of them is the same place in the next.
@@ -14,7 +16,10 @@ whatever was ordered elsewhere, so that a place found in one of them is the same
 
 from __future__ import annotations
 
+import atexit
 import faulthandler
+import gc
+import importlib
 import json
 import os
 import select
@@ -22,6 +27,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +47,14 @@ __all__ = ["GENERATE", "PROMPT", "Kernels", "Ran", "Relay", "answer_of", "in_par
 
 T = TypeVar("T")
 _AT_ONCE = 2
+_LOADED = (
+    *("now_jupyter._media", "now_jupyter._services", "now_jupyter._session", "shells"),
+    *("anyio._backends._asyncio", "anyio.streams.stapled", "anyio.streams.tls", "encodings.ascii"),
+    *("encodings.utf_8_sig", "PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin"),
+    *("IPython.core.application", "IPython.core.completer", "IPython.core.completerlib", "IPython.core.magics"),
+    *("IPython.core.magics.extension", "bdb", "ipywidgets", "termios"),
+)  # what all children have; what ours load later on is loaded under the eyes of who watches
+_IDLE: list[subprocess.Popen[str]] = []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,28 +76,26 @@ class Kernels:
     """Starts processes that act; a context manager."""
 
     def __enter__(self) -> Self:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", "import kills; kills.serve()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            text=True,
-        )
+        self._process = _IDLE.pop() if _IDLE else _started()
+        self._is_asked = False
         return self
 
     def __exit__(self, *_: object) -> None:
-        cast("IO[str]", self._process.stdin).close()
-        self._process.wait()
-        cast("IO[str]", self._process.stdout).close()
+        if self._is_asked:  # and has not answered
+            _end(self._process)
+        else:
+            _IDLE.append(self._process)
 
     def act(self, name: str, folder: Path, relay: FaultServer | None, kill: Kill | None = None, **more: Any) -> Ran:
         """Have a new process do something, and wait for its end."""
-        order = {"act": name, "folder": str(folder), "url": relay.url if relay else "", "kill": kill, "more": more}
+        url = relay.url if relay else ""
+        order = {"act": name, "folder": str(folder), "url": url, "kill": kill, "more": more, "environ": {**os.environ}}
+        self._is_asked = True
         cast("IO[str]", self._process.stdin).write(json.dumps(order) + "\n")
         cast("IO[str]", self._process.stdin).flush()
         self._ensure_answer(name)
         line = cast("IO[str]", self._process.stdout).readline()
+        self._is_asked = False
         ran = Ran(**json.loads(line))
         if not ran.killed and isinstance(ran.result, dict) and "bug" in ran.result:
             raise AssertionError(ran.result["bug"])
@@ -94,6 +106,29 @@ class Kernels:
     def _ensure_answer(self, name: str) -> None:
         ready, _, _ = select.select([cast("IO[str]", self._process.stdout)], [], [], PATIENCE + 10)
         assert ready, f"no answer to {name}"
+
+
+def _started() -> subprocess.Popen[str]:
+    """Start a process that forks."""
+    return subprocess.Popen(
+        [sys.executable, "-c", "import kills; kills.serve()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        text=True,
+    )
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    cast("IO[str]", process.stdin).close()
+    process.wait()
+    cast("IO[str]", process.stdout).close()
+
+
+@atexit.register
+def _end_all() -> None:
+    while _IDLE:
+        _end(_IDLE.pop())
 
 
 def in_parallel(points: Iterable[T], live: Callable[[Kernels, Relay, T], object], **of_relay: Any) -> None:
@@ -116,11 +151,12 @@ def in_parallel(points: Iterable[T], live: Callable[[Kernels, Relay, T], object]
 
 def serve() -> None:
     """Fork a child for every line of stdin, and say how it ended."""
-    import now_jupyter._media
-    import now_jupyter._services
-    import now_jupyter._session  # noqa: F401 - loaded once for all children
-    import shells  # noqa: F401 - loaded once for all children
-
+    for name in _LOADED:
+        importlib.import_module(name)
+    sys.dont_write_bytecode = True  # no effect of a child
+    assert threading.active_count() == 1
+    gc.collect()
+    gc.freeze()  # nobody collects, or copies, what all have
     for line in sys.stdin:
         sys.stdout.write(json.dumps(_in_child(json.loads(line))) + "\n")
         sys.stdout.flush()
@@ -161,6 +197,8 @@ def _live(order: Mapping[str, Any], pipe: int) -> None:
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may ignore it
         scene = Scene(Path(order["folder"]), order["url"], watcher)
+        os.environ.clear()
+        os.environ.update(order["environ"])
         os.environ["XDG_STATE_HOME"] = str(scene.folder.parent / ".state")
         watcher.start()
         result = ACTS[order["act"]](scene, **order["more"])
