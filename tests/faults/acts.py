@@ -237,6 +237,54 @@ def _forked(scene: Scene) -> Any:
         session.close()
 
 
+# Measured
+
+
+def _measured(
+    scene: Scene,
+    *,
+    caps: Mapping[str, int],
+    deadline: float,
+    resume: bool,
+    preview: bool,
+    options: Mapping[str, Any],
+) -> Any:
+    """Order (or resume) under these caps, and tell by how many MiB that raised the peak of this process."""
+    import now_jupyter._media as media
+    import now_jupyter._transport._download as download
+    from now_jupyter import _transport as transport
+    from now_jupyter._messages._errors import NowImageError
+    from now_jupyter._transport import _answers
+
+    downloads: Any = download.Downloader.__init__.__kwdefaults__
+    if caps:
+        _answers.JSON_CAP = caps["answer"]  # type: ignore[misc]
+        downloads["cap"] = caps["picture"]
+    downloads["deadline"] = deadline
+    orders: Any = transport.RelayClient.__init__.__kwdefaults__
+    orders["deadline"] = deadline
+    with _session(scene) as session:
+        session.history.records()
+        before = _peak()
+        try:
+            if resume:
+                session.resume()
+            else:
+                session.generate("a fox", model="gpt-image-2", **options)
+            came = "done"
+            if preview:
+                media.preview(session.history[0].pictures[0].bytes())
+        except NowImageError as problem:
+            came = f"{type(problem).__name__}: {problem}"
+        return {"came": came, "growth": _peak() - before, "billed": session.history[0].billed}
+
+
+def _peak() -> float:
+    """Give the most MiB that this process ever had in memory."""
+    lines = Path("/proc/self/status").read_text("ascii", "replace").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
 ACTS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         "generate": _generate,
@@ -247,5 +295,6 @@ ACTS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "tended": _tended,
         "cell": _cell,
         "forked": _forked,
+        "measured": _measured,
     }
 )

@@ -20,10 +20,10 @@ from typing import Any, Literal, Protocol
 
 __all__ = ["RAW_WRITE", "Effects", "Kill", "Watcher", "is_ours"]
 
-_Kind = Literal["effect", "line", "fails", "broken", "call", "steps", "interrupt", "interrupts"]
+_Kind = Literal["effect", "line", "fails", "broken", "call", "steps", "interrupt", "interrupts", "nothing"]
 Kill = tuple[_Kind, int | str]
 """Die at an effect, line or system call (all are named where none is hit); let one effect on files fail, or all from
-one on; send SIGINT at a step, once or twice, or name all steps.
+one on; send SIGINT at a step, once or twice, or name all steps; do nothing to it, and do not look either.
 """
 
 RAW_WRITE = os.write

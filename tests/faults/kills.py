@@ -43,7 +43,7 @@ from sellers import GENERATE, PATIENCE, Relay, answer_of, picture_of
 from steps import Steps
 from system_calls import follow, let_me_be_followed
 
-__all__ = ["GENERATE", "PROMPT", "Kernels", "Ran", "Relay", "answer_of", "in_parallel", "picture_of", "sold"]
+__all__ = ["GENERATE", "PROMPT", "Kernels", "Ran", "Relay", "answer_of", "in_parallel", "load", "picture_of", "sold"]
 
 T = TypeVar("T")
 _AT_ONCE = 2
@@ -86,14 +86,24 @@ class Kernels:
         else:
             _IDLE.append(self._process)
 
-    def act(self, name: str, folder: Path, relay: FaultServer | None, kill: Kill | None = None, **more: Any) -> Ran:
-        """Have a new process do something, and wait for its end."""
+    def act(
+        self,
+        name: str,
+        folder: Path,
+        relay: FaultServer | None,
+        kill: Kill | None = None,
+        *,
+        patience: float = PATIENCE,
+        **more: Any,
+    ) -> Ran:
+        """Have a new process do something, and wait for its end; after `patience` seconds it is taken to hang."""
         url = relay.url if relay else ""
-        order = {"act": name, "folder": str(folder), "url": url, "kill": kill, "more": more, "environ": {**os.environ}}
+        order = {"act": name, "folder": str(folder), "url": url, "kill": kill, "more": more}
+        order |= {"environ": {**os.environ}, "patience": patience}
         self._is_asked = True
         cast("IO[str]", self._process.stdin).write(json.dumps(order) + "\n")
         cast("IO[str]", self._process.stdin).flush()
-        self._ensure_answer(name)
+        self._ensure_answer(name, patience)
         line = cast("IO[str]", self._process.stdout).readline()
         self._is_asked = False
         ran = Ran(**json.loads(line))
@@ -103,8 +113,8 @@ class Kernels:
             relay.settle()
         return ran
 
-    def _ensure_answer(self, name: str) -> None:
-        ready, _, _ = select.select([cast("IO[str]", self._process.stdout)], [], [], PATIENCE + 10)
+    def _ensure_answer(self, name: str, patience: float) -> None:
+        ready, _, _ = select.select([cast("IO[str]", self._process.stdout)], [], [], patience + 10)
         assert ready, f"no answer to {name}"
 
 
@@ -151,15 +161,20 @@ def in_parallel(points: Iterable[T], live: Callable[[Kernels, Relay, T], object]
 
 def serve() -> None:
     """Fork a child for every line of stdin, and say how it ended."""
+    load()
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(_in_child(json.loads(line))) + "\n")
+        sys.stdout.flush()
+
+
+def load() -> None:
+    """Load what all children have."""
     for name in _LOADED:
         importlib.import_module(name)
     sys.dont_write_bytecode = True  # no effect of a child
     assert threading.active_count() == 1
     gc.collect()
     gc.freeze()  # nobody collects, or copies, what all have
-    for line in sys.stdin:
-        sys.stdout.write(json.dumps(_in_child(json.loads(line))) + "\n")
-        sys.stdout.flush()
 
 
 def _in_child(order: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,7 +206,7 @@ def _in_child(order: Mapping[str, Any]) -> dict[str, Any]:
 
 def _live(order: Mapping[str, Any], pipe: int) -> None:
     """Do the act; never returns."""
-    faulthandler.dump_traceback_later(PATIENCE, exit=True)
+    faulthandler.dump_traceback_later(order["patience"], exit=True)
     watcher = _watcher(order["kill"] or ("effect", 0), pipe)
     answer: dict[str, Any]
     try:
@@ -214,10 +229,9 @@ def _live(order: Mapping[str, Any], pipe: int) -> None:
 
 
 class _Nobody:
-    """Watches nothing here: the parent follows from outside."""
+    """Watches nothing here."""
 
-    def start(self) -> None:
-        let_me_be_followed()
+    def start(self) -> None: ...
 
     def end(self) -> None: ...
 
@@ -225,10 +239,19 @@ class _Nobody:
         return {}
 
 
+class _Parent(_Nobody):
+    """Follows from outside."""
+
+    def start(self) -> None:
+        let_me_be_followed()
+
+
 def _watcher(kill: Kill, pipe: int) -> Watcher:
     kind, target = kill
-    if kind.startswith("call"):
+    if kind == "nothing":
         return _Nobody()
+    if kind.startswith("call"):
+        return _Parent()
     if kind == "steps" or kind.startswith("interrupt"):
         return Steps(kind, str(target))
     return Effects(kind, int(target), pipe)

@@ -6,6 +6,8 @@ Each function that a cell calls between its paid answer and its end is found by 
 from __future__ import annotations
 
 import base64
+import functools
+import gc
 import json
 import sys
 import threading
@@ -14,7 +16,7 @@ from contextlib import contextmanager
 from inspect import CO_OPTIMIZED
 from itertools import count
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Self
 
 import PIL
@@ -67,16 +69,23 @@ class Breaking:
         threading.settrace(None)
 
     def _trace(self, frame: FrameType, event: str, _: object) -> None:
-        file = frame.f_code.co_filename
-        if event != "call" or not file.startswith(str(PACKAGE)) or "/demo/" in file or not self._server.posts:
+        if event != "call" or not (name := name_of(frame.f_code)) or not self._server.posts:
             return
-        if frame.f_code.co_name.startswith("<") or not frame.f_code.co_flags & CO_OPTIMIZED:
-            return  # a lambda, a module or the body of a class
-        name = f"{Path(file).relative_to(PACKAGE)} {frame.f_code.co_qualname}"
         self.called[name] = None
         if name == self._broken:
             self.has_struck = True
             raise self._fault("broken")
+
+
+@functools.cache
+def name_of(code: CodeType) -> str:
+    """Name a function of ours; what is none has no name."""
+    file = code.co_filename
+    if not file.startswith(str(PACKAGE)) or "/demo/" in file:
+        return ""
+    if code.co_name.startswith("<") or not code.co_flags & CO_OPTIMIZED:
+        return ""  # a lambda, a module or the body of a class
+    return f"{Path(file).relative_to(PACKAGE)} {code.co_qualname}"
 
 
 _WHOLE = base64.b64encode(png((8, 8))).decode()
@@ -162,6 +171,8 @@ def test_each_thing_that_decorates_a_paid_picture_may_break(
         fault = FAULTS[place % len(FAULTS)]
         told = broken(name, fault, tmp_path / str(place), server, watched)
         assert fault.__name__ in told + "".join(capsys.readouterr()), f"{name}: {fault.__name__} is told nowhere"
+        gc.collect()
+        gc.freeze()  # else IPython looks at what is left of all faults so far at the end of every shell
 
 
 def broken(name: str, fault: type[Exception], folder: Path, server: FaultServer, watched: threading.Event) -> str:

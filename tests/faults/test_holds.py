@@ -68,9 +68,8 @@ def copying() -> float:
 
 
 def is_short(work: Callable[[], object]) -> bool:
-    """Whether others get the lock meanwhile; the first run loads what is loaded once."""
-    work()
-    return any(held_by(work) < COPIES * copying() for _ in range(8))
+    """Whether others get the lock meanwhile, in the quickest of some runs; the first ones load what is loaded once."""
+    return any(held_by(work) < COPIES * copying() for _ in range(9))
 
 
 @pytest.fixture(autouse=True)
@@ -156,4 +155,4 @@ def test_what_an_answer_says_holds_up_nobody(body: bytes, campaign: Campaign) ->
 
 def test_the_measure_sees_what_it_measures() -> None:
     """What one call of a library holds is seen, so a small figure means something."""
-    assert not is_short(lambda: sum(range(20_000_000)))
+    assert not is_short(lambda: sum(range(10_000_000)))

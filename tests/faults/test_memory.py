@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import base64
 import io
-import json
-import subprocess
-import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,45 +20,13 @@ from PIL import Image
 from campaign import Campaign
 from checker import Ledger, checked
 from faultserver import Action, FaultServer, Send, chunked, json_answer, response, stream_answer
+from kills import Kernels
 from stand import PATH
 
 MIB = 1 << 20
 OTHER = 45  # MiB for all but pixels: what an answer says, threads, TLS, buffers, what the allocator keeps
 PIECE = b"QUJD" * (16 << 10)
-BUYER = """
-import json, sys
-from pathlib import Path
-order = json.loads(sys.argv[1])
-import now_jupyter._transport._download as download, now_jupyter._media as media, PIL.PngImagePlugin
-from now_jupyter import _transport as transport
-from now_jupyter._transport import _answers
-from now_jupyter._messages._errors import NowImageError
-from now_jupyter._session import Session
-if order["json_cap"]:
-    _answers.JSON_CAP = order["json_cap"]
-    download.Downloader.__init__.__kwdefaults__["cap"] = order["picture_cap"]
-transport.RelayClient.__init__.__kwdefaults__["deadline"] = order["deadline"]
-download.Downloader.__init__.__kwdefaults__["deadline"] = order["deadline"]
-
-def peak():
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
-
-folder = Path(order["folder"])
-session = Session(folder=folder, base_url=order["url"], environ={}, working=folder.parent)
-session.history.records()
-before = peak()
-try:
-    session.resume() if order["resume"] else session.generate("a fox", model="gpt-image-2", **order["options"])
-    came = "done"
-    if order["preview"]:
-        media.preview(session.history[0].pictures[0].bytes())
-except NowImageError as problem:
-    came = type(problem).__name__ + ": " + str(problem)
-after = peak()
-session.close()
-print(json.dumps([came, after - before, session.history[0].billed]))
-"""
+LONGEST = 150.0  # seconds for an order under the real caps
 
 
 class Endless(list[Action]):
@@ -98,6 +63,9 @@ class Bought:
     billed: str
 
 
+Buy = Callable[..., Bought]
+
+
 @pytest.fixture
 def caps(full_faults: bool) -> Caps:
     if full_faults:
@@ -111,31 +79,24 @@ def server() -> Iterator[FaultServer]:
         yield server
 
 
-def bought(
-    folder: Path,
-    server: FaultServer,
-    caps: Caps,
-    *,
-    resume: bool = False,
-    preview: bool = False,
-    deadline: float = 60.0,
-    **options: Any,
-) -> Bought:
-    order = {
-        "folder": str(folder / "a.now"),
-        "url": server.url,
-        "json_cap": 0 if caps.is_real else caps.answer,
-        "picture_cap": caps.picture,
-        "deadline": deadline,
-        "resume": resume,
-        "preview": preview,
-        "options": options,
-    }
-    command = [sys.executable, "-c", BUYER, json.dumps(order)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
-    assert not done.returncode, done.stderr[-3000:]
-    came, growth, billed = json.loads(done.stdout)
-    return Bought(came=came, growth=growth, billed=billed)
+@pytest.fixture
+def bought(tmp_path: Path, server: FaultServer, kernels: Kernels, caps: Caps) -> Buy:
+    """Order from the server in a process of its own."""
+
+    def buy(
+        caps: Caps = caps,
+        *,
+        resume: bool = False,
+        preview: bool = False,
+        deadline: float = 60.0,
+        **options: Any,
+    ) -> Bought:
+        given = {} if caps.is_real else {"answer": caps.answer, "picture": caps.picture}
+        more = {"caps": given, "deadline": deadline, "resume": resume, "preview": preview, "options": options}
+        folder = tmp_path / "a.now"
+        return Bought(**kernels.act("measured", folder, server, ("nothing", 0), patience=LONGEST, **more).result)
+
+    return buy
 
 
 def told(campaign: Campaign, caps: Caps, name: str, one: Bought) -> None:
@@ -160,17 +121,17 @@ def head(*, length: int | None = None, **headers: str) -> bytes:
 
 @pytest.mark.row("B5", injected="a JSON body without end")
 def test_a_body_without_end_stops_at_the_cap(
-    tmp_path: Path, server: FaultServer, caps: Caps, campaign: Campaign
+    tmp_path: Path, server: FaultServer, caps: Caps, bought: Buy, campaign: Campaign
 ) -> None:
     """It goes to the disk, and what was read is kept."""
     server.script(Endless(Send(head()), Send(b'{"data":[{"b64_json":"'), again=PIECE), path=PATH)
-    one = bought(tmp_path, server, caps)
+    one = bought()
     assert one.came.startswith("BadResponseError: the answer is larger than")
     assert one.billed == "maybe"
     assert one.growth < OTHER
     assert (tmp_path / "a.now" / "answers" / "1.part").stat().st_size >= caps.answer
     told(campaign, caps, "endless JSON", one)
-    again = bought(tmp_path, server, caps, resume=True)
+    again = bought(resume=True)
     assert again.growth < OTHER
     told(campaign, caps, "endless JSON, resumed", again)
 
@@ -185,13 +146,13 @@ def bombs(size: int) -> bytes:
 @pytest.mark.row("B5", injected="a gzip bomb, said to be identity, said to be gzip, said to be nothing")
 @pytest.mark.parametrize("encoding", ["identity", "gzip", ""])
 def test_a_bomb_is_not_unpacked_beyond_the_cap(
-    encoding: str, tmp_path: Path, server: FaultServer, caps: Caps, campaign: Campaign
+    encoding: str, server: FaultServer, caps: Caps, bought: Buy, campaign: Campaign
 ) -> None:
     """What is packed without saying so is not unpacked at all; what says so, up to the cap."""
     packed = bombs(4 * caps.answer)
     said = {"Content_Encoding": encoding} if encoding else {}
     server.script([Send(head(length=len(packed), **said) + packed)], path=PATH)
-    one = bought(tmp_path, server, caps)
+    one = bought()
     assert one.came.startswith("BadResponseError")
     assert one.billed == "maybe"
     assert one.growth < OTHER
@@ -209,13 +170,13 @@ def just_under(cap: int, before: str, after: str) -> Sequence[Action]:
 @pytest.mark.row("B5", injected="an answer just under the cap, in base64, and with one emoji or half of one beside it")
 @pytest.mark.parametrize("note", ["fox", "🦊", "\\ud83e"])
 def test_an_answer_just_under_the_cap_is_not_in_the_memory(
-    note: str, tmp_path: Path, server: FaultServer, caps: Caps, campaign: Campaign
+    note: str, tmp_path: Path, server: FaultServer, caps: Caps, bought: Buy, campaign: Campaign
 ) -> None:
     """Neither as bytes nor as text, nor the picture in it; nor when it is taken up again."""
     item = f'{{"data":[{{"revised_prompt":"{note}","b64_json":"', '"}]}'
     server.script(just_under(caps.answer, *item), path=PATH)
     for resume in (False, True):
-        one = bought(tmp_path, server, caps, resume=resume)
+        one = bought(resume=resume)
         assert one.billed == "yes"
         assert one.growth < OTHER, (resume, one)
         told(campaign, caps, f"answer with {note!r}{' again' * resume}", one)
@@ -224,13 +185,13 @@ def test_an_answer_just_under_the_cap_is_not_in_the_memory(
 
 
 @pytest.mark.row("B5", injected="a million small values in one answer")
-def test_many_small_values_are_refused(tmp_path: Path, server: FaultServer, caps: Caps, campaign: Campaign) -> None:
+def test_many_small_values_are_refused(server: FaultServer, caps: Caps, bought: Buy, campaign: Campaign) -> None:
     """Small values take twenty times their text: so many are not read as JSON at all."""
     times = caps.answer // len(PIECE) - 1
     piece = b"[]," * (len(PIECE) // 3)
     actions = [Send(head(length=2 + 1 + times * len(piece)) + b"["), *([Send(piece)] * times), Send(b"1]")]
     server.script(actions, path=PATH)
-    one = bought(tmp_path, server, caps)
+    one = bought()
     assert one.came.startswith("BadResponseError")
     assert one.growth < OTHER
     told(campaign, caps, "small values", one)
@@ -239,14 +200,14 @@ def test_many_small_values_are_refused(tmp_path: Path, server: FaultServer, caps
 @pytest.mark.row("B5", injected="a stream of one endless event, and of endless events")
 @pytest.mark.parametrize("kind", ["line", "events"])
 def test_a_stream_without_end_stops_at_the_cap(
-    kind: str, tmp_path: Path, server: FaultServer, caps: Caps, campaign: Campaign
+    kind: str, server: FaultServer, caps: Caps, bought: Buy, campaign: Campaign
 ) -> None:
     """A stream counts as a body does, however many events it is."""
     chunk = PIECE if kind == "line" else b'event: x.partial_image\ndata: {"b64_json":"' + PIECE[:8000] + b'"}\n\n'
     start = b"data: " if kind == "line" else b": fox\n\n"
     packed = chunked(*[chunk] * max(1, len(PIECE) // len(chunk)), end=False)
     server.script(Endless(Send(stream_answer()), Send(chunked(start, end=False)), again=packed), path=PATH)
-    one = bought(tmp_path, server, caps, params={"stream": True}, deadline=120.0)
+    one = bought(params={"stream": True}, deadline=120.0)
     assert one.came.startswith("BadResponseError: the answer is larger than"), one
     assert one.billed == "maybe"
     assert one.growth < OTHER, one
@@ -256,7 +217,7 @@ def test_a_stream_without_end_stops_at_the_cap(
 @pytest.mark.row("B5", injected="a refusal, a head, interim answers and a slow body without end")
 @pytest.mark.parametrize("kind", ["refusal", "head", "interim", "slow"])
 def test_what_has_no_end_ends_at_its_cap_or_deadline(
-    kind: str, tmp_path: Path, server: FaultServer, caps: Caps, campaign: Campaign
+    kind: str, server: FaultServer, caps: Caps, bought: Buy, campaign: Campaign
 ) -> None:
     """None of it grows: heads and refusals have caps, interim answers and drops the deadline."""
     drop = b"Q" if kind == "slow" else b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 500
@@ -267,7 +228,7 @@ def test_what_has_no_end_ends_at_its_cap_or_deadline(
         "slow": Endless(Send(head() + b'{"data":"'), again=drop),
     }
     server.script(actions[kind], path=PATH)
-    one = bought(tmp_path, server, caps, deadline=1.0 if kind in ("interim", "slow") else 60.0)
+    one = bought(deadline=1.0 if kind in ("interim", "slow") else 60.0)
     assert one.came.startswith("MaybeBilledError"), one
     assert one.growth < OTHER
     told(campaign, caps, f"endless {kind}", one)
@@ -293,7 +254,7 @@ def as_answer(picture: bytes) -> list[Action]:
 @pytest.mark.row("D3", injected="a PNG of more than 80 megapixels, and one whose profile and texts are bombs")
 @pytest.mark.parametrize("kind", ["pixels", "profile"])
 def test_a_bomb_of_a_picture_is_not_decoded(
-    kind: str, tmp_path: Path, server: FaultServer, caps: Caps, campaign: Campaign
+    kind: str, server: FaultServer, caps: Caps, bought: Buy, campaign: Campaign
 ) -> None:
     """Too many pixels are refused by the header; what is packed beside the pixels is not unpacked."""
     small = png((64, 64))
@@ -302,7 +263,7 @@ def test_a_bomb_of_a_picture_is_not_decoded(
     texts = chunk(b"iCCP", b"x\0\0" + bomb) + chunk(b"zTXt", b"x\0\0" + bomb) + chunk(b"iTXt", b"x\0\1\0\0\0" + bomb)
     picture = small[:8] + claim + small[33:] if kind == "pixels" else small[:33] + texts + small[33:]
     server.script(as_answer(picture), path=PATH)
-    one = bought(tmp_path, server, caps, preview=kind == "profile")
+    one = bought(preview=kind == "profile")
     assert one.came.startswith("BadImageError" if kind == "pixels" else ("done", "BadImageError")), one
     assert one.billed == "yes"
     assert one.growth < OTHER
@@ -311,12 +272,12 @@ def test_a_bomb_of_a_picture_is_not_decoded(
 
 @pytest.mark.row("D3", injected="the largest PNG that is decoded, kept and shown")
 def test_the_largest_picture_is_in_the_memory_as_pixels_only(
-    tmp_path: Path, server: FaultServer, caps: Caps, campaign: Campaign
+    server: FaultServer, caps: Caps, bought: Buy, campaign: Campaign
 ) -> None:
     """A decoder takes four bytes for a pixel, and the preview is made without a second copy of all of them."""
     size = (8_200, 8_200) if caps.is_real else (4_000, 3_000)
     server.script(as_answer(png(size)), path=PATH)
-    one = bought(tmp_path, server, caps, preview=True)
+    one = bought(preview=True)
     assert one.came == "done"
     assert one.growth < 1.1 * 4 * size[0] * size[1] / MIB + 20
     told(campaign, caps, f"picture of {size[0]}x{size[1]}", one)
@@ -324,12 +285,12 @@ def test_the_largest_picture_is_in_the_memory_as_pixels_only(
 
 @pytest.mark.row("D6", injected="a picture without end, with and without a disk that takes it")
 def test_a_download_without_end_stops_at_the_cap(
-    tmp_path: Path, server: FaultServer, caps: Caps, campaign: Campaign
+    tmp_path: Path, server: FaultServer, caps: Caps, bought: Buy, campaign: Campaign
 ) -> None:
     """It goes to the disk piece by piece, is given up at the cap, and leaves nothing in memory or on the disk."""
     server.script([Send(json_answer({"data": [{"url": f"{server.url}/fox.png"}]}))], path=PATH)
     server.script(Endless(Send(response(200).replace(b"Content-Length: 0\r\n", b"")), again=PIECE), path="/fox.png")
-    one = bought(tmp_path, server, caps)
+    one = bought()
     assert one.came.startswith("DownloadError: the picture is larger than")
     assert one.billed == "yes"
     assert one.growth < OTHER
@@ -341,10 +302,10 @@ def test_a_download_without_end_stops_at_the_cap(
     told(campaign, caps, "endless picture", one)
 
 
-def test_the_measure_sees_what_it_measures(tmp_path: Path, server: FaultServer) -> None:
+def test_the_measure_sees_what_it_measures(server: FaultServer, bought: Buy) -> None:
     """What is nowhere put aside takes that much by this measure, so a small figure means something."""
     real = Caps(answer=64 << 20, picture=16 << 20, is_real=False)
     whole = io.BytesIO()  # of this type all pixels are decoded at once
     Image.new("RGB", (4_000, 4_000)).save(whole, "WEBP", method=0)
     server.script(as_answer(whole.getvalue()), path=PATH)
-    assert bought(tmp_path, server, real).growth > 40
+    assert bought(real).growth > 40

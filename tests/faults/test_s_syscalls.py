@@ -27,6 +27,7 @@ from acts import ACTS, Scene
 from checker import checked
 from disks import Struck, book_of, digests_below, session_in, sold_digests, spilled, until
 from effects import Effects
+from kills import load
 from now_jupyter._messages._errors import NowImageError
 from now_jupyter._store._rescue import spill_folder
 from now_jupyter._values import Status
@@ -48,7 +49,7 @@ class Buyers:
     """Forks processes that buy; they report through a socket, whose calls nobody touches. A context manager."""
 
     def __enter__(self) -> Self:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         self._ours, theirs = socket.socketpair()
         command = [sys.executable, "-c", f"import test_s_syscalls as me; me.serve({theirs.fileno()})"]
         self._process = subprocess.Popen(
@@ -80,10 +81,7 @@ class Buyers:
 
 def serve(report: int) -> None:
     """Fork a buyer for every line of stdin."""
-    import now_jupyter._media
-    import now_jupyter._services._registry
-    import now_jupyter._session  # noqa: F401 - loaded once for all children
-
+    load()
     said = socket.socket(fileno=report)
     for line in sys.stdin:
         order = json.loads(line)

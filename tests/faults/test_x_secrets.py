@@ -254,7 +254,7 @@ CELLS = [
     "copy.copy(_session().context.key())",
     "nj.panel() if hasattr(nj, 'panel') else None",
 ]
-LONG = "a fox refused " * 40
+LONG = "a fox refused " * 20  # the prompts of all that is bought are far shorter
 FAILING = [
     f"%nowimage -m gpt-image-2 --fresh {LONG}",
     f"%%nowimage -m gpt-image-2 --fresh\n{LONG} in a cell",
@@ -290,7 +290,7 @@ def hostile(key: str) -> Callable[[Seen], Sequence[Action]]:
     said = {"error": {"message": f"bad key {key}: Bearer {key}", "code": key}}
 
     def act(seen: Seen) -> Sequence[Action]:
-        if int(seen.headers.get("content-length", 0)) > 400:  # the body is not here yet
+        if int(seen.headers.get("content-length", 0)) > len(LONG):  # the body is not here yet
             return [Send(json_answer(said, status=401, headers={"x-request-id": key}))]
         if seen.method == "POST":
             return [Send(b64_answer(png(1), usage={"total_tokens": 7, "note": key}))]
