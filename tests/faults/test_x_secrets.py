@@ -254,13 +254,15 @@ CELLS = [
     "copy.copy(_session().context.key())",
     "nj.panel() if hasattr(nj, 'panel') else None",
 ]
-LONG = "a fox refused " * 20  # the prompts of all that is bought are far shorter
+PADDING = "x" * 400  # of a body that is refused: what is bought is far shorter
+REFUSED = f"-m gpt-image-2 --fresh -p user={PADDING}"
+GIVEN = f"model='gpt-image-2', reuse=False, params={{'user': '{PADDING}'}}"
 FAILING = [
-    f"%nowimage -m gpt-image-2 --fresh {LONG}",
-    f"%%nowimage -m gpt-image-2 --fresh\n{LONG} in a cell",
-    f"for _ in range(1):\n    %nowimage -m gpt-image-2 --fresh {LONG} in a loop",
-    f"nj.generate('{LONG} in Python', model='gpt-image-2', reuse=False)",
-    f"await nj.agenerate('{LONG} and awaited', model='gpt-image-2', reuse=False)",
+    f"%nowimage {REFUSED} a fox refused",
+    f"%%nowimage {REFUSED}\na fox refused in a cell",
+    f"for _ in range(1):\n    %nowimage {REFUSED} a fox refused in a loop",
+    f"nj.generate('a fox refused in Python', {GIVEN})",
+    f"await nj.agenerate('a fox refused and awaited', {GIVEN})",
     "%nowimage --sizee 3 fox",
     BUG,
     DEEPER_BUG,
@@ -290,7 +292,7 @@ def hostile(key: str) -> Callable[[Seen], Sequence[Action]]:
     said = {"error": {"message": f"bad key {key}: Bearer {key}", "code": key}}
 
     def act(seen: Seen) -> Sequence[Action]:
-        if int(seen.headers.get("content-length", 0)) > len(LONG):  # the body is not here yet
+        if int(seen.headers.get("content-length", 0)) > len(PADDING):  # the body is not here yet
             return [Send(json_answer(said, status=401, headers={"x-request-id": key}))]
         if seen.method == "POST":
             return [Send(b64_answer(png(1), usage={"total_tokens": 7, "note": key}))]
@@ -323,6 +325,8 @@ def test_no_notebook_holds_the_key(tmp_path: Path, clean_home: Path, kernel: str
     assert {"AuthError", "InputError", "TypeError"} <= names, names
     assert not any("Unexpected exception" in one.get("text", "") for cell in book.cells for one in cell.outputs)
     assert len(failed) >= len([one for one in cells(full=campaign.is_full) if one in FAILING])
+    refused = [one.ename for cell in book.cells if PADDING in cell.source for one in cell.outputs if "ename" in one]
+    assert set(refused) == {"AuthError"}
     said = "\n".join(repr(message) for message in client.heard)
     telling = [cell.source for cell in book.cells if hits(key, json.dumps(cell))]
     assert not telling
