@@ -89,6 +89,11 @@ _MODEL = """async ({ script, state }) => {
 }"""
 _PAINTED = """least => document.getAnimations().every(one => one.playState !== "running") &&
     [...document.querySelectorAll(".nowp-thumb")].filter(one => one.complete && one.naturalWidth).length >= least"""
+_THEME = """([light, ground]) => {
+    document.body.dataset.jpThemeLight = String(light);
+    document.body.style.background = ground;
+}"""
+_LAID_OUT = "() => new Promise((tell) => requestAnimationFrame(() => requestAnimationFrame(() => tell(true))))"
 _FOCUS = "() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? ''"
 
 
@@ -286,6 +291,10 @@ async def _running_loop() -> asyncio.AbstractEventLoop:
     return asyncio.get_running_loop()
 
 
+def _ground(light: bool) -> str:
+    return "#ffffff" if light else "#111111"
+
+
 class Browser:
     """One Chromium for a run of tests."""
 
@@ -384,7 +393,7 @@ class Page:
         light = looks.get("light", True)
         self._tab.html = _PAGE.format(
             light=str(light).lower(),
-            ground="#ffffff" if light else "#111111",
+            ground=_ground(light),
             padding=looks.get("padding", 12),
         )
         await self.raw.bring_to_front()
@@ -396,6 +405,21 @@ class Page:
         self.wire.listeners.append(self._to_page)
         state = {name: value for name, value in self.wire.widget.get_state().items() if not name.startswith("_")}
         await self.raw.evaluate(_MODEL, {"script": loader(), "state": json.loads(json.dumps(state, default=str))})
+
+    def resize(self, width: int, height: int) -> None:
+        """Make the window this large, and wait until the panel has taken its new room and nothing moves any more."""
+        self.do(lambda page: page.set_viewport_size({"width": width, "height": height}))
+        self._wait_for_layout()
+
+    def show_in(self, *, light: bool) -> None:
+        """Change the theme as a front end does, and the browser's with it."""
+        self.do(lambda page: page.emulate_media(color_scheme="light" if light else "dark"))
+        self.evaluate(_THEME, [light, _ground(light)])
+        self._wait_for_layout()
+
+    def _wait_for_layout(self) -> None:
+        self.evaluate(_LAID_OUT)
+        self.wait("() => document.getAnimations().every((one) => one.playState !== 'running')")
 
     def _from_page(self, content: object, buffers: Sequence[str]) -> None:
         self.wire.message(content, [base64.b64decode(one) for one in buffers])

@@ -37,5 +37,5 @@ def four(session: Session) -> list[str]:
     """Four pictures, of which two differ in one word."""
     prompts = ["a red fox in snow", "a blue fox in snow", "a lighthouse", "a whale"]
     for index, prompt in enumerate(prompts):
-        session.generate(prompt, quality=["low", "high"][index % 2], size="square")
+        session.generate(prompt, quality=["low", "high"][index % 2], size="256x256")
     return prompts

@@ -18,7 +18,7 @@ from now_jupyter._orders import order_of
 from now_jupyter._panel import Panel
 from now_jupyter._session import Session
 from now_jupyter._values import Status
-from panel_steps import open_first, violations
+from panel_steps import at_each_width, in_each_theme, open_first, violations
 from panels import Browser, Page, Wire, draft
 
 DROP = """([text, kind]) => {
@@ -243,22 +243,23 @@ def test_of_a_misspelt_model_the_form_says_that_it_is_not_known(page: Page, sess
     assert quote["notes"][0] == "InputError: gpt-imag-2 is not known here, and so it is given nothing as mask"
 
 
-@pytest.mark.parametrize("light", [True, False])
-@pytest.mark.parametrize("width", [480, 700, 1000, 1400])
-def test_the_form_with_inputs_fits_at_any_width(browser: Browser, session: Session, width: int, light: bool) -> None:
-    """Nothing scrolls sideways, and contrast holds, with many inputs and a mask."""
-    with panels.opened(session, Panel) as wire, browser.page(wire, width=width, light=light) as page:
+def test_the_form_with_inputs_fits_at_any_width(browser: Browser, session: Session) -> None:
+    """Nothing scrolls sideways, and contrast holds in light and dark, with many inputs and a mask."""
+    over = """() => [...document.querySelectorAll('.nowp-draft *')].filter((one) =>
+        one.getBoundingClientRect().right > document.querySelector('.nowp-draft').getBoundingClientRect().right + 17
+    ).map((one) => one.className)"""
+    widths = [480, 700, 1000, 1400]
+    with panels.opened(session, Panel) as wire, browser.page(wire, width=min(widths)) as page:
         inputs = [attach(wire, file_of(size=(60 + one, 40))) for one in range(5)]
         inputs.append({**attach(wire, file_of("PNG", (60, 40), "black")), "role": "mask"})
         wire.widget.put("draft", draft("a fox", inputs=inputs))
         page.wait(CARDS, 6)
         page.wait("() => [...document.querySelectorAll('.nowp-input-thumb')].every((one) => one.naturalWidth)")
-        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
-        over = """() => [...document.querySelectorAll('.nowp-draft *')].filter((one) =>
-            one.getBoundingClientRect().right > document.querySelector('.nowp-draft').getBoundingClientRect().right + 17
-        ).map((one) => one.className)"""
-        assert page.evaluate(over) == []
-        assert violations(page) == []
+        for width in at_each_width(page, widths):
+            for theme in in_each_theme(page):
+                assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), (width, theme)
+                assert page.evaluate(over) == [], (width, theme)
+                assert violations(page) == [], (width, theme)
         assert page.errors == []
 
 

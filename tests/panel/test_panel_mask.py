@@ -17,7 +17,7 @@ import panels
 from now_jupyter._messages import InputError
 from now_jupyter._panel import MaskEditor, Panel
 from now_jupyter._session import Session
-from panel_steps import open_first, violations
+from panel_steps import at_each_width, in_each_theme, open_first, violations
 from panels import Browser, Page
 
 SIZE = (301, 203)
@@ -115,23 +115,26 @@ def saved(editor: MaskEditor, page: Page, count: int) -> Any:
 
 
 @pytest.mark.parametrize("density", [1, 2])
-@pytest.mark.parametrize("scale", [1, 0.37, 3])
 def test_a_rectangle_has_exactly_the_pixels_drawn(
-    browser: Browser, session: Session, tmp_path: Path, scale: float, density: int
+    browser: Browser, session: Session, tmp_path: Path, density: int
 ) -> None:
     """At any zoom and screen scale: not one pixel of the original is wrong."""
     path = tmp_path / "larger.png"
     picture_of(LARGER).save(path)
     with painting(browser, session, path, width=1100, scale=density) as (editor, page):
-        page.press("r")
-        zoom_to(page, scale)
-        drag(page, (501, 372), (687, 433))
-        wanted = box(501, 372, 687, 433, LARGER)
-        assert np.count_nonzero(saved(editor, page, wanted.sum()) ^ wanted) == 0
-        zoom_to(page, scale * 1.7)
-        drag(page, (600, 400), (620, 405), key="Alt")
-        wanted[400:406, 600:621] = False
-        assert np.count_nonzero(saved(editor, page, wanted.sum()) ^ wanted) == 0
+        for scale in (1, 0.37, 3):
+            page.press("r")
+            zoom_to(page, scale)
+            drag(page, (501, 372), (687, 433))
+            wanted = box(501, 372, 687, 433, LARGER)
+            assert np.count_nonzero(saved(editor, page, wanted.sum()) ^ wanted) == 0, f"at a zoom of {scale}"
+            zoom_to(page, scale * 1.7)
+            drag(page, (600, 400), (620, 405), key="Alt")
+            wanted[400:406, 600:621] = False
+            assert np.count_nonzero(saved(editor, page, wanted.sum()) ^ wanted) == 0, f"at a zoom of {scale * 1.7}"
+            page.click("button", "Clear")
+            assert not saved(editor, page, 0).any()
+            page.press("0")
 
 
 def test_what_is_seen_is_what_is_marked(browser: Browser, session: Session, tmp_path: Path) -> None:
@@ -375,43 +378,45 @@ def test_only_pictures_have_masks(session: Session, tmp_path: Path) -> None:
         MaskEditor.of(session, "#9")
 
 
-@pytest.mark.parametrize("width", [380, 480, 800, 1400])
-def test_the_editor_in_a_cell_shows_all_of_itself(browser: Browser, session: Session, width: int) -> None:
+def test_the_editor_in_a_cell_shows_all_of_itself(browser: Browser, session: Session) -> None:
     """However often tools and hint break their lines, nothing below the picture is cut off."""
+    widths = [380, 480, 800, 1400]
     made = session.generate("a red fox", size="512x512", model="dall-e-2")
     with (
         panels.opened(session, lambda one: MaskEditor.of(one, made)) as wire,
-        browser.page(wire, width=width, height=950) as page,
+        browser.page(wire, width=min(widths), height=950) as page,
     ):
         page.wait("() => document.querySelector('.nowp-easel')?.dataset.view")
-        panel, easel, hint = page.evaluate("""() => [".nowp", ".nowp-easel", ".nowp-hint"]
-            .map((one) => document.querySelector(one).getBoundingClientRect().toJSON())""")
-        assert hint["bottom"] <= panel["bottom"] <= 950
-        assert easel["height"] >= 280
+        for width in at_each_width(page, widths):
+            panel, easel, hint = page.evaluate("""() => [".nowp", ".nowp-easel", ".nowp-hint"]
+                .map((one) => document.querySelector(one).getBoundingClientRect().toJSON())""")
+            assert hint["bottom"] <= panel["bottom"] <= 950, f"at {width} px"
+            assert easel["height"] >= 280, f"at {width} px"
         assert page.errors == []
 
 
-@pytest.mark.parametrize("light", [True, False])
-@pytest.mark.parametrize("width", [480, 700, 1000, 1400])
-def test_the_editor_fits_at_any_width(browser: Browser, session: Session, width: int, light: bool) -> None:
-    """In the panel nothing is cut off, and contrast holds."""
+def test_the_editor_fits_at_any_width(browser: Browser, session: Session) -> None:
+    """In the panel nothing is cut off, and contrast holds, in light and dark."""
+    widths = [480, 700, 1000, 1400]
     made = session.generate("a red fox", size="512x512", model="dall-e-2")
-    with panels.opened(session, Panel) as wire, browser.page(wire, width=width, light=light) as page:
+    with panels.opened(session, Panel) as wire, browser.page(wire, width=min(widths)) as page:
         given = wire.ask("pick", number=1, output=1).content["input"]
         wire.widget.put("draft", panels.draft("a hat", model="dall-e-2", inputs=[given]))
         page.wait("() => document.querySelector('[aria-label^=\"Paint a mask\"]')?.offsetParent")
         page.click("button", "Paint a mask over #1")
         page.wait("() => document.querySelector('.nowp-masking:not([hidden]) .nowp-easel')?.dataset.view")
-        panel, easel, use = page.evaluate(
-            """() => [".nowp", ".nowp-easel", ".nowp-use"].map((one) => {
-                const box = document.querySelector(one).getBoundingClientRect();
-                return [box.left, box.top, box.right, box.bottom];
-            })"""
-        )
-        assert easel[3] - easel[1] > 200
-        assert use[2] <= panel[2]
-        assert easel[3] <= panel[3]
-        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
-        assert violations(page) == []
+        for width in at_each_width(page, widths):
+            for theme in in_each_theme(page):
+                panel, easel, use = page.evaluate(
+                    """() => [".nowp", ".nowp-easel", ".nowp-use"].map((one) => {
+                        const box = document.querySelector(one).getBoundingClientRect();
+                        return [box.left, box.top, box.right, box.bottom];
+                    })"""
+                )
+                assert easel[3] - easel[1] > 200, (width, theme)
+                assert use[2] <= panel[2], (width, theme)
+                assert easel[3] <= panel[3], (width, theme)
+                assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), (width, theme)
+                assert violations(page) == [], (width, theme)
         assert made.pictures
         assert page.errors == []

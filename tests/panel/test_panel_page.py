@@ -6,13 +6,11 @@ import threading
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 import panels
 from now_jupyter._panel import Comparison
 from now_jupyter._session import Session
 from now_jupyter._values import Status
-from panel_steps import count, open_first, violations
+from panel_steps import at_each_width, count, open_first, violations
 from panels import Browser, Page, Wire
 
 HOSTILE = "<img src=x onerror=window.bad=1><b>bold</b> {{1+1}} \\( x \\) & <script>window.bad=1</script>"
@@ -212,17 +210,17 @@ def test_several_views_of_one_panel(page: Page, session: Session, four: list[str
     assert page.evaluate("() => window.listening()") == 0
 
 
-@pytest.mark.parametrize("width", [600, 900, 1400])
-def test_nothing_sticks_out(browser: Browser, wire: Wire, four: list[str], width: int) -> None:
+def test_nothing_sticks_out(browser: Browser, wire: Wire, four: list[str]) -> None:
     """One column at 600, two from 900 on, and no sideways scrolling anywhere."""
-    with browser.page(wire, width=width) as page:
+    widths = [600, 900, 1400]
+    with browser.page(wire, width=min(widths)) as page:
         page.wait_for_pictures(4)
-        out = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert out == 0
-        columns: list[Any] = page.evaluate(
-            "() => ['make', 'gallery'].map((one) => document.querySelector(`.nowp-${one}`).getBoundingClientRect().x)"
-        )
-        assert (columns[0] < columns[1]) == (width >= 900)
+        for width in at_each_width(page, widths):
+            out = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert out == 0, f"at {width} px"
+            columns: list[Any] = page.evaluate("""() => ["make", "gallery"]
+                .map((one) => document.querySelector(`.nowp-${one}`).getBoundingClientRect().x)""")
+            assert (columns[0] < columns[1]) == (width >= 900), f"at {width} px"
 
 
 def test_an_empty_parameter_row_stays_while_answers_arrive(page: Page) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 import panels
 from now_jupyter._session import Session
-from panel_steps import count, open_first
+from panel_steps import at_each_width, count, open_first
 from panels import Browser, Page, Wire
 
 WIDTHS = [480, 600, 640, 720, 1100, 1400, 1800]
@@ -48,34 +48,43 @@ def told(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Wire,
             yield wire, light
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_overlaps_or_is_cut_off(browser: Browser, told: tuple[Wire, bool], width: int) -> None:
-    """Gallery with its bar and a message, full view, comparison with four; from a side bar's width to a wide screen."""
+def faults(page: Page, widths: Sequence[int] = WIDTHS) -> dict[int, list[str]]:
+    """What overlaps, sticks out or is cut off, by the width of the window at which it does."""
+    return {width: found for width in at_each_width(page, widths) if (found := page.evaluate(_FAULTS))}
+
+
+def test_nothing_overlaps_or_is_cut_off(browser: Browser, told: tuple[Wire, bool]) -> None:
+    """Gallery with its bar and a message, full view, comparison with four; from a side bar's width to a wide screen.
+
+    Each of them is there while the window is made wider, or narrower again.
+    """
     wire, light = told
-    with browser.page(wire, width=width, height=1000, light=light) as page:
+    with browser.page(wire, width=min(WIDTHS), height=1000, light=light) as page:
         page.wait_for_pictures(3)
-        assert page.evaluate(_FAULTS) == []
+        assert faults(page) == {}, "the gallery"
         page.evaluate("() => document.querySelector('.nowp-open').focus()")
         page.press("Shift+ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight")
         page.evaluate("() => document.querySelectorAll('.nowp-on-bar')[1].click()")
-        assert page.evaluate(_FAULTS) == []
+        assert faults(page) == {}, "the bar of what is chosen"
         page.press("Escape")
         page.evaluate("() => document.querySelector('.nowp-open').focus()")
         page.press("k")
         page.wait("() => document.querySelector('.nowp-toast')")
+        page.evaluate("() => document.querySelector('.nowp-undo').focus()")  # while it has the focus, it stays
         page.wait("() => document.getAnimations().every((one) => one.playState !== 'running')")
-        assert page.evaluate(_FAULTS) == []
+        assert faults(page) == {}, "a message"
+        assert count(page, ".nowp-toast") == 1
         page.evaluate("() => document.querySelector('.nowp-undo').click()")
         page.wait("() => document.querySelector('.nowp-count').textContent.startsWith('5')")
         page.evaluate("() => document.querySelector('.nowp-open').focus()")
         page.press("Escape", "Enter")
         page.wait("() => document.querySelectorAll('.nowp-stripe img:not([hidden])').length === 4")
-        assert page.evaluate(_FAULTS) == []
+        assert faults(page) == {}, "the full view"
         page.press("c", "2", "c", "3", "c", "4", "c", "Escape")
         page.evaluate("() => document.querySelector('.nowp-chosen-actions button').click()")
         page.wait("() => document.querySelectorAll('.nowp-contestant').length === 4")
         page.wait("() => document.querySelectorAll('.nowp-apart :is(p, tr)').length")
-        assert page.evaluate(_FAULTS) == []
+        assert faults(page) == {}, "the comparison"
         assert page.errors == []
 
 
@@ -182,39 +191,45 @@ def test_a_message_covers_nothing_that_can_be_pressed(page: Page, many: Session)
     assert page.evaluate(covered) == 0
 
 
-@pytest.mark.parametrize("width", [180, 480, 600, 640, 820])
-def test_the_form_leaves_the_pictures_their_part(browser: Browser, wire: Wire, many: Session, width: int) -> None:
+def test_the_form_leaves_the_pictures_their_part(browser: Browser, wire: Wire, many: Session) -> None:
     """With everything in it open it scrolls; pictures, the bar of what is chosen and "Generate" are seen at once."""
-    with browser.page(wire, width=width, height=850) as page:
+    widths = [180, 480, 600, 640, 820]
+    with browser.page(wire, width=min(widths), height=850) as page:
         page.wait_for_pictures(2)
         page.evaluate("() => document.querySelectorAll('.nowp-draft details').forEach((one) => { one.open = true; })")
         page.evaluate("() => document.querySelector('.nowp-open').focus({ preventScroll: true })")
         page.press("c")
         page.wait("() => !document.querySelector('.nowp-chooser').hidden")
         page.wait("() => document.getAnimations().every((one) => one.playState !== 'running')")
-        boxes = page.evaluate("""() => Object.fromEntries(["", "-make", "-gallery", "-scroller", "-chooser", "-go"]
-            .map((name) => [name, document.querySelector(`.nowp${name}`).getBoundingClientRect().toJSON()]))""")
-        room = boxes[""]["height"]
-        assert all(one["bottom"] <= min(850, boxes[""]["bottom"]) for one in boxes.values())
-        assert boxes["-make"]["height"] <= 0.61 * room or boxes["-gallery"]["height"] > 0.95 * room
-        assert boxes["-gallery"]["height"] >= 0.39 * room
-        assert boxes["-scroller"]["height"] > (120 if width > 300 else 60)
+        for width in at_each_width(page, widths):
+            boxes = page.evaluate("""() => Object.fromEntries(["", "-make", "-gallery", "-scroller", "-chooser", "-go"]
+                .map((name) => [name, document.querySelector(`.nowp${name}`).getBoundingClientRect().toJSON()]))""")
+            room = boxes[""]["height"]
+            said = f"at {width} px: {boxes}"
+            assert all(one["bottom"] <= min(850, boxes[""]["bottom"]) for one in boxes.values()), said
+            assert boxes["-make"]["height"] <= 0.61 * room or boxes["-gallery"]["height"] > 0.95 * room, said
+            assert boxes["-gallery"]["height"] >= 0.39 * room, said
+            assert boxes["-scroller"]["height"] > (120 if width > 300 else 60), said
 
 
-@pytest.mark.parametrize("width", [480, 600, 700])
-def test_a_picture_takes_the_width_of_a_narrow_panel(browser: Browser, wire: Wire, many: Session, width: int) -> None:
+def test_a_picture_takes_the_width_of_a_narrow_panel(browser: Browser, wire: Wire, many: Session) -> None:
     """In the full view, or most of the height; its details stand below, and stay there from one to the next."""
-    with browser.page(wire, width=width, height=850) as page:
+    widths = [480, 600, 700]
+    with browser.page(wire, width=min(widths), height=850) as page:
         open_first(page)
-        panel, stage = page.evaluate("""() => [".nowp", ".nowp-stage"]
-            .map((name) => document.querySelector(name).getBoundingClientRect().toJSON())""")
-        assert stage["width"] > 0.98 * panel["width"] - 2
-        assert stage["height"] >= min(panel["width"], 0.7 * panel["height"]) - 4
+        title = "end => document.querySelector('.nowp-over .nowp-title').textContent.endsWith(end)"
         under = "() => document.querySelector('.nowp-out').getBoundingClientRect().top"
-        before = page.evaluate(under)
-        page.press("ArrowRight")
-        page.wait("() => document.querySelector('.nowp-over .nowp-title').textContent.endsWith('.2')")
-        assert page.evaluate(under) == before < panel["bottom"]
+        for width in at_each_width(page, widths):
+            panel, stage = page.evaluate("""() => [".nowp", ".nowp-stage"]
+                .map((name) => document.querySelector(name).getBoundingClientRect().toJSON())""")
+            assert stage["width"] > 0.98 * panel["width"] - 2, f"at {width} px"
+            assert stage["height"] >= min(panel["width"], 0.7 * panel["height"]) - 4, f"at {width} px"
+            before = page.evaluate(under)
+            page.press("ArrowRight")
+            page.wait(title, ".2")
+            assert page.evaluate(under) == before < panel["bottom"], f"at {width} px"
+            page.press("ArrowLeft")
+            page.wait(title, ".1")
 
 
 def test_pictures_are_seen_whole(page: Page, session: Session) -> None:
@@ -229,23 +244,25 @@ def test_pictures_are_seen_whole(page: Page, session: Session) -> None:
     assert all(abs(more) <= 1 and how == "contain" for _, more, how in seen)
 
 
-@pytest.mark.parametrize("width", [180, 400, 480, 800, 1200])
-def test_the_buttons_of_a_comparison_stand_alike(browser: Browser, told: tuple[Wire, bool], width: int) -> None:
+def test_the_buttons_of_a_comparison_stand_alike(browser: Browser, told: tuple[Wire, bool]) -> None:
     """Whatever the numbers of the pictures are: what keeps one has the same place in each column."""
     wire, light = told
-    with browser.page(wire, width=width, height=1000, light=light) as page:
+    widths = [180, 400, 480, 800, 1200]
+    with browser.page(wire, width=min(widths), height=1000, light=light) as page:
         page.wait_for_pictures(2)
         page.evaluate("() => document.querySelector('.nowp-open').focus()")
         page.press("End", "c", "ArrowLeft", "c", "ArrowLeft", "c")
         page.evaluate("() => document.querySelector('.nowp-chosen-actions button').click()")
         page.wait("() => document.querySelectorAll('.nowp-contestant').length === 3")
         page.wait("() => document.querySelectorAll('.nowp-apart :is(p, tr)').length")
-        kept = page.evaluate("""() => [...document.querySelectorAll(".nowp-contestant")].map((one) => {
-            const keep = one.lastElementChild.getBoundingClientRect();
-            return [keep.top - one.getBoundingClientRect().top, keep.width].map(Math.round).join();
-        })""")
-        assert len(set(kept)) == 1
-        assert page.evaluate(_FAULTS) == []
+        for width in at_each_width(page, widths):
+            kept = page.evaluate("""() => [...document.querySelectorAll(".nowp-contestant")].map((one) => {
+                const keep = one.lastElementChild.getBoundingClientRect();
+                return [keep.top - one.getBoundingClientRect().top, keep.width].map(Math.round).join();
+            })""")
+            assert len(kept) == 3, f"at {width} px"
+            assert len(set(kept)) == 1, f"at {width} px"
+            assert page.evaluate(_FAULTS) == [], f"at {width} px"
         assert page.errors == []
 
 
