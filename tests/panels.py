@@ -46,7 +46,14 @@ _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>pan
 body {{ margin: 0; padding: {padding}px; background: {ground}; }}</style></head>
 <body data-jp-theme-light="{light}"><main></main></body></html>"""
 _MODEL = """async ({ script, state }) => {
-    const bytes = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+    localStorage.clear();
+    sessionStorage.clear();
+    const bytes = (text) => {
+        const letters = atob(text);
+        const made = new Uint8Array(letters.length);
+        for (let at = 0; at < letters.length; at++) made[at] = letters.charCodeAt(at);
+        return made;
+    };
     const letters = (view) => Array.from(new Uint8Array(view.buffer ?? view), (one) => String.fromCharCode(one));
     const listeners = [];
     const changed = [];
@@ -93,6 +100,7 @@ _THEME = """([light, ground]) => {
     document.body.dataset.jpThemeLight = String(light);
     document.body.style.background = ground;
 }"""
+_SPEED = 20
 _LAID_OUT = "() => new Promise((tell) => requestAnimationFrame(() => requestAnimationFrame(() => tell(true))))"
 _FOCUS = "() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? ''"
 
@@ -342,6 +350,7 @@ class _Tab:
     def __init__(self, context: playwright.BrowserContext, raw: playwright.Page) -> None:
         self.context = context
         self.raw = raw
+        self.motion: playwright.CDPSession | None = None
         self.page: Page | None = None
         self.html = ""
 
@@ -350,6 +359,8 @@ class _Tab:
         context = await chromium.new_context(device_scale_factor=scale, has_touch=False)
         await context.grant_permissions(["clipboard-read", "clipboard-write"], origin="http://127.0.0.1")
         tab = cls(context, await context.new_page())
+        tab.motion = await context.new_cdp_session(tab.raw)
+        await tab.motion.send("Animation.enable")
         await tab.raw.route("**/*", tab._serve)
         tab.raw.on("pageerror", lambda error: tab._tell(str(error)))
         tab.raw.on("console", lambda one: tab._tell(one.text) if one.type == "error" else None)
@@ -357,11 +368,15 @@ class _Tab:
         await tab.raw.expose_function("kernel_set", lambda *given: tab.page and tab.page._set_from_page(*given))
         return tab
 
+    async def move_at(self, speed: float) -> None:
+        """Let what fades in and rises do so at this speed; each of its frames is drawn without a GPU."""
+        assert self.motion is not None
+        await self.motion.send("Animation.setPlaybackRate", {"playbackRate": speed})
+
     async def clear(self) -> None:
-        """Leave nothing of the page that was here."""
-        await self.raw.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        """Leave nothing to see of the page that was here; the next one goes to its address, and takes its place."""
         await self.raw.mouse.move(0, 0)
-        await self.raw.goto("about:blank")
+        await self.raw.evaluate("() => document.body.remove()")
 
     async def _serve(self, route: playwright.Route) -> None:
         await route.fulfill(body=self.html, content_type="text/html")
@@ -386,7 +401,6 @@ class Page:
         self._is_setting = False  # a front end takes no notice of the echo of what it set itself
         self._tab = tab
         self.raw = tab.raw
-        tab.page = self
         self.portal.call(self._begin, width, height, looks)
 
     async def _begin(self, width: int, height: int, looks: Mapping[str, Any]) -> None:
@@ -401,7 +415,9 @@ class Page:
         await self.raw.emulate_media(
             color_scheme="light" if light else "dark", reduced_motion=looks.get("motion", "no-preference")
         )
+        await self._tab.move_at(1 if "motion" in looks else _SPEED)  # whether anything moves is seen at its own speed
         await self.raw.goto(_ADDRESS)
+        self._tab.page = self  # what was said before, the page said that was here before
         self.wire.listeners.append(self._to_page)
         state = {name: value for name, value in self.wire.widget.get_state().items() if not name.startswith("_")}
         await self.raw.evaluate(_MODEL, {"script": loader(), "state": json.loads(json.dumps(state, default=str))})
