@@ -242,9 +242,9 @@ def choose_two_by_keys(page: Page) -> None:
 
 def test_escape_comes_back_from_a_picture_that_the_filter_hides(page: Page, session: Session) -> None:
     """From a parent that is not in the gallery Escape still leads somewhere: to the pictures that are there."""
-    parent = session.generate("a red fox")
+    parent = session.generate("a red fox", size="256x256")
     store = session.context.home().store
-    child = session.generate("a whale")
+    child = session.generate("a whale", size="256x256")
     store.write(replace(store.read(2), parents=(parent.id,)))
     page.fill("Search", "whale")
     page.wait("() => document.querySelectorAll('.nowp-tile').length === 1")
@@ -274,7 +274,7 @@ def test_keys_with_ctrl_belong_to_the_browser(page: Page, session: Session, four
 def test_the_search_field_finds_two_characters_of_chinese(page: Page, session: Session) -> None:
     """狐狸 finds 一只红色的狐狸, and nothing else."""
     for prompt in ("一只红色的狐狸在雪地里", "海上的灯塔", "a red fox"):
-        session.generate(prompt)
+        session.generate(prompt, size="256x256")
     page.wait("() => document.querySelectorAll('.nowp-tile').length === 3")
     page.fill("Search", "狐狸")
     page.wait("() => document.querySelectorAll('.nowp-tile').length === 1")
@@ -309,7 +309,7 @@ def test_ctrl_z_undoes_what_was_done_where_the_focus_is(page: Page, session: Ses
 def test_what_a_cell_keeps_of_a_comparison_is_undone_with_ctrl_z(browser: Browser, session: Session) -> None:
     """A comparison in a cell has its undo as well."""
     for prompt in ("a red fox", "a whale"):
-        session.generate(prompt)
+        session.generate(prompt, size="256x256")
     with panels.opened(session, lambda one: Comparison.of(one, ["#1", "#2"])) as wire, browser.page(wire) as page:
         page.wait("() => document.querySelectorAll('.nowp-contestant').length === 2")
         page.evaluate("() => document.querySelector('.nowp-contestant button').focus()")

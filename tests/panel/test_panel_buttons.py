@@ -120,7 +120,7 @@ def test_what_is_chosen_is_exported(wire: Wire, session: Session) -> None:
 
 def test_a_preview_is_marked(wire: Wire, session: Session) -> None:
     """Small pictures that stand for originals say so."""
-    session.generate("a whale")
+    session.generate("a whale", size="256x256")
     store = session.context.home().store
     record = store.read(1)
     (one,) = record.outputs

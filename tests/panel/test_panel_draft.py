@@ -51,7 +51,7 @@ def test_recall_fills_the_draft(wire: Wire, session: Session) -> None:
 
 def test_recall_names_the_service_that_made_it(wire: Wire, session: Session) -> None:
     """Where the model leads elsewhere, the draft names it: ordering again must not buy at another one."""
-    session.generate("a red fox")
+    session.generate("a red fox", size="256x256")
     wire.widget.recall("#1")
     assert wire.widget.draft["service"] == ""
     store = session.context.home().store
@@ -89,7 +89,7 @@ def test_a_signed_file_is_recalled_from_the_recipe_beside_it(wire: Wire, session
 
 def test_thumbnails_say_that_they_were_generated(session: Session) -> None:
     """A thumbnail that is dragged out of the gallery bears the label of its pictures."""
-    session.generate("a red fox", n=2)
+    session.generate("a red fox", size="256x256", n=2)
     record, store = session.history.record(1), session.context.home().store
     (thumb,) = thumb_of(record.outputs[1], store.pictures)
     assert b"digitalsourcetype/" in thumb
@@ -97,7 +97,7 @@ def test_thumbnails_say_that_they_were_generated(session: Session) -> None:
 
 def test_halves_of_characters_do_not_stop_the_wire(wire: Wire, session: Session) -> None:
     """A record from elsewhere may hold what cannot be encoded; it is shown with a replacement."""
-    session.generate("a red fox")
+    session.generate("a red fox", size="256x256")
     store = session.context.home().store
     record = store.read(1)
     store.write(replace(record, request=replace(record.request, prompt="a \ud800 fox")))
@@ -167,7 +167,7 @@ def test_what_is_not_allowed_is_refused(content: object) -> None:
 
 def test_hostile_words_travel_as_words(wire: Wire, session: Session) -> None:
     """Markup stays what it is, text; marks that turn text around are taken out of rows."""
-    session.generate(HOSTILE)
+    session.generate(HOSTILE, size="256x256")
     row = wire.ask("rows", numbers=[1]).content["rows"][0]
     assert "<img src=x onerror=alert(1)>" in row["prompt"]
     assert "\u202e" not in row["prompt"]

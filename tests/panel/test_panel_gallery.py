@@ -29,7 +29,7 @@ from panels import Page, Wire, draft
 def test_the_gallery_is_found_newest_first_and_filtered(wire: Wire, session: Session) -> None:
     """Numbers come newest first; words, model, tag, star and status narrow them."""
     for prompt in ("a red fox", "a blue whale", "a red lighthouse"):
-        session.generate(prompt)
+        session.generate(prompt, size="256x256")
     session.star("#2")
     session.tag("#3", "cover")
     assert wire.ask("find").numbers == [3, 2, 1]
@@ -42,7 +42,7 @@ def test_the_gallery_is_found_newest_first_and_filtered(wire: Wire, session: Ses
 
 def test_what_a_cell_makes_appears_and_what_is_trashed_goes(wire: Wire, session: Session) -> None:
     """The panel follows the history; the trash gives back what it took."""
-    session.generate("a red fox")
+    session.generate("a red fox", size="256x256")
     wire.wait_for(lambda one: one.content.get("event") == "changed" and one.content["row"]["status"] == "done")
     wire.ask("trash", spots=[[1, 0]])
     wire.event("gone", number=1)
@@ -64,7 +64,7 @@ def test_one_of_several_pictures_is_marked_by_itself(wire: Wire, session: Sessio
 
 def test_two_panels_on_one_session_hear_of_one_another(session: Session) -> None:
     """A star given in one panel shows in the other."""
-    session.generate("a red fox")
+    session.generate("a red fox", size="256x256")
     with panels.opened(session) as one, panels.opened(session) as two:
         one.ask("star", spots=[[1, 1]], on=True)
         two.wait_for(lambda said: said.content.get("event") == "changed" and said.content["row"]["starred"])
@@ -88,7 +88,7 @@ def test_marks_and_detail(wire: Wire, session: Session) -> None:
 
 def test_the_family_is_that_of_the_picture(wire: Wire, session: Session) -> None:
     """One of four that was varied stands for itself; what was made of another is not its child."""
-    session.generate("a red fox", n=4)
+    session.generate("a red fox", size="256x256", n=4)
     session.vary("#1.3")
     session.edit("#1.2", "a hat")
     session.edit(["#2", "#1.1"], "both")
@@ -166,8 +166,8 @@ def test_words_apart_lose_nothing(before: str, after: str) -> None:
 
 def test_a_comparison_in_a_cell(session: Session) -> None:
     """`compare` shows pictures with their differences; its static form names them too."""
-    session.generate("a red fox", quality="low")
-    session.generate("a blue fox", quality="high")
+    session.generate("a red fox", size="256x256", quality="low")
+    session.generate("a blue fox", size="256x256", quality="high")
     with panels.opened(session, lambda one: Comparison.of(one, ["#1", "#2"])) as wire:
         found = wire.ask("compare", spots=[[1, 1], [2, 1]]).content
         assert [row["name"] for row in found["params"] if not row["same"]] == ["quality"]
@@ -191,7 +191,7 @@ def test_the_static_picture_stands_for_the_panel(wire: Wire, session: Session) -
     """The bundle holds the latest pictures as a marked JPEG with captions, also while there is none."""
     data, _ = wire.widget._repr_mimebundle_()
     assert base64.b64encode(data["image/jpeg"]).decode().startswith(MARK)
-    session.generate("a red fox")
+    session.generate("a red fox", size="256x256")
     data, metadata = wire.widget._repr_mimebundle_()
     assert base64.b64encode(data["image/jpeg"]).decode().startswith(MARK)
     assert "#1 · a red fox" in metadata["image/jpeg"]["alt"]
@@ -200,7 +200,7 @@ def test_the_static_picture_stands_for_the_panel(wire: Wire, session: Session) -
 
 def test_the_state_that_may_be_saved_is_small(wire: Wire, session: Session) -> None:
     """A loader, words, draft and models: far below 100 KB, also where several panels stand in a notebook."""
-    session.generate("a red fox")
+    session.generate("a red fox", size="256x256")
     wire.until(lambda: wire.widget.relay)
     assert len(json.dumps(wire.widget.get_state(), default=str).encode()) < 40_000
 

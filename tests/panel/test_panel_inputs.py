@@ -108,7 +108,7 @@ def test_an_edit_is_recalled_and_made_again_with_its_inputs(wire: Wire, session:
 
 def test_a_number_that_means_another_picture_is_not_ordered_with(wire: Wire, session: Session) -> None:
     """The digest is checked: in another folder #1 is another picture."""
-    session.generate("a red fox")
+    session.generate("a red fox", size="256x256")
     one = {**wire.ask("pick", number=1, output=1).content["input"], "sha256": "0" * 64}
     lines = wire.order(draft("a blue fox", inputs=[one])).content["error"]["lines"]
     assert "#1 is another picture by now" in lines[0]
@@ -202,7 +202,7 @@ def test_what_is_dropped_or_pasted_becomes_an_input(page: Page, session: Session
 
 def test_edit_puts_a_picture_into_the_form(page: Page, session: Session) -> None:
     """With the focus in the prompt; a second view of the same panel shows it, too."""
-    session.generate("a red fox")
+    session.generate("a red fox", size="256x256")
     open_first(page)
     page.evaluate("() => window.show_panel()")
     page.click("button", "Edit")

@@ -267,13 +267,14 @@ def test_fingers_and_pens(browser: Browser, session: Session, path: Path) -> Non
 
 def test_a_very_large_picture_stays_usable(browser: Browser, session: Session, tmp_path: Path) -> None:
     """8000 × 8000: painted, inverted and taken back with patches, sent as a small file of the same size."""
-    Image.new("L", (8000, 8000), 200).save(tmp_path / "large.png")
+    Image.new("L", (8000, 8000), 200).save(tmp_path / "large.png", compress_level=1)
     with painting(browser, session, tmp_path / "large.png") as (editor, page):
         page.press("r")
         drag(page, (1000, 2000), (6000, 7000))
         page.wait("() => Number(document.querySelector('.nowp-mask').dataset.saved) > 2.4e7")
-        assert editor.picture().size == (8000, 8000)
-        left, top, right, bottom = editor.picture().getbbox() or (0, 0, 0, 0)
+        picture = editor.picture()
+        assert picture.size == (8000, 8000)
+        left, top, right, bottom = picture.getbbox() or (0, 0, 0, 0)
         assert (left, top, right - 1, bottom - 1) == pytest.approx(
             (1000, 2000, 6000, 7000), abs=8
         )  # a pixel of the page

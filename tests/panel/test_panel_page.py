@@ -43,7 +43,7 @@ def test_a_double_click_in_the_page_buys_once(page: Page, session: Session) -> N
 
 def test_the_question_before_ordering_again(page: Page, session: Session) -> None:
     """What may have been billed is asked about in the panel; only "Order all the same" orders."""
-    session.generate("a red fox")
+    session.generate("a red fox", size="256x256")
     store = session.context.home().store
     store.write(replace(store.read(1), status=Status.UNKNOWN, billed="maybe"))
     page.fill("Prompt", "a red fox")
@@ -184,7 +184,7 @@ def test_a_comparison_in_a_cell(browser: Browser, session: Session, four: list[s
 
 def test_hostile_text_is_shown_literally(page: Page, session: Session) -> None:
     """Markup in prompts, tags and model names never becomes an element."""
-    session.generate(HOSTILE, tag=["<i>tag</i>"])
+    session.generate(HOSTILE, size="256x256", tag=["<i>tag</i>"])
     page.wait_for_pictures(1)
     page.fill("Model", "<u>model</u>")
     open_first(page)
@@ -285,7 +285,7 @@ def test_filters_offer_what_there_is(page: Page, session: Session) -> None:
     session.tag("#1", "cover")
     page.wait(f"() => ({offered})().join() === 'All tags, cover'")
     page.do(lambda raw: raw.locator(".nowp-filters select:not([hidden])").select_option("cover"))
-    session.generate("a whale")
+    session.generate("a whale", size="256x256")
     session.tag("#1", "cover", remove=True)
     page.wait("() => document.querySelector('.nowp-blank-title')?.textContent === 'Nothing fits'")
     assert page.evaluate(offered) == ["All tags, cover"]

@@ -90,8 +90,8 @@ def test_two_tabs_at_different_places_both_get_their_thumbnails(
     browser: Browser, tmp_path: Path, session: Session
 ) -> None:
     """What one tab has in sight is not forgotten because the other one scrolls."""
-    pictures = [session.generate(f"picture {index}").pictures[0].bytes() for index in range(2)]
-    panels.fill_store(tmp_path, 300, pictures)
+    pictures = [session.generate(f"picture {index}", size="256x256").pictures[0].bytes() for index in range(2)]
+    panels.fill_store(tmp_path, 300, pictures, size=(256, 256))
     with panels.opened(session) as wire, browser.page(wire) as one, browser.page(wire) as two:
         for page in (one, two):
             page.wait("() => document.querySelectorAll('.nowp-tile').length > 6")
@@ -120,7 +120,7 @@ def test_views_take_turns_with_their_thumbnails() -> None:
 def test_an_ended_view_leaves_nothing_in_the_page(browser: Browser, wire: Wire, session: Session) -> None:
     """No listener at the model, no address of bytes, no element, no clock; also with full view and toast open."""
     for prompt in ("a red fox", "a whale"):
-        session.generate(prompt)
+        session.generate(prompt, size="256x256")
     with browser.page(wire) as page:
         page.wait_for_pictures(2)
         open_full_view(page, 2)
@@ -131,7 +131,7 @@ def test_an_ended_view_leaves_nothing_in_the_page(browser: Browser, wire: Wire, 
         page.evaluate("() => window.end_panel()")
         page.wait("() => window.addresses.size === 0 && window.listening() === 0")
         assert page.evaluate("() => document.querySelectorAll('.nowp').length") == 0
-        session.generate("after the end")
+        session.generate("after the end", size="256x256")
         assert page.evaluate("() => window.addresses.size") == 0
         assert page.errors == []
 
@@ -140,10 +140,10 @@ def test_a_closed_panel_leaves_no_thread_and_no_ear(session: Session) -> None:
     """Its threads end, the history tells it nothing more, and other panels go on."""
     with panels.opened(session) as stays:
         with panels.opened(session) as ends:
-            session.generate("a red fox")
+            session.generate("a red fox", size="256x256")
             ends.event("changed")
         said = len(ends.said)
-        session.generate("a whale")
+        session.generate("a whale", size="256x256")
         stays.wait_for(lambda one: one.content.get("event") == "changed" and one.content["row"]["number"] == 2)
         stays.until(lambda: max(_threads().values()) == 1)
         assert len(ends.said) == said
@@ -173,7 +173,7 @@ def test_two_panels_and_a_cell_see_what_each_makes(session: Session) -> None:
 
 def test_marks_made_in_a_cell_show_at_once(browser: Browser, wire: Wire, session: Session) -> None:
     """Star and tag: on the tile, in the open full view, and among what can be filtered by; what is typed stays."""
-    session.generate("a red fox")
+    session.generate("a red fox", size="256x256")
     with browser.page(wire) as page:
         page.wait_for_pictures(1)
         open_full_view(page, 1)
@@ -208,7 +208,7 @@ def test_a_running_picture_arrives_in_its_open_full_view(browser: Browser, tmp_p
 def test_in_full_view_the_trash_goes_on_to_the_neighbour(browser: Browser, wire: Wire, session: Session) -> None:
     """The older one follows, after the oldest the newer; after the last the gallery says that it is empty."""
     for prompt in ("one", "two", "three"):
-        session.generate(prompt)
+        session.generate(prompt, size="256x256")
     with browser.page(wire) as page:
         page.wait_for_pictures(3)
         open_full_view(page, 2)
@@ -227,7 +227,7 @@ def test_in_full_view_the_trash_goes_on_to_the_neighbour(browser: Browser, wire:
 
 def test_a_panel_follows_to_another_folder(browser: Browser, wire: Wire, session: Session, tmp_path: Path) -> None:
     """After `%now folder` an open panel shows that history, says so, and comes back."""
-    session.generate("a red fox")
+    session.generate("a red fox", size="256x256")
     with browser.page(wire) as page:
         page.wait_for_pictures(1)
         open_full_view(page, 1)
@@ -235,7 +235,7 @@ def test_a_panel_follows_to_another_folder(browser: Browser, wire: Wire, session
         follow(session)
         page.wait("() => document.querySelector('.nowp-toast')?.textContent.includes('other.now')")
         page.wait("() => document.querySelector('.nowp-over').hidden && document.querySelector('.nowp-blank-title')")
-        session.generate("a whale in the other folder")
+        session.generate("a whale in the other folder", size="256x256")
         page.wait("() => document.querySelector('.nowp-open')?.getAttribute('aria-label')?.includes('a whale')")
         session.context.use_folder(str(tmp_path / "panel.now"))
         follow(session)
@@ -247,10 +247,10 @@ def test_a_number_of_the_folder_before_is_not_taken_for_one_of_this(
     wire: Wire, session: Session, tmp_path: Path
 ) -> None:
     """A click that was on its way when the folder changed trashes nothing: #1 is another picture there."""
-    session.generate("a red fox")
+    session.generate("a red fox", size="256x256")
     wire.ask("find")
     session.context.use_folder(str(tmp_path / "other.now"))
-    session.generate("a whale")
+    session.generate("a whale", size="256x256")
     wire.event("moved", folder="other.now")
     session.context.use_folder(str(tmp_path / "panel.now"))
     wire.ask("find")
