@@ -89,7 +89,7 @@ def test_a_signed_file_is_recalled_from_the_recipe_beside_it(wire: Wire, session
 
 def test_thumbnails_say_that_they_were_generated(session: Session) -> None:
     """A thumbnail that is dragged out of the gallery bears the label of its pictures."""
-    session.generate("a red fox", size="256x256", n=2)
+    session.generate("a red fox", n=2)
     record, store = session.history.record(1), session.context.home().store
     (thumb,) = thumb_of(record.outputs[1], store.pictures)
     assert b"digitalsourcetype/" in thumb

@@ -191,7 +191,7 @@ def test_the_static_picture_stands_for_the_panel(wire: Wire, session: Session) -
     """The bundle holds the latest pictures as a marked JPEG with captions, also while there is none."""
     data, _ = wire.widget._repr_mimebundle_()
     assert base64.b64encode(data["image/jpeg"]).decode().startswith(MARK)
-    session.generate("a red fox", size="256x256")
+    session.generate("a red fox")
     data, metadata = wire.widget._repr_mimebundle_()
     assert base64.b64encode(data["image/jpeg"]).decode().startswith(MARK)
     assert "#1 · a red fox" in metadata["image/jpeg"]["alt"]
@@ -200,7 +200,7 @@ def test_the_static_picture_stands_for_the_panel(wire: Wire, session: Session) -
 
 def test_the_state_that_may_be_saved_is_small(wire: Wire, session: Session) -> None:
     """A loader, words, draft and models: far below 100 KB, also where several panels stand in a notebook."""
-    session.generate("a red fox", size="256x256")
+    session.generate("a red fox")
     wire.until(lambda: wire.widget.relay)
     assert len(json.dumps(wire.widget.get_state(), default=str).encode()) < 40_000
 

@@ -43,7 +43,7 @@ def test_a_double_click_in_the_page_buys_once(page: Page, session: Session) -> N
 
 def test_the_question_before_ordering_again(page: Page, session: Session) -> None:
     """What may have been billed is asked about in the panel; only "Order all the same" orders."""
-    session.generate("a red fox", size="256x256")
+    session.generate("a red fox")
     store = session.context.home().store
     store.write(replace(store.read(1), status=Status.UNKNOWN, billed="maybe"))
     page.fill("Prompt", "a red fox")
