@@ -48,7 +48,7 @@ def _open(browser: Browser, address: str, history: str, *, is_timed: bool) -> di
     began = time.perf_counter()
     with closing(Session(folder=history, base_url=address)) as session, opened(session) as wire:
         made = 1000 * (time.perf_counter() - began)
-        with browser.page(wire, motion="no-preference") as page:
+        with browser.page(wire) as page:
             if not is_timed:  # from the next panel on, this tab takes the time
                 page.wait_for_pictures(6)
                 page.do(lambda tab: tab.add_init_script(_TIMED))

@@ -47,7 +47,7 @@ def rows(stage: Stage) -> Iterator[Row]:
     stage.relay.set()
     with stage.new_folder() as folder, panels.Browser.started() as browser:
         session = Session(folder=write_history(folder, count, stage.relay), base_url=stage.relay.base_url)
-        with panels.opened(session) as wire, browser.page(wire, motion="no-preference") as page:
+        with panels.opened(session) as wire, browser.page(wire) as page:
             page.wait_for_pictures(6)
             page.evaluate(_WATCHED)
             page.wait_for_pictures(6)

@@ -100,7 +100,6 @@ _THEME = """([light, ground]) => {
     document.body.dataset.jpThemeLight = String(light);
     document.body.style.background = ground;
 }"""
-_SPEED = 20
 _LAID_OUT = "() => new Promise((tell) => requestAnimationFrame(() => requestAnimationFrame(() => tell(true))))"
 _FOCUS = "() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? ''"
 
@@ -350,7 +349,6 @@ class _Tab:
     def __init__(self, context: playwright.BrowserContext, raw: playwright.Page) -> None:
         self.context = context
         self.raw = raw
-        self.motion: playwright.CDPSession | None = None
         self.page: Page | None = None
         self.html = ""
 
@@ -359,19 +357,12 @@ class _Tab:
         context = await chromium.new_context(device_scale_factor=scale, has_touch=False)
         await context.grant_permissions(["clipboard-read", "clipboard-write"], origin="http://127.0.0.1")
         tab = cls(context, await context.new_page())
-        tab.motion = await context.new_cdp_session(tab.raw)
-        await tab.motion.send("Animation.enable")
         await tab.raw.route("**/*", tab._serve)
         tab.raw.on("pageerror", lambda error: tab._tell(str(error)))
         tab.raw.on("console", lambda one: tab._tell(one.text) if one.type == "error" else None)
         await tab.raw.expose_function("kernel_message", lambda *given: tab.page and tab.page._from_page(*given))
         await tab.raw.expose_function("kernel_set", lambda *given: tab.page and tab.page._set_from_page(*given))
         return tab
-
-    async def move_at(self, speed: float) -> None:
-        """Let what fades in and rises do so at this speed; each of its frames is drawn without a GPU."""
-        assert self.motion is not None
-        await self.motion.send("Animation.setPlaybackRate", {"playbackRate": speed})
 
     async def clear(self) -> None:
         """Leave nothing to see of the page that was here; the next one goes to its address, and takes its place."""
@@ -415,7 +406,6 @@ class Page:
         await self.raw.emulate_media(
             color_scheme="light" if light else "dark", reduced_motion=looks.get("motion", "no-preference")
         )
-        await self._tab.move_at(1 if "motion" in looks else _SPEED)  # whether anything moves is seen at its own speed
         await self.raw.goto(_ADDRESS)
         self._tab.page = self  # what was said before, the page said that was here before
         self.wire.listeners.append(self._to_page)
