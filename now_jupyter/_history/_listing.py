@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from .._bundles import small_image
@@ -200,9 +201,9 @@ def _cut(text: str, columns: int) -> str:
     """Return as much of a text as fits, with a sign that it goes on."""
     if columns_of(text) <= columns:
         return text
-    while columns_of(text) >= columns:
-        text = text[:-1]
-    return f"{text.rstrip()}…"
+    widths = accumulate(map(columns_of, text))
+    fits = sum(1 for _ in takewhile(lambda width: width < columns, widths))
+    return f"{text[:fits].rstrip()}…"
 
 
 def _head(language: Language) -> str:

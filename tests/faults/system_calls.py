@@ -188,7 +188,7 @@ def _plain(path: str) -> str:
     parts = Path(path.removesuffix(" (deleted)")).parts
     home = next((place for place, part in enumerate(parts) if part.endswith(".now")), None)
     if home is None:
-        return "outside"
+        return "index" if "indexes" in parts else "outside"
     return _RANDOM.sub("*", "/".join(parts[home + 1 :])) or "."
 
 
