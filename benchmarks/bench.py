@@ -1,6 +1,6 @@
 """Measure what is claimed to be fast, side by side with its peers in one run; print a table and write RESULTS.md.
 
-make bench                         all of it, which takes an hour; Ctrl-C writes what there is by then
+make bench                         all of it, which takes half an hour; Ctrl-C writes what there is by then
 make bench BENCH="many startup"    some groups, which are printed only
 python benchmarks/bench.py --rounds 1 many
 python benchmarks/bench.py --tiny  each benchmark once, in a tiny form without peers: does it still work?
