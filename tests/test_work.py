@@ -218,7 +218,7 @@ def test_ordinary_records_find_room(store: Store) -> None:
 def test_a_record_weighs_what_it_takes_in_memory(more: dict[str, Any], store: Store) -> None:
     """Whatever it is made of."""
     store.preflight()
-    for number in range(1, 11):
+    for number in range(1, 31):
         put(store, number, **more)
     records = Store(store.folder).records()  # what is made once is there
     tracemalloc.start()

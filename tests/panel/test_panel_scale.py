@@ -13,7 +13,7 @@ import panels
 from panel_steps import SCROLL, count
 from panels import Browser
 
-_STEPS = 120
+_STEPS = 240
 _PASSES_OVER_NONE = """steps => {
     const { scrollHeight, clientHeight } = document.querySelector(".nowp-scroller");
     return scrollHeight / steps < clientHeight;
