@@ -122,7 +122,7 @@ def test_only_the_reference_is_replaced(before: str, value: str, after: str) -> 
 
 
 @pytest.mark.slow
-@given(st.dictionaries(st.text(), st.recursive(st.none() | st.integers(), st.lists, max_leaves=8), min_size=1))
+@given(st.dictionaries(st.text(), st.recursive(st.none() | st.integers(), st.lists), min_size=1))
 def test_json_is_text(form: dict[str, object]) -> None:
     """A prompt in JSON is not touched."""
     text = json.dumps(form, ensure_ascii=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,12 +16,12 @@ def garbage_can_wait() -> Iterator[None]:
 
     To freeze and unfreeze is to let what was made count as old at once: modules live as long as Python does.
     """
-    is_enabled = gc.isenabled()
+    is_enabled, loaded = gc.isenabled(), len(sys.modules)
     gc.disable()
     try:
         yield
     finally:
-        if gc.get_freeze_count() == 0:  # else somebody froze on purpose what is to stay so
+        if len(sys.modules) > loaded and gc.get_freeze_count() == 0:  # what somebody froze is to stay so
             gc.freeze()
             gc.unfreeze()
         if is_enabled:
